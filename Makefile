@@ -1,0 +1,80 @@
+# hairpin: one Makefile, not recursive. `make help` lists the targets.
+# B is the build folder; another one lets two builds run side by side.
+B ?= build
+MAKEFLAGS += --no-builtin-rules
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+CC := $(shell command -v ccache) gcc
+export CCACHE_NOHASHDIR := 1
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+	-Wformat=2 -Wvla -Wswitch-enum -Werror
+BASE := -std=gnu11 -D_GNU_SOURCE -DEVENT__DISABLE_DEPRECATED -I.
+GMIME_INC := $(shell pkg-config --cflags-only-I gmime-3.0 2>/dev/null | sed 's/-I/-isystem /g')
+CFLAGS_debug := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=all
+CFLAGS_release := -O2 -g -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2 \
+	-fstack-clash-protection -fcf-protection -ffunction-sections -fdata-sections
+LIBS := -levent_core -levent_extra -levent_openssl -lssl -lcrypto -llmdb -lsodium -lunbound \
+	-lprotobuf-c -lseccomp -linih -ljansson -lz -lidn2 -lunistring -lutf8proc \
+	-lgmime-3.0 -lgobject-2.0 -lglib-2.0
+LIBS_static := -Wl,--gc-sections -Wl,--start-group $(LIBS) -lffi -lpcre2-8 -levent -lnettle \
+	-lhogweed -lgmp -Wl,--end-group
+
+DIRS := core crypto store smtp smtp/trust imap imap/sieve cmd
+SRC := $(foreach d,$(DIRS),$(wildcard $(d)/*.c))
+PROTO := $(foreach d,$(DIRS),$(wildcard $(d)/*.proto))
+LIB_SRC := $(filter-out cmd/main.c,$(SRC))
+GEN_C := $(PROTO:%.proto=$(B)/gen/%.pb-c.c)
+UNIT := $(patsubst tests/unit/%.c,$(B)/debug/unit/%,$(wildcard tests/unit/*_test.c))
+
+all: $(B)/release/hairpin
+
+include $(wildcard tests/*.mk)
+
+# --- compiling ---------------------------------------------------------------
+$(B)/gen/%.pb-c.c: %.proto
+	@mkdir -p $(@D)
+	protoc-c --c_out=$(B)/gen $<
+$(B)/gen/%.pb-c.h: $(B)/gen/%.pb-c.c ;
+GEN_H := $(GEN_C:.c=.h)
+
+define mode_rules
+$(B)/$(1)/%.o: %.c | $(GEN_H)
+	@mkdir -p $$(@D)
+	$$(CC) $(BASE) -I$(B)/gen $(WARN) $$(CFLAGS_$(1)) $$(GMIME_INC) -MMD -MP -c $$< -o $$@
+$(B)/$(1)/gen/%.o: $(B)/gen/%.c
+	@mkdir -p $$(@D)
+	$$(CC) $(BASE) -I$(B)/gen $$(CFLAGS_$(1)) -MMD -MP -c $$< -o $$@
+OBJ_$(1) := $(LIB_SRC:%.c=$(B)/$(1)/%.o) $(GEN_C:$(B)/gen/%.c=$(B)/$(1)/gen/%.o)
+$(B)/$(1)/libhairpin.a: $$(OBJ_$(1))
+	@rm -f $$@
+	ar rcs $$@ $$^
+-include $$(OBJ_$(1):.o=.d)
+endef
+$(eval $(call mode_rules,debug))
+$(eval $(call mode_rules,release))
+
+objects: $(OBJ_debug) ## compile everything (debug mode), link nothing
+
+$(B)/debug/hairpin: $(B)/debug/cmd/main.o $(B)/debug/libhairpin.a
+	$(CC) $(CFLAGS_debug) -o $@ $^ $(LIBS)
+$(B)/release/hairpin: $(B)/release/cmd/main.o $(B)/release/libhairpin.a
+	$(CC) $(CFLAGS_release) -static-pie -Wl,-z,relro,-z,now -o $@ $^ $(LIBS_static)
+
+# --- unit tests: one program a file, with ASan and UBSan ------------------------
+$(B)/debug/unit/%: tests/unit/%.c tests/test.h $(B)/debug/libhairpin.a
+	@mkdir -p $(@D)
+	$(CC) $(BASE) -I$(B)/gen $(WARN) $(CFLAGS_debug) -o $@ $< $(B)/debug/libhairpin.a -lcmocka $(LIBS)
+
+unit: $(UNIT) ## unit tests with ASan and UBSan
+	@for t in $(UNIT); do echo "== $$t"; $$t || exit 1; done
+unit-%: $(B)/debug/unit/%_test ## one of them: make unit-slice
+	$<
+
+debug: $(B)/debug/hairpin ## the program with ASan and UBSan
+help: ## this list
+	@grep -hE '^[a-z%-]+:.*## ' Makefile tests/*.mk 2>/dev/null | sed -E 's/:.*## /\t/' | expand -t 20
+clean: ## remove the build folder
+	rm -rf $(B)
+.PHONY: all objects unit debug help clean
