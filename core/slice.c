@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "core/slice.h"
 
 uint8_t
