@@ -1,0 +1,50 @@
+/* apply: command -> result, over one open write transaction. Pure: calls
+ * nothing but db, schema, the codec and the digest; no clock, no random number, no
+ * normalisation: those happen before the proposal. A command that is refused
+ * changes nothing (checks come before the first write). A returned err other
+ * than ERR_OK is the database's and stops the store. */
+#ifndef STORE_APPLY_H
+#define STORE_APPLY_H
+
+#include "core/arena.h"
+#include "core/buf.h"
+#include "core/err.h"
+#include "store/commands.pb-c.h"
+#include "store/db.h"
+
+enum apply_code {
+	APPLY_DONE, APPLY_REPEAT, /* an equal mail was taken already: id = the first item */
+	APPLY_NOT_FOUND, APPLY_EXISTS, APPLY_STALE, APPLY_QUOTA, APPLY_INVALID, APPLY_LIMIT, APPLY_UNSUPPORTED
+};
+const char *apply_code_text(enum apply_code c);
+
+/* What changed, for Watch. Lists live in the arena. */
+struct apply_touched {
+	uint64_t *mailbox;
+	size_t mailbox_n, mailbox_room;
+	uint64_t *account_gone;
+	size_t account_gone_n, account_gone_room;
+	bool queue, directory;
+};
+
+struct apply {
+	struct db_txn *txn;
+	struct arena *arena;            /* per turn */
+	uint64_t index;                 /* of the entry */
+	uint64_t body_sealed_size;      /* octets of payload that came with the entry */
+	uint64_t time_sec;
+	uint32_t node;
+	uint64_t boot;
+	struct apply_touched *touched;
+	Commands__Result *result;       /* initialised by apply_command; lists in the arena */
+};
+
+/* Packs nothing: result's lists and text live in the arena. */
+enum err apply_command(struct apply *a, const Commands__Command *cmd);
+
+/* Refuse: sets code and text; returns ERR_OK, so that `return apply_refuse(...)` reads well. */
+enum err apply_refuse(struct apply *a, enum apply_code code, const char *text);
+void apply_touch_mailbox(struct apply *a, uint64_t mailbox);
+void apply_touch_account_gone(struct apply *a, uint64_t account);
+
+#endif

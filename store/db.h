@@ -1,0 +1,86 @@
+/* db: the LMDB environment: tables, transactions, cursors. The home of lmdb.
+ * One writer (the store). Readers use view.h, which opens the same file
+ * RDONLY and NOLOCK. Every value that a state table holds is counted into
+ * the state digest (a sum of row hashes) by db_put and db_del. Returned
+ * slices point into the map: valid until the transaction's next write or its
+ * end. Any LMDB error but MDB_NOTFOUND, MDB_MAP_FULL and ENOSPC is ERR_IO or
+ * ERR_CORRUPT, and the store stops on it. */
+#ifndef STORE_DB_H
+#define STORE_DB_H
+
+#include "core/err.h"
+#include "core/slice.h"
+
+/* name, is it replicated state (in the digest)? Keys: schema.h. */
+#define DB_TABLES(X) \
+	X(META, "meta", 0) \
+	X(LOG, "log", 0) \
+	X(BODY, "body", 0) \
+	X(SETTING, "setting", 1) \
+	X(DOMAIN, "domain", 1) \
+	X(ADDRESS, "address", 1) \
+	X(ACCOUNT, "account", 1) \
+	X(VAULT, "vault", 1) \
+	X(EPOCH, "epoch", 1) \
+	X(MAILBOX, "mailbox", 1) \
+	X(MAILBOX_NAME, "mailbox_name", 1) \
+	X(MESSAGE, "message", 1) \
+	X(CHANGE, "change", 1) \
+	X(ITEM, "item", 1) \
+	X(RCPT, "rcpt", 1) \
+	X(DUE, "due", 1) \
+	X(REPEAT, "repeat", 1) \
+	X(REPEAT_DUE, "repeat_due", 1) \
+	X(UPLOAD, "upload", 1) \
+	X(PAYLOAD, "payload", 1) \
+	X(GARBAGE, "garbage", 0) \
+	X(SWEEP, "sweep", 1) \
+	X(PROPOSER, "proposer", 1)
+
+enum db_table {
+#define X(id, name, state) DB_##id,
+	DB_TABLES(X)
+#undef X
+	DB_TABLE_COUNT
+};
+
+struct db;
+struct db_txn;
+struct db_cursor;
+
+struct db_options {
+	uint64_t map_bytes;  /* 0: 1 TiB */
+	bool create;
+	bool read_only;      /* with the lock file: for offline tools */
+};
+
+/* dir/data.mdb. ERR_VERSION: newer format, untouched; ERR_NOT_FOUND: no database and !create. */
+enum err db_open(struct db **db, const char *dir, const struct db_options *opt);
+void db_close(struct db *db);
+enum err db_begin(struct db *db, bool write, struct db_txn **txn);
+/* ERR_FULL: no space (the transaction is gone). */
+enum err db_commit(struct db_txn *txn);
+void db_abort(struct db_txn *txn);
+uint64_t db_txn_id(const struct db_txn *txn);
+
+enum err db_get(struct db_txn *txn, enum db_table t, struct slice key, struct slice *value);
+enum err db_put(struct db_txn *txn, enum db_table t, struct slice key, struct slice value);
+/* ERR_NOT_FOUND when there was none. */
+enum err db_del(struct db_txn *txn, enum db_table t, struct slice key);
+
+/* Cursors: first row with key >= key. They survive writes through db_put/db_del only by a new seek. */
+enum err db_cursor_open(struct db_txn *txn, enum db_table t, struct db_cursor **c);
+void db_cursor_close(struct db_cursor *c);
+/* ERR_NOT_FOUND at the end. */
+enum err db_seek(struct db_cursor *c, struct slice key, struct slice *k, struct slice *v);
+enum err db_next(struct db_cursor *c, struct slice *k, struct slice *v);
+enum err db_prev(struct db_cursor *c, struct slice *k, struct slice *v);
+/* Last row of the table. */
+enum err db_last(struct db_cursor *c, struct slice *k, struct slice *v);
+/* Cursorless: the first row at or after key (the row may be key itself). Opens and closes a cursor. */
+enum err db_first_from(struct db_txn *txn, enum db_table t, struct slice key, struct slice *k, struct slice *v);
+
+/* Digest of the state tables: 32 octets, kept in META and brought up to date by db_commit. */
+enum err db_digest(struct db_txn *txn, uint8_t digest[32]);
+
+#endif
