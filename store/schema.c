@@ -1,0 +1,164 @@
+#include "store/schema.h"
+
+enum { DELIVERED_TO_FRAME = sizeof("Delivered-To: \r\n") - 1 };
+
+void
+schema_set_u64(uint8_t *p, uint64_t v)
+{
+	for (int i = 7; i >= 0; i--, v >>= 8)
+		p[i] = (uint8_t)v;
+}
+
+void
+schema_set_u32(uint8_t *p, uint32_t v)
+{
+	for (int i = 3; i >= 0; i--, v >>= 8)
+		p[i] = (uint8_t)v;
+}
+
+uint64_t
+schema_get_u64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof v);
+	return __builtin_bswap64(v);
+}
+
+uint32_t
+schema_get_u32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof v);
+	return __builtin_bswap32(v);
+}
+
+static uint16_t
+get_u16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static void
+set_u16(uint8_t *p, uint16_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+bool
+schema_message_read(struct slice row, struct schema_message *m)
+{
+	const uint8_t *p = row.p;
+	size_t to_n, head_n, index_n, sum;
+
+	if (row.n < SCHEMA_MESSAGE_FIXED || p[0] != SCHEMA_MESSAGE_FORMAT)
+		return false;
+	to_n = get_u16(p + 4);
+	head_n = schema_get_u32(p + 64);
+	index_n = schema_get_u32(p + 68);
+	if (__builtin_add_overflow(to_n + SCHEMA_MESSAGE_FIXED, head_n, &sum) ||
+		__builtin_add_overflow(sum, index_n, &sum) || sum != row.n)
+		return false;
+	*m = (struct schema_message){
+		.wrap_kind = p[1],
+		.flags = p[2],
+		.keywords = schema_get_u64(p + 8),
+		.modseq = schema_get_u64(p + 16),
+		.internal_date_sec = (int64_t)schema_get_u64(p + 24),
+		.zone_min = (int16_t)get_u16(p + 32),
+		.head_size = schema_get_u32(p + 36),
+		.size = schema_get_u64(p + 40),
+		.payload = schema_get_u64(p + 48),
+		.epoch = schema_get_u64(p + 56),
+		.save_date_sec = schema_get_u64(p + 72),
+		.wrapped_key = slice_cut(row, 80, 80 + SCHEMA_WRAPPED_KEY),
+		.delivered_to = slice_cut(row, SCHEMA_MESSAGE_FIXED, SCHEMA_MESSAGE_FIXED + to_n),
+		.sealed_head = slice_cut(row, sum - index_n - head_n, sum - index_n),
+		.sealed_index = slice_from(row, sum - index_n),
+	};
+	return true;
+}
+
+size_t
+schema_message_write(const struct schema_message *m, uint8_t *p, size_t room)
+{
+	size_t n = SCHEMA_MESSAGE_FIXED + m->delivered_to.n + m->sealed_head.n +
+		m->sealed_index.n;
+	uint8_t *at = p + SCHEMA_MESSAGE_FIXED;
+	const struct slice tail[] = {m->delivered_to, m->sealed_head, m->sealed_index};
+
+	if (room < n)
+		return n;
+	memset(p, 0, SCHEMA_MESSAGE_FIXED);
+	p[0] = SCHEMA_MESSAGE_FORMAT;
+	p[1] = m->wrap_kind;
+	p[2] = m->flags;
+	set_u16(p + 4, (uint16_t)m->delivered_to.n);
+	schema_set_u64(p + 8, m->keywords);
+	schema_set_u64(p + 16, m->modseq);
+	schema_set_u64(p + 24, (uint64_t)m->internal_date_sec);
+	set_u16(p + 32, (uint16_t)m->zone_min);
+	schema_set_u32(p + 36, m->head_size);
+	schema_set_u64(p + 40, m->size);
+	schema_set_u64(p + 48, m->payload);
+	schema_set_u64(p + 56, m->epoch);
+	schema_set_u32(p + 64, (uint32_t)m->sealed_head.n);
+	schema_set_u32(p + 68, (uint32_t)m->sealed_index.n);
+	schema_set_u64(p + 72, m->save_date_sec);
+	if (m->wrapped_key.n == SCHEMA_WRAPPED_KEY)
+		memcpy(p + 80, m->wrapped_key.p, SCHEMA_WRAPPED_KEY);
+	for (size_t i = 0; i < sizeof tail / sizeof *tail; at += tail[i++].n)
+		if (tail[i].n)
+			memcpy(at, tail[i].p, tail[i].n);
+	return n;
+}
+
+uint64_t
+schema_message_size(const struct schema_message *m)
+{
+	uint64_t frame = m->delivered_to.n ? DELIVERED_TO_FRAME + m->delivered_to.n : 0;
+
+	return m->size + m->head_size + frame;
+}
+
+struct slice
+schema_u64(struct schema_key *k, uint64_t a)
+{
+	schema_set_u64(k->b, a);
+	return slice_of(k->b, 8);
+}
+
+struct slice
+schema_u64_u64(struct schema_key *k, uint64_t a, uint64_t b)
+{
+	schema_set_u64(k->b, a);
+	schema_set_u64(k->b + 8, b);
+	return slice_of(k->b, 16);
+}
+
+struct slice
+schema_u64_u32(struct schema_key *k, uint64_t a, uint32_t b)
+{
+	schema_set_u64(k->b, a);
+	schema_set_u32(k->b + 8, b);
+	return slice_of(k->b, 12);
+}
+
+struct slice
+schema_u64_u64_u32(struct schema_key *k, uint64_t a, uint64_t b, uint32_t c)
+{
+	schema_set_u64(k->b, a);
+	schema_set_u64(k->b + 8, b);
+	schema_set_u32(k->b + 16, c);
+	return slice_of(k->b, 20);
+}
+
+struct slice
+schema_u8_u64(struct schema_key *k, uint8_t a, uint64_t b)
+{
+	k->b[0] = a;
+	schema_set_u64(k->b + 1, b);
+	return slice_of(k->b, 9);
+}
