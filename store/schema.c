@@ -74,7 +74,8 @@ schema_message_read(struct slice row, struct schema_message *m)
 		.epoch = schema_get_u64(p + 56),
 		.save_date_sec = schema_get_u64(p + 72),
 		.wrapped_key = slice_cut(row, 80, 80 + SCHEMA_WRAPPED_KEY),
-		.delivered_to = slice_cut(row, SCHEMA_MESSAGE_FIXED, SCHEMA_MESSAGE_FIXED + to_n),
+		.delivered_to = slice_cut(
+			row, SCHEMA_MESSAGE_FIXED, SCHEMA_MESSAGE_FIXED + to_n),
 		.sealed_head = slice_cut(row, sum - index_n - head_n, sum - index_n),
 		.sealed_index = slice_from(row, sum - index_n),
 	};
@@ -85,7 +86,7 @@ size_t
 schema_message_write(const struct schema_message *m, uint8_t *p, size_t room)
 {
 	size_t n = SCHEMA_MESSAGE_FIXED + m->delivered_to.n + m->sealed_head.n +
-		m->sealed_index.n;
+		   m->sealed_index.n;
 	uint8_t *at = p + SCHEMA_MESSAGE_FIXED;
 	const struct slice tail[] = {m->delivered_to, m->sealed_head, m->sealed_index};
 

@@ -39,7 +39,7 @@ enum {
 	SCHEMA_PART_SEALED = 65520,
 	SCHEMA_INLINE_MAX = 16384,   /* sealed bodies below this use small rows */
 	SCHEMA_SMALL_ROW = 2016,
-	SCHEMA_ENTRY_BODY_MAX = 262144, /* sealed octets that one log entry may carry */
+	SCHEMA_ENTRY_BODY_MAX = 4 * 65520, /* sealed octets that one log entry may carry: whole parts */
 	SCHEMA_KEYWORDS_MAX = 64,
 	SCHEMA_WRAPPED_KEY = 72,
 };

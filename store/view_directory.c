@@ -23,8 +23,8 @@ get_record(struct db_txn *txn, enum db_table t, struct slice key,
 }
 
 enum err
-view_directory_domain(struct db_txn *txn, struct slice domain, struct arena *a,
-	Commands__Domain **out)
+view_directory_domain(
+	struct db_txn *txn, struct slice domain, struct arena *a, Commands__Domain **out)
 {
 	void *r;
 	enum err e;
@@ -38,8 +38,8 @@ view_directory_domain(struct db_txn *txn, struct slice domain, struct arena *a,
 }
 
 enum err
-view_directory_address(struct db_txn *txn, struct slice address, struct arena *a,
-	Commands__Address **out)
+view_directory_address(
+	struct db_txn *txn, struct slice address, struct arena *a, Commands__Address **out)
 {
 	void *r;
 	enum err e;
@@ -53,8 +53,8 @@ view_directory_address(struct db_txn *txn, struct slice address, struct arena *a
 }
 
 enum err
-view_directory_account(struct db_txn *txn, uint64_t account, struct arena *a,
-	Commands__Account **out)
+view_directory_account(
+	struct db_txn *txn, uint64_t account, struct arena *a, Commands__Account **out)
 {
 	struct schema_key k;
 	void *r;
@@ -125,8 +125,8 @@ find_address(struct db_txn *txn, struct slice address, char delimiter, struct ar
 	if (e == ERR_NOT_FOUND && without_detail(address, delimiter, a, &base))
 		e = view_directory_address(txn, base, a, out);
 	if (e == ERR_NOT_FOUND)
-		e = view_directory_address(txn,
-			slice_from(address, address.n - domain.n - 1), a, out);
+		e = view_directory_address(
+			txn, slice_from(address, address.n - domain.n - 1), a, out);
 	return e;
 }
 
@@ -167,8 +167,8 @@ done:
 }
 
 enum err
-view_directory_may_send_as(struct db_txn *txn, uint64_t account, struct slice address,
-	char delimiter, bool *may)
+view_directory_may_send_as(
+	struct db_txn *txn, uint64_t account, struct slice address, char delimiter, bool *may)
 {
 	struct arena a;
 	Commands__Account *record;
@@ -185,7 +185,7 @@ view_directory_may_send_as(struct db_txn *txn, uint64_t account, struct slice ad
 		struct slice entry = codec_slice(record->send_as[i]);
 
 		*may = slice_eq(entry, address) ||
-			(entry.n && entry.p[0] == '@' && slice_eq(slice_from(entry, 1), domain));
+		       (entry.n && entry.p[0] == '@' && slice_eq(slice_from(entry, 1), domain));
 	}
 	if (*may)
 		goto done;
@@ -207,7 +207,7 @@ view_directory_over_quota(const Commands__Account *r, uint64_t size)
 	if (r->quota_messages && r->used_messages >= r->quota_messages)
 		return true;
 	return r->quota_bytes &&
-		(__builtin_add_overflow(r->used_bytes, size, &sum) || sum > r->quota_bytes);
+	       (__builtin_add_overflow(r->used_bytes, size, &sum) || sum > r->quota_bytes);
 }
 
 enum err

@@ -86,8 +86,8 @@ view_mailbox_messages(struct db_txn *txn, uint64_t mailbox, uint32_t uid,
 }
 
 enum err
-view_mailbox_message(struct db_txn *txn, uint64_t mailbox, uint32_t uid,
-	struct schema_message *m)
+view_mailbox_message(
+	struct db_txn *txn, uint64_t mailbox, uint32_t uid, struct schema_message *m)
 {
 	struct schema_key k;
 	struct slice row;
@@ -130,8 +130,8 @@ view_mailbox_changes(struct db_txn *txn, uint64_t mailbox, uint64_t after,
 }
 
 enum err
-view_mailbox_payload(struct db_txn *txn, uint64_t payload, struct arena *a,
-	Commands__PayloadRow **out)
+view_mailbox_payload(
+	struct db_txn *txn, uint64_t payload, struct arena *a, Commands__PayloadRow **out)
 {
 	struct schema_key k;
 	struct slice raw;
@@ -145,8 +145,8 @@ view_mailbox_payload(struct db_txn *txn, uint64_t payload, struct arena *a,
 
 /* A body below SCHEMA_INLINE_MAX: one part over several small rows. */
 static enum err
-inline_part(struct db_txn *txn, uint64_t index, uint64_t size, struct arena *a,
-	struct slice *part)
+inline_part(
+	struct db_txn *txn, uint64_t index, uint64_t size, struct arena *a, struct slice *part)
 {
 	struct schema_key k;
 	struct slice row;

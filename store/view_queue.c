@@ -137,7 +137,7 @@ view_queue_id_parse(struct slice text, uint64_t *item)
 		return false;
 	for (size_t i = 0; i < text.n; i++) {
 		uint8_t c = text.p[i] >= 'a' && text.p[i] <= 'z' ? (uint8_t)(text.p[i] - 32)
-								  : text.p[i];
+								 : text.p[i];
 		const char *at = c ? memchr(digits, c, 32) : NULL;
 
 		if (!at || v >> 59)

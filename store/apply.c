@@ -1,0 +1,140 @@
+#include "store/apply.h"
+
+#include "store/apply_account.h"
+#include "store/apply_directory.h"
+#include "store/apply_mailbox.h"
+#include "store/apply_message.h"
+#include "store/apply_payload.h"
+#include "store/apply_queue.h"
+#include "store/apply_step.h"
+#include "store/apply_sweep.h"
+
+const char *
+apply_code_text(enum apply_code c)
+{
+	static const char *const texts[] = {"done", "repeat", "not found", "already exists",
+		"overtaken", "over quota", "invalid", "limit reached", "not supported"};
+
+	return (unsigned)c < sizeof texts / sizeof *texts ? texts[c] : "unknown";
+}
+
+enum err
+apply_refuse(struct apply *a, enum apply_code code, const char *text)
+{
+	a->result->code = code;
+	a->result->text = (char *)(uintptr_t)text;
+	return ERR_OK;
+}
+
+static void
+touch(struct arena *arena, uint64_t **list, size_t *n, size_t *room, uint64_t id)
+{
+	uint64_t *more;
+
+	for (size_t i = 0; i < *n && i < 16; i++)
+		if ((*list)[*n - 1 - i] == id)
+			return;
+	if (*n == *room) {
+		*room = *room ? *room * 2 : 16;
+		more = arena_alloc(arena, *room * sizeof *more);
+		if (*n)
+			memcpy(more, *list, *n * sizeof *more);
+		*list = more;
+	}
+	(*list)[(*n)++] = id;
+}
+
+void
+apply_touch_mailbox(struct apply *a, uint64_t id)
+{
+	struct apply_touched *t = a->touched;
+
+	touch(a->arena, &t->mailbox, &t->mailbox_n, &t->mailbox_room, id);
+}
+
+void
+apply_touch_account_gone(struct apply *a, uint64_t id)
+{
+	struct apply_touched *t = a->touched;
+
+	touch(a->arena, &t->account_gone, &t->account_gone_n, &t->account_gone_room, id);
+}
+
+static enum err
+apply_queue_part(struct apply *a, const Commands__Command *c)
+{
+	switch ((int)c->body_case) {
+	case COMMANDS__COMMAND__BODY_ENQUEUE:
+		return apply_queue_enqueue(a, c->enqueue);
+	case COMMANDS__COMMAND__BODY_STEP:
+		return apply_step(a, c->step);
+	case COMMANDS__COMMAND__BODY_LIFT:
+		return apply_queue_lift(a, c->lift);
+	case COMMANDS__COMMAND__BODY_QUEUE_CONTROL:
+		return apply_queue_control(a, c->queue_control);
+	case COMMANDS__COMMAND__BODY_QUEUE_KEY:
+		return apply_account_queue_key(a, c->queue_key);
+	case COMMANDS__COMMAND__BODY_CHUNK:
+		return apply_payload_chunk(a, c->chunk);
+	case COMMANDS__COMMAND__BODY_BOOT_NODE:
+		return apply_payload_boot(a);
+	case COMMANDS__COMMAND__BODY_SWEEP:
+		return apply_sweep(a, c->sweep);
+	default:
+		return apply_refuse(a, APPLY_UNSUPPORTED, "unknown command");
+	}
+}
+
+static enum err
+apply_mailbox_part(struct apply *a, const Commands__Command *c)
+{
+	switch ((int)c->body_case) {
+	case COMMANDS__COMMAND__BODY_MAILBOX_CREATE:
+		return apply_mailbox_create(a, c->mailbox_create);
+	case COMMANDS__COMMAND__BODY_MAILBOX_DELETE:
+		return apply_mailbox_delete(a, c->mailbox_delete);
+	case COMMANDS__COMMAND__BODY_MAILBOX_RENAME:
+		return apply_mailbox_rename(a, c->mailbox_rename);
+	case COMMANDS__COMMAND__BODY_SUBSCRIBE:
+		return apply_mailbox_subscribe(a, c->subscribe);
+	case COMMANDS__COMMAND__BODY_APPEND:
+		return apply_message_append(a, c->append);
+	case COMMANDS__COMMAND__BODY_FLAGS_STORE:
+		return apply_message_flags(a, c->flags_store);
+	case COMMANDS__COMMAND__BODY_COPY:
+		return apply_message_copy(a, c->copy);
+	case COMMANDS__COMMAND__BODY_EXPUNGE:
+		return apply_message_expunge(a, c->expunge);
+	default:
+		return apply_queue_part(a, c);
+	}
+}
+
+/* A command's type comes from its oneof alone: this is the one table of what does what. */
+enum err
+apply_command(struct apply *a, const Commands__Command *c)
+{
+	commands__result__init(a->result);
+	switch ((int)c->body_case) {
+	case COMMANDS__COMMAND__BODY_SETTING:
+		return apply_directory_setting(a, c->setting);
+	case COMMANDS__COMMAND__BODY_CLUSTER_VERSION:
+		return apply_directory_version(a, c->cluster_version);
+	case COMMANDS__COMMAND__BODY_DOMAIN_PUT:
+		return apply_directory_domain_put(a, c->domain_put);
+	case COMMANDS__COMMAND__BODY_DOMAIN_DEL:
+		return apply_directory_domain_del(a, c->domain_del);
+	case COMMANDS__COMMAND__BODY_ADDRESS_PUT:
+		return apply_directory_address_put(a, c->address_put);
+	case COMMANDS__COMMAND__BODY_ADDRESS_DEL:
+		return apply_directory_address_del(a, c->address_del);
+	case COMMANDS__COMMAND__BODY_ACCOUNT_PUT:
+		return apply_account_put(a, c->account_put);
+	case COMMANDS__COMMAND__BODY_ACCOUNT_DEL:
+		return apply_account_del(a, c->account_del);
+	case COMMANDS__COMMAND__BODY_EPOCH_NEW:
+		return apply_account_epoch(a, c->epoch_new);
+	default:
+		return apply_mailbox_part(a, c);
+	}
+}

@@ -1,0 +1,155 @@
+#include "store/apply_directory.h"
+
+#include "store/apply_row.h"
+#include "store/view_directory.h"
+
+static bool
+is_name(struct slice s)
+{
+	if (s.n == 0 || s.n > APPLY_DIRECTORY_NAME_MAX)
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] <= ' ' || s.p[i] == 127)
+			return false;
+	return true;
+}
+
+enum err
+apply_directory_setting(struct apply *a, const Commands__Setting *c)
+{
+	struct slice name = slice_str(c->name), value = codec_slice(c->value);
+
+	if (!is_name(name) || value.n > APPLY_DIRECTORY_SETTING_MAX)
+		return apply_refuse(a, APPLY_INVALID, "bad setting");
+	a->touched->directory = true;
+	return value.n ? db_put(a->txn, DB_SETTING, name, value)
+		       : apply_row_del(a, DB_SETTING, name);
+}
+
+enum err
+apply_directory_version(struct apply *a, const Commands__ClusterVersion *c)
+{
+	uint8_t raw[4];
+
+	schema_set_u32(raw, c->version);
+	return db_put(
+		a->txn, DB_SETTING, SLICE_LIT("cluster_version"), slice_of(raw, sizeof raw));
+}
+
+enum err
+apply_directory_domain_put(struct apply *a, const Commands__DomainPut *c)
+{
+	struct slice name = codec_slice(c->name), old;
+	enum err e;
+
+	if (!is_name(name) || slice_has(name, '@') ||
+		!codec_unpack(&commands__domain__descriptor, codec_slice(c->record), a->arena))
+		return apply_refuse(a, APPLY_INVALID, "bad domain");
+	e = db_get(a->txn, DB_DOMAIN, name, &old);
+	if (e && e != ERR_NOT_FOUND)
+		return e;
+	if (!e && c->create_only)
+		return apply_refuse(a, APPLY_EXISTS, "the domain exists already");
+	a->touched->directory = true;
+	return db_put(a->txn, DB_DOMAIN, name, codec_slice(c->record));
+}
+
+static struct slice
+domain_of(struct slice address)
+{
+	size_t at = address.n;
+
+	while (at && address.p[at - 1] != '@')
+		at--;
+	return at ? slice_from(address, at) : SLICE_EMPTY;
+}
+
+enum err
+apply_directory_domain_del(struct apply *a, const Commands__DomainDel *c)
+{
+	struct slice name = codec_slice(c->name), k, v;
+	struct db_cursor *cursor;
+	bool used = false;
+	enum err e;
+
+	if (!is_name(name))
+		return apply_refuse(a, APPLY_NOT_FOUND, "no such domain");
+	e = db_get(a->txn, DB_DOMAIN, name, &v);
+	if (e)
+		return e == ERR_NOT_FOUND ? apply_refuse(a, APPLY_NOT_FOUND, "no such domain")
+					  : e;
+	e = db_cursor_open(a->txn, DB_ADDRESS, &cursor);
+	if (e)
+		return e;
+	for (e = db_seek(cursor, SLICE_EMPTY, &k, &v); !e && !used; e = db_next(cursor, &k, &v))
+		used = slice_eq(domain_of(k), name);
+	db_cursor_close(cursor);
+	if (e && e != ERR_NOT_FOUND)
+		return e;
+	if (used)
+		return apply_refuse(a, APPLY_EXISTS, "the domain still has addresses");
+	a->touched->directory = true;
+	return db_del(a->txn, DB_DOMAIN, name);
+}
+
+/* Why the record can't stand there, or NULL. */
+static const char *
+address_problem(struct apply *a, struct slice address, const Commands__Address *r)
+{
+	struct slice domain = domain_of(address), v;
+	bool catch_all = address.n && address.p[0] == '@';
+	Commands__Account *account;
+
+	if (!is_name(address) || domain.n == 0)
+		return "bad address";
+	if (catch_all != (r->kind == COMMANDS__ADDRESS__KIND__CATCH_ALL))
+		return "a catch-all is written @domain";
+	if (db_get(a->txn, DB_DOMAIN, domain, &v))
+		return "the domain isn't ours: add it first";
+	if (r->kind == COMMANDS__ADDRESS__KIND__ACCOUNT)
+		return apply_row_account(a, r->account, &account) ? "no such account" : NULL;
+	if (r->n_target == 0)
+		return "no target";
+	return NULL;
+}
+
+enum err
+apply_directory_address_put(struct apply *a, const Commands__AddressPut *c)
+{
+	struct slice address = codec_slice(c->address);
+	const char *problem;
+	Commands__Address *old;
+	enum err e;
+
+	if (!c->record || c->record->n_target > APPLY_DIRECTORY_TARGETS_MAX ||
+		c->record->n_forward > APPLY_DIRECTORY_TARGETS_MAX)
+		return apply_refuse(a, APPLY_LIMIT, "too many targets");
+	problem = address_problem(a, address, c->record);
+	if (problem)
+		return apply_refuse(a, APPLY_INVALID, problem);
+	e = view_directory_address(a->txn, address, a->arena, &old);
+	if (e && e != ERR_NOT_FOUND)
+		return e;
+	if (!e && (c->create_only || old->kind != c->record->kind))
+		return apply_refuse(a, APPLY_EXISTS, "the address exists already");
+	a->touched->directory = true;
+	return apply_row_put(a, DB_ADDRESS, address, c->record);
+}
+
+enum err
+apply_directory_address_del(struct apply *a, const Commands__AddressDel *c)
+{
+	struct slice address = codec_slice(c->address);
+	Commands__Address *old;
+	enum err e = view_directory_address(a->txn, address, a->arena, &old);
+
+	if (e == ERR_NOT_FOUND || (!e && (uint32_t)old->kind != c->kind))
+		return apply_refuse(a, APPLY_NOT_FOUND, "no such address");
+	if (e)
+		return e;
+	if (old->primary)
+		return apply_refuse(
+			a, APPLY_INVALID, "the primary address goes with its account");
+	a->touched->directory = true;
+	return db_del(a->txn, DB_ADDRESS, address);
+}

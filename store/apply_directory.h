@@ -1,0 +1,19 @@
+/* apply_directory: domains, addresses, settings. */
+#ifndef STORE_APPLY_DIRECTORY_H
+#define STORE_APPLY_DIRECTORY_H
+
+#include "store/apply.h"
+
+enum { APPLY_DIRECTORY_NAME_MAX = 400, APPLY_DIRECTORY_TARGETS_MAX = 10000, APPLY_DIRECTORY_SETTING_MAX = 65536 };
+
+enum err apply_directory_setting(struct apply *a, const Commands__Setting *c);
+enum err apply_directory_version(struct apply *a, const Commands__ClusterVersion *c);
+enum err apply_directory_domain_put(struct apply *a, const Commands__DomainPut *c);
+/* Refused (EXISTS) while addresses of the domain are left. */
+enum err apply_directory_domain_del(struct apply *a, const Commands__DomainDel *c);
+/* The domain must be ours. An ACCOUNT's account must exist. */
+enum err apply_directory_address_put(struct apply *a, const Commands__AddressPut *c);
+/* The primary address of an account goes with the account only. */
+enum err apply_directory_address_del(struct apply *a, const Commands__AddressDel *c);
+
+#endif

@@ -1,0 +1,351 @@
+#include "store/apply_queue.h"
+
+#include "store/apply_payload.h"
+#include "store/apply_row.h"
+#include "store/view_queue.h"
+
+enum { REPEAT_KEY_MAX = 64, BLOB_MAX = 262144, EXPIRE_PER_ITEM = 2 };
+
+bool
+apply_queue_is_due(int stage)
+{
+	return stage == COMMANDS__STAGE__STAGE_FILTER ||
+	       stage == COMMANDS__STAGE__STAGE_ROUTE || stage == COMMANDS__STAGE__STAGE_DELIVER;
+}
+
+enum err
+apply_queue_drop_due(
+	struct apply *a, uint64_t item, uint32_t number, const Commands__RcptRow *row)
+{
+	struct schema_key k;
+
+	return apply_row_del(
+		a, DB_DUE, schema_u64_u64_u32(&k, row->rcpt->next_try_sec, item, number));
+}
+
+enum err
+apply_queue_put_rcpt(
+	struct apply *a, uint64_t item, uint32_t number, const Commands__RcptRow *row)
+{
+	struct schema_key k;
+	enum err e = ERR_OK;
+
+	if (!row->done && apply_queue_is_due((int)row->rcpt->stage))
+		e = db_put(a->txn, DB_DUE,
+			schema_u64_u64_u32(&k, row->rcpt->next_try_sec, item, number),
+			SLICE_EMPTY);
+	return e ? e : apply_row_put(a, DB_RCPT, schema_u64_u32(&k, item, number), row);
+}
+
+/* The recipients that an item has had, to tell who would be reached twice. Open addressing;
+ * grows by being made large enough for all that will come. */
+struct known {
+	struct apply *a;
+	const Commands__Rcpt **slot;
+	size_t mask;
+};
+
+static uint64_t
+rcpt_hash(const Commands__Rcpt *r)
+{
+	uint64_t h = UINT64_C(14695981039346656037) ^ r->account;
+
+	for (size_t i = 0; i < r->address.len && !r->account; i++)
+		h = (h ^ r->address.data[i]) * UINT64_C(1099511628211);
+	return h ^ h >> 29;
+}
+
+static bool
+same_rcpt(const Commands__Rcpt *a, const Commands__Rcpt *b)
+{
+	if (a->account || b->account)
+		return a->account == b->account;
+	return slice_eq(codec_slice(a->address), codec_slice(b->address));
+}
+
+/* False: it was known already. */
+static bool
+know(struct known *known, const Commands__Rcpt *r)
+{
+	size_t i = rcpt_hash(r) & known->mask;
+
+	for (; known->slot[i]; i = (i + 1) & known->mask)
+		if (same_rcpt(known->slot[i], r))
+			return false;
+	known->slot[i] = r;
+	return true;
+}
+
+static bool
+know_row(void *arg, uint32_t number, const Commands__RcptRow *row)
+{
+	(void)number;
+	know(arg, row->rcpt);
+	return true;
+}
+
+enum err
+apply_queue_add(struct apply *a, Commands__Item *item, Commands__Rcpt *const *rcpt, size_t n)
+{
+	struct known known = {.a = a, .mask = 15};
+	enum err e = ERR_OK;
+
+	while (known.mask < 2 * (item->rcpt_count + n))
+		known.mask = known.mask * 2 + 1;
+	known.slot = arena_zalloc(a->arena, (known.mask + 1) * sizeof *known.slot);
+	if (item->rcpt_count)
+		e = view_queue_rcpts(a->txn, item->id, a->arena, know_row, &known);
+	for (size_t i = 0; i < n && !e; i++) {
+		Commands__RcptRow row = COMMANDS__RCPT_ROW__INIT;
+		Commands__Rcpt r = *rcpt[i];
+
+		if (!know(&known, rcpt[i]))
+			continue;
+		if (r.next_try_sec < a->time_sec)
+			r.next_try_sec = a->time_sec;
+		row.rcpt = &r;
+		item->rcpt_left++;
+		e = apply_queue_put_rcpt(a, item->id, item->rcpt_count++, &row);
+	}
+	return e;
+}
+
+enum err
+apply_queue_check(struct apply *a, const Commands__Enqueue *c, const char **why)
+{
+	bool fits;
+	enum err e = apply_payload_check(a, c->body, &fits);
+
+	*why = NULL;
+	if (e)
+		return e;
+	if (!fits)
+		*why = "the body isn't as announced";
+	else if (c->n_rcpt == 0 || c->n_rcpt > APPLY_QUEUE_RCPT_MAX)
+		*why = "no or too many recipients";
+	else if (c->sealed_key.len == 0 || c->sealed_key.len > BLOB_MAX ||
+		 c->sealed_head.len > BLOB_MAX || c->sealed_index.len > BLOB_MAX ||
+		 c->repeat_key.len > REPEAT_KEY_MAX)
+		*why = "bad envelope";
+	return ERR_OK;
+}
+
+enum err
+apply_queue_make(struct apply *a, const Commands__Enqueue *c)
+{
+	Commands__Item item = COMMANDS__ITEM__INIT;
+	Commands__Enqueue envelope = *c;
+	enum err e = apply_payload_make(a, c->body);
+
+	envelope.n_rcpt = 0;
+	item.id = item.payload = a->index;
+	item.envelope = &envelope;
+	item.queued_sec = a->time_sec;
+	item.expires_sec = a->time_sec + APPLY_QUEUE_LIFE_SEC;
+	item.owner_node = a->node;
+	item.owner_boot = a->boot;
+	item.epoch = 1;
+	if (!e)
+		e = apply_queue_add(a, &item, c->rcpt, c->n_rcpt);
+	a->touched->queue = true;
+	return e ? e : apply_queue_put_item(a, &item);
+}
+
+enum err
+apply_queue_expire_repeats(struct apply *a, uint32_t limit)
+{
+	struct slice k, v, key;
+	enum err e = ERR_OK;
+
+	for (; limit && !e; limit--) {
+		e = db_first_from(a->txn, DB_REPEAT_DUE, SLICE_EMPTY, &k, &v);
+		if (e)
+			return e == ERR_NOT_FOUND ? ERR_OK : e;
+		if (k.n <= 8)
+			return ERR_CORRUPT;
+		if (schema_get_u64(k.p) > a->time_sec)
+			return ERR_OK;
+		key = arena_dup(a->arena, k);
+		e = apply_row_del(a, DB_REPEAT, slice_from(key, 8));
+		if (!e)
+			e = db_del(a->txn, DB_REPEAT_DUE, key);
+	}
+	return e;
+}
+
+static struct slice
+due_key(struct apply *a, uint64_t until_sec, struct slice key)
+{
+	uint8_t *p = arena_alloc(a->arena, 8 + key.n);
+
+	schema_set_u64(p, until_sec);
+	memcpy(p + 8, key.p, key.n);
+	return slice_of(p, 8 + key.n);
+}
+
+/* Takes a repeat key away. ERR_NOT_FOUND when it wasn't there. */
+static enum err
+forget(struct apply *a, struct slice key)
+{
+	struct slice row;
+	enum err e;
+
+	if (key.n == 0 || key.n > REPEAT_KEY_MAX)
+		return ERR_NOT_FOUND;
+	e = db_get(a->txn, DB_REPEAT, key, &row);
+	if (e)
+		return e;
+	if (row.n != 16)
+		return ERR_CORRUPT;
+	e = apply_row_del(a, DB_REPEAT_DUE, due_key(a, schema_get_u64(row.p + 8), key));
+	return e ? e : db_del(a->txn, DB_REPEAT, key);
+}
+
+static enum err
+remember(struct apply *a, struct slice key, uint64_t until_sec)
+{
+	struct schema_key row;
+	enum err e = db_put(a->txn, DB_REPEAT, key, schema_u64_u64(&row, a->index, until_sec));
+
+	return e ? e : db_put(a->txn, DB_REPEAT_DUE, due_key(a, until_sec, key), SLICE_EMPTY);
+}
+
+enum err
+apply_queue_enqueue(struct apply *a, const Commands__Enqueue *c)
+{
+	struct slice key = codec_slice(c->repeat_key), seen = SLICE_EMPTY;
+	const char *why;
+	enum err e = apply_queue_check(a, c, &why);
+
+	if (!e && !why)
+		e = apply_queue_expire_repeats(a, EXPIRE_PER_ITEM);
+	if (!e && !why && key.n) {
+		e = db_get(a->txn, DB_REPEAT, key, &seen);
+		if (!e && seen.n != 16)
+			return ERR_CORRUPT;
+		e = e == ERR_NOT_FOUND ? ERR_OK : e;
+	}
+	if (e)
+		return e;
+	if (why || seen.n) {
+		a->result->id = seen.n ? schema_get_u64(seen.p) : 0;
+		e = apply_payload_refuse(a, c->body);
+		return e ? e
+			 : apply_refuse(a, seen.n ? APPLY_REPEAT : APPLY_INVALID,
+				   seen.n ? "an equal mail was taken already" : why);
+	}
+	a->result->id = a->index;
+	e = apply_queue_make(a, c);
+	return e || !key.n ? e : remember(a, key, c->repeat_until_sec);
+}
+
+enum err
+apply_queue_lift(struct apply *a, const Commands__Lift *c)
+{
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < c->n_repeat_key && !e; i++) {
+		e = forget(a, codec_slice(c->repeat_key[i]));
+		e = e == ERR_NOT_FOUND ? ERR_OK : e;
+	}
+	return e;
+}
+
+struct ending {
+	struct apply *a;
+	uint64_t item;
+	enum err e;
+};
+
+static bool
+end_rcpt(void *arg, uint32_t number, const Commands__RcptRow *row)
+{
+	struct ending *x = arg;
+
+	x->e = row->done ? ERR_OK : apply_queue_drop_due(x->a, x->item, number, row);
+	return !x->e;
+}
+
+static enum err
+end_item(struct apply *a, const Commands__Item *item)
+{
+	struct ending ending = {.a = a, .item = item->id};
+	struct schema_key k;
+	enum err e = view_queue_rcpts(a->txn, item->id, a->arena, end_rcpt, &ending);
+
+	if (!e)
+		e = ending.e;
+	for (uint32_t i = 0; i < item->rcpt_count && !e; i++)
+		e = apply_row_del(a, DB_RCPT, schema_u64_u32(&k, item->id, i));
+	if (!e)
+		e = apply_row_del(a, DB_ITEM, schema_u64(&k, item->id));
+	return e ? e : apply_payload_unref(a, item->payload);
+}
+
+enum err
+apply_queue_put_item(struct apply *a, Commands__Item *item)
+{
+	struct schema_key k;
+
+	a->touched->queue = true;
+	if (item->rcpt_left == 0)
+		return end_item(a, item);
+	return apply_row_put(a, DB_ITEM, schema_u64(&k, item->id), item);
+}
+
+struct controlling {
+	struct apply *a;
+	const Commands__QueueControl *c;
+	enum err e;
+};
+
+/* Hold takes a recipient out of `due`, release and retry put it back with the time now. */
+static bool
+control_rcpt(void *arg, uint32_t number, const Commands__RcptRow *row)
+{
+	struct controlling *x = arg;
+	bool hold = x->c->verb == COMMANDS__QUEUE_CONTROL__VERB__HOLD;
+	Commands__Rcpt r = *row->rcpt;
+	Commands__RcptRow changed = *row;
+
+	if (row->done || !apply_queue_is_due((int)r.stage))
+		return true;
+	changed.rcpt = &r;
+	x->e = apply_queue_drop_due(x->a, x->c->item, number, row);
+	if (x->e || hold)
+		return !x->e;
+	r.next_try_sec = x->a->time_sec;
+	x->e = apply_queue_put_rcpt(x->a, x->c->item, number, &changed);
+	return !x->e;
+}
+
+enum err
+apply_queue_control(struct apply *a, const Commands__QueueControl *c)
+{
+	struct controlling x = {.a = a, .c = c};
+	Commands__Item *item;
+	struct arena rows;
+	enum err e = view_queue_item(a->txn, c->item, a->arena, &item);
+
+	if (e)
+		return e == ERR_NOT_FOUND ? apply_refuse(a, APPLY_NOT_FOUND, "no such queue id")
+					  : e;
+	a->result->id = item->id;
+	if (c->verb == COMMANDS__QUEUE_CONTROL__VERB__DELETE) {
+		item->rcpt_left = 0;
+		return apply_queue_put_item(a, item);
+	}
+	if (c->verb != COMMANDS__QUEUE_CONTROL__VERB__RETRY || !item->held) {
+		item->held = c->verb == COMMANDS__QUEUE_CONTROL__VERB__HOLD;
+		arena_init(&rows, 0);
+		for (uint32_t i = 0; i < item->rcpt_count && !e; i++) {
+			Commands__RcptRow *row;
+
+			e = view_queue_rcpt(a->txn, item->id, i, &rows, &row);
+			if (!e && !control_rcpt(&x, i, row))
+				e = x.e;
+		}
+		arena_reset(&rows);
+	}
+	return e ? e : apply_queue_put_item(a, item);
+}

@@ -1,0 +1,203 @@
+#include "store/apply_step.h"
+
+#include "store/apply_mailbox.h"
+#include "store/apply_message.h"
+#include "store/apply_payload.h"
+#include "store/apply_queue.h"
+#include "store/apply_row.h"
+#include "store/view_directory.h"
+#include "store/view_queue.h"
+
+struct stepping {
+	struct apply *a;
+	Commands__Item *item;
+	Commands__RcptRow *row;
+	const Commands__RcptStep *step;
+	uint32_t uid; /* DELIVER: the message's */
+	enum apply_code code;
+};
+
+static struct schema_message
+delivered(const struct stepping *s)
+{
+	const Commands__Enqueue *envelope = s->item->envelope;
+	const Commands__Delivery *d = s->step->delivery;
+
+	return (struct schema_message){
+		.flags = (uint8_t)(d->flags & 31),
+		.internal_date_sec = (int64_t)s->item->queued_sec,
+		.head_size = envelope->head_size,
+		.size = envelope->body->size,
+		.payload = s->item->payload,
+		.epoch = d->epoch,
+		.wrapped_key = codec_slice(d->wrapped_key),
+		.delivered_to = codec_slice(d->delivered_to),
+		.sealed_head = codec_slice(envelope->sealed_head),
+		.sealed_index = codec_slice(envelope->sealed_index),
+	};
+}
+
+static enum err
+deliver(struct stepping *s)
+{
+	const Commands__Delivery *d = s->step->delivery;
+	struct apply *a = s->a;
+	Commands__Mailbox *box;
+	Commands__Account *r;
+	struct schema_message m;
+	enum err e;
+
+	if (!d || d->wrapped_key.len != SCHEMA_WRAPPED_KEY || d->delivered_to.len > 1000) {
+		s->code = APPLY_INVALID;
+		return ERR_OK;
+	}
+	e = apply_row_account(a, d->account, &r);
+	if (e == ERR_NOT_FOUND) {
+		s->code = APPLY_NOT_FOUND;
+		return ERR_OK;
+	}
+	m = delivered(s);
+	if (!e && view_directory_over_quota(r, apply_message_weight(&m))) {
+		s->code = APPLY_QUOTA;
+		return ERR_OK;
+	}
+	if (!e)
+		e = apply_mailbox_for_delivery(a, d->account, codec_slice(d->mailbox), &box);
+	/* The mailbox may have been made just now, which moved the account's counters. */
+	if (!e)
+		e = apply_row_account(a, d->account, &r);
+	if (!e)
+		e = apply_message_insert(a, box, r, &m, &s->uid);
+	if (!e)
+		e = apply_payload_ref(a, s->item->payload);
+	if (!e)
+		e = apply_row_put_mailbox(a, box);
+	s->row->done = true;
+	return e ? e : apply_row_put_account(a, d->account, r);
+}
+
+static enum err
+expand(struct stepping *s)
+{
+	if (s->item->rcpt_count + s->step->n_into > APPLY_QUEUE_RCPT_MAX) {
+		s->code = APPLY_LIMIT;
+		return ERR_OK;
+	}
+	s->row->done = true;
+	return apply_queue_add(s->a, s->item, s->step->into, s->step->n_into);
+}
+
+static enum err
+outcome(struct stepping *s)
+{
+	Commands__Rcpt *r = s->row->rcpt;
+
+	if (s->step->status && s->step->status[0])
+		r->last_status = s->step->status;
+	switch ((int)s->step->outcome) {
+	case COMMANDS__OUTCOME__OUTCOME_DELIVER:
+		return deliver(s);
+	case COMMANDS__OUTCOME__OUTCOME_EXPAND:
+		return expand(s);
+	case COMMANDS__OUTCOME__OUTCOME_DEFER:
+		r->tries++;
+		r->next_try_sec = s->step->next_try_sec > s->a->time_sec ? s->step->next_try_sec
+									 : s->a->time_sec + 1;
+		return ERR_OK;
+	case COMMANDS__OUTCOME__OUTCOME_FAIL:
+		s->row->done = true;
+		return ERR_OK;
+	case COMMANDS__OUTCOME__OUTCOME_RELAY:
+		r->stage = COMMANDS__STAGE__STAGE_RELAY;
+		return ERR_OK;
+	case COMMANDS__OUTCOME__OUTCOME_MOVE:
+		r->stage = s->step->stage;
+		r->next_try_sec = s->a->time_sec;
+		return ERR_OK;
+	default:
+		s->code = APPLY_UNSUPPORTED;
+		return ERR_OK;
+	}
+}
+
+static enum err
+step_one(struct stepping *s)
+{
+	struct apply *a = s->a;
+	Commands__RcptRow before;
+	Commands__Rcpt rcpt;
+	enum err e = view_queue_rcpt(a->txn, s->item->id, s->step->rcpt, a->arena, &s->row);
+
+	if (e == ERR_NOT_FOUND || (!e && (s->row->done || s->row->step != s->step->step))) {
+		s->code = APPLY_STALE;
+		return ERR_OK;
+	}
+	if (e)
+		return e;
+	before = *s->row;
+	rcpt = *s->row->rcpt;
+	before.rcpt = &rcpt;
+	e = outcome(s);
+	if (e || s->code)
+		return e;
+	s->row->step++;
+	s->item->rcpt_left -= s->row->done ? 1 : 0;
+	e = apply_queue_drop_due(a, s->item->id, s->step->rcpt, &before);
+	return e ? e : apply_queue_put_rcpt(a, s->item->id, s->step->rcpt, s->row);
+}
+
+/* A bounce must be good, and all steps fresh, before anything is done: both or neither. */
+static enum err
+check_bounce(struct apply *a, const Commands__Step *c, bool *ok)
+{
+	Commands__RcptRow *row;
+	const char *why;
+	enum err e;
+
+	*ok = true;
+	if (!c->bounce)
+		return ERR_OK;
+	e = apply_queue_check(a, c->bounce, &why);
+	*ok = !why;
+	for (size_t i = 0; i < c->n_step && !e && *ok; i++) {
+		e = view_queue_rcpt(a->txn, c->item, c->step[i]->rcpt, a->arena, &row);
+		*ok = !e && !row->done && row->step == c->step[i]->step;
+		e = e == ERR_NOT_FOUND ? ERR_OK : e;
+	}
+	return e;
+}
+
+enum err
+apply_step(struct apply *a, const Commands__Step *c)
+{
+	Commands__Result *out = a->result;
+	Commands__Item *item;
+	bool ok = false;
+	enum err e = view_queue_item(a->txn, c->item, a->arena, &item);
+
+	if (e && e != ERR_NOT_FOUND)
+		return e;
+	if (!e && item->epoch == c->epoch && c->n_step <= APPLY_STEP_MAX)
+		e = check_bounce(a, c, &ok);
+	if (e && e != ERR_NOT_FOUND)
+		return e;
+	if (!ok) {
+		e = apply_payload_refuse(a, c->bounce ? c->bounce->body : NULL);
+		return e ? e : apply_refuse(a, APPLY_STALE, "the item has moved on");
+	}
+	out->step_code = arena_alloc(a->arena, (c->n_step + 1) * sizeof(uint32_t));
+	out->uid = arena_alloc(a->arena, (c->n_step + 1) * sizeof(uint32_t));
+	for (size_t i = 0; i < c->n_step; i++) {
+		struct stepping s = {.a = a, .item = item, .step = c->step[i]};
+
+		e = step_one(&s);
+		if (e)
+			return e;
+		out->step_code[out->n_step_code++] = s.code;
+		out->uid[out->n_uid++] = s.uid;
+	}
+	out->id = item->id;
+	if (c->bounce)
+		e = apply_queue_make(a, c->bounce);
+	return e ? e : apply_queue_put_item(a, item);
+}
