@@ -28,7 +28,32 @@ LIB_SRC := $(filter-out cmd/main.c,$(SRC))
 GEN_C := $(PROTO:%.proto=$(B)/gen/%.pb-c.c)
 UNIT := $(patsubst tests/unit/%.c,$(B)/debug/unit/%,$(wildcard tests/unit/*_test.c))
 
-all: $(B)/release/hairpin
+# --- Debian's packages: what is missing is installed, once ---------------------
+PKG_BUILD := gcc libc6-dev make pkg-config protobuf-c-compiler libprotobuf-c-dev libevent-dev libssl-dev \
+	liblmdb-dev libsodium-dev libunbound-dev nettle-dev libgmp-dev libseccomp-dev libinih-dev \
+	libjansson-dev zlib1g-dev libidn2-dev libunistring-dev libutf8proc-dev libgmime-3.0-dev \
+	libglib2.0-dev libffi-dev libpcre2-dev
+PKG_TEST := libcmocka-dev clang-14 libclang-rt-14-dev clang-format-14 universal-ctags python3 file curl swaks \
+	isync neomutt openssl strace procps xfsprogs e2fsprogs
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+# $(call need,packages): installs those that dpkg doesn't know as installed.
+need = @missing=$$(for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | \
+	grep -q 'ok installed' || echo $$p; done); [ -z "$$missing" ] || { \
+	echo "hairpin: installing from Debian:" $$missing; \
+	$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive \
+	apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
+
+all: packages ## build/release/hairpin
+	@$(MAKE) --no-print-directory $(B)/release/hairpin
+packages:
+	$(call need,$(PKG_BUILD))
+packages-test: packages
+	$(call need,$(PKG_TEST))
+test: packages-test ## everything that CI runs
+	@$(MAKE) --no-print-directory test-all
+test-all: unit
+e2e: ## end-to-end tests against the real program
+	@HAIRPIN=$(abspath $(B))/debug/hairpin tests/run tests/e2e/*_test.py
 
 include $(wildcard tests/*.mk)
 
@@ -68,7 +93,8 @@ $(B)/debug/unit/%: tests/unit/%.c tests/test.h $(B)/debug/libhairpin.a
 	$(CC) $(BASE) -I$(B)/gen $(WARN) $(CFLAGS_debug) -o $@ $< $(B)/debug/libhairpin.a -lcmocka $(LIBS)
 
 unit: $(UNIT) ## unit tests with ASan and UBSan
-	@for t in $(UNIT); do echo "== $$t"; $$t || exit 1; done
+	@for t in $(UNIT); do CMOCKA_MESSAGE_OUTPUT=STDOUT $$t >$$t.log 2>&1 || { cat $$t.log; exit 1; }; \
+	echo "ok $${t##*/}: $$(grep -c '  OK ' $$t.log) tests"; done
 unit-%: $(B)/debug/unit/%_test ## one of them: make unit-slice
 	$<
 
@@ -77,4 +103,4 @@ help: ## this list
 	@grep -hE '^[a-z%-]+:.*## ' Makefile tests/*.mk 2>/dev/null | sed -E 's/:.*## /\t/' | expand -t 20
 clean: ## remove the build folder
 	rm -rf $(B)
-.PHONY: all objects unit debug help clean
+.PHONY: all packages packages-test test test-all e2e objects unit debug help clean
