@@ -1,0 +1,24 @@
+#include "core/rand.h"
+
+#include <sodium.h>
+
+void
+rand_bytes(void *p, size_t n)
+{
+	randombytes_buf(p, n);
+}
+
+uint64_t
+rand_u64(void)
+{
+	uint64_t v;
+
+	rand_bytes(&v, sizeof v);
+	return v;
+}
+
+uint32_t
+rand_below(uint32_t bound)
+{
+	return randombytes_uniform(bound);
+}
