@@ -1,5 +1,7 @@
 #include "core/mail_date.h"
 
+#include "core/mail_type.h"
+
 static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 static const char weekdays[] = "SunMonTueWedThuFriSat";
 
@@ -134,26 +136,6 @@ is_alpha(uint8_t c)
 	return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
 }
 
-/* White space, folds and (nested) comments. */
-static struct slice
-skip_blank(struct slice s)
-{
-	size_t i = 0, depth = 0;
-
-	for (; i < s.n; i++) {
-		if (s.p[i] == '(')
-			depth++;
-		else if (s.p[i] == ')' && depth)
-			depth--;
-		else if (s.p[i] == '\\' && depth)
-			i += i + 1 < s.n;
-		else if (!depth && s.p[i] != ' ' && s.p[i] != '\t' && s.p[i] != '\r' &&
-			s.p[i] != '\n')
-			break;
-	}
-	return slice_from(s, i);
-}
-
 /* Takes 1 to `most` digits; gives how many. */
 static size_t
 take_number(struct slice *s, size_t most, int *out)
@@ -242,16 +224,16 @@ take_time(struct slice *s, struct parts *p)
 {
 	if (!take_number(s, 2, &p->hour))
 		return false;
-	*s = skip_blank(*s);
+	*s = mail_type_skip_blank(*s);
 	if (!take_octet(s, ':') && !take_octet(s, '.'))
 		return false;
-	*s = skip_blank(*s);
+	*s = mail_type_skip_blank(*s);
 	if (!take_number(s, 2, &p->minute))
 		return false;
-	*s = skip_blank(*s);
+	*s = mail_type_skip_blank(*s);
 	p->second = 0;
 	if (take_octet(s, ':') || take_octet(s, '.')) {
-		*s = skip_blank(*s);
+		*s = mail_type_skip_blank(*s);
 		if (!take_number(s, 2, &p->second))
 			return false;
 	}
@@ -273,20 +255,20 @@ take_asctime(struct slice *s, struct parts *p)
 {
 	int year = 0;
 
-	*s = skip_blank(*s);
+	*s = mail_type_skip_blank(*s);
 	if (!take_number(s, 2, &p->day))
 		return false;
-	*s = skip_blank(*s);
+	*s = mail_type_skip_blank(*s);
 	if (!take_time(s, p))
 		return false;
-	*s = skip_blank(*s);
+	*s = mail_type_skip_blank(*s);
 	if (s->n && is_alpha(s->p[0]))
 		take_zone(s, p);
-	*s = skip_blank(*s);
+	*s = mail_type_skip_blank(*s);
 	if (take_number(s, 4, &year) != 4)
 		return false;
 	p->year = year;
-	*s = skip_blank(*s);
+	*s = mail_type_skip_blank(*s);
 	if (s->n && (s->p[0] == '+' || s->p[0] == '-'))
 		take_zone(s, p);
 	return true;
@@ -295,9 +277,9 @@ take_asctime(struct slice *s, struct parts *p)
 static struct slice
 skip_dash(struct slice s)
 {
-	s = skip_blank(s);
+	s = mail_type_skip_blank(s);
 	take_octet(&s, '-');
-	return skip_blank(s);
+	return mail_type_skip_blank(s);
 }
 
 static bool
@@ -316,10 +298,10 @@ take_date_time(struct slice *s, struct parts *p)
 	if (!p->month || digits < 2 || digits > 4)
 		return false;
 	p->year = full_year(year, digits);
-	*s = skip_blank(*s);
+	*s = mail_type_skip_blank(*s);
 	if (s->n && !take_time(s, p))
 		return false;
-	*s = skip_blank(*s);
+	*s = mail_type_skip_blank(*s);
 	take_zone(s, p);
 	return true;
 }
@@ -328,14 +310,14 @@ bool
 mail_date_parse(struct slice raw, struct mail_date *out)
 {
 	struct parts p = {0};
-	struct slice s = skip_blank(raw), word;
+	struct slice s = mail_type_skip_blank(raw), word;
 
 	if (s.n && is_alpha(s.p[0])) {
 		word = take_word(&s);
-		s = skip_blank(s);
+		s = mail_type_skip_blank(s);
 		if (!take_octet(&s, ','))
 			take_octet(&s, '.');
-		s = skip_blank(s);
+		s = mail_type_skip_blank(s);
 		if (s.n && is_alpha(s.p[0]))
 			word = take_word(&s);
 		p.month = month_of(word);
