@@ -11,7 +11,7 @@ WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-protot
 	-Wformat=2 -Wvla -Wswitch-enum -Werror
 BASE := -std=gnu11 -D_GNU_SOURCE -DEVENT__DISABLE_DEPRECATED -I.
 GMIME_INC := $(shell pkg-config --cflags-only-I gmime-3.0 2>/dev/null | sed 's/-I/-isystem /g')
-CFLAGS_debug := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+CFLAGS_debug := -DHAIRPIN_DEBUG -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
 CFLAGS_release := -O2 -g -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2 \
 	-fstack-clash-protection -fcf-protection -ffunction-sections -fdata-sections

@@ -1,0 +1,14 @@
+/* clock: the time. Monotonic for waits, wall for stamps. A debug build moves the wall clock by
+ * the seconds in the environment's HAIRPIN_CLOCK_OFFSET (tests only). */
+#ifndef CORE_CLOCK_H
+#define CORE_CLOCK_H
+
+#include <stdint.h>
+
+uint64_t clock_ms(void);
+uint64_t clock_us(void);
+uint64_t clock_wall_sec(void);
+/* Reads the offset; called once at start. */
+void clock_init(void);
+
+#endif

@@ -1,0 +1,50 @@
+#include "core/ipc_table.h"
+
+#include "core/ipc.pb-c.h"
+
+#define R(role) (1u << ROLE_##role)
+enum { SMALL = 1024, MEDIUM = 16 * 1024, LARGE = IPC_FRAME_MAX - 64 };
+enum { CHILDREN = R(STORE) | R(KEYD) | R(AUTH) | R(SMTPD) | R(IMAPD) | R(FILTERD) | R(COURIER) };
+
+static const struct ipc_rule rules[] = {
+	{IPC_START, "START", &ipc__start__descriptor, NULL, R(PARENT), CHILDREN, MEDIUM, false},
+	{IPC_LISTENER, "LISTENER", &ipc__listener__descriptor, NULL, R(PARENT),
+		R(SMTPD) | R(IMAPD) | R(COURIER), SMALL, true},
+	{IPC_PEER, "PEER", &ipc__peer__descriptor, NULL, R(PARENT), CHILDREN, SMALL, true},
+	{IPC_FLOOR_PAGE, "FLOOR_PAGE", &ipc__floor_page__descriptor, NULL, R(PARENT), CHILDREN,
+		SMALL, true},
+	{IPC_READY, "READY", &ipc__ready__descriptor, NULL, CHILDREN, R(PARENT), SMALL, false},
+	{IPC_PROPOSE, "PROPOSE", &ipc__propose__descriptor, &ipc__proposed__descriptor,
+		R(SMTPD) | R(IMAPD) | R(COURIER), R(STORE), LARGE, true},
+	{IPC_WATCH, "WATCH", &ipc__watch__descriptor, NULL, R(STORE),
+		R(SMTPD) | R(IMAPD) | R(COURIER), LARGE, false},
+	{IPC_STORE_ADMIN, "STORE_ADMIN", &ipc__store_admin__descriptor, &ipc__json__descriptor,
+		R(COURIER), R(STORE), LARGE, false},
+	{IPC_KEYD_SIGN, "KEYD_SIGN", &ipc__keyd_sign__descriptor, &ipc__keyd_signed__descriptor,
+		R(SMTPD) | R(IMAPD), R(KEYD), MEDIUM, false},
+	{IPC_KEYD_LOG_KEY, "KEYD_LOG_KEY", &ipc__keyd_log_key__descriptor,
+		&ipc__keyd_key__descriptor, R(STORE), R(KEYD), SMALL, false},
+	{IPC_KEYD_NAMED_KEY, "KEYD_NAMED_KEY", &ipc__keyd_named_key__descriptor,
+		&ipc__keyd_key__descriptor, R(AUTH) | R(SMTPD), R(KEYD), SMALL, false},
+	{IPC_KEYD_NEW_PAIR, "KEYD_NEW_PAIR", &ipc__keyd_new_pair__descriptor,
+		&ipc__keyd_pair__descriptor, R(COURIER), R(KEYD), SMALL, false},
+	{IPC_KEYD_ACCOUNT, "KEYD_ACCOUNT", &ipc__keyd_account__descriptor,
+		&ipc__keyd_secret__descriptor, R(IMAPD), R(KEYD), MEDIUM, false},
+	{IPC_KEYD_WRAP, "KEYD_WRAP", &ipc__keyd_wrap__descriptor, &ipc__keyd_wrapped__descriptor,
+		R(IMAPD) | R(COURIER), R(KEYD), LARGE, false},
+	{IPC_AUTH_STEP, "AUTH_STEP", &ipc__auth_step__descriptor, &ipc__auth_result__descriptor,
+		R(SMTPD) | R(IMAPD), R(AUTH), MEDIUM, false},
+	{IPC_AUTH_HASH, "AUTH_HASH", &ipc__auth_hash__descriptor, &ipc__auth_hashed__descriptor,
+		R(COURIER), R(AUTH), MEDIUM, false},
+	{IPC_FILTER_SCORE, "FILTER_SCORE", &ipc__filter_score__descriptor,
+		&ipc__filter_scored__descriptor, R(SMTPD), R(FILTERD), LARGE, true},
+};
+
+const struct ipc_rule *
+ipc_table_rule(unsigned type)
+{
+	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+		if ((unsigned)rules[i].type == type)
+			return &rules[i];
+	return NULL;
+}

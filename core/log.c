@@ -1,0 +1,97 @@
+#include "core/log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+
+enum { LINE_MAX_OCTETS = 2048 };
+
+static char host_name[256] = "-", process_name[32];
+static enum log_level least = LOG_LEVEL_INFO;
+
+void
+log_init(const char *host, const char *process, enum log_level level)
+{
+	snprintf(host_name, sizeof host_name, "%s", host);
+	snprintf(process_name, sizeof process_name, "%s", process);
+	least = level;
+}
+
+static int
+stamp(char *line, size_t room)
+{
+	static const char month[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	time_t now = (time_t)clock_wall_sec();
+	struct tm t;
+
+	/* gmtime_r needs no zone files; logs are in UTC. */
+	gmtime_r(&now, &t);
+	return snprintf(line, room, "%.3s %2d %02d:%02d:%02d %s hairpin%s%s[%d]: ",
+		month + 3 * t.tm_mon, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, host_name,
+		process_name[0] ? "/" : "", process_name, (int)getpid());
+}
+
+static void
+put(enum log_level level, const char *format, va_list ap)
+{
+	char line[LINE_MAX_OCTETS];
+	static const char *const word[] = {"", "", "warning: ", "error: "};
+	int n, start;
+
+	if (level < least)
+		return;
+	start = n = stamp(line, sizeof line);
+	n += snprintf(line + n, sizeof line - (size_t)n, "%s", word[level]);
+	n += vsnprintf(line + n, sizeof line - (size_t)n - 1, format, ap);
+	if (n > (int)sizeof line - 2)
+		n = (int)sizeof line - 2;
+	for (int i = start; i < n; i++)
+		if ((unsigned char)line[i] < ' ' || line[i] == 127)
+			line[i] = '?';
+	line[n++] = '\n';
+	if (write(STDERR_FILENO, line, (size_t)n) < 0)
+		return; /* nobody left to tell */
+}
+
+void
+log_debug(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	put(LOG_LEVEL_DEBUG, format, ap);
+	va_end(ap);
+}
+
+void
+log_info(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	put(LOG_LEVEL_INFO, format, ap);
+	va_end(ap);
+}
+
+void
+log_warn(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	put(LOG_LEVEL_WARN, format, ap);
+	va_end(ap);
+}
+
+void
+log_error(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	put(LOG_LEVEL_ERROR, format, ap);
+	va_end(ap);
+}

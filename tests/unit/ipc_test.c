@@ -1,0 +1,225 @@
+#include "tests/test.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/ipc.h"
+#include "core/ipc.pb-c.h"
+#include "core/loop.h"
+
+/* Two ipcs on one loop: an smtpd and the store. */
+struct pair {
+	struct loop *loop;
+	struct ipc *smtpd, *store;
+	int raw; /* the smtpd's end, when the test speaks itself */
+	enum err e;
+	uint64_t index;
+	int answers, questions;
+	bool mute;
+};
+
+static void
+on_propose(void *arg, struct ipc_frame *f)
+{
+	struct pair *p = arg;
+	const Ipc__Propose *q = (const Ipc__Propose *)f->msg;
+	Ipc__Proposed a = IPC__PROPOSED__INIT;
+
+	p->questions++;
+	if (f->fd >= 0)
+		close(f->fd);
+	a.index = q->command.len;
+	if (!p->mute)
+		ipc_answer(p->store, ipc_ticket(f), ERR_OK, &a.base);
+}
+
+static void
+on_answer(void *arg, enum err e, const ProtobufCMessage *msg)
+{
+	struct pair *p = arg;
+
+	p->answers++;
+	p->e = e;
+	p->index = e ? 0 : ((const Ipc__Proposed *)msg)->index;
+	loop_stop(p->loop);
+}
+
+static void
+stop(void *arg)
+{
+	struct pair *p = arg;
+
+	loop_stop(p->loop);
+}
+
+static void
+setup(struct pair *p, bool with_smtpd)
+{
+	int fd[2];
+
+	*p = (struct pair){.loop = loop_new(), .raw = -1};
+	p->store = ipc_new(p->loop, ROLE_STORE, 0);
+	ipc_on(p->store, IPC_PROPOSE, on_propose, p);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fd), 0);
+	ipc_add_peer(p->store, ROLE_SMTPD, 0, fd[0]);
+	p->smtpd = ipc_new(p->loop, ROLE_SMTPD, 0);
+	if (with_smtpd)
+		ipc_add_peer(p->smtpd, ROLE_STORE, 0, fd[1]);
+	else
+		p->raw = fd[1];
+}
+
+static void
+teardown(struct pair *p)
+{
+	ipc_free(p->smtpd);
+	ipc_free(p->store);
+	loop_free(p->loop);
+	if (p->raw >= 0)
+		close(p->raw);
+}
+
+static void
+a_question_gets_its_answer_and_its_fd_arrives(void **state)
+{
+	struct pair p;
+	Ipc__Propose q = IPC__PROPOSE__INIT;
+	uint8_t body[100000] = {1};
+
+	(void)state;
+	setup(&p, true);
+	q.command = (ProtobufCBinaryData){7, body};
+	q.body = (ProtobufCBinaryData){sizeof body, body};
+	ipc_ask_role(p.smtpd, ROLE_STORE, IPC_PROPOSE, &q.base, 0, 5000, on_answer, &p);
+	loop_run(p.loop);
+	assert_int_equal(p.e, ERR_OK);
+	assert_int_equal(p.index, 7);
+	teardown(&p);
+}
+
+static void
+a_lost_peer_ends_the_question_once(void **state)
+{
+	struct pair p;
+	Ipc__Propose q = IPC__PROPOSE__INIT;
+
+	(void)state;
+	setup(&p, true);
+	p.mute = true;
+	ipc_ask_role(p.smtpd, ROLE_STORE, IPC_PROPOSE, &q.base, -1, 5000, on_answer, &p);
+	ipc_free(p.store);
+	loop_run(p.loop);
+	assert_int_equal(p.e, ERR_PEER);
+	assert_int_equal(p.answers, 1);
+	p.store = NULL;
+	teardown(&p);
+}
+
+static void
+a_mute_peer_ends_the_question_at_its_deadline(void **state)
+{
+	struct pair p;
+	Ipc__Propose q = IPC__PROPOSE__INIT;
+
+	(void)state;
+	setup(&p, true);
+	p.mute = true;
+	ipc_ask_role(p.smtpd, ROLE_STORE, IPC_PROPOSE, &q.base, -1, 60, on_answer, &p);
+	loop_run(p.loop);
+	assert_int_equal(p.e, ERR_TIMEOUT);
+	assert_int_equal(p.questions, 1);
+	teardown(&p);
+}
+
+static void
+a_cancelled_question_never_calls_back(void **state)
+{
+	struct pair p;
+	Ipc__Propose q = IPC__PROPOSE__INIT;
+
+	(void)state;
+	setup(&p, true);
+	ipc_cancel(ipc_ask_role(
+		p.smtpd, ROLE_STORE, IPC_PROPOSE, &q.base, -1, 60, on_answer, &p));
+	loop_after(p.loop, 150, stop, &p);
+	loop_run(p.loop);
+	assert_int_equal(p.questions, 1);
+	assert_int_equal(p.answers, 0);
+	teardown(&p);
+}
+
+static void
+a_question_waits_for_a_peer_that_comes_later(void **state)
+{
+	struct pair p;
+	Ipc__Propose q = IPC__PROPOSE__INIT;
+
+	(void)state;
+	setup(&p, false);
+	ipc_ask_role(p.smtpd, ROLE_STORE, IPC_PROPOSE, &q.base, -1, 5000, on_answer, &p);
+	ipc_add_peer(p.smtpd, ROLE_STORE, 0, p.raw);
+	p.raw = -1;
+	loop_run(p.loop);
+	assert_int_equal(p.e, ERR_OK);
+	teardown(&p);
+}
+
+static void
+a_blocking_question_times_out(void **state)
+{
+	struct pair p;
+	Ipc__KeydSign q = IPC__KEYD_SIGN__INIT;
+	ProtobufCMessage *answer = NULL;
+
+	(void)state;
+	setup(&p, true);
+	assert_int_equal(ipc_ask_now(ipc_peer(p.smtpd, ROLE_STORE, 0), IPC_KEYD_SIGN, &q.base,
+				 50, &answer),
+		ERR_TIMEOUT);
+	teardown(&p);
+}
+
+/* Each of these frames from a broken-in smtpd costs its connection, and nothing else. */
+static void
+a_frame_against_the_table_cuts_the_peer_off(void **state)
+{
+	static const uint8_t bad[][16] = {
+		{0, 16, 0},                                       /* short */
+		{0, 99, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0},             /* unknown type */
+		{0, 18, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0},             /* STORE_ADMIN: courier's */
+		{0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},             /* a question as a note */
+		{0, 16, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 255, 255, 1}, /* not protobuf */
+		{0, 17, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0},             /* answer to a note */
+	};
+	static const size_t size[] = {3, 12, 12, 12, 15, 12};
+	struct pair p;
+	char octet;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
+		setup(&p, false);
+		assert_int_equal(send(p.raw, bad[i], size[i], 0), size[i]);
+		loop_after(p.loop, 20, stop, &p);
+		loop_run(p.loop);
+		assert_null(ipc_peer(p.store, ROLE_SMTPD, 0));
+		assert_int_equal(recv(p.raw, &octet, 1, MSG_DONTWAIT), 0);
+		assert_int_equal(p.questions, 0);
+		teardown(&p);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_question_gets_its_answer_and_its_fd_arrives),
+		cmocka_unit_test(a_lost_peer_ends_the_question_once),
+		cmocka_unit_test(a_mute_peer_ends_the_question_at_its_deadline),
+		cmocka_unit_test(a_cancelled_question_never_calls_back),
+		cmocka_unit_test(a_question_waits_for_a_peer_that_comes_later),
+		cmocka_unit_test(a_blocking_question_times_out),
+		cmocka_unit_test(a_frame_against_the_table_cuts_the_peer_off),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
