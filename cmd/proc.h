@@ -1,0 +1,66 @@
+/* proc: what every role does at its start, in the same order: config, prepare
+ * (open what needs privilege), drop privileges, sandbox, peers, loop. */
+#ifndef CMD_PROC_H
+#define CMD_PROC_H
+
+#include "cmd/config.h"
+#include "core/ipc.h"
+#include "core/loop.h"
+#include "core/slice.h"
+
+enum {
+	PROC_PERMIT_KEY = 32,    /* octets of a permit key */
+	PROC_TICKET_SECRET = 80, /* octets of the TLS ticket secret */
+	PROC_CONTROL_FD = 3
+};
+
+struct proc {
+	struct config config;
+	const struct proc_role *role;
+	uint32_t instance;
+	struct loop *loop;
+	struct ipc *ipc;
+	uint64_t boot;
+	uint8_t permit_login_key[PROC_PERMIT_KEY], permit_item_key[PROC_PERMIT_KEY];
+	bool has_login_key, has_item_key;
+	uint8_t ticket_secret[PROC_TICKET_SECRET];
+	int data_fd;             /* the data folder, O_PATH; valid in every process */
+	void *floor_page;        /* PROC_FLOOR_PAGE octets, shared; writable in the store alone */
+	void *state;             /* the role's own */
+};
+enum { PROC_FLOOR_PAGE = 4096 };
+
+/* What a role needs beyond its peers. */
+enum proc_need {
+	PROC_NEED_DB_READ = 1,   /* db/data.mdb, read only */
+	PROC_NEED_DB_WRITE = 2,
+	PROC_NEED_SPOOL = 4,     /* O_TMPFILE in spool/ */
+	PROC_NEED_ACCEPT = 8,    /* accepts connections from listeners handed to it */
+	PROC_NEED_EXEC_NOTHING = 0
+};
+
+struct proc_role {
+	enum role role;
+	unsigned needs;          /* enum proc_need */
+	/* Still privileged: open files, keep them in p->state. Errors: say why with must_fatal. May be NULL. */
+	void (*prepare)(struct proc *p);
+	/* Sandboxed, Start received, ipc ready (peers may still be coming): register handlers. */
+	void (*start)(struct proc *p);
+	/* A listening socket; index into config.listener. Takes fd. May be NULL. */
+	void (*listener)(struct proc *p, uint32_t index, int fd);
+	/* SIGTERM: finish what is at hand and stop; NULL: stop at once. */
+	void (*stop)(struct proc *p);
+};
+
+/* One row per role; defined in their proc_*.c. */
+extern const struct proc_role proc_store_role, proc_keyd_role, proc_auth_role, proc_smtpd_role,
+	proc_imapd_role, proc_filterd_role, proc_courier_role;
+
+/* `hairpin role NAME INSTANCE CONFIG`, started by the parent. Never returns. */
+_Noreturn void proc_main(const char *role_name, uint32_t instance, const char *config_path);
+/* An open spool file without a name (O_TMPFILE), or -1 with errno. */
+int proc_spool_file(struct proc *p);
+/* A path below the data folder, NUL-terminated into path. */
+void proc_path(const struct proc *p, const char *below, char path[512]);
+
+#endif

@@ -1,0 +1,26 @@
+/* floor: the store's half of the readers' protocol. Holds read transactions of
+ * its own, one a second for ten seconds, and publishes the oldest one's id. */
+#ifndef STORE_FLOOR_H
+#define STORE_FLOOR_H
+
+#include "store/db.h"
+
+enum { FLOOR_HELD = 10 };
+
+/* The shared page. */
+struct floor_page {
+	_Atomic uint64_t oldest_txn;  /* snapshots from this one on stay put */
+	_Atomic uint64_t generation;  /* changes when the database file was swapped; odd: being swapped */
+};
+struct floor;
+
+/* page is writable here. Takes a first transaction at once. */
+enum err floor_open(struct db *db, struct floor_page *page, struct floor **floor);
+/* Once a second: drops the oldest of more than FLOOR_HELD, takes a new one. */
+enum err floor_tick(struct floor *floor);
+/* Before the file is swapped (drops all), and after, with the new environment. */
+void floor_pause(struct floor *floor);
+enum err floor_resume(struct floor *floor, struct db *db);
+void floor_close(struct floor *floor);
+
+#endif

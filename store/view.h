@@ -1,0 +1,25 @@
+/* view: read-only views of the database in the reader processes (smtpd, imapd,
+ * courier): RDONLY and NOLOCK, so that a broken-in reader can't touch the
+ * lock file. The store publishes in a shared page the oldest transaction
+ * whose pages stay put (floor, floor.h). A transaction lives for one command
+ * or one chunk of output, VIEW_LIFE_MS at most; before what was read is used,
+ * view_is_valid says whether it was whole. If not: begin again. */
+#ifndef STORE_VIEW_H
+#define STORE_VIEW_H
+
+#include "core/err.h"
+#include "store/db.h"
+
+enum { VIEW_LIFE_MS = 2000 };
+struct view;
+
+/* dir: the folder of data.mdb. page: the shared page. Opened again by itself after a compaction swapped the file. */
+enum err view_open(const char *dir, const void *page, struct view **view);
+void view_close(struct view *view);
+/* txn is read-only and works with every view_* read function. One at a time per view. */
+enum err view_begin(struct view *view, struct db_txn **txn);
+/* False: pages may have been overwritten under us; drop all results. */
+bool view_is_valid(const struct view *view);
+void view_end(struct view *view);
+
+#endif
