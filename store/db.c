@@ -1,0 +1,392 @@
+#include "store/db.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "core/must.h"
+#include "crypto/seal.h"
+#include "store/db_lmdb.h"
+
+static const uint64_t MAP_BYTES = UINT64_C(1) << 40;
+
+static const struct {
+	const char *name;
+	bool state;
+} tables[DB_TABLE_COUNT] = {
+#define X(id, name, state) {name, state},
+	DB_TABLES(X)
+#undef X
+};
+
+static const struct slice format_key = {(const uint8_t *)"format", 6};
+static const struct slice digest_key = {(const uint8_t *)"digest", 6};
+
+enum err
+db_lmdb_err(int rc)
+{
+	switch (rc) {
+	case 0:
+		return ERR_OK;
+	case MDB_NOTFOUND:
+		return ERR_NOT_FOUND;
+	case MDB_MAP_FULL:
+	case ENOSPC:
+	case EDQUOT:
+		return ERR_FULL;
+	case MDB_VERSION_MISMATCH:
+	case MDB_INVALID:
+		return ERR_VERSION;
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_PANIC:
+		return ERR_CORRUPT;
+	default:
+		log_error("database: %s", mdb_strerror(rc));
+		return ERR_IO;
+	}
+}
+
+static MDB_val
+val(struct slice s)
+{
+	return (MDB_val){s.n, (void *)(uintptr_t)s.p};
+}
+
+static struct slice
+slice_val(MDB_val v)
+{
+	return slice_of(v.mv_data, v.mv_size);
+}
+
+enum err
+db_lmdb_tables(struct db *db, MDB_txn *txn, bool create)
+{
+	int rc = 0;
+
+	for (int t = 0; t < DB_TABLE_COUNT && !rc; t++)
+		rc = mdb_dbi_open(txn, tables[t].name, create ? MDB_CREATE : 0, &db->table[t]);
+	return db_lmdb_err(rc);
+}
+
+/* A newer format is left untouched; a fresh database gets ours. */
+static enum err
+check_format(struct db *db, MDB_txn *txn, bool create)
+{
+	MDB_val k = val(format_key), v;
+	uint8_t ours[4] = {0, 0, 0, DB_LMDB_FORMAT};
+	int rc = mdb_get(txn, db->table[DB_META], &k, &v);
+
+	if (rc == MDB_NOTFOUND && create) {
+		v = (MDB_val){sizeof ours, ours};
+		return db_lmdb_err(mdb_put(txn, db->table[DB_META], &k, &v, 0));
+	}
+	if (rc)
+		return db_lmdb_err(rc);
+	return v.mv_size == sizeof ours && memcmp(v.mv_data, ours, sizeof ours) == 0
+		? ERR_OK
+		: ERR_VERSION;
+}
+
+/* Format first: the tables of another version may not be there. */
+static enum err
+open_tables(struct db *db, const struct db_options *opt)
+{
+	bool create = opt->create && !opt->read_only;
+	MDB_txn *txn;
+	enum err e = db_lmdb_err(
+		mdb_txn_begin(db->env, NULL, opt->read_only ? MDB_RDONLY : 0, &txn));
+
+	if (e)
+		return e;
+	e = db_lmdb_err(mdb_dbi_open(txn, tables[DB_META].name, create ? MDB_CREATE : 0,
+		&db->table[DB_META]));
+	if (!e)
+		e = check_format(db, txn, create);
+	if (!e)
+		e = db_lmdb_tables(db, txn, create);
+	if (e) {
+		mdb_txn_abort(txn);
+		return e;
+	}
+	return db_lmdb_err(mdb_txn_commit(txn));
+}
+
+enum err
+db_open(struct db **out, const char *dir, const struct db_options *opt)
+{
+	struct db *db = must_zalloc(sizeof *db);
+	unsigned flags = MDB_NOTLS | MDB_NOSUBDIR | (opt->read_only ? MDB_RDONLY : 0);
+	char path[1024];
+	int rc;
+	enum err e;
+
+	db->read_only = opt->read_only;
+	snprintf(path, sizeof path, "%s/data.mdb", dir);
+	rc = mdb_env_create(&db->env);
+	must(rc == 0);
+	mdb_env_set_maxdbs(db->env, DB_TABLE_COUNT + 8);
+	mdb_env_set_mapsize(db->env, opt->map_bytes ? opt->map_bytes : MAP_BYTES);
+	if (!opt->create)
+		rc = access(path, R_OK) ? ENOENT : 0;
+	if (rc == 0)
+		rc = mdb_env_open(db->env, path, flags, 0640);
+	e = rc == ENOENT ? ERR_NOT_FOUND : db_lmdb_err(rc);
+	if (!e)
+		e = open_tables(db, opt);
+	if (e) {
+		db_close(db);
+		return e;
+	}
+	*out = db;
+	return ERR_OK;
+}
+
+void
+db_close(struct db *db)
+{
+	if (!db)
+		return;
+	mdb_env_close(db->env);
+	free(db);
+}
+
+enum err
+db_begin(struct db *db, bool write, struct db_txn **out)
+{
+	struct db_txn *txn;
+	MDB_txn *raw;
+	enum err e = db_lmdb_err(mdb_txn_begin(db->env, NULL, write ? 0 : MDB_RDONLY, &raw));
+
+	if (e)
+		return e;
+	txn = must_zalloc(sizeof *txn);
+	txn->db = db;
+	txn->txn = raw;
+	txn->write = write;
+	*out = txn;
+	return ERR_OK;
+}
+
+uint64_t
+db_txn_id(const struct db_txn *txn)
+{
+	return mdb_txn_id(txn->txn);
+}
+
+enum err
+db_get(struct db_txn *txn, enum db_table t, struct slice key, struct slice *value)
+{
+	MDB_val k = val(key), v;
+	int rc = mdb_get(txn->txn, txn->db->table[t], &k, &v);
+
+	if (rc)
+		return db_lmdb_err(rc);
+	*value = slice_val(v);
+	return ERR_OK;
+}
+
+/* --- the digest: a sum over all rows of state tables, so that order and history don't matter --- */
+
+static enum err
+load_digest(struct db_txn *txn)
+{
+	struct slice v;
+	enum err e;
+
+	if (txn->digest_known)
+		return ERR_OK;
+	e = db_get(txn, DB_META, digest_key, &v);
+	if (e && e != ERR_NOT_FOUND)
+		return e;
+	if (!e && v.n != sizeof txn->digest)
+		return ERR_CORRUPT;
+	if (!e)
+		memcpy(txn->digest, v.p, sizeof txn->digest);
+	txn->digest_known = true;
+	return ERR_OK;
+}
+
+static enum err
+count_row(struct db_txn *txn, enum db_table t, struct slice key, struct slice value, bool in)
+{
+	uint8_t frame[3] = {(uint8_t)t, (uint8_t)(key.n >> 8), (uint8_t)key.n};
+	const struct slice parts[] = {slice_of(frame, sizeof frame), key, value};
+	uint64_t h[DB_LMDB_DIGEST / 8];
+	enum err e;
+
+	if (!tables[t].state)
+		return ERR_OK;
+	e = load_digest(txn);
+	if (e)
+		return e;
+	seal_hash(NULL, parts, 3, (uint8_t *)h);
+	for (size_t i = 0; i < sizeof h / sizeof *h; i++)
+		txn->digest[i] = in ? txn->digest[i] + h[i] : txn->digest[i] - h[i];
+	return ERR_OK;
+}
+
+enum err
+db_digest(struct db_txn *txn, uint8_t digest[32])
+{
+	enum err e = load_digest(txn);
+
+	if (!e)
+		memcpy(digest, txn->digest, sizeof txn->digest);
+	return e;
+}
+
+enum err
+db_put(struct db_txn *txn, enum db_table t, struct slice key, struct slice value)
+{
+	MDB_val k = val(key), v = val(value), old;
+	MDB_dbi dbi = txn->db->table[t];
+	bool appends = t == DB_LOG || t == DB_BODY;
+	enum err e = ERR_OK;
+	int rc;
+
+	if (tables[t].state) {
+		rc = mdb_get(txn->txn, dbi, &k, &old);
+		if (rc && rc != MDB_NOTFOUND)
+			return db_lmdb_err(rc);
+		if (!rc)
+			e = count_row(txn, t, key, slice_val(old), false);
+		if (!e)
+			e = count_row(txn, t, key, value, true);
+		if (e)
+			return e;
+	}
+	/* Rows that come in key order fill their pages whole. */
+	rc = appends ? mdb_put(txn->txn, dbi, &k, &v, MDB_APPEND) : MDB_KEYEXIST;
+	if (rc == MDB_KEYEXIST)
+		rc = mdb_put(txn->txn, dbi, &k, &v, 0);
+	return rc == MDB_BAD_VALSIZE ? ERR_LIMIT : db_lmdb_err(rc);
+}
+
+enum err
+db_del(struct db_txn *txn, enum db_table t, struct slice key)
+{
+	MDB_val k = val(key), old;
+	MDB_dbi dbi = txn->db->table[t];
+	enum err e = ERR_OK;
+	int rc = mdb_get(txn->txn, dbi, &k, &old);
+
+	if (rc)
+		return db_lmdb_err(rc);
+	e = count_row(txn, t, key, slice_val(old), false);
+	return e ? e : db_lmdb_err(mdb_del(txn->txn, dbi, &k, NULL));
+}
+
+enum err
+db_commit(struct db_txn *txn)
+{
+	enum err e = ERR_OK;
+	int rc;
+
+	if (txn->write && txn->digest_known)
+		e = db_put(txn, DB_META, digest_key,
+			slice_of(txn->digest, sizeof txn->digest));
+	if (e) {
+		db_abort(txn);
+		return e;
+	}
+	rc = mdb_txn_commit(txn->txn);
+	free(txn);
+	return db_lmdb_err(rc);
+}
+
+void
+db_abort(struct db_txn *txn)
+{
+	if (!txn)
+		return;
+	mdb_txn_abort(txn->txn);
+	free(txn);
+}
+
+/* --- cursors --- */
+
+struct db_cursor {
+	MDB_cursor *c;
+};
+
+enum err
+db_cursor_open(struct db_txn *txn, enum db_table t, struct db_cursor **out)
+{
+	MDB_cursor *raw;
+	int rc = mdb_cursor_open(txn->txn, txn->db->table[t], &raw);
+
+	if (rc)
+		return db_lmdb_err(rc);
+	*out = must_alloc(sizeof **out);
+	(*out)->c = raw;
+	return ERR_OK;
+}
+
+void
+db_cursor_close(struct db_cursor *c)
+{
+	mdb_cursor_close(c->c);
+	free(c);
+}
+
+static enum err
+move(struct db_cursor *c, MDB_val *key, struct slice *k, struct slice *v, MDB_cursor_op op)
+{
+	MDB_val value;
+	int rc = mdb_cursor_get(c->c, key, &value, op);
+
+	if (rc)
+		return db_lmdb_err(rc);
+	*k = slice_val(*key);
+	*v = slice_val(value);
+	return ERR_OK;
+}
+
+enum err
+db_seek(struct db_cursor *c, struct slice key, struct slice *k, struct slice *v)
+{
+	MDB_val at = val(key);
+
+	return move(c, &at, k, v, key.n ? MDB_SET_RANGE : MDB_FIRST);
+}
+
+enum err
+db_next(struct db_cursor *c, struct slice *k, struct slice *v)
+{
+	MDB_val at;
+
+	return move(c, &at, k, v, MDB_NEXT);
+}
+
+enum err
+db_prev(struct db_cursor *c, struct slice *k, struct slice *v)
+{
+	MDB_val at;
+
+	return move(c, &at, k, v, MDB_PREV);
+}
+
+enum err
+db_last(struct db_cursor *c, struct slice *k, struct slice *v)
+{
+	MDB_val at;
+
+	return move(c, &at, k, v, MDB_LAST);
+}
+
+enum err
+db_first_from(struct db_txn *txn, enum db_table t, struct slice key, struct slice *k,
+	struct slice *v)
+{
+	struct db_cursor *c;
+	enum err e = db_cursor_open(txn, t, &c);
+
+	if (e)
+		return e;
+	e = db_seek(c, key, k, v);
+	db_cursor_close(c);
+	return e;
+}

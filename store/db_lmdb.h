@@ -1,0 +1,28 @@
+/* db_lmdb: what db, view and floor share about the LMDB environment. Only they include it. */
+#ifndef STORE_DB_LMDB_H
+#define STORE_DB_LMDB_H
+
+#include <lmdb.h>
+
+#include "store/db.h"
+
+enum { DB_LMDB_FORMAT = 1, DB_LMDB_DIGEST = 32 };
+
+struct db {
+	MDB_env *env;
+	MDB_dbi table[DB_TABLE_COUNT];
+	bool read_only;
+};
+
+struct db_txn {
+	struct db *db;
+	MDB_txn *txn;
+	bool write, digest_known;
+	uint64_t digest[DB_LMDB_DIGEST / 8]; /* sum of row hashes, word by word */
+};
+
+/* Opens every table; they must be there unless create. */
+enum err db_lmdb_tables(struct db *db, MDB_txn *txn, bool create);
+enum err db_lmdb_err(int rc);
+
+#endif
