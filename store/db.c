@@ -1,8 +1,10 @@
 #include "store/db.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/log.h"
@@ -86,8 +88,8 @@ check_format(struct db *db, MDB_txn *txn, bool create)
 	if (rc)
 		return db_lmdb_err(rc);
 	return v.mv_size == sizeof ours && memcmp(v.mv_data, ours, sizeof ours) == 0
-		? ERR_OK
-		: ERR_VERSION;
+		       ? ERR_OK
+		       : ERR_VERSION;
 }
 
 /* Format first: the tables of another version may not be there. */
@@ -101,8 +103,8 @@ open_tables(struct db *db, const struct db_options *opt)
 
 	if (e)
 		return e;
-	e = db_lmdb_err(mdb_dbi_open(txn, tables[DB_META].name, create ? MDB_CREATE : 0,
-		&db->table[DB_META]));
+	e = db_lmdb_err(mdb_dbi_open(
+		txn, tables[DB_META].name, create ? MDB_CREATE : 0, &db->table[DB_META]));
 	if (!e)
 		e = check_format(db, txn, create);
 	if (!e)
@@ -188,7 +190,8 @@ db_get(struct db_txn *txn, enum db_table t, struct slice key, struct slice *valu
 	return ERR_OK;
 }
 
-/* --- the digest: a sum over all rows of state tables, so that order and history don't matter --- */
+/* --- the digest: a sum over all rows of state tables, so that order and history don't matter
+ * --- */
 
 static enum err
 load_digest(struct db_txn *txn)
@@ -286,8 +289,7 @@ db_commit(struct db_txn *txn)
 	int rc;
 
 	if (txn->write && txn->digest_known)
-		e = db_put(txn, DB_META, digest_key,
-			slice_of(txn->digest, sizeof txn->digest));
+		e = db_put(txn, DB_META, digest_key, slice_of(txn->digest, sizeof txn->digest));
 	if (e) {
 		db_abort(txn);
 		return e;
@@ -304,6 +306,49 @@ db_abort(struct db_txn *txn)
 		return;
 	mdb_txn_abort(txn->txn);
 	free(txn);
+}
+
+/* --- the file --- */
+
+uint64_t
+db_used_bytes(struct db *db)
+{
+	MDB_envinfo info;
+	MDB_stat stat;
+
+	mdb_env_info(db->env, &info);
+	mdb_env_stat(db->env, &stat);
+	return (info.me_last_pgno + 1) * stat.ms_psize;
+}
+
+enum err
+db_reserve(struct db *db, uint64_t bytes)
+{
+	uint64_t want;
+	struct stat st;
+	int fd;
+
+	if (mdb_env_get_fd(db->env, &fd) || fstat(fd, &st) ||
+		__builtin_add_overflow(db_used_bytes(db), bytes, &want) || want > INT64_MAX)
+		return ERR_IO;
+	/* Half of it is still there: not yet. */
+	if ((uint64_t)st.st_size >= want - bytes / 2 &&
+		(uint64_t)st.st_blocks * 512 >= want - bytes / 2)
+		return ERR_OK;
+	if (fallocate(fd, 0, 0, (off_t)want) == 0)
+		return ERR_OK;
+	return errno == ENOSPC || errno == EDQUOT ? ERR_FULL
+	       : errno == EOPNOTSUPP		  ? ERR_OK
+						  : ERR_IO;
+}
+
+enum err
+db_copy(struct db *db, const char *dir)
+{
+	char path[1024];
+
+	snprintf(path, sizeof path, "%s/data.mdb", dir);
+	return db_lmdb_err(mdb_env_copy2(db->env, path, MDB_CP_COMPACT));
 }
 
 /* --- cursors --- */
@@ -378,8 +423,8 @@ db_last(struct db_cursor *c, struct slice *k, struct slice *v)
 }
 
 enum err
-db_first_from(struct db_txn *txn, enum db_table t, struct slice key, struct slice *k,
-	struct slice *v)
+db_first_from(
+	struct db_txn *txn, enum db_table t, struct slice key, struct slice *k, struct slice *v)
 {
 	struct db_cursor *c;
 	enum err e = db_cursor_open(txn, t, &c);

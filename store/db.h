@@ -80,6 +80,13 @@ enum err db_last(struct db_cursor *c, struct slice *k, struct slice *v);
 /* Cursorless: the first row at or after key (the row may be key itself). Opens and closes a cursor. */
 enum err db_first_from(struct db_txn *txn, enum db_table t, struct slice key, struct slice *k, struct slice *v);
 
+/* Makes sure that the file has `bytes` of allocated room behind what is used: ERR_FULL when the disk has not. */
+enum err db_reserve(struct db *db, uint64_t bytes);
+/* Octets of the file in use (up to the last page). */
+uint64_t db_used_bytes(struct db *db);
+/* A compacted copy of the newest committed state into dir (an existing, empty folder), synced. */
+enum err db_copy(struct db *db, const char *dir);
+
 /* Digest of the state tables: 32 octets, kept in META and brought up to date by db_commit. */
 enum err db_digest(struct db_txn *txn, uint8_t digest[32]);
 

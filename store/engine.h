@@ -1,0 +1,72 @@
+/* engine: the store's turn of the loop. Proposals are collected; a turn appends
+ * them to the log and applies them in one write transaction (with one voter,
+ * what is durable is committed), and tells the proposers after the commit, in
+ * order. The log is the only way in: `hairpin init` goes through it too.
+ * Works without a loop or ipc: call engine_turn until it is idle. */
+#ifndef STORE_ENGINE_H
+#define STORE_ENGINE_H
+
+#include "core/err.h"
+#include "crypto/seal.h"
+#include "store/apply.h"
+#include "store/db.h"
+
+enum {
+	ENGINE_TURN_BYTES = 4 << 20,  /* of commands and payload in one transaction */
+	ENGINE_TURN_ENTRIES = 1024,
+	ENGINE_TURN_APPLY_MS = 50,
+	ENGINE_TURN_BULK = 512 << 10, /* payload octets read from spool files in one turn */
+	ENGINE_RESERVE_BYTES = 64 << 20,
+	ENGINE_COMMAND_MAX = 1 << 20,
+	ENGINE_BODY_MAX = 1 << 30     /* sealed octets of one body */
+};
+
+struct engine;
+
+struct engine_options {
+	const char *dir;             /* of data.mdb */
+	bool create;
+	uint64_t map_bytes, boot;
+	uint64_t log_keep_rows;
+	/* After each commit that changed something. May be NULL. */
+	void (*on_commit)(void *arg, uint64_t applied, const struct apply_touched *touched);
+	void *arg;
+};
+
+/* Opens the database; the log key must be set before the first turn. ERR_VERSION: newer; untouched. */
+enum err engine_open(const struct engine_options *opt, struct engine **engine);
+void engine_close(struct engine *e);
+/* The wrapped log key in the database, or ERR_NOT_FOUND: then make one, and give both. */
+enum err engine_wrapped_key(struct engine *e, struct buf *wrapped);
+enum err engine_set_key(struct engine *e, const struct seal_key *key, struct slice new_wrapped);
+bool engine_is_ready(const struct engine *e);
+
+/* e other than ERR_OK: nothing happened (FULL: no space, UNAVAILABLE: no key yet). result lives until the return. */
+typedef void (*engine_done)(void *arg, enum err e, uint64_t index, const Commands__Result *result);
+/* command: packed commands.Command, copied. body: sealed payload, copied, when fd is -1; else size octets are read from fd
+ * (which is taken and closed) and go in as chunks before the command. done comes from a later engine_turn. */
+struct engine_proposal {
+	struct slice command, body;
+	int fd;
+	uint64_t fd_size;
+	engine_done done;
+	void *arg;
+};
+/* ERR_SYNTAX: not a command. ERR_TOO_BIG. fd is closed then too. */
+enum err engine_propose(struct engine *e, const struct engine_proposal *p);
+/* One transaction. *more: something is left to do. An err: stop the node. */
+enum err engine_turn(struct engine *e, bool *more);
+/* Proposes a sweep if there is something to sweep, and trims the log. Call now and then (each second). */
+enum err engine_tend(struct engine *e);
+/* Proposes and turns until the answer is there. For init and tests. */
+enum err engine_propose_now(struct engine *e, const Commands__Command *c, struct slice body, struct arena *a, Commands__Result **result);
+
+struct db *engine_db(struct engine *e);
+uint64_t engine_applied(const struct engine *e);
+/* Log prefix away, compacting copy, swap. The database handle changes: floors and views must be paused meanwhile. */
+enum err engine_compact(struct engine *e);
+/* Counts since start, for stats. */
+struct engine_stats { uint64_t commits, entries, payload_bytes, applied, log_first, used_bytes; bool full; };
+void engine_stats(struct engine *e, struct engine_stats *s);
+
+#endif

@@ -1,0 +1,295 @@
+#include "store/raft_log.h"
+
+#include "core/rand.h"
+#include "store/schema.h"
+
+enum { ROW_FIXED = 8 + 1 + 8 + 32 + 32, AAD_SIZE = 16 + 8 + 8 + 1 + 32, COMMAND_MAX = 8 << 20 };
+
+static enum err
+meta_get(struct db_txn *txn, const char *name, size_t n, uint8_t *out)
+{
+	struct slice v;
+	enum err e = db_get(txn, DB_META, slice_str(name), &v);
+
+	if (e)
+		return e;
+	if (v.n != n)
+		return ERR_CORRUPT;
+	memcpy(out, v.p, n);
+	return ERR_OK;
+}
+
+static enum err
+meta_put(struct db_txn *txn, const char *name, size_t n, const uint8_t *p)
+{
+	return db_put(txn, DB_META, slice_str(name), slice_of(p, n));
+}
+
+static enum err
+fresh(struct raft_log *log, struct db_txn *txn)
+{
+	uint8_t node[4];
+	enum err e;
+
+	rand_bytes(log->cluster, sizeof log->cluster);
+	log->node = 1;
+	log->first = 1;
+	schema_set_u32(node, log->node);
+	e = meta_put(txn, "cluster", sizeof log->cluster, log->cluster);
+	if (!e)
+		e = meta_put(txn, "node", sizeof node, node);
+	return e ? e : raft_log_save(log, txn);
+}
+
+enum err
+raft_log_load(struct raft_log *log, struct db_txn *txn)
+{
+	uint8_t node[4], hard[12], tail[48], one[8];
+	enum err e;
+
+	buf_init(&log->scratch, COMMAND_MAX);
+	e = meta_get(txn, "cluster", sizeof log->cluster, log->cluster);
+	if (e == ERR_NOT_FOUND)
+		return fresh(log, txn);
+	if (e || (e = meta_get(txn, "node", sizeof node, node)) ||
+		(e = meta_get(txn, "hard", sizeof hard, hard)) ||
+		(e = meta_get(txn, "tail", sizeof tail, tail)) ||
+		(e = meta_get(txn, "applied", sizeof one, one)))
+		return e == ERR_NOT_FOUND ? ERR_CORRUPT : e;
+	log->node = schema_get_u32(node);
+	log->hard = (struct raft_hard){schema_get_u64(hard), schema_get_u32(hard + 8)};
+	log->last = schema_get_u64(tail);
+	log->last_term = schema_get_u64(tail + 8);
+	memcpy(log->chain, tail + 16, SEAL_HASH);
+	log->applied = schema_get_u64(one);
+	if ((e = meta_get(txn, "first", sizeof one, one)))
+		return e;
+	log->first = schema_get_u64(one);
+	if ((e = meta_get(txn, "time", sizeof one, one)))
+		return e;
+	log->time_sec = schema_get_u64(one);
+	return ERR_OK;
+}
+
+void
+raft_log_fini(struct raft_log *log)
+{
+	buf_fini_secret(&log->scratch);
+	seal_wipe(&log->key, sizeof log->key);
+}
+
+enum err
+raft_log_save(struct raft_log *log, struct db_txn *txn)
+{
+	uint8_t hard[12], tail[48], one[8];
+	enum err e;
+
+	schema_set_u64(hard, log->hard.term);
+	schema_set_u32(hard + 8, log->hard.vote);
+	schema_set_u64(tail, log->last);
+	schema_set_u64(tail + 8, log->last_term);
+	memcpy(tail + 16, log->chain, SEAL_HASH);
+	if ((e = meta_put(txn, "hard", sizeof hard, hard)) ||
+		(e = meta_put(txn, "tail", sizeof tail, tail)))
+		return e;
+	schema_set_u64(one, log->applied);
+	if ((e = meta_put(txn, "applied", sizeof one, one)))
+		return e;
+	schema_set_u64(one, log->first);
+	if ((e = meta_put(txn, "first", sizeof one, one)))
+		return e;
+	schema_set_u64(one, log->time_sec);
+	return meta_put(txn, "time", sizeof one, one);
+}
+
+static enum err
+put_body(struct db_txn *txn, uint64_t index, struct slice body)
+{
+	size_t row = body.n < SCHEMA_INLINE_MAX ? SCHEMA_SMALL_ROW : SCHEMA_PART_SEALED;
+	struct schema_key k;
+	enum err e = ERR_OK;
+
+	if (body.n > SCHEMA_ENTRY_BODY_MAX)
+		return ERR_TOO_BIG;
+	for (uint32_t n = 0; body.n && !e; n++, body = slice_from(body, row))
+		e = db_put(txn, DB_BODY, schema_u64_u32(&k, index, n), slice_cut(body, 0, row));
+	return e;
+}
+
+/* What the seal of an entry is bound to. */
+static struct slice
+entry_aad(const struct raft_log *log, uint64_t index, const uint8_t *row, uint8_t aad[AAD_SIZE])
+{
+	memcpy(aad, log->cluster, 16);
+	schema_set_u64(aad + 16, index);
+	memcpy(aad + 24, row, 8);
+	aad[32] = row[8];
+	memcpy(aad + 33, row + 17, 32);
+	return slice_of(aad, AAD_SIZE);
+}
+
+/* row holds term, type, payload octets, payload hash; sealed follows at ROW_FIXED. */
+static void
+chain_hash(const uint8_t before[SEAL_HASH], const uint8_t *row, struct slice sealed,
+	uint8_t hash[SEAL_HASH])
+{
+	const struct slice parts[] = {
+		slice_of(before, SEAL_HASH), slice_of(row, 9), sealed, slice_of(row + 17, 32)};
+
+	seal_hash(NULL, parts, 4, hash);
+}
+
+enum err
+raft_log_append(struct raft_log *log, struct db_txn *txn, enum raft_log_type type,
+	struct slice command, struct slice body)
+{
+	uint64_t index = log->last + 1;
+	uint8_t aad[AAD_SIZE], row[ROW_FIXED] = {0}, chain[SEAL_HASH];
+	struct schema_key k;
+	struct buf *b = &log->scratch;
+	enum err e;
+
+	schema_set_u64(row, log->hard.term);
+	row[8] = (uint8_t)type;
+	schema_set_u64(row + 9, body.n);
+	if (body.n)
+		seal_hash(NULL, &body, 1, row + 17);
+	buf_clear(b);
+	buf_put(b, row, sizeof row);
+	e = seal_box_key(&log->key, entry_aad(log, index, row, aad), command, b);
+	if (e)
+		return e;
+	chain_hash(log->chain, row, slice_from(buf_slice(b), ROW_FIXED), chain);
+	memcpy(b->p + 49, chain, SEAL_HASH);
+	e = db_put(txn, DB_LOG, schema_u64(&k, index), buf_slice(b));
+	if (!e)
+		e = put_body(txn, index, body);
+	if (e)
+		return e;
+	memcpy(log->chain, chain, SEAL_HASH);
+	log->last = index;
+	log->last_term = log->hard.term;
+	return ERR_OK;
+}
+
+enum err
+raft_log_read(struct raft_log *log, struct db_txn *txn, uint64_t index, uint64_t *term,
+	struct slice *command)
+{
+	uint8_t aad[AAD_SIZE];
+	struct schema_key k;
+	struct slice row;
+	enum err e = db_get(txn, DB_LOG, schema_u64(&k, index), &row);
+
+	if (e)
+		return e;
+	if (row.n < ROW_FIXED)
+		return ERR_CORRUPT;
+	buf_clear(&log->scratch);
+	e = seal_box_key_open(&log->key, entry_aad(log, index, row.p, aad),
+		slice_from(row, ROW_FIXED), &log->scratch);
+	if (e)
+		return e;
+	*term = schema_get_u64(row.p);
+	*command = buf_slice(&log->scratch);
+	return ERR_OK;
+}
+
+/* Payload rows of one entry; at most *max, which sinks. ERR_MORE: some are left. */
+static enum err
+free_body(struct db_txn *txn, uint64_t index, uint32_t *max)
+{
+	struct schema_key k;
+	enum err e = ERR_OK;
+	struct slice key, v;
+
+	for (; *max; --*max) {
+		e = db_first_from(txn, DB_BODY, schema_u64_u32(&k, index, 0), &key, &v);
+		if (e == ERR_NOT_FOUND || (!e && schema_get_u64(key.p) != index))
+			return ERR_OK;
+		if (e)
+			return e;
+		e = db_del(txn, DB_BODY, schema_u64_u32(&k, index, schema_get_u32(key.p + 8)));
+		if (e)
+			return e;
+	}
+	return ERR_MORE;
+}
+
+static enum err
+free_garbage(struct raft_log *log, struct db_txn *txn, uint32_t max)
+{
+	struct schema_key k;
+	struct slice key, v;
+	uint64_t index;
+	enum err e;
+
+	while (max) {
+		e = db_first_from(txn, DB_GARBAGE, SLICE_EMPTY, &key, &v);
+		if (e)
+			return e == ERR_NOT_FOUND ? ERR_OK : e;
+		index = schema_get_u64(key.p);
+		if (index >= log->first)
+			return ERR_OK;
+		e = free_body(txn, index, &max);
+		if (e == ERR_MORE)
+			return ERR_OK;
+		if (!e)
+			e = db_del(txn, DB_GARBAGE, schema_u64(&k, index));
+		if (e)
+			return e;
+	}
+	return ERR_OK;
+}
+
+enum err
+raft_log_trim(struct raft_log *log, struct db_txn *txn, uint64_t keep_from, uint32_t max)
+{
+	struct schema_key k;
+	enum err e = ERR_OK;
+
+	if (keep_from > log->applied + 1)
+		keep_from = log->applied + 1;
+	for (uint32_t n = 0; n < max && log->first < keep_from && !e; n++, log->first++)
+		e = db_del(txn, DB_LOG, schema_u64(&k, log->first));
+	return e ? e : free_garbage(log, txn, max);
+}
+
+enum err
+raft_log_check(struct raft_log *log, struct db_txn *txn, uint64_t *bad_index)
+{
+	uint8_t before[SEAL_HASH], chain[SEAL_HASH];
+	struct schema_key k;
+	struct slice row, command;
+	uint64_t term;
+	enum err e;
+
+	for (uint64_t i = log->first; i <= log->last; i++) {
+		*bad_index = i;
+		e = db_get(txn, DB_LOG, schema_u64(&k, i), &row);
+		if (e || row.n < ROW_FIXED)
+			return e == ERR_NOT_FOUND || !e ? ERR_CORRUPT : e;
+		if (i > log->first) {
+			chain_hash(before, row.p, slice_from(row, ROW_FIXED), chain);
+			if (memcmp(chain, row.p + 49, SEAL_HASH) != 0)
+				return ERR_CORRUPT;
+		}
+		memcpy(before, row.p + 49, SEAL_HASH);
+		e = raft_log_read(log, txn, i, &term, &command);
+		if (e)
+			return e;
+	}
+	return ERR_OK;
+}
+
+enum err
+raft_log_get_key(struct db_txn *txn, struct slice *wrapped)
+{
+	return db_get(txn, DB_META, SLICE_LIT("logkey"), wrapped);
+}
+
+enum err
+raft_log_put_key(struct db_txn *txn, struct slice wrapped)
+{
+	return db_put(txn, DB_META, SLICE_LIT("logkey"), wrapped);
+}

@@ -1,0 +1,46 @@
+/* raft_log: the log on disk: rows of entries with their sealed commands, the
+ * payload rows, the chain hash, term and vote, the applied index.
+ *
+ * Row of table log: u64 term, u8 type, u64 payload octets, 32 payload hash
+ * (zeros without payload), 32 chain hash, sealed command (crypto/seal
+ * box_key under the log key; AAD: cluster id 16, index u64, term u64, type u8, payload
+ * hash 32). Chain: h(i) = H(h(i-1), term, type, sealed command, payload hash).
+ * Table meta: "hard" {u64 term, u32 vote}, "applied" u64, "first" u64 (first log row), "tail" {u64 last, u64 term, 32
+ * chain hash}, "time" u64, "cluster" 16 octets, "node" u32, "logkey" wrapped. */
+#ifndef STORE_RAFT_LOG_H
+#define STORE_RAFT_LOG_H
+
+#include "core/buf.h"
+#include "crypto/seal.h"
+#include "store/db.h"
+#include "store/raft.h"
+
+enum raft_log_type { RAFT_LOG_NOOP, RAFT_LOG_COMMAND };
+
+struct raft_log {
+	struct seal_key key;      /* the cluster's log key */
+	uint8_t cluster[16];
+	uint32_t node;
+	struct raft_hard hard;
+	uint64_t first, last, last_term, applied, time_sec;
+	uint8_t chain[SEAL_HASH]; /* of `last` */
+	struct buf scratch;
+};
+
+/* Reads meta; a fresh database is node 1 of a new cluster. Writes nothing unless it is fresh (then txn must be a write one). */
+enum err raft_log_load(struct raft_log *log, struct db_txn *txn);
+void raft_log_fini(struct raft_log *log);
+/* Appends entry last + 1. command: plain. body: sealed payload, may be empty, at most SCHEMA_ENTRY_BODY_MAX octets. */
+enum err raft_log_append(struct raft_log *log, struct db_txn *txn, enum raft_log_type type, struct slice command, struct slice body);
+/* Opens entry index; command lives in log->scratch until the next call. ERR_CRYPTO: not what was appended. */
+enum err raft_log_read(struct raft_log *log, struct db_txn *txn, uint64_t index, uint64_t *term, struct slice *command);
+/* Writes hard, applied, tail, time and first. Once per transaction, last. */
+enum err raft_log_save(struct raft_log *log, struct db_txn *txn);
+/* Deletes log rows below `keep_from`, at most max of them, and moves first; then frees garbage payload below first, at most max rows. */
+enum err raft_log_trim(struct raft_log *log, struct db_txn *txn, uint64_t keep_from, uint32_t max);
+/* Chain and seals of all rows; payload hashes of those whose payload is there. */
+enum err raft_log_check(struct raft_log *log, struct db_txn *txn, uint64_t *bad_index);
+enum err raft_log_get_key(struct db_txn *txn, struct slice *wrapped);
+enum err raft_log_put_key(struct db_txn *txn, struct slice wrapped);
+
+#endif
