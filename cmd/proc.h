@@ -11,7 +11,8 @@
 enum {
 	PROC_PERMIT_KEY = 32,    /* octets of a permit key */
 	PROC_TICKET_SECRET = 80, /* octets of the TLS ticket secret */
-	PROC_CONTROL_FD = 3
+	PROC_CONTROL_FD = 3,
+	PROC_EXIT_FAIL_STOP = 3  /* a child that ends with it ends the node: the database can't be trusted */
 };
 
 struct proc {
@@ -46,7 +47,8 @@ struct proc_role {
 	void (*prepare)(struct proc *p);
 	/* Sandboxed, Start received, ipc ready (peers may still be coming): register handlers. */
 	void (*start)(struct proc *p);
-	/* A listening socket; index into config.listener. Takes fd. May be NULL. */
+	/* A listening socket; index into config.listener, or config.listeners for the courier's control socket. Takes fd.
+	 * May be NULL. */
 	void (*listener)(struct proc *p, uint32_t index, int fd);
 	/* SIGTERM: finish what is at hand and stop; NULL: stop at once. */
 	void (*stop)(struct proc *p);

@@ -100,7 +100,8 @@ buf_put_u8(struct buf *b, uint8_t v)
 bool
 buf_put_u32(struct buf *b, uint32_t v)
 {
-	uint8_t raw[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
+	uint8_t raw[4] = {
+		(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
 
 	return buf_put(b, raw, sizeof raw);
 }

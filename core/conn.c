@@ -54,8 +54,8 @@ update(struct conn *c)
 		return;
 	write = pending(c) > 0 || c->kicked;
 	read = c->phase == HANDSHAKE ||
-		(!c->paused && !c->finishing && c->phase != FLUSHING_FOR_TLS &&
-			pending(c) <= c->lim.out_high);
+	       (!c->paused && !c->finishing && c->phase != FLUSHING_FOR_TLS &&
+		       pending(c) <= c->lim.out_high);
 	loop_want(c->watch, read, write);
 }
 
@@ -140,8 +140,8 @@ touch_stuck(struct conn *c)
 {
 	loop_cancel(c->stuck);
 	c->stuck = pending(c) && c->lim.write_ms
-		? loop_after(c->loop, c->lim.write_ms, on_stuck, c)
-		: NULL;
+			   ? loop_after(c->loop, c->lim.write_ms, on_stuck, c)
+			   : NULL;
 }
 
 struct conn *
@@ -323,7 +323,8 @@ conn_pause(struct conn *c, bool paused)
 {
 	c->paused = paused;
 	update(c);
-	/* Input that lies here already brings no readiness of the socket: ask for the next turn. */
+	/* Input that lies here already brings no readiness of the socket: ask for the next
+	 * turn. */
 	if (!paused && (c->in.n || c->phase == SECURE) && !c->finishing) {
 		c->kicked = true;
 		loop_want(c->watch, true, true);
@@ -431,7 +432,8 @@ on_readable(void *arg)
 void
 conn_start_tls(struct conn *c, const struct conn_stream *stream, void *s)
 {
-	/* RFC 3207 4.2, RFC 9051 11.1: what came in the clear before the handshake is forgotten. */
+	/* RFC 3207 4.2, RFC 9051 11.1: what came in the clear before the handshake is
+	 * forgotten. */
 	buf_fini_secret(&c->in);
 	c->stream = stream;
 	c->tls = s;

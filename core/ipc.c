@@ -23,7 +23,7 @@ enum { SOCKET_ROOM = 4 << 20 };
 struct ipc_question {
 	struct ipc_question *next, *prev;
 	struct ipc *ipc;
-	struct ipc_peer *to;   /* NULL: waits for a peer of role */
+	struct ipc_peer *to;	  /* NULL: waits for a peer of role */
 	struct out_frame *parked; /* while it waits */
 	enum role role;
 	enum ipc_type type;
@@ -48,7 +48,7 @@ struct ipc_peer {
 	int fd;
 	struct loop_fd *watch;
 	struct out_frame *out, **out_end; /* what the socket didn't take yet */
-	struct out_frame *stash;          /* came while ipc_ask_now waited */
+	struct out_frame *stash;	  /* came while ipc_ask_now waited */
 	struct loop_timer *unstash;
 	size_t out_bytes;
 	bool lost;
@@ -61,7 +61,10 @@ struct ipc {
 	struct ipc_peer *peers;
 	struct ipc_question questions; /* ring */
 	struct loop_timer *tick, *reap;
-	struct { ipc_handler handler; void *arg; } on[IPC_TYPE_MAX];
+	struct {
+		ipc_handler handler;
+		void *arg;
+	} on[IPC_TYPE_MAX];
 	void (*on_peer)(void *arg, struct ipc_peer *p, bool up);
 	void *on_peer_arg;
 	struct arena arena;
@@ -71,8 +74,8 @@ struct ipc {
 const char *
 ipc_role_name(enum role r)
 {
-	static const char *const names[] = {"parent", "store", "keyd", "auth", "smtpd", "imapd",
-		"filterd", "courier"};
+	static const char *const names[] = {
+		"parent", "store", "keyd", "auth", "smtpd", "imapd", "filterd", "courier"};
 
 	return (unsigned)r < ROLE_COUNT ? names[r] : "unknown";
 }
@@ -224,7 +227,8 @@ ipc_any(struct ipc *ipc, enum role role)
 	return best;
 }
 
-/* Ends a question with an answer or an err: unlinked first, so that the callback may do what it likes. */
+/* Ends a question with an answer or an err: unlinked first, so that the callback may do what it
+ * likes. */
 static void
 settle(struct ipc_question *q, enum err e, const ProtobufCMessage *answer)
 {
@@ -500,8 +504,8 @@ ipc_tell(struct ipc_peer *to, enum ipc_type type, const ProtobufCMessage *msg, i
 struct ipc_ticket
 ipc_ticket(const struct ipc_frame *f)
 {
-	return (struct ipc_ticket){f->from->role, f->from->instance, f->request_id,
-		f->from->generation, f->type};
+	return (struct ipc_ticket){
+		f->from->role, f->from->instance, f->request_id, f->from->generation, f->type};
 }
 
 void
@@ -557,8 +561,8 @@ unpack(struct ipc *ipc, const ProtobufCMessageDescriptor *type, struct slice pay
 }
 
 static void
-got_answer(struct ipc_peer *p, const struct ipc_rule *rule, struct header h,
-	struct slice payload)
+got_answer(
+	struct ipc_peer *p, const struct ipc_rule *rule, struct header h, struct slice payload)
 {
 	struct ipc_question *q = find_question(p, h.id);
 	const ProtobufCMessage *answer = NULL;
@@ -631,7 +635,9 @@ receive(int from, uint8_t *p, size_t room, int *fd)
 		char room[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control;
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.room,
+	struct msghdr m = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
 		.msg_controllen = sizeof control.room};
 	struct cmsghdr *c;
 	ssize_t n = recvmsg(from, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
@@ -676,7 +682,8 @@ send_parked(struct ipc_peer *p)
 {
 	struct ipc_question *next;
 
-	for (struct ipc_question *q = p->ipc->questions.next; q != &p->ipc->questions; q = next) {
+	for (struct ipc_question *q = p->ipc->questions.next; q != &p->ipc->questions;
+		q = next) {
 		next = q->next;
 		if (q->to || !q->parked || q->role != p->role)
 			continue;
@@ -791,8 +798,8 @@ ipc_ask_now(struct ipc_peer *to, enum ipc_type type, const ProtobufCMessage *msg
 			e = ERR_PEER;
 			break;
 		}
-		if (is_answer_to(slice_of(raw, (size_t)got), id, ipc_table_rule(type), &e,
-			    answer))
+		if (is_answer_to(
+			    slice_of(raw, (size_t)got), id, ipc_table_rule(type), &e, answer))
 			break;
 		stash(to, slice_of(raw, (size_t)got), fd);
 		if (fd >= 0)

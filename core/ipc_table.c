@@ -4,7 +4,9 @@
 
 #define R(role) (1u << ROLE_##role)
 enum { SMALL = 1024, MEDIUM = 16 * 1024, LARGE = IPC_FRAME_MAX - 64 };
-enum { CHILDREN = R(STORE) | R(KEYD) | R(AUTH) | R(SMTPD) | R(IMAPD) | R(FILTERD) | R(COURIER) };
+enum {
+	CHILDREN = R(STORE) | R(KEYD) | R(AUTH) | R(SMTPD) | R(IMAPD) | R(FILTERD) | R(COURIER)
+};
 
 static const struct ipc_rule rules[] = {
 	{IPC_START, "START", &ipc__start__descriptor, NULL, R(PARENT), CHILDREN, MEDIUM, false},
@@ -30,8 +32,8 @@ static const struct ipc_rule rules[] = {
 		&ipc__keyd_pair__descriptor, R(COURIER), R(KEYD), SMALL, false},
 	{IPC_KEYD_ACCOUNT, "KEYD_ACCOUNT", &ipc__keyd_account__descriptor,
 		&ipc__keyd_secret__descriptor, R(IMAPD), R(KEYD), MEDIUM, false},
-	{IPC_KEYD_WRAP, "KEYD_WRAP", &ipc__keyd_wrap__descriptor, &ipc__keyd_wrapped__descriptor,
-		R(IMAPD) | R(COURIER), R(KEYD), LARGE, false},
+	{IPC_KEYD_WRAP, "KEYD_WRAP", &ipc__keyd_wrap__descriptor,
+		&ipc__keyd_wrapped__descriptor, R(IMAPD) | R(COURIER), R(KEYD), LARGE, false},
 	{IPC_AUTH_STEP, "AUTH_STEP", &ipc__auth_step__descriptor, &ipc__auth_result__descriptor,
 		R(SMTPD) | R(IMAPD), R(AUTH), MEDIUM, false},
 	{IPC_AUTH_HASH, "AUTH_HASH", &ipc__auth_hash__descriptor, &ipc__auth_hashed__descriptor,

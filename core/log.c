@@ -29,9 +29,10 @@ stamp(char *line, size_t room)
 
 	/* gmtime_r needs no zone files; logs are in UTC. */
 	gmtime_r(&now, &t);
-	return snprintf(line, room, "%.3s %2d %02d:%02d:%02d %s hairpin%s%s[%d]: ",
-		month + 3 * t.tm_mon, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, host_name,
-		process_name[0] ? "/" : "", process_name, (int)getpid());
+	return snprintf(line, room,
+		"%.3s %2d %02d:%02d:%02d %s hairpin%s%s[%d]: ", month + 3 * t.tm_mon, t.tm_mday,
+		t.tm_hour, t.tm_min, t.tm_sec, host_name, process_name[0] ? "/" : "",
+		process_name, (int)getpid());
 }
 
 static void

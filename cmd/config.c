@@ -1,0 +1,372 @@
+#include "cmd/config.h"
+
+#include <arpa/inet.h>
+#include <ini.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* One row a key: how it is read, where it goes, its bounds. */
+enum value { TEXT, NUMBER32, NUMBER64, SIZE, SECONDS, FLAG, OCTET };
+struct key {
+	const char *section, *name;
+	enum value value;
+	size_t at;
+	uint64_t min, max;
+	const char *preset;
+};
+
+#define AT(member) offsetof(struct config, member)
+static const struct key keys[] = {
+	{"node", "hostname", TEXT, AT(hostname), 1, 253, "localhost"},
+	{"node", "data_dir", TEXT, AT(data_dir), 1, 200, "/var/lib/hairpin"},
+	{"node", "uid", NUMBER32, AT(uid), 0, UINT32_MAX - 1, "0"},
+	{"node", "gid", NUMBER32, AT(gid), 0, UINT32_MAX - 1, "0"},
+	{"node", "debug_log", FLAG, AT(debug_log), 0, 0, "no"},
+	{"node", "map_size", SIZE, AT(map_bytes), 1 << 20, UINT64_C(1) << 46, "1T"},
+	{"processes", "smtpd", NUMBER32, AT(smtpd), 1, 16, "2"},
+	{"processes", "imapd", NUMBER32, AT(imapd), 1, 16, "2"},
+	{"processes", "keyd", NUMBER32, AT(keyd), 1, 16, "1"},
+	{"processes", "filterd", NUMBER32, AT(filterd), 1, 16, "1"},
+	{"mail", "subaddress_delimiter", OCTET, AT(delimiter), 0, 0, "+"},
+	{"mail", "repeat_window", SECONDS, AT(repeat_window_sec), 0, 365 * 86400, "5d"},
+	{"mail", "queue_life", SECONDS, AT(queue_life_sec), 60, 365 * 86400, "5d"},
+	{"mail", "retry_min", SECONDS, AT(retry_min_sec), 1, 86400, "5m"},
+	{"mail", "retry_max", SECONDS, AT(retry_max_sec), 1, 7 * 86400, "4h"},
+	{"limits", "message_size", SIZE, AT(message_size), 1024, 1 << 29, "50M"},
+	{"limits", "recipients", NUMBER32, AT(recipients), 1, 10000, "1000"},
+	{"limits", "hops", NUMBER32, AT(hops), 1, 1000, "50"},
+	{"limits", "errors", NUMBER32, AT(errors), 1, 1000000, "20"},
+	{"limits", "command_timeout", SECONDS, AT(commands_idle_sec), 1, 86400, "5m"},
+	{"limits", "session_time", SECONDS, AT(session_sec), 1, 30 * 86400, "1h"},
+	{"limits", "connections_per_client", NUMBER32, AT(connections_per_client), 1, 1000000,
+		"50"},
+	{"limits", "connections", NUMBER32, AT(connections), 1, 1000000, "10000"},
+	{"limits", "connection_rate_per_minute", NUMBER32, AT(rate_per_minute), 0, 100000000,
+		"600"},
+	{"limits", "min_bytes_per_second", NUMBER32, AT(min_bytes_per_sec), 0, 1 << 20, "100"},
+	{"limits", "imap_connections_per_client", NUMBER32, AT(imap_connections_per_client), 1,
+		1000000, "100"},
+	{"limits", "imap_idle", SECONDS, AT(imap_idle_sec), 60, 30 * 86400, "30m"},
+	{"auth", "scram", FLAG, AT(scram), 0, 0, "yes"},
+	{"auth", "throttle", FLAG, AT(throttle), 0, 0, "yes"},
+	{"auth", "argon2_memory_kib", NUMBER32, AT(argon2_kib), 8, 4 << 20, "19456"},
+	{"auth", "argon2_passes", NUMBER32, AT(argon2_passes), 1, 100, "2"},
+	{"auth", "failures", NUMBER32, AT(auth_failures), 1, 1000000, "10"},
+	{"auth", "failure_window", SECONDS, AT(auth_window_sec), 1, 86400, "10m"},
+	{"log", "keep_entries", NUMBER64, AT(log_keep_rows), 0, UINT64_C(1) << 40, "10000"},
+};
+enum { KEYS = sizeof keys / sizeof *keys };
+
+static const char *const kinds[] = {"mx", "submission", "submissions", "lmtp", "imap", "imaps"};
+static const uint16_t kind_port[] = {25, 587, 465, 0, 143, 993};
+static const char *const listener_keys[] = {"kind", "address", "port", "allow_plaintext_auth"};
+
+struct reading {
+	struct config *c;
+	struct config_error *why;
+	const char *name;
+	char what[400];
+	enum err e;
+};
+
+const char *
+config_kind_name(enum config_kind kind)
+{
+	return kinds[kind];
+}
+
+static int __attribute__((format(printf, 2, 3)))
+refuse(struct reading *r, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(r->what, sizeof r->what, format, ap);
+	va_end(ap);
+	r->e = ERR_CONFIG;
+	return 0;
+}
+
+/* --- values --- */
+
+/* A number with one of the unit letters behind it. */
+static bool
+read_number(const char *text, const char *units, const uint64_t *factor, uint64_t *out)
+{
+	char *end;
+	uint64_t v;
+	const char *unit;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	v = strtoull(text, &end, 10);
+	if (*end) {
+		unit = end[1] ? NULL : strchr(units, *end);
+		if (!unit || __builtin_mul_overflow(v, factor[unit - units], &v))
+			return false;
+	}
+	*out = v;
+	return true;
+}
+
+static bool
+read_flag(const char *text, bool *out)
+{
+	*out = !strcmp(text, "yes") || !strcmp(text, "true") || !strcmp(text, "on");
+	return *out || !strcmp(text, "no") || !strcmp(text, "false") || !strcmp(text, "off");
+}
+
+static const char *
+expected(enum value v)
+{
+	switch (v) {
+	case FLAG:
+		return "yes or no";
+	case SIZE:
+		return "a size like 50M (K, M, G, T)";
+	case SECONDS:
+		return "a time like 5m (s, m, h, d)";
+	case OCTET:
+		return "one character, or none";
+	case TEXT:
+		return "a text";
+	case NUMBER32:
+	case NUMBER64:
+		return "a number";
+	}
+	return "something else";
+}
+
+static bool
+store_text(char *to, const struct key *k, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (n < k->min || n > k->max || n >= CONFIG_TEXT_MAX)
+		return false;
+	memcpy(to, text, n + 1);
+	return true;
+}
+
+static bool
+store(struct config *c, const struct key *k, const char *text)
+{
+	static const uint64_t sizes[] = {1 << 10, 1 << 20, 1 << 30, UINT64_C(1) << 40};
+	static const uint64_t times[] = {1, 60, 3600, 86400}, none[] = {0};
+	void *to = (char *)c + k->at;
+	uint64_t v;
+	bool ok;
+
+	if (k->value == TEXT)
+		return store_text(to, k, text);
+	if (k->value == FLAG)
+		return read_flag(text, to);
+	if (k->value == OCTET) {
+		*(char *)to = *text;
+		return !*text || !text[1];
+	}
+	ok = k->value == SIZE	   ? read_number(text, "KMGT", sizes, &v)
+	     : k->value == SECONDS ? read_number(text, "smhd", times, &v)
+				   : read_number(text, "", none, &v);
+	if (!ok || v < k->min || v > k->max)
+		return false;
+	if (k->value == SIZE || k->value == NUMBER64)
+		*(uint64_t *)to = v;
+	else
+		*(uint32_t *)to = (uint32_t)v;
+	return true;
+}
+
+/* --- keys --- */
+
+/* Edit distance, small words only: for "did you mean". */
+static unsigned
+distance(const char *a, const char *b)
+{
+	unsigned row[65], left, up;
+	size_t n = strlen(b);
+
+	if (n > 64)
+		return 99;
+	for (size_t j = 0; j <= n; j++)
+		row[j] = (unsigned)j;
+	for (unsigned i = 1; *a; a++, i++) {
+		left = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= n; j++) {
+			up = row[j];
+			row[j] = *a == b[j - 1] ? left : 1 + (left < up ? left : up);
+			if (row[j - 1] + 1 < row[j])
+				row[j] = row[j - 1] + 1;
+			left = up;
+		}
+	}
+	return row[n];
+}
+
+static const char *
+nearest(const char *section, const char *name)
+{
+	const char *best = keys[0].name;
+	unsigned least = 99, d;
+
+	for (size_t i = 0; i < KEYS; i++) {
+		d = distance(name, keys[i].name) + (strcmp(section, keys[i].section) ? 2 : 0);
+		if (d < least) {
+			least = d;
+			best = keys[i].name;
+		}
+	}
+	return best;
+}
+
+static int
+read_listener(struct reading *r, const char *name, const char *key, const char *text)
+{
+	struct config *c = r->c;
+	struct config_listener *l = NULL;
+	uint64_t port;
+
+	for (uint32_t i = 0; i < c->listeners; i++)
+		if (!strcmp(c->listener[i].name, name))
+			l = &c->listener[i];
+	if (!l && (c->listeners == CONFIG_LISTENERS_MAX || strlen(name) >= sizeof l->name))
+		return refuse(r, "too many listeners, or too long a name");
+	if (!l) {
+		l = &c->listener[c->listeners++];
+		snprintf(l->name, sizeof l->name, "%s", name);
+		snprintf(l->address, sizeof l->address, "0.0.0.0");
+		l->kind = (enum config_kind) - 1;
+	}
+	if (!strcmp(key, "kind")) {
+		for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
+			if (!strcmp(kinds[i], text)) {
+				l->kind = (enum config_kind)i;
+				return 1;
+			}
+		return refuse(
+			r, "kind is one of mx, submission, submissions, lmtp, imap, imaps");
+	}
+	if (!strcmp(key, "address")) {
+		if (!*text || strlen(text) >= sizeof l->address)
+			return refuse(r, "address: a numeric address, or a path for lmtp");
+		snprintf(l->address, sizeof l->address, "%s", text);
+		return 1;
+	}
+	if (!strcmp(key, "port")) {
+		if (!read_number(text, "", NULL, &port) || port == 0 || port > 65535)
+			return refuse(r, "port: a number from 1 to 65535");
+		l->port = (uint16_t)port;
+		return 1;
+	}
+	if (!strcmp(key, "allow_plaintext_auth"))
+		return read_flag(text, &l->allow_plaintext_auth)
+			       ? 1
+			       : refuse(r, "allow_plaintext_auth: yes or no");
+	return refuse(r, "unknown key `%s` in a listener; known are %s, %s, %s and %s", key,
+		listener_keys[0], listener_keys[1], listener_keys[2], listener_keys[3]);
+}
+
+static int
+on_pair(void *arg, const char *section, const char *name, const char *text)
+{
+	struct reading *r = arg;
+
+	if (r->e)
+		return 0;
+	if (!strncmp(section, "listener ", 9))
+		return read_listener(r, section + 9, name, text);
+	for (size_t i = 0; i < KEYS; i++) {
+		const struct key *k = &keys[i];
+
+		if (strcmp(k->section, section) || strcmp(k->name, name))
+			continue;
+		return store(r->c, k, text) ? 1
+					    : refuse(r, "%s: `%s` won't do; expected %s%s",
+						      name, text, expected(k->value),
+						      k->value == FLAG || k->value == OCTET
+							      ? ""
+							      : " within its bounds");
+	}
+	return refuse(r, "unknown key `%s` in [%s]; did you mean `%s`?", name, section,
+		nearest(section, name));
+}
+
+/* --- the whole --- */
+
+static bool
+is_numeric_address(const char *s)
+{
+	uint8_t raw[16];
+
+	return inet_pton(AF_INET, s, raw) == 1 || inet_pton(AF_INET6, s, raw) == 1;
+}
+
+static void
+validate(struct reading *r)
+{
+	struct config *c = r->c;
+
+	if (c->listeners == 0)
+		refuse(r, "no [listener NAME] section: nothing would be heard");
+	for (uint32_t i = 0; i < c->listeners && !r->e; i++) {
+		struct config_listener *l = &c->listener[i];
+
+		if ((int)l->kind < 0)
+			refuse(r, "listener %s has no kind", l->name);
+		else if (l->kind == CONFIG_LMTP ? l->address[0] != '/'
+						: !is_numeric_address(l->address))
+			refuse(r, "listener %s: `%s` is no %s", l->name, l->address,
+				l->kind == CONFIG_LMTP ? "path" : "numeric address");
+		else if (!l->port && l->kind != CONFIG_LMTP)
+			l->port = kind_port[l->kind];
+	}
+	if (!r->e && c->data_dir[0] != '/')
+		refuse(r, "data_dir must be an absolute path");
+}
+
+static void
+preset(struct config *c)
+{
+	memset(c, 0, sizeof *c);
+	for (size_t i = 0; i < KEYS; i++)
+		store(c, &keys[i], keys[i].preset);
+}
+
+/* rc is the parser's: the line of the first mistake, or below 0 when there was nothing to read.
+ */
+static enum err
+finish(struct reading *r, int rc)
+{
+	if (!r->e && rc)
+		refuse(r, rc > 0 ? "neither `[section]` nor `key = value`" : "can't be read");
+	if (!r->e)
+		validate(r);
+	if (r->e && rc > 0)
+		snprintf(r->why->text, sizeof r->why->text, "%s:%d: %s", r->name, rc, r->what);
+	else if (r->e)
+		snprintf(r->why->text, sizeof r->why->text, "%s: %s", r->name, r->what);
+	return r->e;
+}
+
+enum err
+config_parse(const char *text, const char *name, struct config *c, struct config_error *why)
+{
+	struct reading r = {.c = c, .why = why, .name = name};
+
+	preset(c);
+	return finish(&r, ini_parse_string(text, on_pair, &r));
+}
+
+enum err
+config_load(const char *path, struct config *c, struct config_error *why)
+{
+	struct reading r = {.c = c, .why = why, .name = path};
+
+	preset(c);
+	return finish(&r, ini_parse(path, on_pair, &r));
+}

@@ -1,0 +1,26 @@
+#include "cmd/edges.h"
+
+static const enum role edges[][2] = {
+	{ROLE_SMTPD, ROLE_STORE},
+	{ROLE_SMTPD, ROLE_KEYD},
+	{ROLE_SMTPD, ROLE_AUTH},
+	{ROLE_SMTPD, ROLE_FILTERD},
+	{ROLE_IMAPD, ROLE_STORE},
+	{ROLE_IMAPD, ROLE_KEYD},
+	{ROLE_IMAPD, ROLE_AUTH},
+	{ROLE_COURIER, ROLE_STORE},
+	{ROLE_COURIER, ROLE_KEYD},
+	{ROLE_COURIER, ROLE_AUTH},
+	{ROLE_STORE, ROLE_KEYD},
+	{ROLE_AUTH, ROLE_KEYD},
+};
+
+bool
+edges_has(enum role a, enum role b)
+{
+	for (size_t i = 0; i < sizeof edges / sizeof *edges; i++)
+		if ((edges[i][0] == a && edges[i][1] == b) ||
+			(edges[i][0] == b && edges[i][1] == a))
+			return true;
+	return false;
+}
