@@ -18,6 +18,7 @@ CFLAGS_release := -O2 -g -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2 \
 LIBS := -levent_core -levent_extra -levent_openssl -lssl -lcrypto -llmdb -lsodium -lunbound \
 	-lprotobuf-c -lseccomp -linih -ljansson -lz -lidn2 -lunistring -lutf8proc \
 	-lgmime-3.0 -lgobject-2.0 -lglib-2.0
+# Without -u the linker would take libc's iconv for GMime and GLib, not ours.
 LIBS_static := -Wl,--gc-sections -Wl,--start-group $(LIBS) -lffi -lpcre2-8 -levent -lnettle \
 	-lhogweed -lgmp -Wl,--end-group
 
@@ -63,6 +64,14 @@ $(B)/gen/%.pb-c.c: %.proto
 	protoc-c --c_out=$(B)/gen $<
 $(B)/gen/%.pb-c.h: $(B)/gen/%.pb-c.c ;
 GEN_H := $(GEN_C:.c=.h)
+# The tables of core/charset, made from the build host's iconv.
+GEN_TABLES := $(B)/gen/core/charset_tables.c
+$(B)/gen/charset_gen: tools/charset_gen.c core/charset_list.h core/charset_tables.h
+	@mkdir -p $(@D)
+	$(CC) -O1 -I. -o $@ $<
+$(GEN_TABLES): $(B)/gen/charset_gen
+	@mkdir -p $(@D)
+	$< >$@
 
 define mode_rules
 $(B)/$(1)/%.o: %.c | $(GEN_H)
@@ -71,7 +80,8 @@ $(B)/$(1)/%.o: %.c | $(GEN_H)
 $(B)/$(1)/gen/%.o: $(B)/gen/%.c
 	@mkdir -p $$(@D)
 	$$(CC) $(BASE) -I$(B)/gen $$(CFLAGS_$(1)) -MMD -MP -c $$< -o $$@
-OBJ_$(1) := $(LIB_SRC:%.c=$(B)/$(1)/%.o) $(GEN_C:$(B)/gen/%.c=$(B)/$(1)/gen/%.o)
+OBJ_$(1) := $(LIB_SRC:%.c=$(B)/$(1)/%.o) $(GEN_C:$(B)/gen/%.c=$(B)/$(1)/gen/%.o) \
+	$(GEN_TABLES:$(B)/gen/%.c=$(B)/$(1)/gen/%.o)
 $(B)/$(1)/libhairpin.a: $$(OBJ_$(1))
 	@rm -f $$@
 	ar rcs $$@ $$^
@@ -85,7 +95,7 @@ objects: $(OBJ_debug) ## compile everything (debug mode), link nothing
 $(B)/debug/hairpin: $(B)/debug/cmd/main.o $(B)/debug/libhairpin.a
 	$(CC) $(CFLAGS_debug) -o $@ $^ $(LIBS)
 $(B)/release/hairpin: $(B)/release/cmd/main.o $(B)/release/libhairpin.a
-	$(CC) $(CFLAGS_release) -static-pie -Wl,-z,relro,-z,now -o $@ $^ $(LIBS_static)
+	$(CC) $(CFLAGS_release) -static-pie -Wl,-z,relro,-z,now -Wl,-u,iconv_open -o $@ $^ $(LIBS_static)
 
 # --- unit tests: one program a file, with ASan and UBSan ------------------------
 $(B)/debug/unit/%: tests/unit/%.c tests/test.h $(B)/debug/libhairpin.a

@@ -55,7 +55,7 @@ join(const struct parts *p, struct mail_date *out)
 	if (p->day < 1 || p->day > last || p->hour > 23 || p->minute > 59 || p->second > 60)
 		return false;
 	out->utc_sec = mail_date_days(p->year, p->month, p->day) * MAIL_DATE_DAY_SEC +
-		p->hour * 3600 + p->minute * 60 + p->second - p->zone_min * 60;
+		       p->hour * 3600 + p->minute * 60 + p->second - p->zone_min * 60;
 	out->zone_min = (int16_t)p->zone_min;
 	return true;
 }

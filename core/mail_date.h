@@ -8,7 +8,7 @@
 
 /* A moment, and the zone in which it was or is to be written. */
 struct mail_date {
-	int64_t utc_sec; /* since 1970-01-01 00:00:00 UTC, leap seconds not counted */
+	int64_t utc_sec;  /* since 1970-01-01 00:00:00 UTC, leap seconds not counted */
 	int16_t zone_min; /* east of Greenwich, -1439 to 1439 */
 };
 

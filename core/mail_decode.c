@@ -1,7 +1,8 @@
 #include "core/mail_decode.h"
 
 static const char *const names[] = {"7BIT", "8BIT", "BINARY", "QUOTED-PRINTABLE", "BASE64"};
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char alphabet[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char hex_digits[] = "0123456789ABCDEF";
 
 enum { LINE_MAX_OCTETS = 76, NOT_BASE64 = 64, PADDING = 65 };
@@ -154,8 +155,7 @@ qp_escape(struct mail_decode *d, uint8_t c, uint8_t *out, bool *is_used)
 		return 0;
 	}
 	if (d->held_count < MAIL_DECODE_SLACK - 1 &&
-		((d->held_count == 1 && low >= 0) ||
-			(c == ' ' || c == '\t' || c == '\r'))) {
+		((d->held_count == 1 && low >= 0) || (c == ' ' || c == '\t' || c == '\r'))) {
 		d->held[d->held_count++] = c;
 		return 0;
 	}
@@ -200,8 +200,8 @@ qp_feed(struct mail_decode *d, struct slice in, uint8_t *out)
 
 	while (i < in.n) {
 		if (d->held_count) {
-			n += d->held[0] == '=' ? qp_escape(d, in.p[i], out + n, &is_used) :
-						 qp_blank(d, in.p[i], out + n, &is_used);
+			n += d->held[0] == '=' ? qp_escape(d, in.p[i], out + n, &is_used)
+					       : qp_blank(d, in.p[i], out + n, &is_used);
 			i += is_used;
 			continue;
 		}
@@ -256,7 +256,7 @@ static void
 quantum(const uint8_t in[3], size_t n, uint8_t out[4])
 {
 	uint32_t v = (uint32_t)in[0] << 16 | (n > 1 ? (uint32_t)in[1] << 8 : 0) |
-		(n > 2 ? in[2] : 0u);
+		     (n > 2 ? in[2] : 0u);
 
 	out[0] = (uint8_t)alphabet[v >> 18];
 	out[1] = (uint8_t)alphabet[v >> 12 & 63];
@@ -329,8 +329,7 @@ qp_put(struct mail_encode *e, const uint8_t *p, size_t n, struct buf *out)
 static void
 qp_put_hex(struct mail_encode *e, uint8_t c, struct buf *out)
 {
-	const uint8_t text[3] = {
-		'=', (uint8_t)hex_digits[c >> 4], (uint8_t)hex_digits[c & 15]};
+	const uint8_t text[3] = {'=', (uint8_t)hex_digits[c >> 4], (uint8_t)hex_digits[c & 15]};
 
 	qp_put(e, text, 3, out);
 }

@@ -44,7 +44,8 @@ bool mail_decode_base64(struct slice in, struct buf *out);
 
 /* Encoders. Lines end in CRLF. */
 struct mail_encode {
-	uint8_t held[4]; /* base64: of a quantum; qp: white space or CR before what comes next */
+	uint8_t held[4]; /* base64: of a quantum; qp: white space or CR before what comes next
+			  */
 	size_t held_count, column;
 };
 

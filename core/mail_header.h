@@ -11,8 +11,8 @@
 struct mail_field {
 	struct slice name; /* empty: a line that is no field; all of it is in body */
 	struct slice body; /* after the colon, folds kept, without the last line end */
-	struct slice raw; /* the whole, name to last line end included */
-	size_t at; /* offset of raw in the header */
+	struct slice raw;  /* the whole, name to last line end included */
+	size_t at;	   /* offset of raw in the header */
 };
 
 struct mail_header {

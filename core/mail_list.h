@@ -11,23 +11,23 @@ enum { MAIL_LIST_MAX = 1000 };
 
 enum mail_list_kind {
 	MAIL_LIST_MAILBOX,
-	MAIL_LIST_GROUP, /* name only; the members follow */
+	MAIL_LIST_GROUP,     /* name only; the members follow */
 	MAIL_LIST_GROUP_END, /* nothing else is set; always there for each group */
 };
 
 /* Slices live in the arena or are borrowed from the field. */
 struct mail_list_item {
 	enum mail_list_kind kind;
-	struct slice name; /* phrase without quotes, or the last comment; may be empty */
-	struct slice route; /* obsolete "@a,@b", mostly empty */
-	struct slice local; /* without quotes, may be empty */
+	struct slice name;   /* phrase without quotes, or the last comment; may be empty */
+	struct slice route;  /* obsolete "@a,@b", mostly empty */
+	struct slice local;  /* without quotes, may be empty */
 	struct slice domain; /* empty: there was none */
 };
 
 struct mail_list {
 	struct mail_list_item *items;
 	size_t count; /* at most `max`, and one GROUP_END */
-	bool is_cut; /* there was more than max */
+	bool is_cut;  /* there was more than max */
 };
 
 /* body: of the field, folds kept. max: items at most, MAIL_LIST_MAX if unsure. */

@@ -13,7 +13,7 @@ mail_type_skip_blank(struct slice s)
 		else if (s.p[i] == '\\' && depth)
 			i += i + 1 < s.n;
 		else if (!depth && s.p[i] != ' ' && s.p[i] != '\t' && s.p[i] != '\r' &&
-			s.p[i] != '\n')
+			 s.p[i] != '\n')
 			break;
 	}
 	return slice_from(s, i);

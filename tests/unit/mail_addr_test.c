@@ -63,8 +63,8 @@ malformed_addresses_are_refused(void **state)
 		"a b@c", "a@b c", "a@b,", "a@-b", "a@b-", "a@b..c", "a@.b", "a@b.", "a@b_c",
 		"\"a@b", "\"a\"b@c", "\"a\tb\"@c", "a\"b\"@c", "a@[1.2.3]", "a@[1.2.3.256]",
 		"a@[1.2.3.4", "a@[IPv6:1.2.3.4]", "a@[2001:db8::1]", "a@[foo:bar]", "a@b@c",
-		"<a@b>", "a@b>", "a(x)@b", "\xff@b", "a@\xff.de", "a@\xc3\xbc_.de", "postmaster",
-		"a@xn--\xc3\xbc"};
+		"<a@b>", "a@b>", "a(x)@b", "\xff@b", "a@\xff.de", "a@\xc3\xbc_.de",
+		"postmaster", "a@xn--\xc3\xbc"};
 	struct mail_addr m;
 
 	(void)state;
@@ -112,7 +112,8 @@ lengths_are_kept_at_the_octet(void **state)
 	s.n = 253;
 	assert_null(mail_addr_parse(s, &arena, &m));
 	s.n = 255;
-	assert_string_equal(mail_addr_parse(s, &arena, &m), "address is longer than 254 octets");
+	assert_string_equal(
+		mail_addr_parse(s, &arena, &m), "address is longer than 254 octets");
 	s.n = 2 + 257;
 	assert_string_equal(mail_addr_parse(s, &arena, &m), "domain is longer than 255 octets");
 	arena_reset(&arena);

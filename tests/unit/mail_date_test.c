@@ -44,7 +44,8 @@ what_is_no_date_is_refused(void **state)
 	static const char *const bad[] = {"", "Mon", "Mon,", "2 Foo 2006 15:04:05 +0000",
 		"30 Feb 2006 15:04:05 +0000", "29 Feb 1900 00:00:00 +0000",
 		"2 Jan 2006 24:04:05 +0000", "2 Jan 2006 23:60:05 +0000", "2 Jan 20066",
-		"2 Jan 0 1:1:1", "32 Jan 2006", "2 Jan 2006 15", "2 Jan 2006 15:", "(((", "1 Jan 0000"};
+		"2 Jan 0 1:1:1", "32 Jan 2006", "2 Jan 2006 15", "2 Jan 2006 15:", "(((",
+		"1 Jan 0000"};
 	struct mail_date d;
 
 	(void)state;

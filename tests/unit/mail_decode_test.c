@@ -88,7 +88,8 @@ base64_is_decoded_and_forgiven(void **state)
 static void
 strict_base64_refuses_what_is_odd(void **state)
 {
-	static const char *const bad[] = {"a", "ab", "abc", "a===", "ab=c", "ab c", "aGk=aGk=", "=", "ab\n="};
+	static const char *const bad[] = {
+		"a", "ab", "abc", "a===", "ab=c", "ab c", "aGk=aGk=", "=", "ab\n="};
 	struct buf out;
 
 	(void)state;
@@ -126,14 +127,16 @@ what_was_encoded_decodes_to_the_same(void **state)
 			for (size_t i = 0; i < n; i += 7)
 				assert_true((qp ? mail_encode_qp : mail_encode_base64)(
 					&e, slice_cut(slice_of(in, n), i, i + 7), &text));
-			assert_true((qp ? mail_encode_qp_end : mail_encode_base64_end)(&e, &text));
+			assert_true(
+				(qp ? mail_encode_qp_end : mail_encode_base64_end)(&e, &text));
 			column = 0;
 			for (size_t i = 0; i < text.n; i++) {
 				column = text.p[i] == '\n' ? 0 : column + 1;
 				assert_true(column <= 77);
 				assert_true(text.p[i] < 127);
 			}
-			decode(qp ? MAIL_ENCODING_QP : MAIL_ENCODING_BASE64, buf_slice(&text), 13, &out);
+			decode(qp ? MAIL_ENCODING_QP : MAIL_ENCODING_BASE64, buf_slice(&text),
+				13, &out);
 			assert_int_equal(out.n, n);
 			assert_memory_equal(out.p ? out.p : in, in, n);
 		}
@@ -167,7 +170,8 @@ static void
 encodings_are_known_by_name(void **state)
 {
 	(void)state;
-	assert_int_equal(mail_decode_encoding(SLICE_LIT(" Quoted-Printable\r\n")), MAIL_ENCODING_QP);
+	assert_int_equal(
+		mail_decode_encoding(SLICE_LIT(" Quoted-Printable\r\n")), MAIL_ENCODING_QP);
 	assert_int_equal(mail_decode_encoding(SLICE_LIT("")), MAIL_ENCODING_7BIT);
 	assert_int_equal(mail_decode_encoding(SLICE_LIT("x-uuencode")), MAIL_ENCODING_UNKNOWN);
 	assert_string_equal(mail_decode_name(MAIL_ENCODING_BASE64), "BASE64");

@@ -12,7 +12,9 @@ names_that_look_the_same_fold_to_the_same(void **state)
 	buf_init(&a, 1000);
 	buf_init(&b, 1000);
 	assert_true(mail_fold_name(SLICE_LIT("STRASSE \xc3\x85"), &a));
-	assert_true(mail_fold_name(SLICE_LIT("stra\xc3\x9f" "e A\xcc\x8a"), &b));
+	assert_true(mail_fold_name(SLICE_LIT("stra\xc3\x9f"
+					     "e A\xcc\x8a"),
+		&b));
 	assert_true(slice_eq(buf_slice(&a), buf_slice(&b)));
 	assert_false(mail_fold_name(SLICE_LIT("\xff"), &a));
 	assert_false(mail_fold_name(SLICE_LIT("\xed\xa0\x80"), &a));
@@ -26,7 +28,8 @@ names_that_look_the_same_fold_to_the_same(void **state)
 static void
 search_text_folds_the_same_in_pieces(void **state)
 {
-	const char text[] = "Caf\xc3\x89 \xe2\x84\xab \xef\xac\x81 \xe4\xb8\xad\xea\xb0\x80 \xff end";
+	const char text[] =
+		"Caf\xc3\x89 \xe2\x84\xab \xef\xac\x81 \xe4\xb8\xad\xea\xb0\x80 \xff end";
 	struct buf a, b;
 	struct slice s = slice_str(text);
 
@@ -34,8 +37,9 @@ search_text_folds_the_same_in_pieces(void **state)
 	buf_init(&a, 1000);
 	buf_init(&b, 1000);
 	assert_true(mail_fold_search(s, &a));
-	assert_slice(buf_slice(&a), "cafe\xcc\x81 a\xcc\x8a fi \xe4\xb8\xad\xe1\x84\x80\xe1\x85\xa1 "
-				    "\xef\xbf\xbd end");
+	assert_slice(buf_slice(&a),
+		"cafe\xcc\x81 a\xcc\x8a fi \xe4\xb8\xad\xe1\x84\x80\xe1\x85\xa1 "
+		"\xef\xbf\xbd end");
 	for (size_t i = 0; i < s.n;) {
 		uint32_t c;
 		size_t n = utf8_get(slice_from(s, i), &c);
@@ -71,8 +75,9 @@ no_character_grows_beyond_the_bound(void **state)
 static void
 utf8_is_judged_strictly(void **state)
 {
-	static const char *const bad[] = {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xed\xa0\x80",
-		"\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xc3", "\xe2\x82", "\xc3(" };
+	static const char *const bad[] = {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80",
+		"\xed\xa0\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
+		"\xc3", "\xe2\x82", "\xc3("};
 	uint8_t text[UTF8_MAX];
 	uint32_t got;
 	size_t n;

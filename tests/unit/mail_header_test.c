@@ -81,11 +81,14 @@ message_ids_are_counted(void **state)
 
 	(void)state;
 	assert_int_equal(mail_header_message_id(SLICE_LIT("A: b\r\n\r\n"), &id), 0);
-	assert_int_equal(mail_header_message_id(SLICE_LIT("Message-ID:\r\n <a@b> (x)\r\n"), &id), 1);
-	assert_slice(id, "<a@b>");
-	assert_int_equal(mail_header_message_id(SLICE_LIT("message-id: <a@b> <c@d>\n"), &id), 2);
 	assert_int_equal(
-		mail_header_message_id(SLICE_LIT("Message-ID: x\nMESSAGE-ID: <c@d>\n"), &id), 2);
+		mail_header_message_id(SLICE_LIT("Message-ID:\r\n <a@b> (x)\r\n"), &id), 1);
+	assert_slice(id, "<a@b>");
+	assert_int_equal(
+		mail_header_message_id(SLICE_LIT("message-id: <a@b> <c@d>\n"), &id), 2);
+	assert_int_equal(
+		mail_header_message_id(SLICE_LIT("Message-ID: x\nMESSAGE-ID: <c@d>\n"), &id),
+		2);
 	assert_slice(id, "x");
 	assert_int_equal(mail_header_message_id(SLICE_LIT("Message-ID: <open\n"), &id), 1);
 	assert_int_equal(mail_header_message_id(SLICE_LIT("Message-ID:  \n"), &id), 0);

@@ -27,8 +27,8 @@ show(struct slice body, size_t max, struct buf *out)
 		else if (m->kind == MAIL_LIST_GROUP_END)
 			buf_put_u8(out, ';');
 		else
-			buf_printf(out, "%.*s|%.*s|%.*s|%.*s", SLICE_FMT(m->name), SLICE_FMT(m->route),
-				SLICE_FMT(m->local), SLICE_FMT(m->domain));
+			buf_printf(out, "%.*s|%.*s|%.*s|%.*s", SLICE_FMT(m->name),
+				SLICE_FMT(m->route), SLICE_FMT(m->local), SLICE_FMT(m->domain));
 	}
 	if (list.is_cut)
 		buf_put_str(out, " cut");
@@ -53,7 +53,8 @@ lists_of_every_shape_are_read(void **state)
 		{"a . b @ c . d", "||a.b|c.d"},
 		{"a@[1.2.3.4]", "||a|[1.2.3.4]"},
 		{"=?utf-8?Q?=C3=A9,?= <a@b>", "||=?utf-8?Q?=C3=A9| ?=||a|b"},
-		{"=?utf-8?Q?=C3=A9?=\r\n =?utf-8?Q?x?= <a@b>", "=?utf-8?Q?=C3=A9?= =?utf-8?Q?x?=||a|b"},
+		{"=?utf-8?Q?=C3=A9?=\r\n =?utf-8?Q?x?= <a@b>",
+			"=?utf-8?Q?=C3=A9?= =?utf-8?Q?x?=||a|b"},
 		{"[List] Dr. X <a@b>", "[List] Dr. X||a|b"},
 		{",,, a@b ,, ;; c@d,", "||a|b ||c|d"},
 		{"root", "||root|"},
@@ -102,7 +103,8 @@ the_number_of_items_is_capped(void **state)
 static void
 hostile_fields_cost_linear_time(void **state)
 {
-	static const char *const bits[] = {",", "<", "(", "\"", "@", ":", ";", "a,", "<a,", "a:b,", "a@[", "\\", ". "};
+	static const char *const bits[] = {
+		",", "<", "(", "\"", "@", ":", ";", "a,", "<a,", "a:b,", "a@[", "\\", ". "};
 	const size_t size = 1000000;
 	char *text = malloc(size);
 	struct arena arena;

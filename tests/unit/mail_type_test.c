@@ -55,7 +55,8 @@ types_and_parameters_are_read_with_comments_and_quotes(void **state)
 static void
 what_is_no_type_is_refused(void **state)
 {
-	static const char *const bad[] = {"", " ", "text", "text/", "/plain", ";", "text;charset=x", "(text/plain)"};
+	static const char *const bad[] = {
+		"", " ", "text", "text/", "/plain", ";", "text;charset=x", "(text/plain)"};
 	struct mail_type t;
 
 	(void)state;
