@@ -1,0 +1,50 @@
+#include "crypto/tls_pem.h"
+
+#include <openssl/err.h>
+
+enum { PEM_MAX = 16 << 20 };
+
+/* Without it OpenSSL would prompt on the terminal. */
+static int
+no_password(char *p, int room, int writing, void *arg)
+{
+	(void)p;
+	(void)room;
+	(void)writing;
+	(void)arg;
+	return -1;
+}
+
+BIO *
+tls_pem_open(struct slice pem)
+{
+	return pem.n && pem.n <= PEM_MAX ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
+}
+
+X509 *
+tls_pem_cert(BIO *bio)
+{
+	X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, no_password, NULL) : NULL;
+
+	ERR_clear_error();
+	return cert;
+}
+
+EVP_PKEY *
+tls_pem_key(BIO *bio)
+{
+	EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL) : NULL;
+
+	ERR_clear_error();
+	return key;
+}
+
+X509 *
+tls_pem_first(struct slice pem)
+{
+	BIO *bio = tls_pem_open(pem);
+	X509 *cert = tls_pem_cert(bio);
+
+	BIO_free(bio);
+	return cert;
+}

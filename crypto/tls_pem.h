@@ -1,0 +1,17 @@
+/* tls_pem: reading PEM from memory with OpenSSL, never asking for a password. For crypto/ only. Pure. */
+#ifndef CRYPTO_TLS_PEM_H
+#define CRYPTO_TLS_PEM_H
+
+#include <openssl/pem.h>
+
+#include "core/slice.h"
+
+/* NULL when pem is empty or above 16 MiB; borrows pem. Free with BIO_free. */
+BIO *tls_pem_open(struct slice pem);
+/* The next object; NULL at the end or at something else. Clears OpenSSL's errors. */
+X509 *tls_pem_cert(BIO *bio);
+EVP_PKEY *tls_pem_key(BIO *bio);
+/* The first certificate, or NULL. */
+X509 *tls_pem_first(struct slice pem);
+
+#endif
