@@ -101,10 +101,8 @@ close_part(struct mail_scan *s, uint64_t end_at, uint64_t lines)
 	struct frame *f = top(s);
 	struct mail_part *p = &s->parts[f->part];
 
-	/* A delimiter right behind the header leaves no body; the line end before
-	 * it was the header's. */
-	p->end_at = end_at > p->body_at ? end_at : p->body_at;
-	p->lines = end_at > p->body_at ? lines - f->lines_before : 0;
+	p->end_at = end_at;
+	p->lines = lines - f->lines_before;
 	s->open -= f->is_open;
 	s->boundaries.n = f->boundary_at;
 	s->depth--;
@@ -297,8 +295,14 @@ on_boundary(struct mail_scan *s)
 
 	while (s->is_in_header)
 		end_header(s, s->line_at, s->lines);
-	while (s->depth > s->match + 1)
+	while (s->depth > s->match + 1) {
+		if (s->parts[top(s)->part].body_at > end_at) {
+			/* The line end is the header's: those around it end there too. */
+			end_at = s->line_at;
+			lines = s->lines;
+		}
 		close_part(s, end_at, lines);
+	}
 	if (s->is_final) {
 		top(s)->is_open = false;
 		s->open--;
