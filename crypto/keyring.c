@@ -1,0 +1,234 @@
+#include "crypto/keyring.h"
+
+#include <stdlib.h>
+
+#include "core/must.h"
+#include "core/rand.h"
+
+enum { DAY_SEC = 86400, SLOTS = 1 << 17 };
+
+/* Open addressing over (account, day, public key): an account that was made anew under the same
+ * id gets a new epoch. */
+struct epoch {
+	uint64_t account, day, id;
+	uint8_t public_key[32];
+	struct seal_key key;
+};
+
+struct keyring {
+	struct seal_key *master; /* locked memory */
+	struct epoch **slot;
+	size_t n;
+};
+
+static const char magic[] = "hairpin-master-1 ";
+
+struct keyring *
+keyring_new(const struct seal_key *master)
+{
+	struct keyring *k = must_zalloc(sizeof *k);
+
+	k->master = seal_secret_new(sizeof *k->master);
+	*k->master = *master;
+	k->slot = must_zalloc(SLOTS * sizeof *k->slot);
+	return k;
+}
+
+static void
+forget_epochs(struct keyring *k)
+{
+	for (size_t i = 0; i < SLOTS; i++) {
+		if (!k->slot[i])
+			continue;
+		seal_wipe(k->slot[i], sizeof *k->slot[i]);
+		free(k->slot[i]);
+		k->slot[i] = NULL;
+	}
+	k->n = 0;
+}
+
+void
+keyring_free(struct keyring *k)
+{
+	if (!k)
+		return;
+	forget_epochs(k);
+	free(k->slot);
+	seal_secret_free(k->master);
+	free(k);
+}
+
+bool
+keyring_format_master(const struct seal_key *master, struct buf *out)
+{
+	return buf_put_str(out, magic) &&
+	       seal_b64(slice_of(master->b, sizeof master->b), out) && buf_put_str(out, "\n");
+}
+
+enum err
+keyring_parse_master(struct slice text, struct seal_key *master)
+{
+	struct buf raw;
+	enum err e = ERR_SYNTAX;
+
+	buf_init(&raw, 256);
+	text = slice_trim(text);
+	if (slice_starts(text, slice_str(magic)))
+		e = seal_b64_open(slice_trim(slice_from(text, sizeof magic - 1)), &raw);
+	if (!e && raw.n != sizeof master->b)
+		e = ERR_SYNTAX;
+	if (!e)
+		memcpy(master->b, raw.p, raw.n);
+	buf_fini_secret(&raw);
+	return e;
+}
+
+void
+keyring_named(const struct keyring *k, enum keyring_named which, struct seal_key *out)
+{
+	seal_subkey(k->master, which == KEYRING_AUTH ? "auth verifiers" : "repeat keys", out);
+}
+
+enum err
+keyring_log_key(const struct keyring *k, struct slice wrapped, struct seal_key *out,
+	uint8_t new_wrapped[SEAL_WRAPPED], bool *is_new)
+{
+	struct seal_key with;
+	enum err e = ERR_OK;
+
+	seal_subkey(k->master, "log key", &with);
+	*is_new = wrapped.n == 0;
+	if (*is_new) {
+		seal_key_new(out);
+		seal_wrap(&with, SLICE_LIT("log key"), out, new_wrapped);
+	} else {
+		e = seal_unwrap(&with, SLICE_LIT("log key"), wrapped, out);
+	}
+	seal_wipe(&with, sizeof with);
+	return e;
+}
+
+static struct slice
+pair_aad(enum keyring_pair kind, uint64_t id, uint8_t aad[9])
+{
+	aad[0] = (uint8_t)kind;
+	for (int i = 8; i >= 1; i--, id >>= 8)
+		aad[i] = (uint8_t)id;
+	return slice_of(aad, 9);
+}
+
+static void
+pair_key(const struct keyring *k, enum keyring_pair kind, struct seal_key *with)
+{
+	seal_subkey(k->master, kind == KEYRING_ACCOUNT ? "account keys" : "queue keys", with);
+}
+
+void
+keyring_new_pair(const struct keyring *k, enum keyring_pair kind, uint64_t id,
+	uint8_t public_key[32], uint8_t wrapped[KEYRING_SECRET_WRAPPED])
+{
+	struct seal_key with, secret;
+	struct seal_pair pair;
+	uint8_t aad[9];
+
+	seal_pair_new(&pair);
+	memcpy(public_key, pair.public_key, 32);
+	memcpy(secret.b, pair.secret, 32);
+	pair_key(k, kind, &with);
+	seal_wrap(&with, pair_aad(kind, id, aad), &secret, wrapped);
+	seal_wipe(&with, sizeof with);
+	seal_wipe(&secret, sizeof secret);
+	seal_wipe(&pair, sizeof pair);
+}
+
+enum err
+keyring_open_secret(const struct keyring *k, enum keyring_pair kind, uint64_t id,
+	struct slice wrapped, uint8_t secret[32])
+{
+	struct seal_key with, out;
+	uint8_t aad[9];
+	enum err e;
+
+	pair_key(k, kind, &with);
+	e = seal_unwrap(&with, pair_aad(kind, id, aad), wrapped, &out);
+	if (!e)
+		memcpy(secret, out.b, 32);
+	seal_wipe(&with, sizeof with);
+	seal_wipe(&out, sizeof out);
+	return e;
+}
+
+enum err
+keyring_open_sealed(
+	const struct keyring *k, const struct keyring_sealed *s, struct seal_key *data_key)
+{
+	struct seal_pair pair;
+	enum err e;
+
+	if (s->sealed_key.n != SEAL_KEY + SEAL_BOX_EXTRA)
+		return ERR_CRYPTO;
+	e = keyring_open_secret(k, KEYRING_QUEUE_DAY, s->day, s->wrapped_secret, pair.secret);
+	if (!e) {
+		seal_pair_public(&pair);
+		e = seal_to_open(&pair, s->sealed_key, data_key->b);
+	}
+	seal_wipe(&pair, sizeof pair);
+	return e;
+}
+
+static struct epoch **
+find_slot(struct keyring *k, uint64_t account, uint64_t day, const uint8_t public_key[32])
+{
+	uint64_t h = (account ^ day << 40) * UINT64_C(0x9E3779B97F4A7C15);
+	size_t i = (size_t)(h >> 40) & (SLOTS - 1);
+	struct epoch *e;
+
+	for (; (e = k->slot[i]); i = (i + 1) & (SLOTS - 1))
+		if (e->account == account && e->day == day &&
+			memcmp(e->public_key, public_key, 32) == 0)
+			break;
+	return &k->slot[i];
+}
+
+/* A fresh epoch in an empty slot, with its copy for the account. */
+static enum err
+begin_epoch(struct keyring *k, struct epoch **slot, const struct epoch *named,
+	uint8_t sealed[KEYRING_EPOCH_SEALED])
+{
+	struct epoch *e = must_alloc(sizeof *e);
+
+	*e = *named;
+	e->id = rand_u64();
+	seal_key_new(&e->key);
+	if (seal_to(e->public_key, slice_of(e->key.b, sizeof e->key.b), sealed)) {
+		free(e);
+		return ERR_CRYPTO;
+	}
+	*slot = e;
+	k->n++;
+	return ERR_OK;
+}
+
+enum err
+keyring_wrap(struct keyring *k, uint64_t account, const uint8_t public_key[32],
+	uint64_t now_sec, const struct seal_key *data_key, struct keyring_wrap *out)
+{
+	struct epoch named = {.account = account, .day = now_sec / DAY_SEC};
+	struct seal_aad aad;
+	struct epoch **slot;
+	enum err e = ERR_OK;
+
+	if (k->n >= KEYRING_EPOCHS_MAX)
+		forget_epochs(k);
+	memcpy(named.public_key, public_key, sizeof named.public_key);
+	slot = find_slot(k, account, named.day, public_key);
+	out->is_new = !*slot;
+	if (out->is_new)
+		e = begin_epoch(k, slot, &named, out->sealed_epoch);
+	if (e)
+		return e;
+	out->epoch = (*slot)->id;
+	seal_wrap(&(*slot)->key, seal_aad_epoch(&aad, account, out->epoch), data_key,
+		out->wrapped);
+	return ERR_OK;
+}

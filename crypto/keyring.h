@@ -1,0 +1,49 @@
+/* keyring: what keyd does with keys. Holds the master key and the epoch keys of
+ * this life. Touches no file, socket or clock (times come in).
+ *
+ * Everything that the database holds of private keys is wrapped under a
+ * subkey of the master key, by purpose, bound by AAD to its id. Epochs: one
+ * symmetric key for (account, day, this keyd's life); the copy sealed to the
+ * account's public key has to be logged before the first wrapped key is. */
+#ifndef CRYPTO_KEYRING_H
+#define CRYPTO_KEYRING_H
+
+#include "core/arena.h"
+#include "core/buf.h"
+#include "core/err.h"
+#include "crypto/permit.h"
+#include "crypto/seal.h"
+
+enum {
+	KEYRING_EPOCHS_MAX = 100000,  /* then the oldest are forgotten: new epochs begin */
+	KEYRING_SECRET_WRAPPED = SEAL_WRAPPED,
+	KEYRING_EPOCH_SEALED = 32 + SEAL_BOX_EXTRA
+};
+enum keyring_named { KEYRING_AUTH = 1, KEYRING_REPEAT = 2 };
+enum keyring_pair { KEYRING_ACCOUNT = 1, KEYRING_QUEUE_DAY = 2 };
+struct keyring;
+
+/* master: copied into locked memory. */
+struct keyring *keyring_new(const struct seal_key *master);
+void keyring_free(struct keyring *k);
+/* The master key's file: one line, "hairpin-master-1 " and base64. */
+bool keyring_format_master(const struct seal_key *master, struct buf *out);
+enum err keyring_parse_master(struct slice text, struct seal_key *master);
+
+/* A key that auth or smtpd holds as its own. */
+void keyring_named(const struct keyring *k, enum keyring_named which, struct seal_key *out);
+/* Opens the wrapped log key, or makes one when wrapped is empty and wraps it into new_wrapped. */
+enum err keyring_log_key(const struct keyring *k, struct slice wrapped, struct seal_key *out, uint8_t new_wrapped[SEAL_WRAPPED], bool *is_new);
+/* A pair whose secret leaves only wrapped. id: account or day. */
+void keyring_new_pair(const struct keyring *k, enum keyring_pair kind, uint64_t id, uint8_t public_key[32], uint8_t wrapped[KEYRING_SECRET_WRAPPED]);
+/* The account's secret for the process that serves its session. ERR_CRYPTO. */
+enum err keyring_open_secret(const struct keyring *k, enum keyring_pair kind, uint64_t id, struct slice wrapped, uint8_t secret[32]);
+
+/* The data key of a queue item. */
+struct keyring_sealed { struct slice sealed_key, wrapped_secret; uint64_t day; };
+enum err keyring_open_sealed(const struct keyring *k, const struct keyring_sealed *s, struct seal_key *data_key);
+/* Wraps data_key for an account. *is_new: sealed_epoch was filled and must be logged. ERR_CRYPTO: bad public key. */
+struct keyring_wrap { uint64_t epoch; bool is_new; uint8_t wrapped[SEAL_WRAPPED], sealed_epoch[KEYRING_EPOCH_SEALED]; };
+enum err keyring_wrap(struct keyring *k, uint64_t account, const uint8_t public_key[32], uint64_t now_sec, const struct seal_key *data_key, struct keyring_wrap *out);
+
+#endif

@@ -1,0 +1,134 @@
+#include "tests/test.h"
+
+#include "crypto/keyring.h"
+
+static struct keyring *
+new_ring(void)
+{
+	struct seal_key master;
+
+	seal_key_new(&master);
+	return keyring_new(&master);
+}
+
+static void
+the_master_key_reads_back_and_garbage_does_not(void **state)
+{
+	struct seal_key key, got;
+	struct buf b;
+
+	(void)state;
+	seal_key_new(&key);
+	buf_init(&b, 200);
+	assert_true(keyring_format_master(&key, &b));
+	assert_int_equal(keyring_parse_master(buf_slice(&b), &got), ERR_OK);
+	assert_memory_equal(&key, &got, sizeof key);
+	for (size_t n = 0; n + 1 < b.n; n++)
+		assert_int_equal(
+			keyring_parse_master(slice_cut(buf_slice(&b), 0, n), &got), ERR_SYNTAX);
+	buf_fini(&b);
+}
+
+static void
+a_mail_goes_from_queue_key_to_epoch_key_to_account(void **state)
+{
+	struct keyring *k = new_ring();
+	struct seal_key data, got, epoch;
+	struct seal_pair account;
+	struct seal_aad aad;
+	struct keyring_wrap w, again, later;
+	uint8_t queue_public[32], queue_wrapped[KEYRING_SECRET_WRAPPED];
+	uint8_t wrapped_secret[KEYRING_SECRET_WRAPPED], sealed[SEAL_KEY + SEAL_BOX_EXTRA];
+	struct keyring_sealed s = {slice_of(sealed, sizeof sealed),
+		slice_of(queue_wrapped, sizeof queue_wrapped), 20000};
+
+	(void)state;
+	keyring_new_pair(k, KEYRING_QUEUE_DAY, 20000, queue_public, queue_wrapped);
+	keyring_new_pair(k, KEYRING_ACCOUNT, 7, account.public_key, wrapped_secret);
+	seal_key_new(&data);
+	assert_int_equal(seal_to(queue_public, slice_of(data.b, SEAL_KEY), sealed), ERR_OK);
+
+	assert_int_equal(keyring_open_sealed(k, &s, &got), ERR_OK);
+	assert_memory_equal(&data, &got, sizeof data);
+	s.day++;
+	assert_int_equal(keyring_open_sealed(k, &s, &got), ERR_CRYPTO);
+
+	assert_int_equal(keyring_wrap(k, 7, account.public_key, 1000000, &data, &w), ERR_OK);
+	assert_true(w.is_new);
+	assert_int_equal(
+		keyring_wrap(k, 7, account.public_key, 1000000, &data, &again), ERR_OK);
+	assert_false(again.is_new);
+	assert_int_equal(again.epoch, w.epoch);
+	assert_int_equal(
+		keyring_wrap(k, 7, account.public_key, 1000000 + 86400, &data, &later), ERR_OK);
+	assert_true(later.is_new);
+
+	assert_int_equal(
+		keyring_open_secret(k, KEYRING_ACCOUNT, 7,
+			slice_of(wrapped_secret, sizeof wrapped_secret), account.secret),
+		ERR_OK);
+	assert_int_equal(seal_to_open(&account, slice_of(w.sealed_epoch, sizeof w.sealed_epoch),
+				 epoch.b),
+		ERR_OK);
+	assert_int_equal(seal_unwrap(&epoch, seal_aad_epoch(&aad, 7, w.epoch),
+				 slice_of(again.wrapped, sizeof again.wrapped), &got),
+		ERR_OK);
+	assert_memory_equal(&data, &got, sizeof data);
+	keyring_free(k);
+}
+
+static void
+an_account_secret_opens_for_its_account_alone(void **state)
+{
+	struct keyring *k = new_ring(), *other = new_ring();
+	uint8_t public_key[32], wrapped[KEYRING_SECRET_WRAPPED], secret[32];
+	struct slice w = slice_of(wrapped, sizeof wrapped);
+
+	(void)state;
+	keyring_new_pair(k, KEYRING_ACCOUNT, 7, public_key, wrapped);
+	assert_int_equal(keyring_open_secret(k, KEYRING_ACCOUNT, 8, w, secret), ERR_CRYPTO);
+	assert_int_equal(keyring_open_secret(k, KEYRING_QUEUE_DAY, 7, w, secret), ERR_CRYPTO);
+	assert_int_equal(keyring_open_secret(other, KEYRING_ACCOUNT, 7, w, secret), ERR_CRYPTO);
+	assert_int_equal(keyring_open_secret(k, KEYRING_ACCOUNT, 7, w, secret), ERR_OK);
+	keyring_free(k);
+	keyring_free(other);
+}
+
+static void
+a_permit_is_good_for_its_kind_id_and_time_only(void **state)
+{
+	struct seal_key key;
+	struct permit p = {PERMIT_LOGIN, 7, 1, 1000};
+	uint8_t raw[PERMIT_SIZE];
+	struct slice s = slice_of(raw, sizeof raw);
+
+	(void)state;
+	seal_key_new(&key);
+	permit_issue(&key, &p, raw);
+	assert_int_equal(permit_check(&key, PERMIT_LOGIN, 7, 1000, s), ERR_OK);
+	assert_int_equal(permit_check(&key, PERMIT_LOGIN, 7, 1001, s), ERR_DENIED);
+	assert_int_equal(permit_check(&key, PERMIT_LOGIN, 8, 1000, s), ERR_DENIED);
+	assert_int_equal(permit_check(&key, PERMIT_ITEM, 7, 1000, s), ERR_DENIED);
+	for (size_t n = 0; n < sizeof raw; n++)
+		assert_int_equal(permit_check(&key, PERMIT_LOGIN, 7, 1000, slice_cut(s, 0, n)),
+			ERR_DENIED);
+	for (size_t i = 0; i < sizeof raw; i++) {
+		raw[i] ^= 1;
+		assert_int_equal(permit_check(&key, PERMIT_LOGIN, 7, 1000, s), ERR_DENIED);
+		raw[i] ^= 1;
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_master_key_reads_back_and_garbage_does_not),
+		cmocka_unit_test(a_mail_goes_from_queue_key_to_epoch_key_to_account),
+		cmocka_unit_test(an_account_secret_opens_for_its_account_alone),
+		cmocka_unit_test(a_permit_is_good_for_its_kind_id_and_time_only),
+	};
+
+	seal_init();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
