@@ -1,0 +1,297 @@
+/* keyd: private-key operations, wrapping and opening of data keys.
+ *
+ * Owns:     the master key, the TLS private key, the epoch keys of this life.
+ * Hears:    store (log key), auth and smtpd (their named keys), smtpd and imapd (TLS
+ * signatures), imapd (an account's secret against a LOGIN permit), imapd and courier (wrapping
+ * against LOGIN and ITEM permits), courier (new pairs). Touches:  no file and no network after
+ * its start. It keeps nothing: whoever asks brings the wrapped blob. */
+#include <fcntl.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/proc.h"
+#include "core/arena.h"
+#include "core/clock.h"
+#include "core/ipc.pb-c.h"
+#include "core/log.h"
+#include "core/must.h"
+#include "crypto/keyring.h"
+#include "crypto/tls_key.h"
+
+enum { FILE_MAX = 65536, WRAP_TARGETS_MAX = 1000 };
+
+struct keyd {
+	struct proc *p;
+	struct keyring *ring;
+	struct tls_key *tls; /* NULL: no key file */
+};
+
+/* A secret of ours: nobody else may read it. */
+static void
+read_secret(const char *path, bool must_be_there, struct buf *out)
+{
+	struct stat st;
+	uint8_t *to = buf_room(out, FILE_MAX);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0 && !must_be_there && errno == ENOENT)
+		return;
+	if (fd < 0 || fstat(fd, &st))
+		must_fatal("%s: can't be read (`hairpin init` makes it)", path);
+	if (st.st_mode & 077)
+		must_fatal("%s: others may read it; do: chmod 600 %s", path, path);
+	n = read(fd, to, FILE_MAX);
+	close(fd);
+	if (n <= 0)
+		must_fatal("%s: empty or unreadable", path);
+	buf_grow(out, (size_t)n);
+}
+
+static void
+prepare(struct proc *p)
+{
+	struct keyd *k = must_zalloc(sizeof *k);
+	struct seal_key master;
+	struct buf text;
+	char path[512];
+
+	k->p = p;
+	p->state = k;
+	buf_init(&text, FILE_MAX + 1);
+	proc_path(p, "keys/master.key", path);
+	read_secret(path, true, &text);
+	if (keyring_parse_master(buf_slice(&text), &master))
+		must_fatal("%s: not a master key", path);
+	k->ring = keyring_new(&master);
+	seal_wipe(&master, sizeof master);
+	buf_fini_secret(&text);
+	proc_path(p, "tls/key.pem", path);
+	read_secret(path, false, &text);
+	if (text.n && tls_key_parse(buf_slice(&text), &k->tls))
+		must_fatal("%s: not a private key in PEM form", path);
+	buf_fini_secret(&text);
+}
+
+static void
+refuse(struct keyd *k, const struct ipc_frame *f, enum err e)
+{
+	log_warn("%s/%u was refused a key: %s", ipc_role_name(ipc_peer_role(f->from)),
+		ipc_peer_instance(f->from), err_text(e));
+	ipc_answer(k->p->ipc, ipc_ticket(f), e, NULL);
+}
+
+static bool
+permitted(struct keyd *k, const struct ipc_frame *f, uint64_t id, ProtobufCBinaryData permit)
+{
+	bool item = ipc_peer_role(f->from) == ROLE_COURIER;
+	struct seal_key key;
+
+	memcpy(key.b, item ? k->p->permit_item_key : k->p->permit_login_key, sizeof key.b);
+	return !permit_check(&key, item ? PERMIT_ITEM : PERMIT_LOGIN, id, clock_wall_sec(),
+		slice_of(permit.data, permit.len));
+}
+
+static void
+on_log_key(void *arg, struct ipc_frame *f)
+{
+	struct keyd *k = arg;
+	const Ipc__KeydLogKey *q = (const Ipc__KeydLogKey *)f->msg;
+	Ipc__KeydKey a = IPC__KEYD_KEY__INIT;
+	uint8_t wrapped[SEAL_WRAPPED];
+	struct seal_key key;
+	bool is_new;
+	enum err e = keyring_log_key(
+		k->ring, slice_of(q->wrapped.data, q->wrapped.len), &key, wrapped, &is_new);
+
+	if (e) {
+		refuse(k, f, e);
+		return;
+	}
+	a.key = (ProtobufCBinaryData){sizeof key.b, key.b};
+	if (is_new)
+		a.wrapped = (ProtobufCBinaryData){sizeof wrapped, wrapped};
+	ipc_answer(k->p->ipc, ipc_ticket(f), ERR_OK, &a.base);
+	seal_wipe(&key, sizeof key);
+}
+
+static void
+on_named_key(void *arg, struct ipc_frame *f)
+{
+	struct keyd *k = arg;
+	const Ipc__KeydNamedKey *q = (const Ipc__KeydNamedKey *)f->msg;
+	enum keyring_named allowed = ipc_peer_role(f->from) == ROLE_AUTH ? KEYRING_AUTH
+									 : KEYRING_REPEAT;
+	Ipc__KeydKey a = IPC__KEYD_KEY__INIT;
+	struct seal_key key;
+
+	if (q->which != (uint32_t)allowed) {
+		refuse(k, f, ERR_DENIED);
+		return;
+	}
+	keyring_named(k->ring, allowed, &key);
+	a.key = (ProtobufCBinaryData){sizeof key.b, key.b};
+	ipc_answer(k->p->ipc, ipc_ticket(f), ERR_OK, &a.base);
+	seal_wipe(&key, sizeof key);
+}
+
+static void
+on_new_pair(void *arg, struct ipc_frame *f)
+{
+	struct keyd *k = arg;
+	const Ipc__KeydNewPair *q = (const Ipc__KeydNewPair *)f->msg;
+	Ipc__KeydPair a = IPC__KEYD_PAIR__INIT;
+	uint8_t public_key[32], wrapped[KEYRING_SECRET_WRAPPED];
+
+	if (q->kind != KEYRING_ACCOUNT && q->kind != KEYRING_QUEUE_DAY) {
+		refuse(k, f, ERR_UNSUPPORTED);
+		return;
+	}
+	keyring_new_pair(k->ring, (enum keyring_pair)q->kind, q->id, public_key, wrapped);
+	a.public_key = (ProtobufCBinaryData){sizeof public_key, public_key};
+	a.wrapped_secret = (ProtobufCBinaryData){sizeof wrapped, wrapped};
+	ipc_answer(k->p->ipc, ipc_ticket(f), ERR_OK, &a.base);
+}
+
+static void
+on_account(void *arg, struct ipc_frame *f)
+{
+	struct keyd *k = arg;
+	const Ipc__KeydAccount *q = (const Ipc__KeydAccount *)f->msg;
+	Ipc__KeydSecret a = IPC__KEYD_SECRET__INIT;
+	uint8_t secret[32];
+	enum err e = permitted(k, f, q->account, q->permit) ? ERR_OK : ERR_DENIED;
+
+	/* Locked accounts (other wrap kinds) come later. */
+	if (!e && q->wrap_kind != 0)
+		e = ERR_UNSUPPORTED;
+	if (!e)
+		e = keyring_open_secret(k->ring, KEYRING_ACCOUNT, q->account,
+			slice_of(q->wrapped_secret.data, q->wrapped_secret.len), secret);
+	if (e) {
+		refuse(k, f, e);
+		return;
+	}
+	a.secret = (ProtobufCBinaryData){sizeof secret, secret};
+	ipc_answer(k->p->ipc, ipc_ticket(f), ERR_OK, &a.base);
+	seal_wipe(secret, sizeof secret);
+}
+
+static enum err
+data_key(
+	struct keyd *k, const struct ipc_frame *f, const Ipc__KeydWrap *q, struct seal_key *key)
+{
+	struct keyring_sealed s = {slice_of(q->sealed_key.data, q->sealed_key.len),
+		slice_of(q->queue_wrapped_secret.data, q->queue_wrapped_secret.len),
+		q->queue_day};
+
+	if (ipc_peer_role(f->from) == ROLE_COURIER)
+		return permitted(k, f, q->item, q->permit)
+			       ? keyring_open_sealed(k->ring, &s, key)
+			       : ERR_DENIED;
+	/* A session wraps its own new mail for its own account. */
+	if (q->n_target != 1 || q->sealed_key.len != sizeof key->b ||
+		!permitted(k, f, q->target[0]->account, q->permit))
+		return ERR_DENIED;
+	memcpy(key->b, q->sealed_key.data, sizeof key->b);
+	return ERR_OK;
+}
+
+/* One target: its wrapped key, and its epoch when that is new. */
+static enum err
+wrap_one(struct keyd *k, const Ipc__WrapTarget *t, const struct seal_key *key, struct arena *a,
+	Ipc__KeydWrapped *out)
+{
+	struct keyring_wrap *w = arena_alloc(a, sizeof *w);
+	Ipc__Wrapped *wrapped = arena_alloc(a, sizeof *wrapped);
+	Ipc__NewEpoch *epoch = arena_alloc(a, sizeof *epoch);
+	enum err e = t->public_key.len == 32
+			     ? keyring_wrap(k->ring, t->account, t->public_key.data,
+				       clock_wall_sec(), key, w)
+			     : ERR_CRYPTO;
+
+	if (e)
+		return e;
+	ipc__wrapped__init(wrapped);
+	wrapped->account = t->account;
+	wrapped->epoch = w->epoch;
+	wrapped->wrapped_key = (ProtobufCBinaryData){sizeof w->wrapped, w->wrapped};
+	out->wrapped[out->n_wrapped++] = wrapped;
+	if (!w->is_new)
+		return ERR_OK;
+	ipc__new_epoch__init(epoch);
+	epoch->account = t->account;
+	epoch->epoch = w->epoch;
+	epoch->sealed_key = (ProtobufCBinaryData){sizeof w->sealed_epoch, w->sealed_epoch};
+	out->epoch[out->n_epoch++] = epoch;
+	return ERR_OK;
+}
+
+static void
+on_wrap(void *arg, struct ipc_frame *f)
+{
+	struct keyd *k = arg;
+	const Ipc__KeydWrap *q = (const Ipc__KeydWrap *)f->msg;
+	Ipc__KeydWrapped a = IPC__KEYD_WRAPPED__INIT;
+	struct seal_key key;
+	struct arena arena;
+	enum err e = q->n_target <= WRAP_TARGETS_MAX ? data_key(k, f, q, &key) : ERR_LIMIT;
+
+	if (e) {
+		refuse(k, f, e);
+		return;
+	}
+	arena_init(&arena, 4096);
+	a.wrapped = arena_alloc(&arena, (q->n_target + 1) * sizeof *a.wrapped);
+	a.epoch = arena_alloc(&arena, (q->n_target + 1) * sizeof *a.epoch);
+	for (size_t i = 0; i < q->n_target && !e; i++)
+		e = wrap_one(k, q->target[i], &key, &arena, &a);
+	if (e)
+		refuse(k, f, e);
+	else
+		ipc_answer(k->p->ipc, ipc_ticket(f), ERR_OK, &a.base);
+	arena_reset(&arena);
+	seal_wipe(&key, sizeof key);
+}
+
+static void
+on_sign(void *arg, struct ipc_frame *f)
+{
+	struct keyd *k = arg;
+	const Ipc__KeydSign *q = (const Ipc__KeydSign *)f->msg;
+	Ipc__KeydSigned a = IPC__KEYD_SIGNED__INIT;
+	struct buf signature;
+	enum err e;
+
+	buf_init(&signature, 4096);
+	e = k->tls ? tls_key_sign(k->tls, q->scheme, slice_of(q->digest.data, q->digest.len),
+			     &signature)
+		   : ERR_NOT_FOUND;
+	a.signature = (ProtobufCBinaryData){signature.n, signature.p};
+	if (e)
+		refuse(k, f, e);
+	else
+		ipc_answer(k->p->ipc, ipc_ticket(f), ERR_OK, &a.base);
+	buf_fini(&signature);
+}
+
+static void
+start(struct proc *p)
+{
+	struct keyd *k = p->state;
+
+	ipc_on(p->ipc, IPC_KEYD_LOG_KEY, on_log_key, k);
+	ipc_on(p->ipc, IPC_KEYD_NAMED_KEY, on_named_key, k);
+	ipc_on(p->ipc, IPC_KEYD_NEW_PAIR, on_new_pair, k);
+	ipc_on(p->ipc, IPC_KEYD_ACCOUNT, on_account, k);
+	ipc_on(p->ipc, IPC_KEYD_WRAP, on_wrap, k);
+	ipc_on(p->ipc, IPC_KEYD_SIGN, on_sign, k);
+}
+
+const struct proc_role proc_keyd_role = {
+	.role = ROLE_KEYD,
+	.prepare = prepare,
+	.start = start,
+};
