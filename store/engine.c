@@ -23,6 +23,7 @@ struct waiting {
 	int fd;
 	uint64_t fd_size, fd_at, upload;
 	uint32_t chunks;
+	bool (*may)(int body_case);
 	engine_done done;
 	void *arg;
 	enum err e;
@@ -223,6 +224,7 @@ engine_propose(struct engine *e, const struct engine_proposal *p)
 	w->body = slice_of(copy + p->command.n, p->body.n);
 	w->fd = p->fd;
 	w->fd_size = p->fd >= 0 ? p->fd_size : 0;
+	w->may = p->may;
 	w->done = p->done;
 	w->arg = p->arg;
 	list_put(&e->queue, w);
@@ -367,6 +369,10 @@ enter_waiting(struct turn *t, struct waiting *w)
 
 	if (!c || ((w->fd >= 0 || w->body.n) && (!body || !*body))) {
 		w->e = ERR_SYNTAX;
+		return ERR_OK;
+	}
+	if (w->may && !w->may((int)c->body_case)) {
+		w->e = ERR_DENIED;
 		return ERR_OK;
 	}
 	if (e->full && grows(c)) {
@@ -675,10 +681,15 @@ engine_compact(struct engine *e)
 		return err;
 	}
 	/* From here on the new file is the database; both hold the same committed state. */
+	if (e->opt.on_swap)
+		err = e->opt.on_swap(e->opt.arg, NULL);
 	db_close(e->db);
 	e->db = NULL;
-	if (rename(from, to) || sync_path(e->opt.dir))
+	if (err || rename(from, to) || sync_path(e->opt.dir))
 		return ERR_IO;
 	rmdir(dir);
-	return db_open(&e->db, e->opt.dir, &how);
+	err = db_open(&e->db, e->opt.dir, &how);
+	if (!err && e->opt.on_swap)
+		err = e->opt.on_swap(e->opt.arg, e->db);
+	return err;
 }

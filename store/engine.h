@@ -30,6 +30,9 @@ struct engine_options {
 	uint64_t log_keep_rows;
 	/* After each commit that changed something. May be NULL. */
 	void (*on_commit)(void *arg, uint64_t applied, const struct apply_touched *touched);
+	/* Around the swap of the file by a compaction: first with NULL (end your transactions), then with the
+	 * new handle. May be NULL. An err stops the node. */
+	enum err (*on_swap)(void *arg, struct db *db);
 	void *arg;
 };
 
@@ -49,6 +52,8 @@ struct engine_proposal {
 	struct slice command, body;
 	int fd;
 	uint64_t fd_size;
+	/* May its asker propose a command of this body_case? NULL: all. If not, done gets ERR_DENIED. */
+	bool (*may)(int body_case);
 	engine_done done;
 	void *arg;
 };

@@ -33,6 +33,12 @@ floor_tick(struct floor *f)
 	return ERR_OK;
 }
 
+void
+floor_void(struct floor_page *page)
+{
+	page->oldest_txn = UINT64_MAX;
+}
+
 enum err
 floor_open(struct db *db, struct floor_page *page, struct floor **out)
 {

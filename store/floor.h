@@ -14,11 +14,14 @@ struct floor_page {
 };
 struct floor;
 
+/* Before the database is opened at start: from now until floor_open what readers hold is void, because a writer that
+ * doesn't know of them may write over it. */
+void floor_void(struct floor_page *page);
 /* page is writable here. Takes a first transaction at once. */
 enum err floor_open(struct db *db, struct floor_page *page, struct floor **floor);
 /* Once a second: drops the oldest of more than FLOOR_HELD, takes a new one. */
 enum err floor_tick(struct floor *floor);
-/* Before the file is swapped (drops all), and after, with the new environment. */
+/* Before the file is swapped (drops all; readers wait), and after, with the new environment. */
 void floor_pause(struct floor *floor);
 enum err floor_resume(struct floor *floor, struct db *db);
 void floor_close(struct floor *floor);

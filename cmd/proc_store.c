@@ -1,0 +1,437 @@
+/* proc_store: the store: the log, and the only process that writes to the
+ * database. It alone holds the lock file and the log key, which keyd unwraps
+ * for it at start. It hears PROPOSE from smtpd, imapd and courier (each may
+ * propose its own commands and no others), and STORE_ADMIN from courier. It
+ * tells them with WATCH what a commit changed. It may touch the folder db/, and
+ * the spool files whose fds come with proposals. One turn of the engine follows
+ * each turn of the loop: whatever arrived meanwhile goes into one commit. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cmd/proc.h"
+#include "core/arena.h"
+#include "core/ipc.pb-c.h"
+#include "core/log.h"
+#include "core/must.h"
+#include "core/rand.h"
+#include "store/codec.h"
+#include "store/engine.h"
+#include "store/floor.h"
+
+enum { TEND_MS = 1000, KEY_MS = 5000, WATCH_IDS = 8192, STATS_MAX = 1024 };
+
+struct store {
+	struct proc *p;
+	struct engine *engine;
+	struct floor *floor;
+	struct loop_timer *again;
+	char dir[512];
+};
+
+static struct store the_store;
+
+/* What can't be trusted any more must not go on; a full disk is only waited for. */
+static _Noreturn void
+fail_stop(const char *where, enum err e)
+{
+	log_error("fatal: %s: %s", where, err_text(e));
+	_exit(e == ERR_FULL ? 1 : PROC_EXIT_FAIL_STOP);
+}
+
+/* --- who may propose what --- */
+
+static bool
+smtpd_may(int body_case)
+{
+	return body_case == COMMANDS__COMMAND__BODY_ENQUEUE ||
+	       body_case == COMMANDS__COMMAND__BODY_LIFT;
+}
+
+static bool
+imapd_may(int body_case)
+{
+	static const int may[] = {COMMANDS__COMMAND__BODY_MAILBOX_CREATE,
+		COMMANDS__COMMAND__BODY_MAILBOX_DELETE, COMMANDS__COMMAND__BODY_MAILBOX_RENAME,
+		COMMANDS__COMMAND__BODY_SUBSCRIBE, COMMANDS__COMMAND__BODY_APPEND,
+		COMMANDS__COMMAND__BODY_FLAGS_STORE, COMMANDS__COMMAND__BODY_COPY,
+		COMMANDS__COMMAND__BODY_EXPUNGE, COMMANDS__COMMAND__BODY_EPOCH_NEW};
+
+	for (size_t i = 0; i < sizeof may / sizeof *may; i++)
+		if (may[i] == body_case)
+			return true;
+	return false;
+}
+
+static bool
+courier_may(int body_case)
+{
+	static const int may[] = {COMMANDS__COMMAND__BODY_STEP,
+		COMMANDS__COMMAND__BODY_EPOCH_NEW, COMMANDS__COMMAND__BODY_QUEUE_CONTROL,
+		COMMANDS__COMMAND__BODY_QUEUE_KEY, COMMANDS__COMMAND__BODY_SETTING,
+		COMMANDS__COMMAND__BODY_DOMAIN_PUT, COMMANDS__COMMAND__BODY_DOMAIN_DEL,
+		COMMANDS__COMMAND__BODY_ACCOUNT_PUT, COMMANDS__COMMAND__BODY_ACCOUNT_DEL,
+		COMMANDS__COMMAND__BODY_ADDRESS_PUT, COMMANDS__COMMAND__BODY_ADDRESS_DEL};
+
+	for (size_t i = 0; i < sizeof may / sizeof *may; i++)
+		if (may[i] == body_case)
+			return true;
+	return false;
+}
+
+static bool
+nobody_may(int body_case)
+{
+	(void)body_case;
+	return false;
+}
+
+static bool (*may_of(enum role role))(int)
+{
+	return role == ROLE_SMTPD     ? smtpd_may
+	       : role == ROLE_IMAPD   ? imapd_may
+	       : role == ROLE_COURIER ? courier_may
+				      : nobody_may;
+}
+
+/* --- proposals --- */
+
+struct asked {
+	struct store *s;
+	struct ipc_ticket ticket;
+};
+
+static void
+on_proposed(void *arg, enum err e, uint64_t index, const Commands__Result *result)
+{
+	struct asked *q = arg;
+	Ipc__Proposed answer = IPC__PROPOSED__INIT;
+	struct arena a;
+
+	arena_init(&a, 0);
+	if (!e) {
+		answer.index = index;
+		answer.result = codec_bytes(codec_pack(result, &a));
+	}
+	if (e == ERR_DENIED || e == ERR_SYNTAX)
+		log_warn("refused: %s %u proposed what it may not: %s",
+			ipc_role_name(q->ticket.role), q->ticket.instance, err_text(e));
+	ipc_answer(q->s->p->ipc, q->ticket, e, &answer.base);
+	arena_reset(&a);
+	free(q);
+}
+
+static void
+on_propose(void *arg, struct ipc_frame *f)
+{
+	struct store *s = arg;
+	const Ipc__Propose *q = (const Ipc__Propose *)f->msg;
+	struct asked *asked = must_alloc(sizeof *asked);
+	struct engine_proposal p = {
+		.command = codec_slice(q->command),
+		.body = codec_slice(q->body),
+		.fd = f->fd,
+		.fd_size = q->fd_size,
+		.may = may_of(ipc_peer_role(f->from)),
+		.done = on_proposed,
+		.arg = asked,
+	};
+	enum err e = ERR_SYNTAX;
+
+	*asked = (struct asked){s, ipc_ticket(f)};
+	/* A body comes in the frame or in a file: the one that is announced. */
+	if ((f->fd >= 0) == (q->fd_size > 0) && !(f->fd >= 0 && q->body.len))
+		e = engine_propose(s->engine, &p);
+	else if (f->fd >= 0)
+		close(f->fd);
+	if (e)
+		on_proposed(asked, e, 0, NULL);
+}
+
+/* --- what a commit changed --- */
+
+static int
+by_id(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Sorted copy without doubles. */
+static uint64_t *
+distinct(const uint64_t *id, size_t *n, struct arena *a)
+{
+	uint64_t *out = arena_alloc(a, (*n + 1) * sizeof *out);
+	size_t kept = 0;
+
+	if (*n)
+		memcpy(out, id, *n * sizeof *id);
+	qsort(out, *n, sizeof *out, by_id);
+	for (size_t i = 0; i < *n; i++)
+		if (kept == 0 || out[kept - 1] != out[i])
+			out[kept++] = out[i];
+	*n = kept;
+	return out;
+}
+
+static void
+tell_role(struct store *s, enum role role, const Ipc__Watch *w)
+{
+	for (uint32_t i = 0; i < IPC_INSTANCE_MAX; i++) {
+		struct ipc_peer *to = ipc_peer(s->p->ipc, role, i);
+
+		if (to)
+			ipc_tell(to, IPC_WATCH, &w->base, -1);
+	}
+}
+
+/* Each hears what concerns it; smtpd would wake in vain for every mail. */
+static void
+tell(struct store *s, const Ipc__Watch *w)
+{
+	if (w->directory || w->n_account_gone) {
+		Ipc__Watch less = *w;
+
+		less.n_mailbox = 0;
+		tell_role(s, ROLE_SMTPD, &less);
+	}
+	if (w->n_mailbox || w->directory || w->n_account_gone)
+		tell_role(s, ROLE_IMAPD, w);
+	if (w->queue || w->directory)
+		tell_role(s, ROLE_COURIER, w);
+}
+
+static void
+on_commit(void *arg, uint64_t applied, const struct apply_touched *t)
+{
+	struct store *s = arg;
+	Ipc__Watch w = IPC__WATCH__INIT;
+	size_t mailboxes = t->mailbox_n, gone = t->account_gone_n;
+	struct arena a;
+	uint64_t *mailbox, *account;
+
+	arena_init(&a, 0);
+	mailbox = distinct(t->mailbox, &mailboxes, &a);
+	account = distinct(t->account_gone, &gone, &a);
+	w.applied = applied;
+	w.queue = t->queue;
+	w.directory = t->directory;
+	/* Long lists go in pieces that fit a frame. */
+	do {
+		w.mailbox = mailbox;
+		w.n_mailbox = mailboxes < WATCH_IDS ? mailboxes : WATCH_IDS;
+		w.account_gone = account;
+		w.n_account_gone = gone < WATCH_IDS / 4 ? gone : WATCH_IDS / 4;
+		tell(s, &w);
+		mailbox += w.n_mailbox;
+		mailboxes -= w.n_mailbox;
+		account += w.n_account_gone;
+		gone -= w.n_account_gone;
+		w.queue = w.directory = false;
+	} while (mailboxes || gone);
+	arena_reset(&a);
+}
+
+static enum err
+on_swap(void *arg, struct db *db)
+{
+	struct store *s = arg;
+
+	if (db)
+		return floor_resume(s->floor, db);
+	floor_pause(s->floor);
+	return ERR_OK;
+}
+
+/* --- maintenance --- */
+
+static void
+answer_json(struct store *s, struct ipc_ticket t, enum err e, const char *text)
+{
+	Ipc__Json json = IPC__JSON__INIT;
+
+	json.text = (char *)(uintptr_t)text;
+	ipc_answer(s->p->ipc, t, e, &json.base);
+}
+
+static void
+format_stats(struct store *s, char text[STATS_MAX])
+{
+	struct engine_stats x;
+
+	engine_stats(s->engine, &x);
+	snprintf(text, STATS_MAX,
+		"{\"commits\":%llu,\"entries\":%llu,\"payload_bytes\":%llu,\"applied\":%llu,"
+		"\"log_first\":%llu,\"used_bytes\":%llu,\"full\":%s}",
+		(unsigned long long)x.commits, (unsigned long long)x.entries,
+		(unsigned long long)x.payload_bytes, (unsigned long long)x.applied,
+		(unsigned long long)x.log_first, (unsigned long long)x.used_bytes,
+		x.full ? "true" : "false");
+}
+
+static void
+on_admin(void *arg, struct ipc_frame *f)
+{
+	struct store *s = arg;
+	struct slice verb = slice_str(((const Ipc__StoreAdmin *)f->msg)->verb);
+	struct ipc_ticket t = ipc_ticket(f);
+	char text[STATS_MAX];
+	enum err e;
+
+	if (slice_eq(verb, SLICE_LIT("compact"))) {
+		e = engine_compact(s->engine);
+		if (e && e != ERR_FULL)
+			fail_stop("compaction", e);
+		format_stats(s, text);
+		answer_json(s, t, e, text);
+	} else if (slice_eq(verb, SLICE_LIT("stats"))) {
+		format_stats(s, text);
+		answer_json(s, t, ERR_OK, text);
+	} else {
+		answer_json(s, t, ERR_UNSUPPORTED, "");
+	}
+}
+
+/* --- the turn --- */
+
+/* The turn itself follows: the loop calls it when all that is ready was served. */
+static void
+on_again(void *arg)
+{
+	((struct store *)arg)->again = NULL;
+}
+
+static void
+take_turn(void *arg)
+{
+	struct store *s = arg;
+	bool more;
+	enum err e = engine_turn(s->engine, &more);
+
+	if (e)
+		fail_stop("the log", e);
+	/* Nothing may arrive by itself: what is left needs a turn of its own. */
+	if (more && !s->again)
+		s->again = loop_after(s->p->loop, 0, on_again, s);
+}
+
+static void
+tend(void *arg)
+{
+	struct store *s = arg;
+	enum err e = floor_tick(s->floor);
+
+	if (!e)
+		e = engine_tend(s->engine);
+	if (e)
+		fail_stop("housekeeping", e);
+	loop_after(s->p->loop, TEND_MS, tend, s);
+}
+
+static void ask_key(void *arg);
+
+static void
+on_key(void *arg, enum err e, const ProtobufCMessage *msg)
+{
+	const Ipc__KeydKey *k = (const Ipc__KeydKey *)msg;
+	struct store *s = arg;
+	struct seal_key key;
+
+	if (e || k->key.len != SEAL_KEY) {
+		log_warn("no log key yet: %s", err_text(e ? e : ERR_SYNTAX));
+		loop_after(s->p->loop, TEND_MS, ask_key, s);
+		return;
+	}
+	memcpy(key.b, k->key.data, SEAL_KEY);
+	e = engine_set_key(s->engine, &key, codec_slice(k->wrapped));
+	seal_wipe(&key, sizeof key);
+	seal_wipe(k->key.data, k->key.len);
+	if (e)
+		fail_stop("the log key", e);
+	log_info("ready: applied %llu", (unsigned long long)engine_applied(s->engine));
+}
+
+static void
+ask_key(void *arg)
+{
+	struct store *s = arg;
+	Ipc__KeydLogKey q = IPC__KEYD_LOG_KEY__INIT;
+	struct buf wrapped;
+	enum err e;
+
+	buf_init(&wrapped, SEAL_WRAPPED);
+	e = engine_wrapped_key(s->engine, &wrapped);
+	if (e && e != ERR_NOT_FOUND)
+		fail_stop("the log key", e);
+	q.wrapped = codec_bytes(buf_slice(&wrapped));
+	ipc_ask_role(
+		s->p->ipc, ROLE_KEYD, IPC_KEYD_LOG_KEY, &q.base, -1, KEY_MS, on_key, s);
+	buf_fini(&wrapped);
+}
+
+static void
+open_database(struct store *s)
+{
+	struct engine_options opt = {
+		.dir = s->dir,
+		.map_bytes = s->p->config.map_bytes,
+		.boot = rand_u64(), /* of this life: what an earlier one left open dies with it */
+		.log_keep_rows = s->p->config.log_keep_rows,
+		.on_commit = on_commit,
+		.on_swap = on_swap,
+		.arg = s,
+	};
+	enum err e;
+
+	floor_void(s->p->floor_page);
+	e = engine_open(&opt, &s->engine);
+	if (e == ERR_NOT_FOUND)
+		log_error("fatal: no database in %s: run `hairpin init` first", s->dir);
+	if (e == ERR_VERSION)
+		log_error("fatal: the database in %s is from another version of hairpin: it was "
+			  "left untouched",
+			s->dir);
+	if (!e)
+		e = floor_open(engine_db(s->engine), s->p->floor_page, &s->floor);
+	if (e)
+		fail_stop("opening the database", e);
+}
+
+static void
+start(struct proc *p)
+{
+	struct store *s = &the_store;
+
+	if (!p->floor_page)
+		must_fatal("the parent gave no shared page");
+	s->p = p;
+	p->state = s;
+	proc_path(p, "db", s->dir);
+	open_database(s);
+	ipc_on(p->ipc, IPC_PROPOSE, on_propose, s);
+	ipc_on(p->ipc, IPC_STORE_ADMIN, on_admin, s);
+	loop_on_idle_turn(p->loop, take_turn, s);
+	loop_after(p->loop, TEND_MS, tend, s);
+	ask_key(s);
+}
+
+/* What has arrived is answered before the end. */
+static void
+stop(struct proc *p)
+{
+	struct store *s = p->state;
+	bool more = s != NULL;
+
+	while (more)
+		if (engine_turn(s->engine, &more))
+			break;
+	loop_stop(p->loop);
+}
+
+const struct proc_role proc_store_role = {
+	.role = ROLE_STORE,
+	.needs = PROC_NEED_DB_WRITE,
+	.start = start,
+	.stop = stop,
+};
