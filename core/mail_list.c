@@ -259,6 +259,8 @@ take_item(struct reader *r)
 	r->comment = SLICE_EMPTY;
 	take_words(r);
 	if (is_at(r, '<') || is_at(r, '@') || r->phrase.n) {
+		if (is_at(r, ':'))
+			end_group(r);
 		if (r->list.count >= r->max) {
 			r->list.is_cut = true;
 			return;
@@ -267,7 +269,6 @@ take_item(struct reader *r)
 			take_mailbox(r);
 			return;
 		}
-		end_group(r);
 		add(r, MAIL_LIST_GROUP)->name = arena_dup(r->arena, buf_slice(&r->phrase));
 		r->is_in_group = true;
 	}

@@ -95,6 +95,8 @@ the_number_of_items_is_capped(void **state)
 	assert_slice(buf_slice(&out), "||a|b ||c|d cut");
 	show(SLICE_LIT("g: a@b, c@d"), 2, &out);
 	assert_slice(buf_slice(&out), "g: ||a|b ; cut");
+	show(SLICE_LIT("g: h: i: j:"), 3, &out);
+	assert_slice(buf_slice(&out), "g: ; h: ; cut");
 	show(SLICE_LIT("a@b, c@d"), 2, &out);
 	assert_slice(buf_slice(&out), "||a|b ||c|d");
 	buf_fini(&out);
