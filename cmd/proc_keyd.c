@@ -201,28 +201,25 @@ data_key(
 
 /* One target: its wrapped key, and its epoch when that is new. */
 static enum err
-wrap_one(struct keyd *k, const Ipc__WrapTarget *t, const struct seal_key *key, struct arena *a,
-	Ipc__KeydWrapped *out)
+wrap_one(struct keyd *k, const struct keyring_target *to, const struct seal_key *key,
+	struct arena *a, Ipc__KeydWrapped *out)
 {
 	struct keyring_wrap *w = arena_alloc(a, sizeof *w);
 	Ipc__Wrapped *wrapped = arena_alloc(a, sizeof *wrapped);
 	Ipc__NewEpoch *epoch = arena_alloc(a, sizeof *epoch);
-	enum err e = t->public_key.len == 32
-			     ? keyring_wrap(k->ring, t->account, t->public_key.data,
-				       clock_wall_sec(), key, w)
-			     : ERR_CRYPTO;
+	enum err e = keyring_wrap(k->ring, to, clock_wall_sec(), key, w);
 
 	if (e)
 		return e;
 	ipc__wrapped__init(wrapped);
-	wrapped->account = t->account;
+	wrapped->account = to->account;
 	wrapped->epoch = w->epoch;
 	wrapped->wrapped_key = (ProtobufCBinaryData){sizeof w->wrapped, w->wrapped};
 	out->wrapped[out->n_wrapped++] = wrapped;
 	if (!w->is_new)
 		return ERR_OK;
 	ipc__new_epoch__init(epoch);
-	epoch->account = t->account;
+	epoch->account = to->account;
 	epoch->epoch = w->epoch;
 	epoch->sealed_key = (ProtobufCBinaryData){sizeof w->sealed_epoch, w->sealed_epoch};
 	out->epoch[out->n_epoch++] = epoch;
@@ -246,8 +243,12 @@ on_wrap(void *arg, struct ipc_frame *f)
 	arena_init(&arena, 4096);
 	a.wrapped = arena_alloc(&arena, (q->n_target + 1) * sizeof *a.wrapped);
 	a.epoch = arena_alloc(&arena, (q->n_target + 1) * sizeof *a.epoch);
-	for (size_t i = 0; i < q->n_target && !e; i++)
-		e = wrap_one(k, q->target[i], &key, &arena, &a);
+	for (size_t i = 0; i < q->n_target && !e; i++) {
+		const Ipc__WrapTarget *t = q->target[i];
+		struct keyring_target to = {t->account, t->public_key.data, q->fresh_epoch};
+
+		e = t->public_key.len == 32 ? wrap_one(k, &to, &key, &arena, &a) : ERR_CRYPTO;
+	}
 	if (e)
 		refuse(k, f, e);
 	else

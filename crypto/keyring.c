@@ -190,7 +190,7 @@ find_slot(struct keyring *k, uint64_t account, uint64_t day, const uint8_t publi
 	return &k->slot[i];
 }
 
-/* A fresh epoch in an empty slot, with its copy for the account. */
+/* A fresh epoch in its slot, with its copy for the account. */
 static enum err
 begin_epoch(struct keyring *k, struct epoch **slot, const struct epoch *named,
 	uint8_t sealed[KEYRING_EPOCH_SEALED])
@@ -204,31 +204,36 @@ begin_epoch(struct keyring *k, struct epoch **slot, const struct epoch *named,
 		free(e);
 		return ERR_CRYPTO;
 	}
+	if (*slot) {
+		seal_wipe(*slot, sizeof **slot);
+		free(*slot);
+		k->n--;
+	}
 	*slot = e;
 	k->n++;
 	return ERR_OK;
 }
 
 enum err
-keyring_wrap(struct keyring *k, uint64_t account, const uint8_t public_key[32],
-	uint64_t now_sec, const struct seal_key *data_key, struct keyring_wrap *out)
+keyring_wrap(struct keyring *k, const struct keyring_target *to, uint64_t now_sec,
+	const struct seal_key *data_key, struct keyring_wrap *out)
 {
-	struct epoch named = {.account = account, .day = now_sec / DAY_SEC};
+	struct epoch named = {.account = to->account, .day = now_sec / DAY_SEC};
 	struct seal_aad aad;
 	struct epoch **slot;
 	enum err e = ERR_OK;
 
 	if (k->n >= KEYRING_EPOCHS_MAX)
 		forget_epochs(k);
-	memcpy(named.public_key, public_key, sizeof named.public_key);
-	slot = find_slot(k, account, named.day, public_key);
-	out->is_new = !*slot;
+	memcpy(named.public_key, to->public_key, sizeof named.public_key);
+	slot = find_slot(k, to->account, named.day, to->public_key);
+	out->is_new = !*slot || to->fresh;
 	if (out->is_new)
 		e = begin_epoch(k, slot, &named, out->sealed_epoch);
 	if (e)
 		return e;
 	out->epoch = (*slot)->id;
-	seal_wrap(&(*slot)->key, seal_aad_epoch(&aad, account, out->epoch), data_key,
+	seal_wrap(&(*slot)->key, seal_aad_epoch(&aad, to->account, out->epoch), data_key,
 		out->wrapped);
 	return ERR_OK;
 }

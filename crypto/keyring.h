@@ -44,6 +44,8 @@ struct keyring_sealed { struct slice sealed_key, wrapped_secret; uint64_t day; }
 enum err keyring_open_sealed(const struct keyring *k, const struct keyring_sealed *s, struct seal_key *data_key);
 /* Wraps data_key for an account. *is_new: sealed_epoch was filled and must be logged. ERR_CRYPTO: bad public key. */
 struct keyring_wrap { uint64_t epoch; bool is_new; uint8_t wrapped[SEAL_WRAPPED], sealed_epoch[KEYRING_EPOCH_SEALED]; };
-enum err keyring_wrap(struct keyring *k, uint64_t account, const uint8_t public_key[32], uint64_t now_sec, const struct seal_key *data_key, struct keyring_wrap *out);
+/* fresh: an epoch that was given for it before never reached the log: begin a new one. */
+struct keyring_target { uint64_t account; const uint8_t *public_key; bool fresh; };
+enum err keyring_wrap(struct keyring *k, const struct keyring_target *to, uint64_t now_sec, const struct seal_key *data_key, struct keyring_wrap *out);
 
 #endif

@@ -13,7 +13,8 @@ const char *
 apply_code_text(enum apply_code c)
 {
 	static const char *const texts[] = {"done", "repeat", "not found", "already exists",
-		"overtaken", "over quota", "invalid", "limit reached", "not supported"};
+		"overtaken", "over quota", "invalid", "limit reached", "not supported",
+		"unknown epoch"};
 
 	return (unsigned)c < sizeof texts / sizeof *texts ? texts[c] : "unknown";
 }

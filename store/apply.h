@@ -14,7 +14,8 @@
 
 enum apply_code {
 	APPLY_DONE, APPLY_REPEAT, /* an equal mail was taken already: id = the first item */
-	APPLY_NOT_FOUND, APPLY_EXISTS, APPLY_STALE, APPLY_QUOTA, APPLY_INVALID, APPLY_LIMIT, APPLY_UNSUPPORTED
+	APPLY_NOT_FOUND, APPLY_EXISTS, APPLY_STALE, APPLY_QUOTA, APPLY_INVALID, APPLY_LIMIT, APPLY_UNSUPPORTED,
+	APPLY_NO_EPOCH /* the key is wrapped under an epoch that isn't logged: ask keyd for a fresh one */
 };
 const char *apply_code_text(enum apply_code c);
 

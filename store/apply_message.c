@@ -131,6 +131,7 @@ apply_message_append(struct apply *a, const Commands__Append *c)
 	Commands__Mailbox *box;
 	Commands__Account *r;
 	struct schema_message m;
+	struct slice sealed;
 	uint32_t *uid = arena_alloc(a->arena, sizeof *uid);
 	bool fits;
 	enum err e = apply_payload_check(a, c->body, &fits);
@@ -148,6 +149,11 @@ apply_message_append(struct apply *a, const Commands__Append *c)
 		e = apply_row_account(a, c->account, &r);
 	if (e == ERR_NOT_FOUND)
 		return refuse_body(a, c->body, APPLY_NOT_FOUND, "no such mailbox");
+	if (e)
+		return e;
+	e = view_directory_epoch(a->txn, c->account, c->epoch, &sealed);
+	if (e == ERR_NOT_FOUND)
+		return refuse_body(a, c->body, APPLY_NO_EPOCH, "unknown epoch");
 	if (e)
 		return e;
 	m = appended(a, c);

@@ -45,6 +45,7 @@ deliver(struct stepping *s)
 	Commands__Mailbox *box;
 	Commands__Account *r;
 	struct schema_message m;
+	struct slice sealed;
 	enum err e;
 
 	if (!d || d->wrapped_key.len != SCHEMA_WRAPPED_KEY || d->delivered_to.len > 1000) {
@@ -54,6 +55,12 @@ deliver(struct stepping *s)
 	e = apply_row_account(a, d->account, &r);
 	if (e == ERR_NOT_FOUND) {
 		s->code = APPLY_NOT_FOUND;
+		return ERR_OK;
+	}
+	if (!e)
+		e = view_directory_epoch(a->txn, d->account, d->epoch, &sealed);
+	if (e == ERR_NOT_FOUND) {
+		s->code = APPLY_NO_EPOCH;
 		return ERR_OK;
 	}
 	m = delivered(s);

@@ -37,6 +37,7 @@ a_mail_goes_from_queue_key_to_epoch_key_to_account(void **state)
 	struct seal_pair account;
 	struct seal_aad aad;
 	struct keyring_wrap w, again, later;
+	struct keyring_target to = {7, account.public_key, false};
 	uint8_t queue_public[32], queue_wrapped[KEYRING_SECRET_WRAPPED];
 	uint8_t wrapped_secret[KEYRING_SECRET_WRAPPED], sealed[SEAL_KEY + SEAL_BOX_EXTRA];
 	struct keyring_sealed s = {slice_of(sealed, sizeof sealed),
@@ -53,14 +54,15 @@ a_mail_goes_from_queue_key_to_epoch_key_to_account(void **state)
 	s.day++;
 	assert_int_equal(keyring_open_sealed(k, &s, &got), ERR_CRYPTO);
 
-	assert_int_equal(keyring_wrap(k, 7, account.public_key, 1000000, &data, &w), ERR_OK);
+	assert_int_equal(keyring_wrap(k, &to, 1000000, &data, &w), ERR_OK);
 	assert_true(w.is_new);
-	assert_int_equal(
-		keyring_wrap(k, 7, account.public_key, 1000000, &data, &again), ERR_OK);
+	assert_int_equal(keyring_wrap(k, &to, 1000000, &data, &again), ERR_OK);
 	assert_false(again.is_new);
 	assert_int_equal(again.epoch, w.epoch);
-	assert_int_equal(
-		keyring_wrap(k, 7, account.public_key, 1000000 + 86400, &data, &later), ERR_OK);
+	assert_int_equal(keyring_wrap(k, &to, 1000000 + 86400, &data, &later), ERR_OK);
+	assert_true(later.is_new);
+	to.fresh = true;
+	assert_int_equal(keyring_wrap(k, &to, 1000000 + 86400, &data, &later), ERR_OK);
 	assert_true(later.is_new);
 
 	assert_int_equal(

@@ -1,0 +1,314 @@
+#include "cmd/control.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "core/conn.h"
+#include "core/ipc.pb-c.h"
+#include "core/log.h"
+#include "core/mail_addr.h"
+#include "core/must.h"
+#include "store/apply.h"
+#include "store/codec.h"
+
+enum { REQUEST_MAX = 4 << 20, REPLY_MAX = 64 << 20, IDLE_MS = 60000 };
+
+struct control {
+	struct courier *courier;
+	struct loop_fd *watch;
+	int fd;
+};
+
+struct control *
+control_new(struct courier *c)
+{
+	struct control *control = must_zalloc(sizeof *control);
+
+	control->courier = c;
+	control->fd = -1;
+	return control;
+}
+
+/* --- replies --- */
+
+static void
+finish(struct control_request *r, json_t *out)
+{
+	char *text = json_dumps(out, JSON_COMPACT);
+
+	if (r->conn && text) {
+		conn_write(r->conn, slice_str(text));
+		conn_write(r->conn, SLICE_LIT("\n"));
+		conn_finish(r->conn);
+	}
+	free(text);
+	json_decref(out);
+	json_decref(r->in);
+	r->in = NULL;
+	r->verb = NULL;
+	/* The request lives as long as its connection does. */
+	if (!r->conn) {
+		arena_reset(&r->arena);
+		free(r);
+	}
+}
+
+void
+control_reply(struct control_request *r, json_t *result)
+{
+	json_t *out = result ? result : json_object();
+
+	json_object_set_new(out, "ok", json_true());
+	finish(r, out);
+}
+
+void
+control_fail(struct control_request *r, int code, const char *format, ...)
+{
+	char text[512];
+	json_t *out = json_object();
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof text, format, ap);
+	va_end(ap);
+	json_object_set_new(out, "ok", json_false());
+	json_object_set_new(out, "error", json_string(text));
+	json_object_set_new(out, "code", json_integer(code));
+	finish(r, out);
+}
+
+static void
+on_proposed(void *arg, enum err e, const ProtobufCMessage *answer)
+{
+	struct control_request *r = arg;
+	const Commands__Result *result = e ? NULL : courier_result(answer, &r->arena);
+	int code = EX_DATAERR;
+
+	if (!result) {
+		control_fail(r, EX_TEMPFAIL, "the store did not take it: %s",
+			err_text(e ? e : ERR_CORRUPT));
+		return;
+	}
+	if (result->code == APPLY_DONE) {
+		control_reply(r, NULL);
+		return;
+	}
+	if (result->code == APPLY_NOT_FOUND)
+		code = EX_NOUSER;
+	else if (result->code == APPLY_EXISTS)
+		code = EX_CANTCREAT;
+	control_fail(r, code, "%s",
+		result->text[0] ? result->text
+				: apply_code_text((enum apply_code)result->code));
+}
+
+void
+control_propose(struct control_request *r)
+{
+	courier_propose(r->courier, &r->command, SLICE_EMPTY, on_proposed, r);
+}
+
+/* --- arguments --- */
+
+const char *
+control_text(const struct control_request *r, const char *name)
+{
+	return json_string_value(json_object_get(r->in, name));
+}
+
+json_t *
+control_json(struct slice s)
+{
+	json_t *text = json_stringn((const char *)s.p, s.n);
+
+	/* Not UTF-8: a name from outside that only looks like text. */
+	return text ? text : json_string("?");
+}
+
+struct slice
+control_domain(struct control_request *r, const char *name)
+{
+	const char *text = control_text(r, name);
+	struct slice domain;
+	const char *why = text ? mail_addr_parse_domain(slice_str(text), &r->arena, &domain)
+			       : "a domain is needed";
+
+	if (!why)
+		return domain;
+	control_fail(r, EX_USAGE, "%s: %s", text ? text : name, why);
+	return SLICE_EMPTY;
+}
+
+/* NULL, or what is wrong. */
+static const char *
+canonical(struct arena *a, struct slice raw, bool catch_all, struct slice *out)
+{
+	struct mail_addr given, folded;
+	struct slice domain;
+	const char *why;
+	struct buf b;
+
+	buf_init(&b, 1024);
+	if (catch_all && raw.n && raw.p[0] == '@') {
+		why = mail_addr_parse_domain(slice_from(raw, 1), a, &domain);
+		buf_put_u8(&b, '@');
+		if (!why)
+			buf_put_slice(&b, domain);
+	} else {
+		why = mail_addr_parse(raw, a, &given);
+		if (!why)
+			why = mail_addr_canonical(&given, a, &folded);
+		if (!why) {
+			buf_put_slice(&b, folded.local);
+			buf_put_u8(&b, '@');
+			buf_put_slice(&b, folded.domain);
+		}
+	}
+	*out = arena_dup(a, buf_slice(&b));
+	buf_fini(&b);
+	return why;
+}
+
+struct slice
+control_address(struct control_request *r, const char *name, bool catch_all)
+{
+	const char *text = control_text(r, name);
+	struct slice out;
+	const char *why = text ? canonical(&r->arena, slice_str(text), catch_all, &out)
+			       : "an address is needed";
+
+	if (!why)
+		return out;
+	control_fail(r, EX_USAGE, "%s: %s", text ? text : name, why);
+	return SLICE_EMPTY;
+}
+
+bool
+control_addresses(
+	struct control_request *r, const char *name, ProtobufCBinaryData **list, size_t *n)
+{
+	json_t *array = json_object_get(r->in, name), *one;
+	size_t i, count = json_array_size(array);
+	struct slice address;
+	const char *why;
+
+	*list = arena_alloc(&r->arena, (count + 1) * sizeof **list);
+	*n = 0;
+	json_array_foreach(array, i, one)
+	{
+		why = json_is_string(one)
+			      ? canonical(&r->arena, slice_str(json_string_value(one)), true,
+					&address)
+			      : "an address is needed";
+		if (why) {
+			control_fail(r, EX_USAGE, "%s: %s",
+				json_is_string(one) ? json_string_value(one) : name, why);
+			return false;
+		}
+		(*list)[(*n)++] = codec_bytes(address);
+	}
+	return true;
+}
+
+struct db_txn *
+control_read(struct control_request *r)
+{
+	struct db_txn *txn;
+	char dir[512];
+
+	proc_path(r->courier->p, "db", dir);
+	if (!r->courier->view && view_open(dir, r->courier->p->floor_page, &r->courier->view))
+		r->courier->view = NULL;
+	if (r->courier->view && !view_begin(r->courier->view, &txn))
+		return txn;
+	control_fail(r, EX_TEMPFAIL, "the database can't be read now; try again");
+	return NULL;
+}
+
+/* --- connections --- */
+
+static const struct control_verb *
+find_verb(const char *name)
+{
+	static const struct control_verb *const tables[] = {
+		control_directory_verbs, control_account_verbs, control_queue_verbs};
+
+	for (size_t t = 0; name && t < sizeof tables / sizeof *tables; t++)
+		for (const struct control_verb *v = tables[t]; v->name; v++)
+			if (!strcmp(v->name, name))
+				return v;
+	return NULL;
+}
+
+static size_t
+on_input(void *arg, struct slice in)
+{
+	struct control_request *r = arg;
+	size_t line = slice_find(in, '\n');
+	const char *name;
+
+	if (line == in.n)
+		return 0;
+	conn_pause(r->conn, true);
+	r->in = json_loadb((const char *)in.p, line, JSON_REJECT_DUPLICATES, NULL);
+	name = json_string_value(json_object_get(r->in, "verb"));
+	r->verb = find_verb(name);
+	if (r->verb)
+		r->verb->run(r);
+	else
+		control_fail(r, EX_USAGE, "no such verb: %s", name ? name : "(none)");
+	return line + 1;
+}
+
+static void
+on_end(void *arg, enum err e)
+{
+	struct control_request *r = arg;
+
+	(void)e;
+	conn_free(r->conn);
+	r->conn = NULL;
+	if (r->verb)
+		return; /* still working: finish() frees */
+	json_decref(r->in);
+	arena_reset(&r->arena);
+	free(r);
+}
+
+static void
+on_accept(void *arg)
+{
+	static const struct conn_events events = {.on_input = on_input, .on_end = on_end};
+	static const struct conn_limits limits = {.in_max = REQUEST_MAX,
+		.out_high = REPLY_MAX,
+		.out_max = REPLY_MAX,
+		.idle_ms = IDLE_MS,
+		.write_ms = IDLE_MS};
+	struct control *control = arg;
+	struct control_request *r;
+	int fd = accept4(control->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	r = must_zalloc(sizeof *r);
+	r->control = control;
+	r->courier = control->courier;
+	arena_init(&r->arena, 4096);
+	commands__command__init(&r->command);
+	r->conn = conn_new(control->courier->p->loop, fd, &events, r, &limits);
+}
+
+void
+control_listen(struct control *control, int fd)
+{
+	loop_unwatch(control->watch);
+	if (control->fd >= 0)
+		close(control->fd);
+	control->fd = fd;
+	control->watch = loop_watch(control->courier->p->loop, fd, on_accept, NULL, control);
+}

@@ -1,0 +1,305 @@
+/* control_account: verbs of users and services. A new account takes two questions before its
+ * command: auth seals the verifier, keyd makes the key pair; both are bound to the account's
+ * id, which is drawn here. */
+#include <sysexits.h>
+
+#include "cmd/control.h"
+#include "core/ipc.pb-c.h"
+#include "core/rand.h"
+#include "store/apply_account.h"
+#include "store/codec.h"
+#include "store/view_directory.h"
+
+enum { PASSWORD_MAX = 1024 };
+
+static Commands__AccountPut *
+new_put(struct control_request *r, uint64_t account)
+{
+	Commands__AccountPut *put = arena_alloc(&r->arena, sizeof *put);
+
+	commands__account_put__init(put);
+	put->record = arena_alloc(&r->arena, sizeof *put->record);
+	commands__account__init(put->record);
+	put->account = account;
+	r->command.body_case = COMMANDS__COMMAND__BODY_ACCOUNT_PUT;
+	r->command.account_put = put;
+	r->account = account;
+	return put;
+}
+
+static ProtobufCBinaryData
+keep(struct control_request *r, ProtobufCBinaryData d)
+{
+	return codec_bytes(arena_dup(&r->arena, codec_slice(d)));
+}
+
+static void
+on_pair(void *arg, enum err e, const ProtobufCMessage *answer)
+{
+	struct control_request *r = arg;
+	const Ipc__KeydPair *pair = (const Ipc__KeydPair *)answer;
+	Commands__AccountPut *put = r->command.account_put;
+
+	if (e) {
+		control_fail(r, EX_TEMPFAIL, "keyd: %s", err_text(e));
+		return;
+	}
+	put->record->public_key = keep(r, pair->public_key);
+	put->record->wrap_kind = pair->wrap_kind;
+	put->wrapped_secret = keep(r, pair->wrapped_secret);
+	control_propose(r);
+}
+
+static void
+on_hashed(void *arg, enum err e, const ProtobufCMessage *answer)
+{
+	struct control_request *r = arg;
+	Commands__AccountPut *put = r->command.account_put;
+	Ipc__KeydNewPair q = IPC__KEYD_NEW_PAIR__INIT;
+
+	if (e) {
+		control_fail(r, e == ERR_SYNTAX ? EX_USAGE : EX_TEMPFAIL, "password: %s",
+			e == ERR_SYNTAX ? "it has characters that passwords can't have"
+					: err_text(e));
+		return;
+	}
+	put->record->verifier = keep(r, ((const Ipc__AuthHashed *)answer)->verifier);
+	if (put->mask) {
+		control_propose(r);
+		return;
+	}
+	q.kind = 1;
+	q.id = put->account;
+	ipc_ask_role(r->courier->p->ipc, ROLE_KEYD, IPC_KEYD_NEW_PAIR, &q.base, -1,
+		COURIER_ASK_MS, on_pair, r);
+}
+
+/* False: no usable password was given; failed. */
+static bool
+ask_hash(struct control_request *r, struct slice user)
+{
+	const char *password = control_text(r, "password");
+	Ipc__AuthHash q = IPC__AUTH_HASH__INIT;
+
+	if (!password || !*password || strlen(password) > PASSWORD_MAX) {
+		control_fail(
+			r, EX_USAGE, "a password of 1 to %d octets is needed", PASSWORD_MAX);
+		return false;
+	}
+	q.account = r->account;
+	q.password = codec_bytes(slice_str(password));
+	q.user = codec_bytes(user);
+	ipc_ask_role(r->courier->p->ipc, ROLE_AUTH, IPC_AUTH_HASH, &q.base, -1, COURIER_ASK_MS,
+		on_hashed, r);
+	return true;
+}
+
+/* Numbers and lists that both add and set take. Bits of what was given; -1: failed. */
+static int
+read_fields(struct control_request *r, Commands__Account *a)
+{
+	json_t *bytes = json_object_get(r->in, "quota_bytes");
+	json_t *messages = json_object_get(r->in, "quota_messages");
+	const char *full_name = control_text(r, "full_name");
+	int mask = 0;
+
+	if (bytes || messages) {
+		a->quota_bytes = (uint64_t)json_integer_value(bytes);
+		a->quota_messages = (uint64_t)json_integer_value(messages);
+		mask |= APPLY_ACCOUNT_QUOTA;
+	}
+	if (full_name) {
+		a->full_name = arena_str(&r->arena, slice_str(full_name));
+		mask |= APPLY_ACCOUNT_FULL_NAME;
+	}
+	if (json_object_get(r->in, "disabled")) {
+		a->disabled = json_is_true(json_object_get(r->in, "disabled"));
+		mask |= APPLY_ACCOUNT_DISABLED;
+	}
+	if (json_object_get(r->in, "send_as")) {
+		if (!control_addresses(r, "send_as", &a->send_as, &a->n_send_as))
+			return -1;
+		mask |= APPLY_ACCOUNT_SEND_AS;
+	}
+	return mask;
+}
+
+static void
+add(struct control_request *r, uint32_t kind)
+{
+	struct slice name = control_address(r, "address", false);
+	Commands__AccountPut *put;
+
+	if (!name.n)
+		return;
+	put = new_put(r, rand_u64() >> 8 | 1);
+	put->record->name = codec_bytes(name);
+	put->record->kind = kind;
+	put->record->may_relay = kind == 1;
+	if (read_fields(r, put->record) >= 0)
+		ask_hash(r, name);
+}
+
+static void
+user_add(struct control_request *r)
+{
+	add(r, 0);
+}
+
+static void
+service_add(struct control_request *r)
+{
+	add(r, 1);
+}
+
+/* The account of the named address; NULL: failed. */
+static Commands__Account *
+find(struct control_request *r, uint64_t *id)
+{
+	struct slice name = control_address(r, "address", false);
+	Commands__Account *a;
+	struct db_txn *txn;
+	enum err e;
+
+	if (!name.n || !(txn = control_read(r)))
+		return NULL;
+	e = view_directory_login(txn, name, &r->arena, id, &a);
+	view_end(r->courier->view);
+	if (!e)
+		return a;
+	control_fail(r, EX_NOUSER, "%.*s: no such user", SLICE_FMT(name));
+	return NULL;
+}
+
+static void
+user_password(struct control_request *r)
+{
+	uint64_t id;
+	Commands__Account *a = find(r, &id);
+	Commands__AccountPut *put;
+
+	if (!a)
+		return;
+	put = new_put(r, id);
+	put->mask = APPLY_ACCOUNT_VERIFIER;
+	put->end_sessions = true;
+	ask_hash(r, codec_slice(a->name));
+}
+
+static void
+user_set(struct control_request *r)
+{
+	uint64_t id;
+	Commands__Account *a = find(r, &id);
+	Commands__AccountPut *put;
+	int mask;
+
+	if (!a)
+		return;
+	put = new_put(r, id);
+	mask = read_fields(r, put->record);
+	if (mask < 0)
+		return;
+	put->mask = (uint32_t)mask;
+	put->end_sessions = put->record->disabled;
+	if (mask == 0)
+		control_fail(r, EX_USAGE, "nothing to change was named");
+	else
+		control_propose(r);
+}
+
+static void
+user_delete(struct control_request *r)
+{
+	Commands__AccountDel *del = arena_alloc(&r->arena, sizeof *del);
+
+	commands__account_del__init(del);
+	if (!find(r, &del->account))
+		return;
+	r->command.body_case = COMMANDS__COMMAND__BODY_ACCOUNT_DEL;
+	r->command.account_del = del;
+	control_propose(r);
+}
+
+static json_t *
+account_json(const Commands__Account *a)
+{
+	json_t *o = json_object(), *send_as = json_array();
+
+	json_object_set_new(o, "address", control_json(codec_slice(a->name)));
+	json_object_set_new(o, "full_name", json_string(a->full_name));
+	json_object_set_new(o, "kind", json_string(a->kind ? "service" : "user"));
+	json_object_set_new(o, "disabled", json_boolean(a->disabled));
+	json_object_set_new(o, "messages", json_integer((json_int_t)a->used_messages));
+	json_object_set_new(o, "bytes", json_integer((json_int_t)a->used_bytes));
+	json_object_set_new(o, "quota_messages", json_integer((json_int_t)a->quota_messages));
+	json_object_set_new(o, "quota_bytes", json_integer((json_int_t)a->quota_bytes));
+	for (size_t i = 0; i < a->n_send_as; i++)
+		json_array_append_new(send_as, control_json(codec_slice(a->send_as[i])));
+	json_object_set_new(o, "send_as", send_as);
+	json_object_set_new(o, "created", json_integer((json_int_t)a->created_sec));
+	return o;
+}
+
+static void
+user_show(struct control_request *r)
+{
+	uint64_t id;
+	Commands__Account *a = find(r, &id);
+
+	if (a)
+		control_reply(r, account_json(a));
+}
+
+static void
+list(struct control_request *r, uint32_t kind)
+{
+	struct db_txn *txn = control_read(r);
+	struct db_cursor *c;
+	struct slice k, v;
+	json_t *out, *rows;
+	Commands__Account *a;
+
+	if (!txn)
+		return;
+	out = json_object();
+	rows = json_array();
+	if (!db_cursor_open(txn, DB_ACCOUNT, &c)) {
+		for (enum err e = db_seek(c, SLICE_EMPTY, &k, &v); !e; e = db_next(c, &k, &v)) {
+			a = codec_unpack(&commands__account__descriptor, v, &r->arena);
+			if (a && a->kind == kind)
+				json_array_append_new(rows, account_json(a));
+		}
+		db_cursor_close(c);
+	}
+	view_end(r->courier->view);
+	json_object_set_new(out, "rows", rows);
+	control_reply(r, out);
+}
+
+static void
+user_list(struct control_request *r)
+{
+	list(r, 0);
+}
+
+static void
+service_list(struct control_request *r)
+{
+	list(r, 1);
+}
+
+const struct control_verb control_account_verbs[] = {
+	{"user add", user_add},
+	{"user delete", user_delete},
+	{"user list", user_list},
+	{"user show", user_show},
+	{"user password", user_password},
+	{"user set", user_set},
+	{"service add", service_add},
+	{"service delete", user_delete},
+	{"service list", service_list},
+	{"service password", user_password},
+	{"service set", user_set},
+	{NULL, NULL},
+};

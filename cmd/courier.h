@@ -1,0 +1,48 @@
+/* courier: what the courier's parts share: its process (proc_courier), the work on
+ * queue items (courier_job), today's queue key (courier_key), and the command
+ * line's socket (control*). */
+#ifndef CMD_COURIER_H
+#define CMD_COURIER_H
+
+#include "cmd/proc.h"
+#include "core/arena.h"
+#include "crypto/seal.h"
+#include "store/commands.pb-c.h"
+#include "store/view.h"
+
+enum { COURIER_ASK_MS = 20000, COURIER_JOBS_MAX = 64, COURIER_DUE_MAX = 500 };
+
+struct courier_job;
+struct control;
+
+struct courier {
+	struct proc *p;
+	struct view *view;            /* NULL until the database could be opened */
+	struct seal_key permit_key;
+	struct courier_job *jobs;     /* list */
+	uint32_t job_count;
+	struct loop_timer *pump_timer, *key_timer;
+	bool pump_soon;
+	uint64_t queue_day;           /* of the key that is there; 0: none yet */
+	bool key_asked;
+	struct control *control;
+};
+
+/* Looks at what is due, soon (many calls make one look). */
+void courier_pump(struct courier *c);
+/* A permit for keyd to open this item's key. out: PERMIT_SIZE octets. */
+void courier_permit(const struct courier *c, uint64_t item, uint8_t *out);
+
+/* Begins work on the due recipients of an item, unless it is being worked on. txn: for reading, until return. */
+void courier_job_start(struct courier *c, struct db_txn *txn, uint64_t item, const uint32_t *number, size_t n);
+bool courier_job_is_busy(const struct courier *c, uint64_t item);
+
+/* Makes today's queue key when it is missing and destroys those of days whose mail has gone. */
+void courier_key_tend(struct courier *c);
+
+/* Proposes; body may be empty. cb as in ipc_ask_role: answer is Ipc__Proposed. Returns the question. */
+struct ipc_question *courier_propose(struct courier *c, const Commands__Command *cmd, struct slice body, ipc_answer_cb cb, void *arg);
+/* The result in a Proposed, or NULL; memory from a. */
+const Commands__Result *courier_result(const ProtobufCMessage *answer, struct arena *a);
+
+#endif

@@ -1,0 +1,521 @@
+/* courier_job: the due recipients of one queue item, taken one step further: look up, wrap the
+ * key for those who get it here, propose one STEP with all outcomes (and the bounce that they
+ * cause). What fails on the way is forgotten: the rows are still due. */
+#include "cmd/courier.h"
+
+#include <stdlib.h>
+
+#include "core/clock.h"
+#include "core/ipc.pb-c.h"
+#include "core/log.h"
+#include "core/must.h"
+#include "crypto/permit.h"
+#include "smtp/smtp_dsn.h"
+#include "smtp/smtp_route.h"
+#include "store/apply.h"
+#include "store/codec.h"
+#include "store/view_directory.h"
+#include "store/view_queue.h"
+
+enum { BOUNCE_MAX = 60000, DAY_SEC = 86400 };
+
+struct courier_job {
+	struct courier_job *next;
+	struct courier *c;
+	struct arena arena;
+	uint64_t id;
+	Commands__Item *item;
+	Commands__RcptRow **row; /* beside step */
+	Commands__RcptStep **step;
+	size_t n;
+	uint64_t queue_day; /* today's, for a bounce */
+	uint8_t queue_public[32];
+	bool has_queue_key, answered_quota, fresh;
+	Ipc__KeydWrap wrap;
+};
+
+bool
+courier_job_is_busy(const struct courier *c, uint64_t item)
+{
+	for (const struct courier_job *j = c->jobs; j; j = j->next)
+		if (j->id == item)
+			return true;
+	return false;
+}
+
+static void
+end(struct courier_job *j)
+{
+	struct courier *c = j->c;
+	struct courier_job **at = &c->jobs;
+
+	while (*at != j)
+		at = &(*at)->next;
+	*at = j->next;
+	c->job_count--;
+	arena_reset(&j->arena);
+	free(j);
+	courier_pump(c);
+}
+
+/* What can't be done now is looked at again with the next pump: a second later. */
+static void
+give_up(struct courier_job *j, const char *what, enum err e)
+{
+	char id[VIEW_QUEUE_ID_MAX];
+	struct courier *c = j->c;
+
+	view_queue_id_format(j->id, id);
+	log_warn("%s: %s: %s; tried again soon", id, what, err_text(e));
+	end(j);
+	/* Not at once: whoever we asked may be starting. */
+	loop_cancel(c->pump_timer);
+	c->pump_timer = NULL;
+	c->pump_soon = false;
+}
+
+/* --- deciding --- */
+
+static void
+fail(Commands__RcptStep *s, const char *status)
+{
+	s->outcome = COMMANDS__OUTCOME__OUTCOME_FAIL;
+	s->status = (char *)(uintptr_t)status;
+}
+
+/* Later, unless the item's time is over. */
+static void
+defer(const struct courier_job *j, const Commands__Rcpt *r, Commands__RcptStep *s,
+	const char *status)
+{
+	const struct config *config = &j->c->p->config;
+	uint64_t wait_sec = config->retry_min_sec;
+
+	for (uint32_t i = 0; i < r->tries && wait_sec < config->retry_max_sec; i++)
+		wait_sec *= 2;
+	s->outcome = COMMANDS__OUTCOME__OUTCOME_DEFER;
+	s->status = (char *)(uintptr_t)status;
+	s->next_try_sec = clock_wall_sec() +
+			  (wait_sec < config->retry_max_sec ? wait_sec : config->retry_max_sec);
+	if (clock_wall_sec() >= j->item->queued_sec + config->queue_life_sec)
+		fail(s, "5.4.7 not delivered in the time that mail is kept here");
+}
+
+static enum err
+decide_route(struct courier_job *j, struct db_txn *txn, const Commands__Rcpt *r,
+	Commands__RcptStep *s)
+{
+	struct smtp_route route;
+	enum err e = smtp_route(txn, r, j->c->p->config.delimiter, &j->arena, &route);
+
+	if (e)
+		return e;
+	if (route.kind == SMTP_ROUTE_FAIL) {
+		fail(s, route.status);
+	} else if (route.kind == SMTP_ROUTE_RELAY) {
+		s->outcome = COMMANDS__OUTCOME__OUTCOME_RELAY;
+		s->status = (char *)(uintptr_t) "4.3.0 waits for relaying";
+	} else {
+		s->outcome = COMMANDS__OUTCOME__OUTCOME_EXPAND;
+		s->n_into = route.n_into;
+		s->into = route.into;
+	}
+	return ERR_OK;
+}
+
+static enum err
+decide_deliver(struct courier_job *j, struct db_txn *txn, const Commands__Rcpt *r,
+	Commands__RcptStep *s)
+{
+	Commands__Delivery *d = arena_alloc(&j->arena, sizeof *d);
+	Ipc__WrapTarget *target = arena_alloc(&j->arena, sizeof *target);
+	Commands__Account *account;
+	enum err e = view_directory_account(txn, r->account, &j->arena, &account);
+
+	if (e == ERR_NOT_FOUND) {
+		fail(s, "5.1.1 the mailbox was removed");
+		return ERR_OK;
+	}
+	if (e)
+		return e;
+	if (view_directory_over_quota(account, j->item->envelope->body->size)) {
+		defer(j, r, s, "4.2.2 the mailbox is full; its owner has to make room");
+		return ERR_OK;
+	}
+	commands__delivery__init(d);
+	d->account = r->account;
+	d->delivered_to = r->via.len ? r->via : r->address;
+	s->outcome = COMMANDS__OUTCOME__OUTCOME_DELIVER;
+	s->delivery = d;
+	ipc__wrap_target__init(target);
+	target->account = r->account;
+	target->public_key = account->public_key;
+	j->wrap.target[j->wrap.n_target++] = target;
+	return ERR_OK;
+}
+
+static enum err
+decide(struct courier_job *j, struct db_txn *txn, uint32_t number)
+{
+	Commands__RcptRow *row;
+	Commands__RcptStep *s = arena_alloc(&j->arena, sizeof *s);
+	enum err e = view_queue_rcpt(txn, j->id, number, &j->arena, &row);
+
+	if (e || row->done)
+		return e == ERR_NOT_FOUND ? ERR_OK : e;
+	commands__rcpt_step__init(s);
+	s->rcpt = number;
+	s->step = row->step;
+	if (row->rcpt->stage == COMMANDS__STAGE__STAGE_DELIVER)
+		e = decide_deliver(j, txn, row->rcpt, s);
+	else
+		e = decide_route(j, txn, row->rcpt, s);
+	j->row[j->n] = row;
+	j->step[j->n] = s;
+	j->n += e == ERR_OK;
+	return e;
+}
+
+/* --- the bounce --- */
+
+static bool
+is_told(const Commands__Rcpt *r)
+{
+	enum { NEVER = 1, FAILURE = 4 };
+
+	/* RFC 3461 4.1: without NOTIFY failures are told; with it only if it names them. */
+	return !r->notify || (!(r->notify & NEVER) && r->notify & FAILURE);
+}
+
+static struct slice
+bounce_text(struct courier_job *j)
+{
+	const Commands__Enqueue *env = j->item->envelope;
+	struct smtp_dsn_rcpt *rcpt = arena_alloc(&j->arena, (j->n + 1) * sizeof *rcpt);
+	char *id = arena_alloc(&j->arena, VIEW_QUEUE_ID_MAX);
+	struct smtp_dsn d = {.rcpt = rcpt};
+	struct slice text;
+	struct buf out;
+
+	for (size_t i = 0; i < j->n; i++) {
+		const Commands__Rcpt *r = j->row[i]->rcpt;
+
+		if (j->step[i]->outcome != COMMANDS__OUTCOME__OUTCOME_FAIL || !is_told(r))
+			continue;
+		rcpt[d.rcpts++] = (struct smtp_dsn_rcpt){codec_slice(r->address),
+			codec_slice(r->orcpt), slice_str(j->step[i]->status), false};
+	}
+	if (!d.rcpts)
+		return SLICE_EMPTY;
+	view_queue_id_format(j->id, id);
+	d.hostname = slice_str(j->c->p->config.hostname);
+	d.queue_id = slice_str(id);
+	d.envid = codec_slice(env->envid);
+	d.message_id = codec_slice(env->message_id);
+	d.sender = codec_slice(env->sender);
+	d.smtputf8 = env->smtputf8;
+	d.arrived_sec = (int64_t)j->item->queued_sec;
+	d.now_sec = (int64_t)clock_wall_sec();
+	buf_init(&out, BOUNCE_MAX);
+	/* Too many recipients for one notice: the last ones are left to the log. */
+	while (!smtp_dsn_format(&d, &out) && d.rcpts > 1) {
+		d.rcpts /= 2;
+		buf_clear(&out);
+	}
+	text = arena_dup(&j->arena, buf_slice(&out));
+	buf_fini(&out);
+	return text;
+}
+
+/* A child item for the sender, sealed with a data key of its own. NULL: none is due. */
+static Commands__Enqueue *
+make_bounce(struct courier_job *j, struct slice *sealed)
+{
+	struct {
+		Commands__Enqueue q;
+		Commands__Body body;
+		Commands__Rcpt rcpt, *list[1];
+		uint8_t key[SEAL_KEY + SEAL_BOX_EXTRA];
+	} * b;
+	struct slice sender = codec_slice(j->item->envelope->sender), text;
+	struct seal_key key;
+	uint8_t *p;
+
+	*sealed = SLICE_EMPTY;
+	/* RFC 5321 4.5.5: nobody is told about a failed notice. */
+	if (sender.n == 0 || !j->has_queue_key)
+		return NULL;
+	text = bounce_text(j);
+	if (text.n == 0)
+		return NULL;
+	b = arena_zalloc(&j->arena, sizeof *b);
+	p = arena_alloc(&j->arena, text.n + SEAL_TAG);
+	seal_key_new(&key);
+	seal_part(&key, 0, true, text, p);
+	*sealed = slice_of(p, text.n + SEAL_TAG);
+	commands__enqueue__init(&b->q);
+	commands__body__init(&b->body);
+	commands__rcpt__init(&b->rcpt);
+	if (seal_to(j->queue_public, slice_of(key.b, sizeof key.b), b->key))
+		return NULL;
+	seal_wipe(&key, sizeof key);
+	b->body.size = text.n;
+	b->body.sealed_size = sealed->n;
+	b->rcpt.address = j->item->envelope->sender;
+	b->rcpt.stage = COMMANDS__STAGE__STAGE_ROUTE;
+	b->list[0] = &b->rcpt;
+	b->q.n_rcpt = 1;
+	b->q.rcpt = b->list;
+	b->q.body = &b->body;
+	b->q.sealed_key = (ProtobufCBinaryData){sizeof b->key, b->key};
+	b->q.queue_day = j->queue_day;
+	b->q.is_bounce = true;
+	b->q.smtputf8 = j->item->envelope->smtputf8;
+	return &b->q;
+}
+
+/* --- acting --- */
+
+static void
+say(const struct courier_job *j, size_t i, uint32_t code, uint32_t uid)
+{
+	static const char *const word[] = {
+		"delivered", "expanded", "deferred", "bounced", "waiting", "moved"};
+	const Commands__RcptStep *s = j->step[i];
+	struct slice to = codec_slice(j->row[i]->rcpt->address);
+	char id[VIEW_QUEUE_ID_MAX];
+
+	view_queue_id_format(j->id, id);
+	if (code == APPLY_STALE || code == APPLY_NO_EPOCH)
+		return;
+	if (code)
+		log_info("%s: to=<%.*s>, status=deferred (%s)", id, SLICE_FMT(to),
+			apply_code_text((enum apply_code)code));
+	else if (s->outcome == COMMANDS__OUTCOME__OUTCOME_DELIVER)
+		log_info("%s: to=<%.*s>, mailbox=INBOX, delay=%llu, status=delivered (uid %u)",
+			id, SLICE_FMT(to),
+			(unsigned long long)(clock_wall_sec() - j->item->queued_sec), uid);
+	else
+		log_info("%s: to=<%.*s>, status=%s%s%s%s", id, SLICE_FMT(to), word[s->outcome],
+			s->status[0] ? " (" : "", s->status, s->status[0] ? ")" : "");
+}
+
+static void propose_steps(struct courier_job *j);
+static void ask_wrap(struct courier_job *j);
+
+/* Deliveries that apply refused: the mailbox became full, or its account went, since we looked.
+ */
+static bool
+turn_refused(struct courier_job *j, const Commands__Result *r)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < j->n && i < r->n_step_code; i++) {
+		uint32_t code = r->step_code[i];
+
+		if (code != APPLY_QUOTA && code != APPLY_NOT_FOUND && code != APPLY_LIMIT)
+			continue;
+		j->step[kept] = j->step[i];
+		j->row[kept] = j->row[i];
+		j->step[kept]->delivery = NULL;
+		j->step[kept]->n_into = 0;
+		if (code == APPLY_QUOTA)
+			defer(j, j->row[kept]->rcpt, j->step[kept],
+				"4.2.2 the mailbox is full; its owner has to make room");
+		else
+			fail(j->step[kept], code == APPLY_LIMIT
+						    ? "5.3.4 too many recipients"
+						    : "5.1.1 the mailbox was removed");
+		kept++;
+	}
+	j->n = kept;
+	return kept > 0;
+}
+
+/* A keyd's epoch never reached the log (we died in between): what was done is stale now, the
+ * rest goes again. */
+static bool
+lacks_epoch(const Commands__Result *r)
+{
+	for (size_t i = 0; i < r->n_step_code; i++)
+		if (r->step_code[i] == APPLY_NO_EPOCH)
+			return true;
+	return false;
+}
+
+static void
+on_stepped(void *arg, enum err e, const ProtobufCMessage *answer)
+{
+	struct courier_job *j = arg;
+	const Commands__Result *r = e ? NULL : courier_result(answer, &j->arena);
+
+	if (!r) {
+		give_up(j, "step", e ? e : ERR_CORRUPT);
+		return;
+	}
+	for (size_t i = 0; i < j->n && i < r->n_step_code && i < r->n_uid; i++)
+		say(j, i, r->step_code[i], r->uid[i]);
+	if (!j->fresh && lacks_epoch(r)) {
+		j->fresh = true;
+		j->wrap.fresh_epoch = 1;
+		ask_wrap(j);
+		return;
+	}
+	if (!j->answered_quota && turn_refused(j, r)) {
+		j->answered_quota = true;
+		propose_steps(j);
+		return;
+	}
+	end(j);
+}
+
+static void
+propose_steps(struct courier_job *j)
+{
+	Commands__Command cmd = COMMANDS__COMMAND__INIT;
+	Commands__Step step = COMMANDS__STEP__INIT;
+	struct slice sealed;
+
+	step.item = j->id;
+	step.epoch = j->item->epoch;
+	step.n_step = j->n;
+	step.step = j->step;
+	step.bounce = make_bounce(j, &sealed);
+	cmd.body_case = COMMANDS__COMMAND__BODY_STEP;
+	cmd.step = &step;
+	courier_propose(j->c, &cmd, sealed, on_stepped, j);
+}
+
+static void
+on_epoch(void *arg, enum err e, const ProtobufCMessage *answer)
+{
+	(void)arg;
+	(void)answer;
+	if (e)
+		log_warn("epoch key not logged: %s", err_text(e));
+}
+
+static const Ipc__Wrapped *
+find_wrapped(const Ipc__KeydWrapped *w, uint64_t account)
+{
+	for (size_t i = 0; i < w->n_wrapped; i++)
+		if (w->wrapped[i]->account == account)
+			return w->wrapped[i];
+	return NULL;
+}
+
+static void
+on_wrapped(void *arg, enum err e, const ProtobufCMessage *answer)
+{
+	struct courier_job *j = arg;
+	const Ipc__KeydWrapped *w = (const Ipc__KeydWrapped *)answer;
+	Commands__Command cmd = COMMANDS__COMMAND__INIT;
+
+	if (e) {
+		give_up(j, "keyd", e);
+		return;
+	}
+	/* One proposer's proposals are taken in their order: the epochs are logged before the
+	 * step that uses them. */
+	for (size_t i = 0; i < w->n_epoch; i++) {
+		Commands__EpochNew epoch = COMMANDS__EPOCH_NEW__INIT;
+
+		epoch.account = w->epoch[i]->account;
+		epoch.epoch = w->epoch[i]->epoch;
+		epoch.sealed_key = w->epoch[i]->sealed_key;
+		cmd.body_case = COMMANDS__COMMAND__BODY_EPOCH_NEW;
+		cmd.epoch_new = &epoch;
+		courier_propose(j->c, &cmd, SLICE_EMPTY, on_epoch, NULL);
+	}
+	for (size_t i = 0; i < j->n; i++) {
+		Commands__Delivery *d = j->step[i]->delivery;
+		const Ipc__Wrapped *mine = d ? find_wrapped(w, d->account) : NULL;
+
+		if (!mine)
+			continue;
+		d->epoch = mine->epoch;
+		d->wrapped_key = codec_bytes(
+			arena_dup(&j->arena, codec_slice(mine->wrapped_key)));
+	}
+	propose_steps(j);
+}
+
+static void
+ask_wrap(struct courier_job *j)
+{
+	ipc_ask_role(j->c->p->ipc, ROLE_KEYD, IPC_KEYD_WRAP, &j->wrap.base, -1, COURIER_ASK_MS,
+		on_wrapped, j);
+}
+
+static enum err
+prepare_wrap(struct courier_job *j, struct db_txn *txn)
+{
+	const Commands__Enqueue *env = j->item->envelope;
+	uint8_t *permit = arena_alloc(&j->arena, PERMIT_SIZE), wrap_kind;
+	struct slice secret;
+	enum err e = view_directory_vault(
+		txn, VIEW_VAULT_QUEUE_DAY, env->queue_day, &wrap_kind, &secret);
+
+	if (e)
+		return e;
+	if (secret.n < 32)
+		return ERR_CORRUPT;
+	courier_permit(j->c, j->id, permit);
+	j->wrap.permit = (ProtobufCBinaryData){PERMIT_SIZE, permit};
+	j->wrap.item = j->id;
+	j->wrap.sealed_key = env->sealed_key;
+	j->wrap.queue_day = env->queue_day;
+	secret = arena_dup(&j->arena, secret);
+	j->wrap.queue_public_key = codec_bytes(slice_cut(secret, 0, 32));
+	j->wrap.queue_wrapped_secret = codec_bytes(slice_from(secret, 32));
+	return ERR_OK;
+}
+
+static enum err
+read_item(struct courier_job *j, struct db_txn *txn, const uint32_t *number, size_t n)
+{
+	enum err e = view_queue_item(txn, j->id, &j->arena, &j->item);
+
+	if (!e)
+		j->has_queue_key = view_directory_queue_key(
+					   txn, &j->queue_day, j->queue_public) == ERR_OK;
+	for (size_t i = 0; i < n && !e; i++)
+		e = decide(j, txn, number[i]);
+	if (!e && j->wrap.n_target)
+		e = prepare_wrap(j, txn);
+	return e;
+}
+
+void
+courier_job_start(
+	struct courier *c, struct db_txn *txn, uint64_t item, const uint32_t *number, size_t n)
+{
+	struct courier_job *j = must_zalloc(sizeof *j);
+	enum err e;
+
+	j->c = c;
+	j->id = item;
+	arena_init(&j->arena, 4096);
+	ipc__keyd_wrap__init(&j->wrap);
+	j->row = arena_alloc(&j->arena, n * sizeof(Commands__RcptRow *));
+	j->step = arena_alloc(&j->arena, n * sizeof(Commands__RcptStep *));
+	j->wrap.target = arena_alloc(&j->arena, n * sizeof(Ipc__WrapTarget *));
+	j->next = c->jobs;
+	c->jobs = j;
+	c->job_count++;
+	e = read_item(j, txn, number, n);
+	if (e || j->n == 0 || !view_is_valid(c->view)) {
+		if (e && view_is_valid(c->view) && e != ERR_NOT_FOUND)
+			log_error("queue item %llu: %s", (unsigned long long)item, err_text(e));
+		/* Not through end(): that would pump at once, and again. */
+		c->jobs = j->next;
+		c->job_count--;
+		arena_reset(&j->arena);
+		free(j);
+		return;
+	}
+	if (j->wrap.n_target)
+		ask_wrap(j);
+	else
+		propose_steps(j);
+}
