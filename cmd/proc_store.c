@@ -26,7 +26,8 @@ struct store {
 	struct engine *engine;
 	struct floor *floor;
 	struct loop_timer *again;
-	char dir[512];
+	struct ipc_ticket compacting; /* who asked for the compaction that runs */
+	char dir[512], spool[512];
 };
 
 static struct store the_store;
@@ -263,11 +264,21 @@ format_stats(struct store *s, char text[STATS_MAX])
 	engine_stats(s->engine, &x);
 	snprintf(text, STATS_MAX,
 		"{\"commits\":%llu,\"entries\":%llu,\"payload_bytes\":%llu,\"applied\":%llu,"
-		"\"log_first\":%llu,\"used_bytes\":%llu,\"full\":%s}",
+		"\"log_first\":%llu,\"used_bytes\":%llu,\"waiting_bytes\":%llu,\"full\":%s}",
 		(unsigned long long)x.commits, (unsigned long long)x.entries,
 		(unsigned long long)x.payload_bytes, (unsigned long long)x.applied,
 		(unsigned long long)x.log_first, (unsigned long long)x.used_bytes,
-		x.full ? "true" : "false");
+		(unsigned long long)x.waiting_bytes, x.full ? "true" : "false");
+}
+
+static void
+on_compacted(void *arg, enum err e)
+{
+	struct store *s = arg;
+	char text[STATS_MAX];
+
+	format_stats(s, text);
+	answer_json(s, s->compacting, e, text);
 }
 
 static void
@@ -280,11 +291,11 @@ on_admin(void *arg, struct ipc_frame *f)
 	enum err e;
 
 	if (slice_eq(verb, SLICE_LIT("compact"))) {
-		e = engine_compact(s->engine);
-		if (e && e != ERR_FULL)
-			fail_stop("compaction", e);
-		format_stats(s, text);
-		answer_json(s, t, e, text);
+		e = engine_tend_compact(s->engine, on_compacted, s);
+		if (e)
+			answer_json(s, t, e, "");
+		else
+			s->compacting = t;
 	} else if (slice_eq(verb, SLICE_LIT("stats"))) {
 		format_stats(s, text);
 		answer_json(s, t, ERR_OK, text);
@@ -365,8 +376,7 @@ ask_key(void *arg)
 	if (e && e != ERR_NOT_FOUND)
 		fail_stop("the log key", e);
 	q.wrapped = codec_bytes(buf_slice(&wrapped));
-	ipc_ask_role(
-		s->p->ipc, ROLE_KEYD, IPC_KEYD_LOG_KEY, &q.base, -1, KEY_MS, on_key, s);
+	ipc_ask_role(s->p->ipc, ROLE_KEYD, IPC_KEYD_LOG_KEY, &q.base, -1, KEY_MS, on_key, s);
 	buf_fini(&wrapped);
 }
 
@@ -375,8 +385,10 @@ open_database(struct store *s)
 {
 	struct engine_options opt = {
 		.dir = s->dir,
+		.spool = s->spool,
 		.map_bytes = s->p->config.map_bytes,
-		.boot = rand_u64(), /* of this life: what an earlier one left open dies with it */
+		.boot = rand_u64(), /* of this life: what an earlier one left open dies with it
+				     */
 		.log_keep_rows = s->p->config.log_keep_rows,
 		.on_commit = on_commit,
 		.on_swap = on_swap,
@@ -389,8 +401,9 @@ open_database(struct store *s)
 	if (e == ERR_NOT_FOUND)
 		log_error("fatal: no database in %s: run `hairpin init` first", s->dir);
 	if (e == ERR_VERSION)
-		log_error("fatal: the database in %s is from another version of hairpin: it was "
-			  "left untouched",
+		log_error(
+			"fatal: the database in %s is from another version of hairpin: it was "
+			"left untouched",
 			s->dir);
 	if (!e)
 		e = floor_open(engine_db(s->engine), s->p->floor_page, &s->floor);
@@ -408,6 +421,7 @@ start(struct proc *p)
 	s->p = p;
 	p->state = s;
 	proc_path(p, "db", s->dir);
+	proc_path(p, "spool", s->spool);
 	open_database(s);
 	ipc_on(p->ipc, IPC_PROPOSE, on_propose, s);
 	ipc_on(p->ipc, IPC_STORE_ADMIN, on_admin, s);

@@ -5,6 +5,7 @@
 #include "store/apply_mailbox.h"
 #include "store/apply_message.h"
 #include "store/apply_payload.h"
+#include "store/apply_proposer.h"
 #include "store/apply_queue.h"
 #include "store/apply_step.h"
 #include "store/apply_sweep.h"
@@ -61,6 +62,15 @@ apply_touch_account_gone(struct apply *a, uint64_t id)
 	touch(a->arena, &t->account_gone, &t->account_gone_n, &t->account_gone_room, id);
 }
 
+/* A new life of a node: its answers and its uploads of the last one are over. */
+static enum err
+apply_boot(struct apply *a)
+{
+	enum err e = apply_proposer_boot(a);
+
+	return e ? e : apply_payload_boot(a);
+}
+
 static enum err
 apply_queue_part(struct apply *a, const Commands__Command *c)
 {
@@ -78,7 +88,7 @@ apply_queue_part(struct apply *a, const Commands__Command *c)
 	case COMMANDS__COMMAND__BODY_CHUNK:
 		return apply_payload_chunk(a, c->chunk);
 	case COMMANDS__COMMAND__BODY_BOOT_NODE:
-		return apply_payload_boot(a);
+		return apply_boot(a);
 	case COMMANDS__COMMAND__BODY_SWEEP:
 		return apply_sweep(a, c->sweep);
 	default:
@@ -112,10 +122,9 @@ apply_mailbox_part(struct apply *a, const Commands__Command *c)
 }
 
 /* A command's type comes from its oneof alone: this is the one table of what does what. */
-enum err
-apply_command(struct apply *a, const Commands__Command *c)
+static enum err
+apply_directory_part(struct apply *a, const Commands__Command *c)
 {
-	commands__result__init(a->result);
 	switch ((int)c->body_case) {
 	case COMMANDS__COMMAND__BODY_SETTING:
 		return apply_directory_setting(a, c->setting);
@@ -138,4 +147,20 @@ apply_command(struct apply *a, const Commands__Command *c)
 	default:
 		return apply_mailbox_part(a, c);
 	}
+}
+
+enum err
+apply_command(struct apply *a, const Commands__Command *c)
+{
+	bool known;
+	enum err e;
+
+	commands__result__init(a->result);
+	e = apply_proposer_check(a, c, &known);
+	/* Done already, or of another life: what it brought isn't needed. */
+	if (!e && known)
+		return apply_payload_refuse(a, NULL);
+	if (!e)
+		e = apply_directory_part(a, c);
+	return e ? e : apply_proposer_record(a, c);
 }

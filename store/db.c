@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "core/log.h"
@@ -120,13 +121,15 @@ enum err
 db_open(struct db **out, const char *dir, const struct db_options *opt)
 {
 	struct db *db = must_zalloc(sizeof *db);
-	unsigned flags = MDB_NOTLS | MDB_NOSUBDIR | (opt->read_only ? MDB_RDONLY : 0);
+	unsigned flags = MDB_NOTLS | MDB_NOSUBDIR | (opt->read_only ? MDB_RDONLY : 0) |
+			 (opt->bulk ? MDB_NOSYNC : 0);
 	char path[1024];
 	int rc;
 	enum err e;
 
 	db->read_only = opt->read_only;
-	snprintf(path, sizeof path, "%s/data.mdb", dir);
+	db->bulk = opt->bulk;
+	snprintf(path, sizeof path, "%s/%s", dir, opt->file ? opt->file : "data.mdb");
 	rc = mdb_env_create(&db->env);
 	must(rc == 0);
 	mdb_env_set_maxdbs(db->env, DB_TABLE_COUNT + 8);
@@ -204,31 +207,49 @@ load_digest(struct db_txn *txn)
 	e = db_get(txn, DB_META, digest_key, &v);
 	if (e && e != ERR_NOT_FOUND)
 		return e;
-	if (!e && v.n != sizeof txn->digest)
+	if (!e && v.n != sizeof txn->digest.word)
 		return ERR_CORRUPT;
 	if (!e)
-		memcpy(txn->digest, v.p, sizeof txn->digest);
+		memcpy(txn->digest.word, v.p, sizeof txn->digest.word);
 	txn->digest_known = true;
 	return ERR_OK;
+}
+
+enum { SUM_WORDS = sizeof((struct db_sum *)0)->word / sizeof(uint64_t) };
+
+static void
+sum_row(struct db_sum *sum, enum db_table t, struct slice key, struct slice value, bool in)
+{
+	uint8_t frame[3] = {(uint8_t)t, (uint8_t)(key.n >> 8), (uint8_t)key.n};
+	const struct slice parts[] = {slice_of(frame, sizeof frame), key, value};
+	uint64_t h[SUM_WORDS];
+
+	seal_hash(NULL, parts, 3, (uint8_t *)h);
+	for (size_t i = 0; i < SUM_WORDS; i++)
+		sum->word[i] = in ? sum->word[i] + h[i] : sum->word[i] - h[i];
+}
+
+void
+db_sum_add(struct db_sum *sum, enum db_table t, struct slice key, struct slice value)
+{
+	if (tables[t].state)
+		sum_row(sum, t, key, value, true);
+}
+
+const char *
+db_table_name(enum db_table t)
+{
+	return tables[t].name;
 }
 
 static enum err
 count_row(struct db_txn *txn, enum db_table t, struct slice key, struct slice value, bool in)
 {
-	uint8_t frame[3] = {(uint8_t)t, (uint8_t)(key.n >> 8), (uint8_t)key.n};
-	const struct slice parts[] = {slice_of(frame, sizeof frame), key, value};
-	uint64_t h[DB_LMDB_DIGEST / 8];
-	enum err e;
+	enum err e = load_digest(txn);
 
-	if (!tables[t].state)
-		return ERR_OK;
-	e = load_digest(txn);
-	if (e)
-		return e;
-	seal_hash(NULL, parts, 3, (uint8_t *)h);
-	for (size_t i = 0; i < sizeof h / sizeof *h; i++)
-		txn->digest[i] = in ? txn->digest[i] + h[i] : txn->digest[i] - h[i];
-	return ERR_OK;
+	if (!e)
+		sum_row(&txn->digest, t, key, value, in);
+	return e;
 }
 
 enum err
@@ -237,32 +258,38 @@ db_digest(struct db_txn *txn, uint8_t digest[32])
 	enum err e = load_digest(txn);
 
 	if (!e)
-		memcpy(digest, txn->digest, sizeof txn->digest);
+		memcpy(digest, txn->digest.word, sizeof txn->digest.word);
 	return e;
+}
+
+/* What the digest loses and gains by the put. */
+static enum err
+count_put(struct db_txn *txn, enum db_table t, struct slice key, struct slice value)
+{
+	struct slice old;
+	enum err e = db_get(txn, t, key, &old);
+
+	if (!e)
+		e = count_row(txn, t, key, old, false);
+	else if (e == ERR_NOT_FOUND)
+		e = ERR_OK;
+	return e ? e : count_row(txn, t, key, value, true);
 }
 
 enum err
 db_put(struct db_txn *txn, enum db_table t, struct slice key, struct slice value)
 {
-	MDB_val k = val(key), v = val(value), old;
+	MDB_val k = val(key), v = val(value);
 	MDB_dbi dbi = txn->db->table[t];
-	bool appends = t == DB_LOG || t == DB_BODY;
-	enum err e = ERR_OK;
-	int rc;
+	bool bulk = txn->db->bulk;
+	int rc = MDB_KEYEXIST;
+	enum err e = tables[t].state && !bulk ? count_put(txn, t, key, value) : ERR_OK;
 
-	if (tables[t].state) {
-		rc = mdb_get(txn->txn, dbi, &k, &old);
-		if (rc && rc != MDB_NOTFOUND)
-			return db_lmdb_err(rc);
-		if (!rc)
-			e = count_row(txn, t, key, slice_val(old), false);
-		if (!e)
-			e = count_row(txn, t, key, value, true);
-		if (e)
-			return e;
-	}
+	if (e)
+		return e;
 	/* Rows that come in key order fill their pages whole. */
-	rc = appends ? mdb_put(txn->txn, dbi, &k, &v, MDB_APPEND) : MDB_KEYEXIST;
+	if (bulk || t == DB_LOG || t == DB_BODY)
+		rc = mdb_put(txn->txn, dbi, &k, &v, MDB_APPEND);
 	if (rc == MDB_KEYEXIST)
 		rc = mdb_put(txn->txn, dbi, &k, &v, 0);
 	return rc == MDB_BAD_VALSIZE ? ERR_LIMIT : db_lmdb_err(rc);
@@ -271,15 +298,13 @@ db_put(struct db_txn *txn, enum db_table t, struct slice key, struct slice value
 enum err
 db_del(struct db_txn *txn, enum db_table t, struct slice key)
 {
-	MDB_val k = val(key), old;
-	MDB_dbi dbi = txn->db->table[t];
-	enum err e = ERR_OK;
-	int rc = mdb_get(txn->txn, dbi, &k, &old);
+	MDB_val k = val(key);
+	struct slice old;
+	enum err e = db_get(txn, t, key, &old);
 
-	if (rc)
-		return db_lmdb_err(rc);
-	e = count_row(txn, t, key, slice_val(old), false);
-	return e ? e : db_lmdb_err(mdb_del(txn->txn, dbi, &k, NULL));
+	if (!e && tables[t].state && !txn->db->bulk)
+		e = count_row(txn, t, key, old, false);
+	return e ? e : db_lmdb_err(mdb_del(txn->txn, txn->db->table[t], &k, NULL));
 }
 
 enum err
@@ -289,7 +314,8 @@ db_commit(struct db_txn *txn)
 	int rc;
 
 	if (txn->write && txn->digest_known)
-		e = db_put(txn, DB_META, digest_key, slice_of(txn->digest, sizeof txn->digest));
+		e = db_put(txn, DB_META, digest_key,
+			slice_of(txn->digest.word, sizeof txn->digest.word));
 	if (e) {
 		db_abort(txn);
 		return e;
@@ -321,34 +347,74 @@ db_used_bytes(struct db *db)
 	return (info.me_last_pgno + 1) * stat.ms_psize;
 }
 
+/* A file system without fallocate: free blocks have to do. */
+static enum err
+has_blocks(int fd, uint64_t bytes)
+{
+	struct statvfs fs;
+
+	if (fstatvfs(fd, &fs))
+		return ERR_IO;
+	return (uint64_t)fs.f_bavail * fs.f_frsize >= bytes ? ERR_OK : ERR_FULL;
+}
+
 enum err
 db_reserve(struct db *db, uint64_t bytes)
 {
 	uint64_t want;
+	MDB_envinfo info;
 	struct stat st;
 	int fd;
 
+	mdb_env_info(db->env, &info);
 	if (mdb_env_get_fd(db->env, &fd) || fstat(fd, &st) ||
 		__builtin_add_overflow(db_used_bytes(db), bytes, &want) || want > INT64_MAX)
 		return ERR_IO;
-	/* Half of it is still there: not yet. */
+	if (want > info.me_mapsize)
+		return ERR_FULL;
 	if ((uint64_t)st.st_size >= want - bytes / 2 &&
 		(uint64_t)st.st_blocks * 512 >= want - bytes / 2)
 		return ERR_OK;
 	if (fallocate(fd, 0, 0, (off_t)want) == 0)
 		return ERR_OK;
-	return errno == ENOSPC || errno == EDQUOT ? ERR_FULL
-	       : errno == EOPNOTSUPP		  ? ERR_OK
-						  : ERR_IO;
+	return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? ERR_FULL
+	       : errno == EOPNOTSUPP || errno == ENOSYS		    ? has_blocks(fd, bytes)
+								    : ERR_IO;
+}
+
+/* LMDB's own table of free pages: each record begins with its number of pages. */
+enum err
+db_free_bytes(struct db *db, uint64_t *bytes)
+{
+	MDB_txn *txn;
+	MDB_cursor *c;
+	MDB_stat stat;
+	MDB_val k, v;
+	size_t pages = 0, n;
+	int rc = mdb_txn_begin(db->env, NULL, MDB_RDONLY, &txn);
+
+	if (rc)
+		return db_lmdb_err(rc);
+	rc = mdb_cursor_open(txn, 0, &c);
+	if (rc) {
+		mdb_txn_abort(txn);
+		return db_lmdb_err(rc);
+	}
+	while (!(rc = mdb_cursor_get(c, &k, &v, MDB_NEXT))) {
+		memcpy(&n, v.mv_data, sizeof n);
+		pages += n;
+	}
+	mdb_cursor_close(c);
+	mdb_txn_abort(txn);
+	mdb_env_stat(db->env, &stat);
+	*bytes = (uint64_t)pages * stat.ms_psize;
+	return rc == MDB_NOTFOUND ? ERR_OK : db_lmdb_err(rc);
 }
 
 enum err
-db_copy(struct db *db, const char *dir)
+db_sync(struct db *db)
 {
-	char path[1024];
-
-	snprintf(path, sizeof path, "%s/data.mdb", dir);
-	return db_lmdb_err(mdb_env_copy2(db->env, path, MDB_CP_COMPACT));
+	return db_lmdb_err(mdb_env_sync(db->env, 1));
 }
 
 /* --- cursors --- */

@@ -52,6 +52,10 @@ struct db_options {
 	uint64_t map_bytes;  /* 0: 1 TiB */
 	bool create;
 	bool read_only;      /* with the lock file: for offline tools */
+	const char *file;    /* NULL: data.mdb */
+	/* Filling a new file: commits aren't synced (db_sync at the end), and the digest isn't kept: it is copied like
+	 * any other row. */
+	bool bulk;
 };
 
 /* dir/data.mdb. ERR_VERSION: newer format, untouched; ERR_NOT_FOUND: no database and !create. */
@@ -80,14 +84,21 @@ enum err db_last(struct db_cursor *c, struct slice *k, struct slice *v);
 /* Cursorless: the first row at or after key (the row may be key itself). Opens and closes a cursor. */
 enum err db_first_from(struct db_txn *txn, enum db_table t, struct slice key, struct slice *k, struct slice *v);
 
-/* Makes sure that the file has `bytes` of allocated room behind what is used: ERR_FULL when the disk has not. */
+/* Makes sure that at least half of `bytes` lies allocated behind what is used; allocates to the whole when not.
+ * ERR_FULL: the disk or the map hasn't so much. */
 enum err db_reserve(struct db *db, uint64_t bytes);
 /* Octets of the file in use (up to the last page). */
 uint64_t db_used_bytes(struct db *db);
-/* A compacted copy of the newest committed state into dir (an existing, empty folder), synced. */
-enum err db_copy(struct db *db, const char *dir);
+/* Octets of pages within it that are free to be used again. Walks the list of free pages. */
+enum err db_free_bytes(struct db *db, uint64_t *bytes);
+/* All that was committed is on disk now. Needed after bulk alone: other commits are synced by themselves. */
+enum err db_sync(struct db *db);
 
 /* Digest of the state tables: 32 octets, kept in META and brought up to date by db_commit. */
 enum err db_digest(struct db_txn *txn, uint8_t digest[32]);
+/* To compute it anew: adds a row (nothing if t isn't a state table) to a sum that began as zeros. */
+struct db_sum { uint64_t word[4]; };
+void db_sum_add(struct db_sum *sum, enum db_table t, struct slice key, struct slice value);
+const char *db_table_name(enum db_table t);
 
 #endif

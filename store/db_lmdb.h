@@ -6,19 +6,19 @@
 
 #include "store/db.h"
 
-enum { DB_LMDB_FORMAT = 1, DB_LMDB_DIGEST = 32 };
+enum { DB_LMDB_FORMAT = 1 };
 
 struct db {
 	MDB_env *env;
 	MDB_dbi table[DB_TABLE_COUNT];
-	bool read_only;
+	bool read_only, bulk;
 };
 
 struct db_txn {
 	struct db *db;
 	MDB_txn *txn;
 	bool write, digest_known;
-	uint64_t digest[DB_LMDB_DIGEST / 8]; /* sum of row hashes, word by word */
+	struct db_sum digest;
 };
 
 /* Opens every table; they must be there unless create. */

@@ -102,17 +102,48 @@ raft_log_save(struct raft_log *log, struct db_txn *txn)
 	return meta_put(txn, "time", sizeof one, one);
 }
 
-static enum err
-put_body(struct db_txn *txn, uint64_t index, struct slice body)
+/* LMDB's arithmetic: a page of 4,096 octets less its header; a row costs its node header, key
+ * and slot, all even; a row that is no larger than half a page stays in the page. Rows are
+ * appended, so each page is filled and never split. */
+enum { PAGE_ROOM = 4080, ROW_EXTRA = 8 + 12 + 2, ROW_LEAST = 64, ROW_FAR = ROW_EXTRA + 8 };
+
+static size_t
+small_row(uint32_t *page_left, size_t n)
 {
-	size_t row = body.n < SCHEMA_INLINE_MAX ? SCHEMA_SMALL_ROW : SCHEMA_PART_SEALED;
+	size_t room;
+
+	if (*page_left < ROW_EXTRA + ROW_LEAST)
+		*page_left = PAGE_ROOM;
+	room = *page_left - ROW_EXTRA;
+	if (n > room)
+		n = room;
+	if (n > SCHEMA_SMALL_ROW)
+		n = SCHEMA_SMALL_ROW;
+	*page_left -= (uint32_t)(ROW_EXTRA + (n + 1) / 2 * 2);
+	return n;
+}
+
+static size_t
+large_row(uint32_t *page_left, size_t n)
+{
+	*page_left = *page_left < ROW_FAR ? PAGE_ROOM - ROW_FAR : *page_left - ROW_FAR;
+	return n < SCHEMA_PART_SEALED ? n : SCHEMA_PART_SEALED;
+}
+
+enum err
+raft_log_put_body(struct db_txn *txn, uint64_t index, struct slice body, uint32_t *page_left)
+{
+	bool small = body.n < SCHEMA_INLINE_MAX;
 	struct schema_key k;
 	enum err e = ERR_OK;
+	size_t n;
 
 	if (body.n > SCHEMA_ENTRY_BODY_MAX)
 		return ERR_TOO_BIG;
-	for (uint32_t n = 0; body.n && !e; n++, body = slice_from(body, row))
-		e = db_put(txn, DB_BODY, schema_u64_u32(&k, index, n), slice_cut(body, 0, row));
+	for (uint32_t row = 0; body.n && !e; row++, body = slice_from(body, n)) {
+		n = small ? small_row(page_left, body.n) : large_row(page_left, body.n);
+		e = db_put(txn, DB_BODY, schema_u64_u32(&k, index, row), slice_cut(body, 0, n));
+	}
 	return e;
 }
 
@@ -163,7 +194,7 @@ raft_log_append(struct raft_log *log, struct db_txn *txn, enum raft_log_type typ
 	memcpy(b->p + 49, chain, SEAL_HASH);
 	e = db_put(txn, DB_LOG, schema_u64(&k, index), buf_slice(b));
 	if (!e)
-		e = put_body(txn, index, body);
+		e = raft_log_put_body(txn, index, body, &log->page_left);
 	if (e)
 		return e;
 	memcpy(log->chain, chain, SEAL_HASH);
@@ -216,21 +247,22 @@ free_body(struct db_txn *txn, uint64_t index, uint32_t *max)
 	return ERR_MORE;
 }
 
-static enum err
-free_garbage(struct raft_log *log, struct db_txn *txn, uint32_t max)
+enum err
+raft_log_free(struct raft_log *log, struct db_txn *txn, uint32_t max, bool *more)
 {
 	struct schema_key k;
 	struct slice key, v;
 	uint64_t index;
 	enum err e;
 
-	while (max) {
+	for (*more = true; max; max--) {
 		e = db_first_from(txn, DB_GARBAGE, SLICE_EMPTY, &key, &v);
-		if (e)
+		if (!e && key.n != 8)
+			return ERR_CORRUPT;
+		index = e ? 0 : schema_get_u64(key.p);
+		*more = !e && index < log->first;
+		if (!*more)
 			return e == ERR_NOT_FOUND ? ERR_OK : e;
-		index = schema_get_u64(key.p);
-		if (index >= log->first)
-			return ERR_OK;
 		e = free_body(txn, index, &max);
 		if (e == ERR_MORE)
 			return ERR_OK;
@@ -252,34 +284,85 @@ raft_log_trim(struct raft_log *log, struct db_txn *txn, uint64_t keep_from, uint
 		keep_from = log->applied + 1;
 	for (uint32_t n = 0; n < max && log->first < keep_from && !e; n++, log->first++)
 		e = db_del(txn, DB_LOG, schema_u64(&k, log->first));
-	return e ? e : free_garbage(log, txn, max);
+	return e == ERR_NOT_FOUND ? ERR_CORRUPT : e;
 }
 
 enum err
-raft_log_check(struct raft_log *log, struct db_txn *txn, uint64_t *bad_index)
+raft_log_truncate(struct raft_log *log, struct db_txn *txn, uint64_t from)
 {
-	uint8_t before[SEAL_HASH], chain[SEAL_HASH];
+	struct schema_key k;
+	struct slice row;
+	enum err e = ERR_OK;
+
+	if (from <= log->applied || from <= log->first)
+		return ERR_CORRUPT;
+	for (; log->last >= from && !e; log->last--) {
+		uint32_t all = UINT32_MAX;
+
+		e = db_del(txn, DB_LOG, schema_u64(&k, log->last));
+		if (!e)
+			e = free_body(txn, log->last, &all);
+	}
+	if (!e)
+		e = db_get(txn, DB_LOG, schema_u64(&k, log->last), &row);
+	if (e || row.n < ROW_FIXED)
+		return !e || e == ERR_NOT_FOUND ? ERR_CORRUPT : e;
+	log->last_term = schema_get_u64(row.p);
+	memcpy(log->chain, row.p + 49, SEAL_HASH);
+	log->page_left = 0;
+	return ERR_OK;
+}
+
+/* The hash and size of the payload rows that are there. */
+static enum err
+hash_body(struct db_txn *txn, uint64_t index, uint64_t *n, uint8_t hash[SEAL_HASH])
+{
+	struct seal_hasher h;
+	struct db_cursor *c;
+	struct schema_key from;
+	struct slice k, v;
+	enum err e = db_cursor_open(txn, DB_BODY, &c);
+
+	*n = 0;
+	if (e)
+		return e;
+	seal_hasher_init(&h, NULL);
+	for (e = db_seek(c, schema_u64_u32(&from, index, 0), &k, &v);
+		!e && k.n == 12 && schema_get_u64(k.p) == index; e = db_next(c, &k, &v)) {
+		seal_hasher_add(&h, v);
+		*n += v.n;
+	}
+	db_cursor_close(c);
+	seal_hasher_done(&h, hash);
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err
+raft_log_check(struct raft_log *log, struct db_txn *txn, uint64_t index, const uint8_t *before,
+	uint8_t chain[SEAL_HASH])
+{
+	uint8_t hash[SEAL_HASH];
 	struct schema_key k;
 	struct slice row, command;
-	uint64_t term;
-	enum err e;
+	uint64_t n, term;
+	enum err e = db_get(txn, DB_LOG, schema_u64(&k, index), &row);
 
-	for (uint64_t i = log->first; i <= log->last; i++) {
-		*bad_index = i;
-		e = db_get(txn, DB_LOG, schema_u64(&k, i), &row);
-		if (e || row.n < ROW_FIXED)
-			return e == ERR_NOT_FOUND || !e ? ERR_CORRUPT : e;
-		if (i > log->first) {
-			chain_hash(before, row.p, slice_from(row, ROW_FIXED), chain);
-			if (memcmp(chain, row.p + 49, SEAL_HASH) != 0)
-				return ERR_CORRUPT;
-		}
-		memcpy(before, row.p + 49, SEAL_HASH);
-		e = raft_log_read(log, txn, i, &term, &command);
-		if (e)
-			return e;
+	if (e)
+		return e;
+	if (row.n < ROW_FIXED)
+		return ERR_CORRUPT;
+	memcpy(chain, row.p + 49, SEAL_HASH);
+	if (before) {
+		chain_hash(before, row.p, slice_from(row, ROW_FIXED), hash);
+		if (memcmp(chain, hash, SEAL_HASH) != 0)
+			return ERR_CORRUPT;
 	}
-	return ERR_OK;
+	e = hash_body(txn, index, &n, hash);
+	/* None: it was freed already, or there was none. */
+	if (!e && n &&
+		(n != schema_get_u64(row.p + 9) || memcmp(hash, row.p + 17, SEAL_HASH) != 0))
+		return ERR_CORRUPT;
+	return e || !log->has_key ? e : raft_log_read(log, txn, index, &term, &command);
 }
 
 enum err

@@ -2,11 +2,14 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "core/log.h"
 #include "core/must.h"
 #include "store/db_lmdb.h"
 #include "store/floor.h"
+
+enum { VIEW_NAP_MS = 1, TRIES_AT_ONCE = 20 };
 
 struct view {
 	char path[1024];
@@ -84,32 +87,59 @@ view_close(struct view *view)
 	free(view);
 }
 
-enum err
-view_begin(struct view *view, struct db_txn **out)
+/* A snapshot that stands: the floor is at or below it, and no commit came between choosing it
+ * and copying its roots. Such a commit might have been followed by one that writes over the
+ * very page (LMDB has two of them, by turns) that we were reading. */
+static enum err
+begin_once(struct view *view)
 {
+	MDB_envinfo info;
 	enum err e = ERR_OK;
 
-	must(!view->reading);
 	if (view->open && view->generation != view->page->generation)
 		close_env(view);
 	if (!view->open)
 		e = open_env(view);
 	if (e)
 		return e;
-	view->txn = (struct db_txn){.db = &view->db};
 	e = db_lmdb_err(mdb_txn_begin(view->db.env, NULL, MDB_RDONLY, &view->txn.txn));
 	if (e)
 		return e;
 	view->reading = true;
-	*out = &view->txn;
-	return ERR_OK;
+	mdb_env_info(view->db.env, &info);
+	if (info.me_last_txnid == mdb_txn_id(view->txn.txn) && view_is_valid(view))
+		return ERR_OK;
+	view_end(view);
+	return ERR_BUSY;
+}
+
+enum err
+view_begin(struct view *view, struct db_txn **out)
+{
+	static const struct timespec nap = {.tv_nsec = VIEW_NAP_MS * 1000000};
+	enum err e = ERR_BUSY;
+
+	must(!view->reading);
+	view->txn = (struct db_txn){.db = &view->db};
+	for (int n = 0; n < VIEW_WAIT_MS / VIEW_NAP_MS; n++) {
+		e = begin_once(view);
+		if (e != ERR_BUSY)
+			break;
+		/* The first tries cross a commit; then the store is being started or swaps its
+		 * file. */
+		if (n >= TRIES_AT_ONCE)
+			nanosleep(&nap, NULL);
+	}
+	if (!e)
+		*out = &view->txn;
+	return e;
 }
 
 bool
 view_is_valid(const struct view *view)
 {
 	return view->reading && view->generation == view->page->generation &&
-		mdb_txn_id(view->txn.txn) >= view->page->oldest_txn;
+	       mdb_txn_id(view->txn.txn) >= view->page->oldest_txn;
 }
 
 void

@@ -19,7 +19,7 @@ struct world {
 	struct engine *e;
 	struct arena a;
 	struct seal_key key;
-	uint64_t inbox;
+	uint64_t inbox, keep;
 };
 
 static struct world w;
@@ -27,7 +27,8 @@ static struct world w;
 static void
 open_engine(bool create)
 {
-	struct engine_options opt = {.dir = w.dir, .create = create, .boot = rand_u64()};
+	struct engine_options opt = {
+		.dir = w.dir, .create = create, .boot = rand_u64(), .log_keep_rows = w.keep};
 
 	assert_int_equal(engine_open(&opt, &w.e), ERR_OK);
 	assert_int_equal(
@@ -108,6 +109,7 @@ teardown(void **state)
 
 	(void)state;
 	engine_close(w.e);
+	w.keep = 0;
 	arena_reset(&w.a);
 	snprintf(command, sizeof command, "rm -r %s", w.dir);
 	return system(command);
@@ -223,6 +225,9 @@ an_append_whose_body_is_not_as_announced_is_refused_and_freed(void **state)
 	Commands__Rcpt rcpt = COMMANDS__RCPT__INIT, *list[] = {&rcpt};
 
 	(void)state;
+	engine_close(w.e);
+	w.keep = 100;
+	open_engine(false);
 	q = envelope(&body, "abc", list, 1);
 	c.body_case = COMMANDS__COMMAND__BODY_ENQUEUE;
 	c.enqueue = &q;

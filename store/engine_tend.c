@@ -1,0 +1,184 @@
+#include "core/clock.h"
+#include "store/codec.h"
+#include "store/engine_inner.h"
+#include "store/schema.h"
+
+enum { SWEEP_LIMIT = 200 };
+
+uint64_t
+engine_tend_keep_from(const struct engine *e)
+{
+	if (e->compacting || e->room.full)
+		return e->log.applied + 1;
+	return e->log.applied > e->opt.log_keep_rows ? e->log.applied - e->opt.log_keep_rows + 1
+						     : 0;
+}
+
+/* --- sweeping --- */
+
+/* Is something left of what was deleted, or a repeat key past its time? Garbage to free? */
+static enum err
+look(struct engine *e, bool *sweep)
+{
+	struct slice k, v;
+	struct db_txn *txn;
+	enum err err = db_begin(e->db, false, &txn);
+
+	*sweep = false;
+	if (err)
+		return err;
+	err = db_first_from(txn, DB_SWEEP, SLICE_EMPTY, &k, &v);
+	*sweep = !err;
+	if (err == ERR_NOT_FOUND) {
+		err = db_first_from(txn, DB_REPEAT_DUE, SLICE_EMPTY, &k, &v);
+		*sweep = !err && k.n > 8 && schema_get_u64(k.p) < clock_wall_sec();
+	}
+	if (!err || err == ERR_NOT_FOUND) {
+		err = db_first_from(txn, DB_GARBAGE, SLICE_EMPTY, &k, &v);
+		if (!err && k.n == 8 && schema_get_u64(k.p) < e->log.first)
+			e->untidy = e->compacting != ENGINE_COPIES;
+	}
+	db_abort(txn);
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+static void
+on_swept(void *arg, enum err err, uint64_t index, const Commands__Result *result)
+{
+	struct engine *e = arg;
+
+	(void)index;
+	(void)result;
+	e->sweep_pending = false;
+	e->sweep_again = !err;
+}
+
+static enum err
+propose_sweep(struct engine *e)
+{
+	Commands__Command c = COMMANDS__COMMAND__INIT;
+	Commands__Sweep sweep = COMMANDS__SWEEP__INIT;
+	struct engine_proposal p = {.fd = -1, .done = on_swept, .arg = e};
+	struct arena a;
+	enum err err;
+
+	arena_init(&a, 0);
+	sweep.limit = SWEEP_LIMIT;
+	c.body_case = COMMANDS__COMMAND__BODY_SWEEP;
+	c.sweep = &sweep;
+	p.command = codec_pack(&c, &a);
+	err = engine_propose(e, &p);
+	arena_reset(&a);
+	e->sweep_pending = !err;
+	return err == ERR_BUSY ? ERR_OK : err;
+}
+
+enum err
+engine_tend(struct engine *e)
+{
+	bool sweep;
+	enum err err = e->broken;
+
+	if (err || !e->log.has_key || e->raft.role != RAFT_LEADER)
+		return err;
+	err = look(e, &sweep);
+	if (!err && sweep && !e->sweep_pending)
+		err = propose_sweep(e);
+	e->untidy = e->untidy || e->log.first < engine_tend_keep_from(e);
+	return err;
+}
+
+/* --- compaction --- */
+
+enum err
+engine_tend_compact(struct engine *e, engine_compacted done, void *arg)
+{
+	if (e->compacting)
+		return ERR_BUSY;
+	e->compacting = ENGINE_TRIMS;
+	e->untidy = true;
+	e->compacted = done;
+	e->compacted_arg = arg;
+	return ERR_OK;
+}
+
+static void
+end_compaction(struct engine *e, enum err err)
+{
+	e->compacting = ENGINE_NOT_COMPACTING;
+	e->compact = NULL;
+	if (e->compacted)
+		e->compacted(e->compacted_arg, err);
+}
+
+/* From here on the new file is the database; both hold the same committed state. */
+static enum err
+swap(struct engine *e)
+{
+	struct db_options how = {.map_bytes = e->opt.map_bytes};
+	enum err err = e->opt.on_swap ? e->opt.on_swap(e->opt.arg, NULL) : ERR_OK;
+
+	db_close(e->db);
+	e->db = NULL;
+	if (!err)
+		err = compact_swap(e->opt.dir);
+	if (!err)
+		err = db_open(&e->db, e->opt.dir, &how);
+	if (!err && e->opt.on_swap)
+		err = e->opt.on_swap(e->opt.arg, e->db);
+	e->log.page_left = 0;
+	return err;
+}
+
+static enum err
+copy(struct engine *e)
+{
+	bool done;
+	enum err err = compact_step(e->compact, &done);
+
+	if (!err && !done)
+		return ERR_OK;
+	if (err) {
+		compact_abort(e->compact);
+	} else {
+		err = compact_finish(e->compact);
+		e->compact = NULL;
+		if (!err) {
+			err = swap(e);
+			if (err)
+				return err;
+		}
+	}
+	end_compaction(e, err);
+	/* Without space for a copy the old file does. */
+	return err == ERR_FULL ? ERR_OK : err;
+}
+
+static enum err
+begin_copy(struct engine *e)
+{
+	enum err err = compact_begin(e->db, e->opt.dir, e->opt.map_bytes, &e->compact);
+
+	if (!err) {
+		e->compacting = ENGINE_COPIES;
+		return ERR_OK;
+	}
+	end_compaction(e, err);
+	return err == ERR_FULL ? ERR_OK : err;
+}
+
+enum err
+engine_tend_after(struct engine *e)
+{
+	enum err err = ERR_OK;
+
+	if (e->sweep_again) {
+		e->sweep_again = false;
+		err = engine_tend(e);
+	}
+	if (!err && e->compacting == ENGINE_COPIES)
+		return copy(e);
+	if (!err && e->compacting == ENGINE_TRIMS && !e->untidy)
+		return begin_copy(e);
+	return err;
+}
