@@ -1,0 +1,420 @@
+/* cli_init: `hairpin init`: makes the data folder, keys, certificate and configuration, then
+ * starts the server for a moment, deaf to the network, and puts the first domain and user in
+ * through its front door. Nothing that exists is overwritten. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd/cli.h"
+#include "cmd/proc_parent.h"
+#include "core/mail_addr.h"
+#include "crypto/dkim_sign.h"
+#include "crypto/keyring.h"
+#include "crypto/tls_cert.h"
+#include "store/engine.h"
+
+enum { OWN_UID = 10025, WAIT_TRIES = 200, WAIT_US = 50000, PATH_ROOM = 600 };
+
+struct init {
+	const char *config, *data, *domain, *user, *hostname, *listen;
+	char *password;
+	char host[256], address[256];
+	unsigned port_base, uid;
+	bool plaintext;
+	struct buf dkim_rsa, dkim_ed25519; /* record texts */
+};
+
+/* --- what is asked --- */
+
+static const char *
+ask(int argc, char **argv, const char *option, const char *question)
+{
+	const char *said = cli_option(argc, argv, option);
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t n;
+
+	if (said || !isatty(STDIN_FILENO))
+		return said;
+	printf("%s: ", question);
+	fflush(stdout);
+	n = getline(&line, &room, stdin);
+	if (n > 0 && line[n - 1] == '\n')
+		line[n - 1] = '\0';
+	return n > 1 ? line : NULL;
+}
+
+static int
+check_names(struct init *in)
+{
+	struct arena a;
+	struct slice domain;
+	struct mail_addr address;
+	const char *why;
+	int code = EX_OK;
+
+	arena_init(&a, 0);
+	why = mail_addr_parse_domain(slice_str(in->domain), &a, &domain);
+	if (why)
+		code = cli_fail(EX_USAGE, "%s: %s", in->domain, why);
+	if (!code && !strchr(in->user, '@'))
+		snprintf(in->address, sizeof in->address, "%s@%s", in->user, in->domain);
+	else
+		snprintf(in->address, sizeof in->address, "%s", in->user);
+	if (!code && (why = mail_addr_parse(slice_str(in->address), &a, &address)))
+		code = cli_fail(EX_USAGE, "%s: %s", in->address, why);
+	arena_reset(&a);
+	return code;
+}
+
+static int
+read_options(struct init *in, int argc, char **argv)
+{
+	const char *port = cli_option(argc, argv, "--port-base");
+	const char *uid = cli_option(argc, argv, "--uid");
+
+	in->config = cli_config_path(argc, argv);
+	in->data = cli_option(argc, argv, "--data");
+	in->data = in->data ? in->data : "/var/lib/hairpin";
+	in->listen = cli_option(argc, argv, "--listen");
+	in->listen = in->listen ? in->listen : "0.0.0.0";
+	in->port_base = port ? (unsigned)strtoul(port, NULL, 10) : 0;
+	in->uid = geteuid() ? 0 : uid ? (unsigned)strtoul(uid, NULL, 10) : OWN_UID;
+	in->plaintext = cli_flag(argc, argv, "--plaintext-auth");
+	if (in->data[0] != '/')
+		return cli_fail(EX_USAGE, "--data %s: an absolute path is needed", in->data);
+	if (access(in->config, F_OK) == 0)
+		return cli_fail(EX_CANTCREAT,
+			"%s exists already: this machine is set up. For another set-up name "
+			"another "
+			"file with -c and another folder with --data",
+			in->config);
+	in->domain = ask(argc, argv, "--domain", "Your mail domain (for example example.org)");
+	in->user = ask(argc, argv, "--user", "First user (for example ann)");
+	if (!in->domain || !in->user)
+		return cli_fail(EX_USAGE,
+			"usage: hairpin init --domain DOMAIN --user NAME [--password WORD] "
+			"[--hostname HOST] [--data DIR] [-c FILE]");
+	in->hostname = cli_option(argc, argv, "--hostname");
+	if (!in->hostname) {
+		snprintf(in->host, sizeof in->host, "mail.%s", in->domain);
+		in->hostname = in->host;
+	}
+	in->password = cli_password(argc, argv);
+	if (!in->password)
+		return cli_fail(EX_USAGE, "a password is needed for %s", in->user);
+	return check_names(in);
+}
+
+/* --- files --- */
+
+static int
+make_folder(const struct init *in, const char *below, mode_t mode, bool ours)
+{
+	char path[PATH_ROOM];
+
+	snprintf(path, sizeof path, "%s%s%s", in->data, *below ? "/" : "", below);
+	if (mkdir(path, mode) && errno != EEXIST)
+		return cli_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
+	if (ours && in->uid && chown(path, in->uid, in->uid))
+		return cli_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
+	return EX_OK;
+}
+
+static int
+make_folders(const struct init *in)
+{
+	static const struct {
+		const char *below;
+		mode_t mode;
+		bool ours;
+	} folders[] = {{"", 0755, false}, {"db", 0750, true}, {"spool", 0700, true},
+		{"run", 0755, true}, {"keys", 0700, false}, {"keys/dkim", 0700, false},
+		{"tls", 0755, false}};
+	int code = EX_OK;
+
+	for (size_t i = 0; i < sizeof folders / sizeof *folders && !code; i++)
+		code = make_folder(in, folders[i].below, folders[i].mode, folders[i].ours);
+	return code;
+}
+
+/* A new file, synced. One that is there stays, and that is fine. */
+static int
+write_file(const char *path, mode_t mode, struct slice text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	bool ok;
+
+	if (fd < 0 && errno == EEXIST)
+		return EX_OK;
+	if (fd < 0)
+		return cli_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
+	ok = write(fd, text.p, text.n) == (ssize_t)text.n && fchmod(fd, mode) == 0 &&
+	     fsync(fd) == 0;
+	close(fd);
+	if (ok)
+		return EX_OK;
+	unlink(path);
+	return cli_fail(EX_IOERR, "%s: %s", path, strerror(errno));
+}
+
+static int
+write_below(const struct init *in, const char *below, mode_t mode, struct slice text)
+{
+	char path[PATH_ROOM];
+
+	snprintf(path, sizeof path, "%s/%s", in->data, below);
+	return write_file(path, mode, text);
+}
+
+static int
+make_dkim(struct init *in, enum dkim_sign_kind kind, struct buf *record)
+{
+	struct buf pem;
+	char below[PATH_ROOM];
+	int code;
+
+	buf_init(&pem, 16384);
+	if (dkim_sign_new_key(kind, &pem, record))
+		return cli_fail(EX_SOFTWARE, "a DKIM key could not be made");
+	snprintf(below, sizeof below, "keys/dkim/%s.%s.pem", in->domain,
+		kind == DKIM_SIGN_RSA ? "rsa" : "ed25519");
+	code = write_below(in, below, 0600, buf_slice(&pem));
+	buf_fini_secret(&pem);
+	return code;
+}
+
+static int
+make_keys(struct init *in)
+{
+	const struct slice names[] = {slice_str(in->hostname), slice_str(in->domain)};
+	struct seal_key master;
+	struct buf text, cert;
+	int code;
+
+	buf_init(&text, 16384);
+	buf_init(&cert, 16384);
+	seal_key_new(&master);
+	keyring_format_master(&master, &text);
+	seal_wipe(&master, sizeof master);
+	code = write_below(in, "keys/master.key", 0600, buf_slice(&text));
+	buf_fini_secret(&text);
+	if (!code && tls_cert_new(names, 2, (int64_t)time(NULL), &text, &cert))
+		code = cli_fail(
+			EX_SOFTWARE, "no certificate could be made for %s", in->hostname);
+	if (!code)
+		code = write_below(in, "tls/key.pem", 0600, buf_slice(&text));
+	if (!code)
+		code = write_below(in, "tls/cert.pem", 0644, buf_slice(&cert));
+	buf_fini_secret(&text);
+	buf_fini(&cert);
+	if (!code)
+		code = make_dkim(in, DKIM_SIGN_RSA, &in->dkim_rsa);
+	return code ? code : make_dkim(in, DKIM_SIGN_ED25519, &in->dkim_ed25519);
+}
+
+static void
+put_node(const struct init *in, struct buf *out)
+{
+	buf_put_str(out, "# hairpin's configuration. `man hairpin.conf` names every key; what "
+			 "isn't here has its default.\n"
+			 "# Domains, users and aliases are not here: hairpin domain|user|alias "
+			 "...\n\n[node]\n");
+	buf_printf(out, "hostname = %s\ndata_dir = %s\n", in->hostname, in->data);
+	if (in->uid)
+		buf_printf(out,
+			"# what the processes run as (numbers; no entry in /etc/passwd is "
+			"needed)\n"
+			"uid = %u\ngid = %u\n",
+			in->uid, in->uid);
+}
+
+static int
+write_config(const struct init *in)
+{
+	static const struct {
+		const char *name, *kind;
+		unsigned port;
+		bool auth;
+	} listeners[] = {{"mx", "mx", 25, false}, {"submissions", "submissions", 465, true},
+		{"submission", "submission", 587, true}, {"imaps", "imaps", 993, true},
+		{"imap", "imap", 143, true}};
+	struct buf out;
+	int code;
+
+	buf_init(&out, 16384);
+	put_node(in, &out);
+	for (size_t i = 0; i < sizeof listeners / sizeof *listeners; i++) {
+		buf_printf(&out, "\n[listener %s]\nkind = %s\naddress = %s\nport = %u\n",
+			listeners[i].name, listeners[i].kind, in->listen,
+			listeners[i].port + in->port_base);
+		if (in->plaintext && listeners[i].auth)
+			buf_put_str(&out, "allow_plaintext_auth = yes\n");
+	}
+	buf_printf(
+		&out, "\n[listener lmtp]\nkind = lmtp\naddress = %s/run/lmtp.sock\n", in->data);
+	code = write_file(in->config, 0644, buf_slice(&out));
+	buf_fini(&out);
+	return code;
+}
+
+/* --- the database, and what goes in by the front door --- */
+
+static int
+make_database(const struct init *in)
+{
+	static const char *const files[] = {"db/data.mdb", "db/data.mdb-lock"};
+	char dir[PATH_ROOM], path[PATH_ROOM];
+	struct engine_options opt = {.dir = dir, .create = true};
+	struct engine *engine;
+	enum err e;
+
+	snprintf(dir, sizeof dir, "%s/db", in->data);
+	e = engine_open(&opt, &engine);
+	if (e)
+		return cli_fail(EX_CANTCREAT, "%s: %s", dir, err_text(e));
+	engine_close(engine);
+	for (size_t i = 0; i < 2 && in->uid; i++) {
+		snprintf(path, sizeof path, "%s/%s", in->data, files[i]);
+		if (chown(path, in->uid, in->uid))
+			return cli_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
+	}
+	return EX_OK;
+}
+
+static int
+put_first(const struct init *in, const char *config)
+{
+	json_t *domain = json_pack("{s:s, s:s}", "verb", "domain add", "domain", in->domain);
+	json_t *user = json_pack("{s:s, s:s, s:s}", "verb", "user add", "address", in->address,
+		"password", in->password);
+	json_t *answer;
+	int code = cli_ask(config, domain, &answer);
+
+	if (!code) {
+		json_decref(answer);
+		code = cli_ask(config, user, &answer);
+	}
+	if (!code)
+		json_decref(answer);
+	json_decref(domain);
+	json_decref(user);
+	return code;
+}
+
+/* Until the control socket is there, or the server has given up. */
+static bool
+is_up(const struct init *in, pid_t pid)
+{
+	char path[PATH_ROOM];
+
+	snprintf(path, sizeof path, "%s/run/control.sock", in->data);
+	for (int i = 0; i < WAIT_TRIES; i++) {
+		if (access(path, F_OK) == 0)
+			return true;
+		if (waitpid(pid, NULL, WNOHANG) == pid)
+			return false;
+		usleep(WAIT_US);
+	}
+	return false;
+}
+
+static int
+fill_database(const struct init *in)
+{
+	char config[PATH_ROOM], deaf[PATH_ROOM * 3];
+	int code, n;
+	pid_t pid;
+
+	snprintf(config, sizeof config, "%s/run/init.conf", in->data);
+	n = snprintf(deaf, sizeof deaf,
+		"[node]\nhostname = %s\ndata_dir = %s\nuid = %u\ngid = %u\n"
+		"[listener lmtp]\nkind = lmtp\naddress = %s/run/lmtp.sock\n",
+		in->hostname, in->data, in->uid, in->uid, in->data);
+	unlink(config);
+	code = write_file(config, 0644, slice_of(deaf, (size_t)n));
+	if (code)
+		return code;
+	pid = fork();
+	if (pid == 0) {
+		/* Its log is of no interest unless something fails. */
+		if (!getenv("HAIRPIN_INIT_LOG"))
+			freopen("/dev/null", "w", stderr);
+		_exit(proc_parent_run(config));
+	}
+	code = is_up(in, pid)
+		       ? put_first(in, config)
+		       : cli_fail(EX_SOFTWARE,
+				 "the server didn't start; HAIRPIN_INIT_LOG=1 shows its log");
+	kill(pid, SIGTERM);
+	waitpid(pid, NULL, 0);
+	unlink(config);
+	return code;
+}
+
+/* --- what to publish --- */
+
+static void
+print_records(const struct init *in)
+{
+	printf("\nRecords to publish in the DNS of %s:\n\n", in->domain);
+	printf("%s. IN MX 10 %s.\n    where the world brings your mail\n", in->domain,
+		in->hostname);
+	printf("%s. IN A <address of this machine>\n    and AAAA, if it has one; its reverse "
+	       "name should be "
+	       "%s, or others take it for a spammer\n",
+		in->hostname, in->hostname);
+	printf("%s. IN TXT \"v=spf1 mx -all\"\n    only this machine may send for the domain\n",
+		in->domain);
+	printf("rsa._domainkey.%s. IN TXT \"%.*s\"\n", in->domain,
+		SLICE_FMT(buf_slice(&in->dkim_rsa)));
+	printf("ed25519._domainkey.%s. IN TXT \"%.*s\"\n    signatures that prove that a mail "
+	       "is "
+	       "yours (strings over 255 octets are split)\n",
+		in->domain, SLICE_FMT(buf_slice(&in->dkim_ed25519)));
+	printf("_dmarc.%s. IN TXT \"v=DMARC1; p=quarantine; rua=mailto:postmaster@%s\"\n    "
+	       "what "
+	       "others shall do with mail that only claims to be yours\n",
+		in->domain, in->domain);
+}
+
+int
+cli_init_run(int argc, char **argv)
+{
+	static struct init in;
+	int code = read_options(&in, argc, argv);
+
+	seal_init();
+	umask(0022);
+	buf_init(&in.dkim_rsa, 4096);
+	buf_init(&in.dkim_ed25519, 4096);
+	if (!code)
+		code = make_folders(&in);
+	if (!code)
+		code = make_keys(&in);
+	if (!code)
+		code = make_database(&in);
+	if (!code)
+		code = fill_database(&in);
+	/* Last: its being there says that all of it is. */
+	if (!code)
+		code = write_config(&in);
+	if (code)
+		return code;
+	printf("%s is set up: data in %s, configuration in %s.\n", in.domain, in.data,
+		in.config);
+	printf("Keep a copy of %s/keys/master.key elsewhere: without it the mail can't be "
+	       "read.\n",
+		in.data);
+	print_records(&in);
+	printf("\nNow run:  hairpin serve -c %s\n", in.config);
+	return EX_OK;
+}
