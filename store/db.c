@@ -199,7 +199,7 @@ db_get(struct db_txn *txn, enum db_table t, struct slice key, struct slice *valu
 static enum err
 load_digest(struct db_txn *txn)
 {
-	struct slice v;
+	struct slice v = SLICE_EMPTY;
 	enum err e;
 
 	if (txn->digest_known)
@@ -492,7 +492,7 @@ enum err
 db_first_from(
 	struct db_txn *txn, enum db_table t, struct slice key, struct slice *k, struct slice *v)
 {
-	struct db_cursor *c;
+	struct db_cursor *c = NULL;
 	enum err e = db_cursor_open(txn, t, &c);
 
 	if (e)
