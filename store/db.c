@@ -266,7 +266,7 @@ db_digest(struct db_txn *txn, uint8_t digest[32])
 static enum err
 count_put(struct db_txn *txn, enum db_table t, struct slice key, struct slice value)
 {
-	struct slice old;
+	struct slice old = SLICE_EMPTY;
 	enum err e = db_get(txn, t, key, &old);
 
 	if (!e)
@@ -299,7 +299,7 @@ enum err
 db_del(struct db_txn *txn, enum db_table t, struct slice key)
 {
 	MDB_val k = val(key);
-	struct slice old;
+	struct slice old = SLICE_EMPTY;
 	enum err e = db_get(txn, t, key, &old);
 
 	if (!e && tables[t].state && !txn->db->bulk)
