@@ -8,6 +8,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "cmd/cli_mime.h"
+
 static const char version[] = "0.1.0";
 
 struct verb {
@@ -22,6 +24,9 @@ static const struct verb verbs[] = {
 	{"init", "set up this machine: data folder, keys, certificate, first domain and user",
 		cli_init_run},
 	{"check", "look for what is wrong, and say how to mend it", cli_check_run},
+	{"mime", "mime dump <MAIL: the parts of a mail and where they are, in JSON", cli_mime_run},
+	{"imap", "imap bodystructure|envelope <MAIL: a mail as IMAP shows it", cli_mime_imap},
+	{"addr", "addr parse ADDRESS: is it one, and what is its canonical form", cli_mime_addr},
 	{"help", "this page", help},
 	{"version", "say the version", say_version},
 };
