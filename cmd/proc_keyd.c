@@ -20,7 +20,7 @@
 #include "crypto/keyring.h"
 #include "crypto/tls_key.h"
 
-enum { FILE_MAX = 65536, WRAP_TARGETS_MAX = 1000 };
+enum { FILE_MAX = 65536, WRAP_TARGETS_MAX = 700 };
 
 struct keyd {
 	struct proc *p;
@@ -267,7 +267,7 @@ on_sign(void *arg, struct ipc_frame *f)
 	enum err e;
 
 	buf_init(&signature, 4096);
-	e = k->tls ? tls_key_sign(k->tls, q->scheme, slice_of(q->digest.data, q->digest.len),
+	e = k->tls ? tls_key_sign(k->tls, q->scheme, slice_of(q->message.data, q->message.len),
 			     &signature)
 		   : ERR_NOT_FOUND;
 	a.signature = (ProtobufCBinaryData){signature.n, signature.p};
