@@ -15,18 +15,30 @@
 #include "core/log.h"
 #include "core/must.h"
 #include "core/rand.h"
+#include "store/check.h"
 #include "store/codec.h"
 #include "store/engine.h"
 #include "store/floor.h"
 
-enum { TEND_MS = 1000, KEY_MS = 5000, WATCH_IDS = 8192, STATS_MAX = 1024 };
+enum {
+	TEND_MS = 1000,
+	KEY_MS = 5000,
+	WATCH_IDS = 8192,
+	STATS_MAX = 1024,
+	CHECK_ROWS = 4096,
+	CHECK_JSON_MAX = 64 << 10
+};
 
 struct store {
 	struct proc *p;
 	struct engine *engine;
 	struct floor *floor;
 	struct loop_timer *again;
+	bool is_compacting;
 	struct ipc_ticket compacting; /* who asked for the compaction that runs */
+	struct check *check;	      /* the one that runs, and who asked */
+	struct ipc_ticket checking;
+	struct seal_key log_key; /* for it */
 	char dir[512], spool[512];
 };
 
@@ -277,8 +289,91 @@ on_compacted(void *arg, enum err e)
 	struct store *s = arg;
 	char text[STATS_MAX];
 
+	s->is_compacting = false;
 	format_stats(s, text);
 	answer_json(s, s->compacting, e, text);
+}
+
+/* Names in the texts come from users: nothing of them may end the JSON string. */
+static void
+put_text(struct buf *b, const char *s)
+{
+	buf_put_u8(b, '"');
+	for (; *s; s++)
+		buf_put_u8(
+			b, *s < ' ' || *s > '~' || *s == '"' || *s == '\\' ? '?' : (uint8_t)*s);
+	buf_put_u8(b, '"');
+}
+
+static void
+format_check(const struct check_report *r, struct buf *b)
+{
+	buf_printf(b, "{\"rows\":%llu,\"violations\":%llu,\"texts\":[",
+		(unsigned long long)r->rows, (unsigned long long)r->violations);
+	for (size_t i = 0; i < r->texts; i++) {
+		if (i)
+			buf_put_u8(b, ',');
+		put_text(b, r->text[i]);
+	}
+	buf_put_str(b, "]}");
+	buf_put_u8(b, '\0');
+}
+
+static void
+end_check(struct store *s, enum err e)
+{
+	struct buf b;
+
+	buf_init(&b, CHECK_JSON_MAX);
+	format_check(check_report(s->check), &b);
+	if (check_report(s->check)->violations)
+		log_error("check: %llu violations",
+			(unsigned long long)check_report(s->check)->violations);
+	answer_json(s, s->checking, e, (const char *)b.p);
+	buf_fini(&b);
+	check_end(s->check);
+	s->check = NULL;
+}
+
+/* A piece of the check that runs, so that mail goes on meanwhile. */
+static bool
+step_check(struct store *s)
+{
+	bool done;
+	enum err e;
+
+	if (!s->check)
+		return false;
+	e = check_step(s->check, CHECK_ROWS, &done);
+	if (e || done)
+		end_check(s, e);
+	return s->check != NULL;
+}
+
+static enum err
+start_check(struct store *s, struct ipc_ticket t)
+{
+	enum err e;
+
+	if (s->check || !engine_is_ready(s->engine))
+		return ERR_BUSY;
+	e = check_begin(engine_db(s->engine), &s->log_key, &s->check);
+	if (!e)
+		s->checking = t;
+	return e;
+}
+
+/* Both hold the file: one at a time. */
+static enum err
+start_compaction(struct store *s, struct ipc_ticket t)
+{
+	enum err e = s->check ? ERR_BUSY : engine_tend_compact(s->engine, on_compacted, s);
+
+	if (!e) {
+		s->is_compacting = true;
+		s->compacting = t;
+	}
+	return e;
 }
 
 static void
@@ -288,20 +383,20 @@ on_admin(void *arg, struct ipc_frame *f)
 	struct slice verb = slice_str(((const Ipc__StoreAdmin *)f->msg)->verb);
 	struct ipc_ticket t = ipc_ticket(f);
 	char text[STATS_MAX];
-	enum err e;
+	enum err e = ERR_OK;
 
 	if (slice_eq(verb, SLICE_LIT("compact"))) {
-		e = engine_tend_compact(s->engine, on_compacted, s);
-		if (e)
-			answer_json(s, t, e, "");
-		else
-			s->compacting = t;
+		e = start_compaction(s, t);
+	} else if (slice_eq(verb, SLICE_LIT("check"))) {
+		e = s->is_compacting ? ERR_BUSY : start_check(s, t);
 	} else if (slice_eq(verb, SLICE_LIT("stats"))) {
 		format_stats(s, text);
 		answer_json(s, t, ERR_OK, text);
 	} else {
-		answer_json(s, t, ERR_UNSUPPORTED, "");
+		e = ERR_UNSUPPORTED;
 	}
+	if (e)
+		answer_json(s, t, e, "");
 }
 
 /* --- the turn --- */
@@ -323,6 +418,8 @@ take_turn(void *arg)
 	if (e)
 		fail_stop("the log", e);
 	/* Nothing may arrive by itself: what is left needs a turn of its own. */
+	if (step_check(s))
+		more = true;
 	if (more && !s->again)
 		s->again = loop_after(s->p->loop, 0, on_again, s);
 }
@@ -356,6 +453,7 @@ on_key(void *arg, enum err e, const ProtobufCMessage *msg)
 	}
 	memcpy(key.b, k->key.data, SEAL_KEY);
 	e = engine_set_key(s->engine, &key, codec_slice(k->wrapped));
+	s->log_key = key;
 	seal_wipe(&key, sizeof key);
 	seal_wipe(k->key.data, k->key.len);
 	if (e)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "core/rand.h"
+#include "store/check.h"
 #include "store/codec.h"
 #include "store/engine.h"
 #include "store/schema.h"
@@ -102,12 +103,31 @@ setup(void **state)
 	return 0;
 }
 
+/* Whatever a test did: every invariant holds. */
+static void
+check_all(void)
+{
+	struct check *c;
+	bool done = false;
+	const struct check_report *r;
+
+	assert_int_equal(check_begin(engine_db(w.e), &w.key, &c), ERR_OK);
+	while (!done)
+		assert_int_equal(check_step(c, 7, &done), ERR_OK);
+	r = check_report(c);
+	for (size_t i = 0; i < r->texts; i++)
+		print_error("%s\n", r->text[i]);
+	assert_int_equal(r->violations, 0);
+	check_end(c);
+}
+
 static int
 teardown(void **state)
 {
 	char command[128];
 
 	(void)state;
+	check_all();
 	engine_close(w.e);
 	w.keep = 0;
 	arena_reset(&w.a);

@@ -1,0 +1,35 @@
+/* check: proves the invariants of a database over one snapshot: counts equal
+ * their references, no payload row lies outside log, upload, payload and
+ * garbage, mailbox and account counters equal their rows, the table of
+ * changes fits the messages, what is due fits the recipients, names are
+ * unique, the log's chain holds, and the digest is that of the rows. In
+ * steps, so that the store can do it while it works. Memory: some 50 octets for
+ * each message, payload and log entry with a body. */
+#ifndef STORE_CHECK_H
+#define STORE_CHECK_H
+
+#include "crypto/seal.h"
+#include "store/db.h"
+
+enum { CHECK_TEXTS = 100, CHECK_TEXT = 200 };
+
+struct check;
+struct check_report {
+	uint64_t violations, rows;
+	size_t texts;                       /* the first CHECK_TEXTS violations */
+	char text[CHECK_TEXTS][CHECK_TEXT]; /* each a sentence */
+};
+
+/* Takes a snapshot of db, which stays until check_end. log_key: NULL when not at hand (then the log's seals aren't
+ * opened; its chain and hashes are checked all the same). */
+enum err check_begin(struct db *db, const struct seal_key *log_key, struct check **check);
+/* Looks at some `rows` more rows. *done: the report is whole. An err: the database can't be read. */
+enum err check_step(struct check *c, uint32_t rows, bool *done);
+/* Borrowed until check_end. */
+const struct check_report *check_report(const struct check *c);
+/* NULL is fine. */
+void check_end(struct check *c);
+/* All at once, over the database in dir, which may be in use. */
+enum err check_folder(const char *dir, struct check_report *report);
+
+#endif

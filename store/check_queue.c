@@ -1,0 +1,128 @@
+#include "store/apply_queue.h"
+#include "store/check_inner.h"
+#include "store/codec.h"
+#include "store/schema.h"
+#include "store/view_queue.h"
+
+typedef unsigned long long ull;
+
+enum err
+check_queue_item(struct check *c, struct slice k, struct slice v)
+{
+	Commands__Item *r = codec_unpack(&commands__item__descriptor, v, &c->arena);
+	struct check_item *item;
+
+	if (!r || !r->envelope || k.n != 8 || r->id != schema_get_u64(k.p)) {
+		check_say(c, "a queue item's row is damaged");
+		return ERR_OK;
+	}
+	item = check_map_put(&c->items, r->id);
+	*item = (struct check_item){
+		.left = r->rcpt_left, .count = r->rcpt_count, .held = r->held ? 1 : 0};
+	check_payload_ref(c, r->payload);
+	return ERR_OK;
+}
+
+/* The row in `due` stands exactly when the courier has something to do. */
+static enum err
+check_rcpt_due(struct check *c, const struct check_item *item, struct slice k,
+	const Commands__RcptRow *r)
+{
+	struct schema_key key;
+	struct slice v;
+	bool waits = !r->done && apply_queue_is_due((int)r->rcpt->stage);
+	enum err e = db_get(c->txn, DB_DUE,
+		schema_u64_u64_u32(&key, r->rcpt->next_try_sec, schema_get_u64(k.p),
+			schema_get_u32(k.p + 8)),
+		&v);
+
+	if (e && e != ERR_NOT_FOUND)
+		return e;
+	/* A held item's recipients are taken out of `due`; a late step may put one back. */
+	if (waits != !e && !(waits && item->held))
+		check_say(c, "recipient %u of item %llu is %s", schema_get_u32(k.p + 8),
+			(ull)schema_get_u64(k.p), waits ? "never due" : "due for nothing");
+	return ERR_OK;
+}
+
+enum err
+check_queue_rcpt(struct check *c, struct slice k, struct slice v)
+{
+	Commands__RcptRow *r = codec_unpack(&commands__rcpt_row__descriptor, v, &c->arena);
+	struct check_item *item;
+
+	if (!r || !r->rcpt || k.n != 12) {
+		check_say(c, "a recipient's row is damaged");
+		return ERR_OK;
+	}
+	item = check_map_get(&c->items, schema_get_u64(k.p));
+	if (!item || schema_get_u32(k.p + 8) >= item->count) {
+		check_say(c, "recipient %u is of no item", schema_get_u32(k.p + 8));
+		return ERR_OK;
+	}
+	item->rcpts++;
+	item->open += !r->done;
+	return check_rcpt_due(c, item, k, r);
+}
+
+enum err
+check_queue_due(struct check *c, struct slice k, struct slice v)
+{
+	Commands__RcptRow *r = NULL;
+	enum err e = k.n == 20 && v.n == 0 ? view_queue_rcpt(c->txn, schema_get_u64(k.p + 8),
+						     schema_get_u32(k.p + 16), &c->arena, &r)
+					   : ERR_NOT_FOUND;
+
+	if (e && e != ERR_NOT_FOUND)
+		return e;
+	if (e || r->done || r->rcpt->next_try_sec != schema_get_u64(k.p))
+		check_say(c, "a due row names no recipient that waits");
+	return ERR_OK;
+}
+
+enum err
+check_queue_repeat(struct check *c, struct slice k, struct slice v)
+{
+	uint8_t *key = arena_alloc(&c->arena, 8 + k.n);
+	struct slice due;
+	enum err e;
+
+	if (v.n != 16) {
+		check_say(c, "a repeat row is damaged");
+		return ERR_OK;
+	}
+	memcpy(key, v.p + 8, 8);
+	memcpy(key + 8, k.p, k.n);
+	e = db_get(c->txn, DB_REPEAT_DUE, slice_of(key, 8 + k.n), &due);
+	if (e == ERR_NOT_FOUND)
+		check_say(c, "a repeat key never goes");
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err
+check_queue_repeat_due(struct check *c, struct slice k, struct slice v)
+{
+	struct slice row;
+	enum err e = k.n > 8 && v.n == 0 ? db_get(c->txn, DB_REPEAT, slice_from(k, 8), &row)
+					 : ERR_NOT_FOUND;
+
+	if (e && e != ERR_NOT_FOUND)
+		return e;
+	if (e || row.n != 16 || schema_get_u64(row.p + 8) != schema_get_u64(k.p))
+		check_say(c, "a repeat key is to go that isn't there");
+	return ERR_OK;
+}
+
+void
+check_queue_totals(struct check *c)
+{
+	const struct check_item *item;
+	uint64_t id;
+
+	for (size_t at = 0; (item = check_map_next(&c->items, &at, &id));)
+		if (item->rcpts != item->count || item->open != item->left || !item->left)
+			check_say(c,
+				"item %llu counts %u recipients, %u of them open; it has %u, "
+				"%u",
+				(ull)id, item->count, item->left, item->rcpts, item->open);
+}
