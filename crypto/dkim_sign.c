@@ -5,13 +5,14 @@
 #include <openssl/rsa.h>
 
 #include "crypto/seal.h"
+#include "crypto/tls.h"
 
 enum { RSA_BITS = 2048, ED25519_SIZE = 32 };
 
 static enum err
 put_pem(EVP_PKEY *key, struct buf *out)
 {
-	BIO *bio = BIO_new(BIO_s_mem());
+	BIO *bio = BIO_new(BIO_s_secmem()); /* wiped when freed */
 	char *text;
 	long n;
 	enum err e = ERR_CRYPTO;
@@ -52,10 +53,13 @@ put_record(EVP_PKEY *key, enum dkim_sign_kind kind, struct buf *out)
 enum err
 dkim_sign_new_key(enum dkim_sign_kind kind, struct buf *key_pem, struct buf *record)
 {
-	EVP_PKEY *key = kind == DKIM_SIGN_RSA ? EVP_RSA_gen(RSA_BITS)
-					      : EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-	enum err e = key ? put_pem(key, key_pem) : ERR_CRYPTO;
+	EVP_PKEY *key;
+	enum err e;
 
+	tls_init();
+	key = kind == DKIM_SIGN_RSA ? EVP_RSA_gen(RSA_BITS)
+				    : EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	e = key ? put_pem(key, key_pem) : ERR_CRYPTO;
 	if (!e)
 		e = put_record(key, kind, record);
 	EVP_PKEY_free(key);
