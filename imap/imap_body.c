@@ -145,15 +145,16 @@ put_params(const struct mail_type *t, struct buf *out)
 		return;
 	}
 	buf_put_u8(out, '(');
-	if (needs_charset)
-		buf_put_str(out, "\"CHARSET\" \"US-ASCII\"");
 	for (size_t i = 0; i < t->param_count; i++) {
-		if (i || needs_charset)
+		if (i)
 			buf_put_u8(out, ' ');
 		imap_body_put_string(t->params[i].name, false, out);
 		buf_put_u8(out, ' ');
 		imap_body_put_string(t->params[i].value, false, out);
 	}
+	/* RFC 2045 section 5.2: what is meant when nothing is said. */
+	if (needs_charset)
+		buf_printf(out, "%s\"CHARSET\" \"US-ASCII\"", t->param_count ? " " : "");
 	buf_put_u8(out, ')');
 }
 
