@@ -8,13 +8,13 @@
 #include "core/buf.h"
 
 struct smtp_dsn_rcpt {
-	struct slice address, orcpt;  /* orcpt: "type;address", may be empty */
-	struct slice status;          /* "5.1.1 words" */
-	bool is_delay;                /* still trying */
+	struct slice address, orcpt; /* orcpt: "type;address", may be empty */
+	struct slice status;	     /* "5.1.1 words" */
+	bool is_delay;		     /* still trying */
 };
 struct smtp_dsn {
 	struct slice hostname, queue_id, envid, message_id, sender; /* sender: who is told */
-	struct slice returned_header; /* empty: left out */
+	struct slice returned_header;				    /* empty: left out */
 	bool smtputf8;
 	int64_t arrived_sec, now_sec;
 	const struct smtp_dsn_rcpt *rcpt;

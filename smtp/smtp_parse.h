@@ -87,7 +87,5 @@ bool smtp_parse_is_host(struct slice s);
 /* RFC 3461 4: ERR_SYNTAX for malformed xtext and for octets outside printable
  * ASCII once decoded. Result in a. */
 enum err smtp_parse_xtext(struct slice in, struct arena *a, struct slice *out);
-/* Well-formed UTF-8 without surrogates and overlong forms. */
-bool smtp_parse_is_utf8(struct slice s);
 
 #endif

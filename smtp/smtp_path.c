@@ -2,6 +2,8 @@
 
 #include "smtp/smtp_path.h"
 
+#include "core/utf8.h"
+
 /* RFC 5322 3.2.3, and every octet of UTF-8 (RFC 6531 3.3). */
 static bool
 is_atext(uint8_t c)
@@ -65,7 +67,7 @@ smtp_path_is_domain(struct slice s, bool utf8)
 		if ((c == '-' && label == 0) || ++label > 63)
 			return false;
 	}
-	return label > 0 && (!utf8 || smtp_parse_is_utf8(s));
+	return label > 0 && (!utf8 || utf8_is_valid(s));
 }
 
 bool
@@ -168,7 +170,7 @@ smtp_path_parse(struct slice s, struct smtp_path *out)
 		return 0;
 	p.raw.n = (size_t)(in.p - p.raw.p);
 	p.has_utf8 = has_high(p.raw);
-	if (p.raw.n > SMTP_PARSE_PATH_MAX || !smtp_parse_is_utf8(p.raw))
+	if (p.raw.n > SMTP_PARSE_PATH_MAX || !utf8_is_valid(p.raw))
 		return 0;
 	*out = p;
 	return (size_t)(in.p - s.p) + 1;

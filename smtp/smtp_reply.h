@@ -14,6 +14,8 @@
 	X(GREETING_LMTP, 220, "", "% LMTP hairpin")                                            \
 	X(GREETING_BUSY, 421, "4.7.0",                                                         \
 		"% Too many connections or too much mail from you, try later")                 \
+	X(HELP, 214, "2.0.0",                                                                  \
+		"EHLO HELO LHLO MAIL RCPT DATA BDAT RSET NOOP VRFY AUTH STARTTLS QUIT")        \
 	X(READY_TLS, 220, "2.0.0", "Ready to start TLS")                                       \
 	X(BYE, 221, "2.0.0", "Bye")                                                            \
 	X(AUTH_OK, 235, "2.7.0", "Authentication successful")                                  \

@@ -12,18 +12,19 @@
 enum { SMTP_ROUTE_DEPTH_MAX = 10 };
 
 enum smtp_route_kind {
-	SMTP_ROUTE_EXPAND,   /* into these recipients */
-	SMTP_ROUTE_RELAY,    /* outside */
-	SMTP_ROUTE_FAIL      /* status says why: "5.1.1 ..." */
+	SMTP_ROUTE_EXPAND, /* into these recipients */
+	SMTP_ROUTE_RELAY,  /* outside */
+	SMTP_ROUTE_FAIL	   /* status says why: "5.1.1 ..." */
 };
 struct smtp_route {
 	enum smtp_route_kind kind;
 	Commands__Rcpt **into;
 	size_t n_into;
-	const char *status;  /* static */
+	const char *status; /* static */
 };
 
 /* rcpt->address is canonical. delimiter: of subaddressing, 0 none. Memory from the arena. */
-enum err smtp_route(struct db_txn *txn, const Commands__Rcpt *rcpt, char delimiter, struct arena *a, struct smtp_route *out);
+enum err smtp_route(struct db_txn *txn, const Commands__Rcpt *rcpt, char delimiter,
+	struct arena *a, struct smtp_route *out);
 
 #endif

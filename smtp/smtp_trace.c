@@ -1,20 +1,11 @@
-#include <time.h>
-
 #include "smtp/smtp_trace.h"
+
+#include "core/mail_date.h"
 
 void
 smtp_trace_put_date(struct buf *out, int64_t now_sec)
 {
-	static const char days[] = "SunMonTueWedThuFriSat";
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	time_t when = (time_t)now_sec;
-	struct tm tm;
-
-	if (!gmtime_r(&when, &tm))
-		memset(&tm, 0, sizeof tm);
-	buf_printf(out, "%.3s, %d %.3s %04d %02d:%02d:%02d +0000", days + 3 * tm.tm_wday,
-		tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
-		tm.tm_sec);
+	mail_date_format((struct mail_date){.utc_sec = now_sec}, out);
 }
 
 const char *

@@ -341,22 +341,6 @@ bdat_arguments_are_read_or_refused(void **state)
 }
 
 static void
-malformed_utf8_is_told_from_good(void **state)
-{
-	static const char *const bad[] = {"\x80", "\xc0\x80", "\xc3", "\xe0\x80\x80",
-		"\xed\xa0\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
-		"\xe2\x82"};
-	static const char *const good[] = {"", "a", "\xc3\xbc", "\xe2\x82\xac",
-		"\xf0\x9f\x93\xa7", "\xf4\x8f\xbf\xbf", "\xee\x80\x80"};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-		assert_false(smtp_parse_is_utf8(lit(bad[i])));
-	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
-		assert_true(smtp_parse_is_utf8(lit(good[i])));
-}
-
-static void
 a_reply_argument_cannot_break_the_line(void **state)
 {
 	struct buf b;
@@ -410,7 +394,6 @@ main(void)
 		cmocka_unit_test(envid_and_orcpt_limits_hold_on_both_sides),
 		cmocka_unit_test(xtext_is_decoded_and_forged_lines_are_not),
 		cmocka_unit_test(bdat_arguments_are_read_or_refused),
-		cmocka_unit_test(malformed_utf8_is_told_from_good),
 		cmocka_unit_test(a_reply_argument_cannot_break_the_line),
 		cmocka_unit_test(every_reply_agrees_with_its_enhanced_code),
 	};
