@@ -9,7 +9,7 @@
 #include "smtp/smtp_session.h"
 
 /* Appends sender, recipients (sorted, each once), Message-ID and body_hash, each
- * behind its length. False, and nothing appended: the mail has not exactly one
+ * behind its length. False: out is full, or the mail has not exactly one
  * Message-ID of its own, so it can't be recognised. */
 bool smtp_repeat_material(const struct smtp_envelope *e, struct slice body_hash,
 	struct arena *a, struct buf *out);
