@@ -187,8 +187,9 @@ db_get(struct db_txn *txn, enum db_table t, struct slice key, struct slice *valu
 	MDB_val k = val(key), v;
 	int rc = mdb_get(txn->txn, txn->db->table[t], &k, &v);
 
+	/* No row has a key that can't be. */
 	if (rc)
-		return db_lmdb_err(rc);
+		return rc == MDB_BAD_VALSIZE ? ERR_NOT_FOUND : db_lmdb_err(rc);
 	*value = slice_val(v);
 	return ERR_OK;
 }

@@ -68,6 +68,7 @@ void db_abort(struct db_txn *txn);
 uint64_t db_txn_id(const struct db_txn *txn);
 
 enum err db_get(struct db_txn *txn, enum db_table t, struct slice key, struct slice *value);
+/* ERR_LIMIT: the key is empty or over 511 octets. */
 enum err db_put(struct db_txn *txn, enum db_table t, struct slice key, struct slice value);
 /* ERR_NOT_FOUND when there was none. */
 enum err db_del(struct db_txn *txn, enum db_table t, struct slice key);
