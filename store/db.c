@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -181,17 +182,99 @@ db_txn_id(const struct db_txn *txn)
 	return mdb_txn_id(txn->txn);
 }
 
+/* --- reading --- */
+
+bool
+db_lmdb_stands(const struct db_txn *txn)
+{
+	const struct floor_page *page = txn->floor;
+
+	return !page || (page->generation == txn->generation &&
+				mdb_txn_id(txn->txn) >= page->oldest_txn);
+}
+
+/* A reader that was stopped for long in the midst of a lookup goes on over pages that have been
+ * written over. LMDB bounds what it follows, and asserts the rest: that ends the lookup here.
+ */
+static jmp_buf *trap;
+
+static void
+on_assert(MDB_env *env, const char *what)
+{
+	(void)env;
+	(void)what;
+	if (trap)
+		longjmp(*trap, 1);
+}
+
+void
+db_lmdb_trap(MDB_env *env)
+{
+	mdb_env_set_assert(env, on_assert);
+}
+
+/* One lookup; a cursor's, or a plain one, or the opening of a cursor. */
+struct lookup {
+	struct db_txn *txn;
+	MDB_dbi dbi;
+	MDB_cursor *cursor, **open;
+	MDB_cursor_op op;
+	MDB_val k, v;
+};
+
+static int
+look_up_plain(struct lookup *l)
+{
+	if (l->open)
+		return mdb_cursor_open(l->txn->txn, l->dbi, l->open);
+	return l->cursor ? mdb_cursor_get(l->cursor, &l->k, &l->v, l->op)
+			 : mdb_get(l->txn->txn, l->dbi, &l->k, &l->v);
+}
+
+static int
+look_up_trapped(struct lookup *l)
+{
+	jmp_buf here;
+	int rc;
+
+	if (_setjmp(here)) {
+		trap = NULL;
+		return MDB_CORRUPTED;
+	}
+	trap = &here;
+	rc = look_up_plain(l);
+	trap = NULL;
+	return rc;
+}
+
+/* What comes out was checked after it was found: its place and length are right, and stay
+ * within the map whatever is written there later. */
+static enum err
+look_up(struct lookup *l)
+{
+	int rc;
+
+	if (!l->txn->floor)
+		rc = look_up_plain(l);
+	else if (!db_lmdb_stands(l->txn))
+		return ERR_BUSY;
+	else
+		rc = look_up_trapped(l);
+	if (!db_lmdb_stands(l->txn))
+		return ERR_BUSY;
+	/* No row has a key that can't be. */
+	return rc == MDB_BAD_VALSIZE ? ERR_NOT_FOUND : db_lmdb_err(rc);
+}
+
 enum err
 db_get(struct db_txn *txn, enum db_table t, struct slice key, struct slice *value)
 {
-	MDB_val k = val(key), v;
-	int rc = mdb_get(txn->txn, txn->db->table[t], &k, &v);
+	struct lookup l = {.txn = txn, .dbi = txn->db->table[t], .k = val(key)};
+	enum err e = look_up(&l);
 
-	/* No row has a key that can't be. */
-	if (rc)
-		return rc == MDB_BAD_VALSIZE ? ERR_NOT_FOUND : db_lmdb_err(rc);
-	*value = slice_val(v);
-	return ERR_OK;
+	if (!e)
+		*value = slice_val(l.v);
+	return e;
 }
 
 /* --- the digest: a sum over all rows of state tables, so that order and history don't matter
@@ -421,19 +504,24 @@ db_sync(struct db *db)
 /* --- cursors --- */
 
 struct db_cursor {
+	struct db_txn *txn;
 	MDB_cursor *c;
 };
 
 enum err
 db_cursor_open(struct db_txn *txn, enum db_table t, struct db_cursor **out)
 {
-	MDB_cursor *raw;
-	int rc = mdb_cursor_open(txn->txn, txn->db->table[t], &raw);
+	MDB_cursor *raw = NULL;
+	struct lookup l = {.txn = txn, .dbi = txn->db->table[t], .open = &raw};
+	enum err e = look_up(&l);
 
-	if (rc)
-		return db_lmdb_err(rc);
+	if (e) {
+		if (raw)
+			mdb_cursor_close(raw);
+		return e;
+	}
 	*out = must_alloc(sizeof **out);
-	(*out)->c = raw;
+	**out = (struct db_cursor){txn, raw};
 	return ERR_OK;
 }
 
@@ -445,48 +533,40 @@ db_cursor_close(struct db_cursor *c)
 }
 
 static enum err
-move(struct db_cursor *c, MDB_val *key, struct slice *k, struct slice *v, MDB_cursor_op op)
+move(struct db_cursor *c, struct slice key, MDB_cursor_op op, struct slice *k, struct slice *v)
 {
-	MDB_val value;
-	int rc = mdb_cursor_get(c->c, key, &value, op);
+	struct lookup l = {.txn = c->txn, .cursor = c->c, .op = op, .k = val(key)};
+	enum err e = look_up(&l);
 
-	if (rc)
-		return db_lmdb_err(rc);
-	*k = slice_val(*key);
-	*v = slice_val(value);
+	if (e)
+		return e;
+	*k = slice_val(l.k);
+	*v = slice_val(l.v);
 	return ERR_OK;
 }
 
 enum err
 db_seek(struct db_cursor *c, struct slice key, struct slice *k, struct slice *v)
 {
-	MDB_val at = val(key);
-
-	return move(c, &at, k, v, key.n ? MDB_SET_RANGE : MDB_FIRST);
+	return move(c, key, key.n ? MDB_SET_RANGE : MDB_FIRST, k, v);
 }
 
 enum err
 db_next(struct db_cursor *c, struct slice *k, struct slice *v)
 {
-	MDB_val at;
-
-	return move(c, &at, k, v, MDB_NEXT);
+	return move(c, SLICE_EMPTY, MDB_NEXT, k, v);
 }
 
 enum err
 db_prev(struct db_cursor *c, struct slice *k, struct slice *v)
 {
-	MDB_val at;
-
-	return move(c, &at, k, v, MDB_PREV);
+	return move(c, SLICE_EMPTY, MDB_PREV, k, v);
 }
 
 enum err
 db_last(struct db_cursor *c, struct slice *k, struct slice *v)
 {
-	MDB_val at;
-
-	return move(c, &at, k, v, MDB_LAST);
+	return move(c, SLICE_EMPTY, MDB_LAST, k, v);
 }
 
 enum err

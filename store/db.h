@@ -3,7 +3,8 @@
  * RDONLY and NOLOCK. Every value that a state table holds is counted into
  * the state digest (a sum of row hashes) by db_put and db_del. Returned
  * slices point into the map: valid until the transaction's next write or its
- * end. Any LMDB error but MDB_NOTFOUND, MDB_MAP_FULL and ENOSPC is ERR_IO or
+ * end. Over a view (view.h) each read may end with ERR_BUSY: the store took
+ * the snapshot away, begin again. Any LMDB error but MDB_NOTFOUND, MDB_MAP_FULL and ENOSPC is ERR_IO or
  * ERR_CORRUPT, and the store stops on it. */
 #ifndef STORE_DB_H
 #define STORE_DB_H

@@ -40,6 +40,7 @@ open_env(struct view *view)
 		return ERR_BUSY; /* the file is being swapped */
 	must(mdb_env_create(&view->db.env) == 0);
 	mdb_env_set_maxdbs(view->db.env, DB_TABLE_COUNT + 8);
+	db_lmdb_trap(view->db.env);
 	e = db_lmdb_err(mdb_env_open(view->db.env, view->path,
 		MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS | MDB_NOSUBDIR, 0));
 	if (!e)
@@ -105,6 +106,7 @@ begin_once(struct view *view)
 	e = db_lmdb_err(mdb_txn_begin(view->db.env, NULL, MDB_RDONLY, &view->txn.txn));
 	if (e)
 		return e;
+	view->txn.generation = view->generation;
 	view->reading = true;
 	mdb_env_info(view->db.env, &info);
 	if (info.me_last_txnid == mdb_txn_id(view->txn.txn) && view_is_valid(view))
@@ -120,7 +122,7 @@ view_begin(struct view *view, struct db_txn **out)
 	enum err e = ERR_BUSY;
 
 	must(!view->reading);
-	view->txn = (struct db_txn){.db = &view->db};
+	view->txn = (struct db_txn){.db = &view->db, .floor = view->page};
 	for (int n = 0; n < VIEW_WAIT_MS / VIEW_NAP_MS; n++) {
 		e = begin_once(view);
 		if (e != ERR_BUSY)
@@ -138,8 +140,7 @@ view_begin(struct view *view, struct db_txn **out)
 bool
 view_is_valid(const struct view *view)
 {
-	return view->reading && view->generation == view->page->generation &&
-	       mdb_txn_id(view->txn.txn) >= view->page->oldest_txn;
+	return view->reading && db_lmdb_stands(&view->txn);
 }
 
 void
