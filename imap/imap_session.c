@@ -1,0 +1,526 @@
+#include "imap/imap_session.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/must.h"
+#include "imap/imap_body.h"
+#include "imap/imap_private.h"
+#include "imap/imap_utf7.h"
+#include "store/apply.h"
+
+enum {
+	CAP_BEFORE = 8192, CAP_AFTER = 65536, OUT_MAX = 8 << 20, FLUSH_AT = 65536, ARENA_BLOCK = 1024
+};
+
+/* --- output --- */
+
+void
+imap_put(struct imap_session *s, const char *text)
+{
+	buf_put_str(&s->out, text);
+}
+
+void
+imap_printf(struct imap_session *s, const char *format, ...)
+{
+	char line[512];
+	va_list ap;
+	int n;
+
+	va_start(ap, format);
+	n = vsnprintf(line, sizeof line, format, ap);
+	va_end(ap);
+	if (n > 0)
+		buf_put(&s->out, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
+}
+
+void
+imap_flush(struct imap_session *s)
+{
+	if (s->out.n)
+		s->ops->write(s->host, buf_slice(&s->out));
+	/* An idle session holds no buffer. */
+	buf_fini(&s->out);
+}
+
+void
+imap_put_string(struct imap_session *s, struct slice text)
+{
+	imap_body_put_string(text, false, &s->out);
+}
+
+void
+imap_put_mailbox(struct imap_session *s, struct slice name)
+{
+	struct buf encoded;
+
+	buf_init(&encoded, 4096);
+	if (!s->rev2 && imap_utf7_encode(name, &encoded))
+		name = buf_slice(&encoded);
+	imap_put_string(s, name);
+	buf_fini(&encoded);
+}
+
+void
+imap_capabilities(struct imap_session *s)
+{
+	bool may_login = s->set.is_secure || s->set.allow_plaintext_auth;
+
+	imap_put(s, "CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ENABLE ID");
+	if (s->state == IMAP_NOT_AUTHENTICATED) {
+		if (s->set.may_tls && !s->set.is_secure)
+			imap_put(s, " STARTTLS");
+		imap_put(s, may_login ? " AUTH=PLAIN AUTH=LOGIN" : " LOGINDISABLED");
+		if (may_login && s->set.scram)
+			imap_put(s, " AUTH=SCRAM-SHA-256");
+		if (may_login && s->set.scram && s->set.bindings)
+			imap_put(s, " AUTH=SCRAM-SHA-256-PLUS");
+		return;
+	}
+	imap_put(s, " NAMESPACE UNSELECT UIDPLUS MOVE IDLE CHILDREN LIST-EXTENDED LIST-STATUS "
+		    "SPECIAL-USE STATUS=SIZE ESEARCH SEARCHRES CONDSTORE QUOTA QUOTA=RES-STORAGE "
+		    "QUOTA=RES-MESSAGE");
+	imap_printf(s, " APPENDLIMIT=%llu", (unsigned long long)s->set.append_max);
+}
+
+/* --- ending a command --- */
+
+static void
+next_command(struct imap_session *s)
+{
+	if (s->append)
+		imap_cmd_append_free(s);
+	arena_reset(&s->arena);
+	s->command = NULL;
+	s->tag = SLICE_EMPTY;
+	s->work = NULL;
+	s->in_command = false;
+	s->uid_form = false;
+	imap_lex_next(&s->lex, false);
+}
+
+static void
+tagged(struct imap_session *s, const char *word, const char *text)
+{
+	bool quiet = s->command && s->command->flags & IMAP_NO_EXPUNGE && !s->uid_form;
+
+	if (s->state == IMAP_SELECTED)
+		imap_view_sync(s, !quiet);
+	imap_printf(s, "%.*s %s ", SLICE_FMT(s->tag.n ? s->tag : SLICE_LIT("*")), word);
+	imap_put(s, text);
+	imap_put(s, "\r\n");
+	imap_flush(s);
+	next_command(s);
+}
+
+#define TAGGED(s, word, format) \
+	do { \
+		char text_[600]; \
+		va_list ap_; \
+		va_start(ap_, format); \
+		vsnprintf(text_, sizeof text_, format, ap_); \
+		va_end(ap_); \
+		tagged(s, word, text_); \
+	} while (0)
+
+void
+imap_ok(struct imap_session *s, const char *format, ...)
+{
+	TAGGED(s, "OK", format);
+}
+
+void
+imap_no(struct imap_session *s, const char *format, ...)
+{
+	TAGGED(s, "NO", format);
+}
+
+void
+imap_bad(struct imap_session *s, const char *format, ...)
+{
+	TAGGED(s, "BAD", format);
+}
+
+void
+imap_bad_syntax(struct imap_session *s)
+{
+	imap_bad(s, "%s", s->parse.error ? s->parse.error : "Syntax error");
+}
+
+bool
+imap_end(struct imap_session *s)
+{
+	if (imap_parse_end(&s->parse))
+		return true;
+	imap_bad_syntax(s);
+	return false;
+}
+
+void
+imap_session_bye(struct imap_session *s, const char *why)
+{
+	if (s->closing)
+		return;
+	imap_printf(s, "* BYE %s\r\n", why);
+	imap_flush(s);
+	s->closing = true;
+	s->then = NULL;
+	s->more = NULL;
+	s->state = IMAP_LOGOUT;
+	s->ops->close(s->host);
+}
+
+/* --- questions --- */
+
+struct db_txn *
+imap_begin(struct imap_session *s)
+{
+	struct db_txn *txn = s->ops->begin(s->host);
+
+	if (!txn)
+		imap_no(s, "[UNAVAILABLE] The mail store can't be read now, try again");
+	return txn;
+}
+
+void
+imap_end_txn(struct imap_session *s)
+{
+	s->ops->end(s->host);
+}
+
+void
+imap_propose(struct imap_session *s, Commands__Command *c,
+	void (*then)(struct imap_session *s, enum err e, const Commands__Result *result))
+{
+	s->then = then;
+	s->ops->propose(s->host, c, SLICE_EMPTY, -1, 0);
+}
+
+bool
+imap_refused(struct imap_session *s, enum err e, const Commands__Result *r)
+{
+	if (e == ERR_FULL) {
+		imap_no(s, "[LIMIT] No space left on the server's disk, try again later");
+	} else if (e == ERR_UNAVAILABLE) {
+		imap_no(s, "[UNAVAILABLE] Not possible now, try again later");
+	} else if (e) {
+		/* Handed over, and unknown: neither OK nor NO would be true. */
+		imap_session_bye(s, "[UNAVAILABLE] The outcome of your command is not known; connect again and look");
+	} else if (r->code == APPLY_DONE) {
+		return false;
+	} else if (r->code == APPLY_NOT_FOUND) {
+		imap_no(s, "[NONEXISTENT] %s", r->text);
+	} else if (r->code == APPLY_EXISTS) {
+		imap_no(s, "[ALREADYEXISTS] %s", r->text);
+	} else if (r->code == APPLY_QUOTA) {
+		imap_no(s, "[OVERQUOTA] The mailbox is full");
+	} else if (r->code == APPLY_LIMIT) {
+		imap_no(s, "[LIMIT] %s", r->text);
+	} else {
+		imap_no(s, "[CANNOT] %s", r->text);
+	}
+	return true;
+}
+
+void
+imap_session_proposed(struct imap_session *s, enum err e, const Commands__Result *result)
+{
+	void (*then)(struct imap_session *, enum err, const Commands__Result *) = s->then;
+
+	s->then = NULL;
+	if (then)
+		then(s, e, result);
+}
+
+void
+imap_session_wrapped(struct imap_session *s, enum err e, uint64_t epoch, struct slice wrapped)
+{
+	s->then = NULL;
+	imap_cmd_append_wrapped(s, e, epoch, wrapped);
+}
+
+void
+imap_session_drained(struct imap_session *s)
+{
+	void (*more)(struct imap_session *) = s->more;
+
+	s->more = NULL;
+	if (more)
+		more(s);
+}
+
+void
+imap_session_touched(struct imap_session *s)
+{
+	if (!s->idling) {
+		s->touched = true; /* told with the next command's end */
+		return;
+	}
+	imap_view_sync(s, true);
+	imap_flush(s);
+}
+
+/* --- commands in --- */
+
+static const struct imap_command *
+find_command(struct slice name)
+{
+	static const struct imap_command *const tables[] = {imap_cmd_auth, imap_cmd_mailbox,
+		imap_cmd_select, imap_cmd_fetch, imap_cmd_store, imap_cmd_append,
+		imap_cmd_search};
+
+	for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+		for (const struct imap_command *c = tables[t]; c->name; c++)
+			if (slice_eq_nocase(name, slice_str(c->name)))
+				return c;
+	return NULL;
+}
+
+/* "tag [UID] NAME"; the arguments stay in s->parse. False: BAD was said. */
+static bool
+read_name(struct imap_session *s)
+{
+	struct slice name;
+	bool uid = false;
+
+	s->in_command = true;
+	imap_parse_init(&s->parse, imap_lex_text(&s->lex), &s->arena);
+	s->parse.is_utf8 = s->rev2;
+	if (!imap_parse_tag(&s->parse, &s->tag)) {
+		s->tag = SLICE_EMPTY;
+		imap_bad(s, "A command begins with a tag");
+		return false;
+	}
+	s->tag = arena_dup(&s->arena, s->tag);
+	if (!imap_parse_space(&s->parse) || !imap_parse_atom(&s->parse, &name)) {
+		imap_bad_syntax(s);
+		return false;
+	}
+	if (slice_eq_nocase(name, SLICE_LIT("UID"))) {
+		uid = true;
+		if (!imap_parse_space(&s->parse) || !imap_parse_atom(&s->parse, &name)) {
+			imap_bad_syntax(s);
+			return false;
+		}
+	}
+	s->command = find_command(name);
+	if (!s->command || (uid && !(s->command->flags & IMAP_UID_FORM))) {
+		s->command = NULL;
+		imap_bad(s, "Unknown command");
+		return false;
+	}
+	s->uid_form = uid;
+	if (s->command->states & s->state)
+		return true;
+	imap_bad(s, s->state == IMAP_NOT_AUTHENTICATED ? "Log in first"
+			: s->state == IMAP_AUTHENTICATED ? "Select a mailbox first"
+							 : "Not now: you are logged in");
+	return false;
+}
+
+static void
+on_command(struct imap_session *s)
+{
+	struct slice text = imap_lex_text(&s->lex);
+
+	if (s->in_sasl) {
+		imap_cmd_auth_line(s, slice_trim(text));
+		return;
+	}
+	if (s->idling) {
+		s->idling = false;
+		if (slice_eq_nocase(slice_trim(text), SLICE_LIT("DONE")))
+			imap_ok(s, "IDLE ended");
+		else
+			imap_bad(s, "DONE ends IDLE");
+		return;
+	}
+	if (s->append) {
+		imap_cmd_append_end(s);
+		return;
+	}
+	if (read_name(s))
+		s->command->run(s);
+}
+
+/* A literal: APPEND's message is streamed, others are kept if they fit. */
+static void
+on_literal(struct imap_session *s)
+{
+	struct slice text = imap_lex_text(&s->lex);
+	size_t at = slice_find(text, ' ');
+	struct slice rest = slice_from(text, at + 1);
+	bool is_append = s->state & IMAP_IN && slice_starts_nocase(rest, SLICE_LIT("APPEND "));
+	bool is_sync = s->lex.literal_sync;
+
+	/* APPEND's mailbox may be a literal itself: the message is the one that imap_cmd_append_begin can parse up to. */
+	if (is_append && imap_cmd_append_begin(s)) {
+		if (is_sync)
+			s->ops->write(s->host, SLICE_LIT("+ OK\r\n"));
+		return;
+	}
+	if (s->closing || !s->lex.text.n)
+		return;
+	if (imap_lex_keep(&s->lex)) {
+		if (is_sync)
+			s->ops->write(s->host, SLICE_LIT("+ OK\r\n"));
+		return;
+	}
+	if (imap_lex_refuse(&s->lex)) {
+		s->tag = slice_cut(text, 0, at < 64 ? at : 0);
+		imap_no(s, "[TOOBIG] The literal is too long");
+	}
+}
+
+static void
+on_event(struct imap_session *s, enum imap_lex_event ev, struct slice data)
+{
+	switch (ev) {
+	case IMAP_LEX_LITERAL:
+		on_literal(s);
+		break;
+	case IMAP_LEX_DATA:
+		imap_cmd_append_data(s, data);
+		break;
+	case IMAP_LEX_DATA_END:
+	case IMAP_LEX_MORE:
+		break;
+	case IMAP_LEX_COMMAND:
+		on_command(s);
+		break;
+	case IMAP_LEX_TOO_LONG:
+	case IMAP_LEX_REFUSED: {
+		struct slice text = imap_lex_text(&s->lex);
+		size_t at = slice_find(text, ' ');
+
+		s->tag = at < 64 && at < text.n ? arena_dup(&s->arena, slice_cut(text, 0, at))
+						: SLICE_EMPTY;
+		imap_bad(s, ev == IMAP_LEX_REFUSED ? "[TOOBIG] The literal is too long"
+						   : "The command is too long");
+		break;
+	}
+	case IMAP_LEX_LOST:
+		imap_session_bye(s, "The literal is too long to be skipped");
+		break;
+	}
+}
+
+bool
+imap_session_wants_input(const struct imap_session *s)
+{
+	return !s->then && !s->more && !s->closing;
+}
+
+size_t
+imap_session_input(struct imap_session *s, struct slice in)
+{
+	struct slice left = in, data;
+	enum imap_lex_event ev;
+
+	while (imap_session_wants_input(s)) {
+		data = SLICE_EMPTY;
+		ev = imap_lex_step(&s->lex, &left, &data);
+		on_event(s, ev, data);
+		if (ev == IMAP_LEX_MORE)
+			break;
+	}
+	return in.n - left.n;
+}
+
+/* --- life --- */
+
+struct imap_session *
+imap_session_new(const struct imap_host *ops, void *host, const struct imap_settings *settings)
+{
+	struct imap_session *s = must_zalloc(sizeof *s);
+
+	s->ops = ops;
+	s->host = host;
+	s->set = *settings;
+	s->state = IMAP_NOT_AUTHENTICATED;
+	imap_lex_init(&s->lex, CAP_BEFORE);
+	arena_init(&s->arena, ARENA_BLOCK);
+	buf_init(&s->out, OUT_MAX);
+	return s;
+}
+
+void
+imap_session_free(struct imap_session *s)
+{
+	if (!s)
+		return;
+	if (s->append)
+		imap_cmd_append_free(s);
+	if (s->in_sasl)
+		sasl_fini(&s->sasl);
+	imap_view_close(s);
+	if (s->epoch)
+		seal_wipe(s->epoch, s->epochs * sizeof *s->epoch);
+	free(s->epoch);
+	if (s->pair) {
+		seal_wipe(s->pair, sizeof *s->pair);
+		free(s->pair);
+	}
+	free(s->saved);
+	free((void *)(uintptr_t)s->name.p);
+	imap_lex_fini(&s->lex);
+	buf_fini_secret(&s->out);
+	arena_reset(&s->arena);
+	free(s);
+}
+
+void
+imap_session_greet(struct imap_session *s)
+{
+	imap_put(s, "* OK [");
+	imap_capabilities(s);
+	imap_put(s, "] hairpin ready\r\n");
+	imap_flush(s);
+}
+
+void
+imap_session_secured(struct imap_session *s, unsigned bindings)
+{
+	s->set.is_secure = true;
+	s->set.bindings = bindings;
+}
+
+void
+imap_login(struct imap_session *s, const struct imap_login *login)
+{
+	uint8_t *name = must_alloc(login->name.n);
+
+	memcpy(name, login->name.p, login->name.n);
+	s->name = slice_of(name, login->name.n);
+	s->account = login->account;
+	s->pair = must_alloc(sizeof *s->pair);
+	*s->pair = login->pair;
+	s->state = IMAP_AUTHENTICATED;
+	imap_lex_cap(&s->lex, CAP_AFTER);
+}
+
+uint64_t
+imap_session_account(const struct imap_session *s)
+{
+	return s->account;
+}
+
+uint64_t
+imap_session_mailbox(const struct imap_session *s)
+{
+	return s->state == IMAP_SELECTED ? s->box.id : 0;
+}
+
+bool
+imap_session_is_logged_in(const struct imap_session *s)
+{
+	return s->state & IMAP_IN;
+}
+
+struct slice
+imap_session_name(const struct imap_session *s)
+{
+	return s->name;
+}

@@ -1,0 +1,300 @@
+/* imap_view: the selected mailbox as this client knows it: UIDs in order, and up to which MODSEQ the picture was brought.
+ * Sequence numbers are places in the array. Memory: 4 octets a message. */
+#include <stdlib.h>
+
+#include "core/must.h"
+#include "imap/imap_private.h"
+#include "store/codec.h"
+#include "store/view_mailbox.h"
+
+void
+imap_view_close(struct imap_session *s)
+{
+	free(s->box.uid);
+	s->box = (struct imap_box){0};
+	free(s->saved);
+	s->saved = NULL;
+	s->saved_n = 0;
+}
+
+static void
+add_uid(struct imap_box *b, uint32_t uid)
+{
+	if (b->count == b->room) {
+		b->room = b->room ? b->room * 2 : 16;
+		b->uid = must_realloc(b->uid, b->room * sizeof *b->uid);
+	}
+	b->uid[b->count++] = uid;
+}
+
+static bool
+on_message(void *arg, uint32_t uid, const struct schema_message *m)
+{
+	(void)m;
+	add_uid(arg, uid);
+	return true;
+}
+
+enum err
+imap_view_open(struct imap_session *s, struct db_txn *txn, uint64_t mailbox)
+{
+	struct imap_box b = {.id = mailbox};
+	Commands__Mailbox *m;
+	enum err e = view_mailbox(txn, mailbox, &s->arena, &m);
+
+	if (e)
+		return e;
+	b.modseq = m->modseq;
+	b.uidvalidity = m->uidvalidity;
+	b.uidnext = m->uidnext;
+	if (m->exists) {
+		b.room = m->exists;
+		b.uid = must_alloc(b.room * sizeof *b.uid);
+		e = view_mailbox_messages(txn, mailbox, 1, on_message, &b);
+	}
+	if (e) {
+		free(b.uid);
+		return e;
+	}
+	imap_view_close(s);
+	s->box = b;
+	return ERR_OK;
+}
+
+uint32_t
+imap_view_from(const struct imap_session *s, uint32_t uid)
+{
+	uint32_t low = 0, high = s->box.count, mid;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (s->box.uid[mid] < uid)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+uint32_t
+imap_view_seq(const struct imap_session *s, uint32_t uid)
+{
+	uint32_t i = imap_view_from(s, uid);
+
+	return i < s->box.count && s->box.uid[i] == uid ? i + 1 : 0;
+}
+
+void
+imap_view_put_flags(struct imap_session *s, const Commands__Mailbox *m,
+	const struct schema_message *row)
+{
+	static const struct {
+		uint8_t bit;
+		const char *name;
+	} system[] = {{SCHEMA_SEEN, "\\Seen"}, {SCHEMA_ANSWERED, "\\Answered"},
+		{SCHEMA_FLAGGED, "\\Flagged"}, {SCHEMA_DELETED, "\\Deleted"},
+		{SCHEMA_DRAFT, "\\Draft"}};
+	bool any = false;
+
+	imap_put(s, "FLAGS (");
+	for (size_t i = 0; i < sizeof system / sizeof *system; i++) {
+		if (!(row->flags & system[i].bit))
+			continue;
+		imap_put(s, any ? " " : "");
+		imap_put(s, system[i].name);
+		any = true;
+	}
+	for (size_t i = 0; i < m->n_keyword && row->keywords; i++) {
+		if (!(row->keywords >> i & 1))
+			continue;
+		imap_put(s, any ? " " : "");
+		buf_put_slice(&s->out, codec_slice(m->keyword[i]));
+		any = true;
+	}
+	imap_put(s, ")");
+}
+
+/* --- what changed --- */
+
+struct changes {
+	struct imap_session *s;
+	struct db_txn *txn;
+	Commands__Mailbox *m;
+	bool may_expunge;
+	uint32_t *gone;        /* UIDs, as the table has them */
+	uint32_t gone_n, gone_room;
+	uint32_t fresh;        /* new messages */
+	struct arena arena;    /* not the command's: IDLE may last for days */
+};
+
+static void
+put_fetch_flags(struct changes *c, uint32_t seq, uint32_t uid)
+{
+	struct imap_session *s = c->s;
+	struct schema_message row;
+
+	if (view_mailbox_message(c->txn, s->box.id, uid, &row))
+		return;
+	imap_printf(s, "* %u FETCH (", seq);
+	imap_view_put_flags(s, c->m, &row);
+	imap_printf(s, " UID %u", uid);
+	if (s->condstore)
+		imap_printf(s, " MODSEQ (%llu)", (unsigned long long)row.modseq);
+	imap_put(s, ")\r\n");
+}
+
+static bool
+is_own(const struct imap_box *b, uint64_t modseq)
+{
+	for (uint32_t i = 0; i < b->own_n; i++)
+		if (b->own[i] == modseq)
+			return true;
+	return false;
+}
+
+static bool
+on_change(void *arg, uint32_t uid, uint64_t modseq, bool gone)
+{
+	struct changes *c = arg;
+	struct imap_box *b = &c->s->box;
+	uint32_t seq = imap_view_seq(c->s, uid);
+	uint32_t *more;
+
+	if (gone && seq) {
+		if (c->gone_n == c->gone_room) {
+			c->gone_room = c->gone_room ? c->gone_room * 2 : 64;
+			more = arena_alloc(&c->arena, c->gone_room * sizeof *more);
+			if (c->gone_n)
+				memcpy(more, c->gone, c->gone_n * sizeof *more);
+			c->gone = more;
+		}
+		c->gone[c->gone_n++] = uid;
+	} else if (!gone && seq) {
+		if (!is_own(b, modseq))
+			put_fetch_flags(c, seq, uid);
+	} else if (!gone && (b->count == 0 || uid > b->uid[b->count - 1])) {
+		add_uid(b, uid);
+		c->fresh++;
+	}
+	return true;
+}
+
+static int
+by_falling_uid(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* From the last one back, so that each number is right when it is said. */
+static void
+put_expunges(struct changes *c)
+{
+	struct imap_box *b = &c->s->box;
+	uint32_t seq;
+
+	if (c->gone_n)
+		qsort(c->gone, c->gone_n, sizeof *c->gone, by_falling_uid);
+	for (uint32_t i = 0; i < c->gone_n; i++) {
+		seq = imap_view_seq(c->s, c->gone[i]);
+		if (!seq)
+			continue;
+		memmove(b->uid + seq - 1, b->uid + seq, (b->count - seq) * sizeof *b->uid);
+		b->count--;
+		imap_printf(c->s, "* %u EXPUNGE\r\n", seq);
+	}
+}
+
+/* False: nothing was told. */
+static bool
+tell(struct changes *c)
+{
+	struct imap_session *s = c->s;
+	size_t mark = s->out.n;
+	enum err e = view_mailbox(c->txn, s->box.id, &c->arena, &c->m);
+
+	if (e == ERR_NOT_FOUND && s->ops->is_valid(s->host))
+		return false;
+	if (e || c->m->modseq == s->box.modseq)
+		return true;
+	e = view_mailbox_changes(c->txn, s->box.id, s->box.modseq, on_change, c);
+	if (e || !s->ops->is_valid(s->host) || (c->gone_n && !c->may_expunge)) {
+		/* Torn, or numbers must stay while the command runs: told at a later command's end. */
+		s->out.n = mark;
+		s->box.count -= c->fresh;
+		return true;
+	}
+	put_expunges(c);
+	if (c->fresh)
+		imap_printf(s, "* %u EXISTS\r\n", s->box.count);
+	s->box.modseq = c->m->modseq;
+	s->box.own_n = 0;
+	s->touched = false;
+	return true;
+}
+
+void
+imap_view_sync(struct imap_session *s, bool may_expunge)
+{
+	struct changes c = {.s = s, .may_expunge = may_expunge};
+	bool there;
+
+	c.txn = s->ops->begin(s->host);
+	if (!c.txn)
+		return;
+	arena_init(&c.arena, 0);
+	there = tell(&c);
+	s->ops->end(s->host);
+	arena_reset(&c.arena);
+	if (!there)
+		imap_session_bye(s, "The mailbox was deleted");
+}
+
+/* --- sets --- */
+
+/* "$": what the last SEARCH saved. */
+static void
+use_saved(struct imap_session *s, uint32_t **uids, uint32_t *n)
+{
+	*uids = arena_alloc(&s->arena, (s->saved_n + 1) * sizeof **uids);
+	*n = 0;
+	for (uint32_t i = 0; i < s->saved_n; i++)
+		if (imap_view_seq(s, s->saved[i]))
+			(*uids)[(*n)++] = s->saved[i];
+}
+
+bool
+imap_view_uids(struct imap_session *s, struct imap_seqset *set, bool is_uid, uint32_t **uids,
+	uint32_t *n)
+{
+	struct imap_box *b = &s->box;
+	uint64_t total = 0;
+	uint32_t first, last;
+
+	if (set->is_saved) {
+		use_saved(s, uids, n);
+		return true;
+	}
+	imap_seqset_resolve(set, is_uid ? (b->count ? b->uid[b->count - 1] : 0) : b->count);
+	if (!is_uid && imap_seqset_last(set) > b->count) {
+		imap_bad(s, "There is no message with that number");
+		return false;
+	}
+	for (uint32_t pass = 0; pass < 2; pass++) {
+		if (pass)
+			*uids = arena_alloc(&s->arena, (total + 1) * sizeof **uids);
+		total = 0;
+		for (uint32_t r = 0; r < set->n; r++) {
+			first = is_uid ? imap_view_from(s, set->ranges[r].from)
+				       : set->ranges[r].from - 1;
+			last = set->ranges[r].to;
+			for (uint32_t i = first; i < b->count && (is_uid ? b->uid[i] <= last : i < last);
+				i++, total++)
+				if (pass)
+					(*uids)[total] = b->uid[i];
+		}
+	}
+	*n = (uint32_t)total;
+	return true;
+}
