@@ -1,5 +1,5 @@
-/* imap_cmd_append: APPEND. The literal is sealed as it comes: in memory up to one part, then in a spool file; it is scanned on
- * the way for its index. OK is said when the log has it. */
+/* imap_cmd_append: APPEND. The literal is sealed as it comes: in memory up to one part, then in
+ * a spool file; it is scanned on the way for its index. OK is said when the log has it. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -19,10 +19,10 @@ struct imap_append {
 	uint64_t size, sealed_size, part;
 	struct seal_key key;
 	struct mail_scan *scan;
-	struct buf plain;        /* of the part at hand */
-	struct buf sealed;       /* the only part, while the body is small */
-	int fd;                  /* the spool file, -1 */
-	struct buf index;        /* sealed */
+	struct buf plain;  /* of the part at hand */
+	struct buf sealed; /* the only part, while the body is small */
+	int fd;		   /* the spool file, -1 */
+	struct buf index;  /* sealed */
 	uint64_t epoch;
 	uint8_t wrapped[SEAL_WRAPPED];
 	uint64_t mailbox_id;
@@ -68,7 +68,8 @@ read_head(struct imap_session *s, struct imap_append *a)
 	return imap_parse_is(p, '{') || imap_parse_is(p, '~');
 }
 
-/* The mailbox must be there, so that the client hears of it before it sends (RFC 9051 6.3.12). */
+/* The mailbox must be there, so that the client hears of it before it sends (RFC 9051 6.3.12).
+ */
 static const char *
 find_box(struct imap_session *s, struct imap_append *a)
 {
@@ -98,7 +99,8 @@ imap_cmd_append_begin(struct imap_session *s)
 	buf_init(&a->index, IMAP_INDEX_MAX + 256);
 	s->append = a;
 	if (!read_head(s, a)) {
-		/* This literal is the mailbox's name, or nonsense that the whole command will show. */
+		/* This literal is the mailbox's name, or nonsense that the whole command will
+		 * show. */
 		imap_cmd_append_free(s);
 		s->tag = SLICE_EMPTY;
 		return false;
@@ -112,7 +114,8 @@ imap_cmd_append_begin(struct imap_session *s)
 	if (!why)
 		why = find_box(s, a);
 	if (why) {
-		/* Synchronising: the client sends nothing now. Else its octets fall, and BAD says so at their end. */
+		/* Synchronising: the client sends nothing now. Else its octets fall, and BAD
+		 * says so at their end. */
 		if (imap_lex_refuse(&s->lex))
 			imap_no(s, "%s", why);
 		else
@@ -154,7 +157,8 @@ imap_cmd_append_data(struct imap_session *s, struct slice data)
 	mail_scan_feed(a->scan, data);
 	a->size += data.n;
 	while (data.n && !a->failed) {
-		/* A part is sealed when the next octet comes: only then it isn't the last one. */
+		/* A part is sealed when the next octet comes: only then it isn't the last one.
+		 */
 		if (a->plain.n == SEAL_PART_PLAIN)
 			seal_part_out(s, a, false);
 		n = SEAL_PART_PLAIN - a->plain.n;
@@ -179,7 +183,8 @@ on_appended(struct imap_session *s, enum err e, const Commands__Result *r)
 		return;
 	}
 	if (!imap_refused(s, e, r))
-		imap_ok(s, "[APPENDUID %u %u] Appended", r->uidvalidity, r->n_uid ? r->uid[0] : 0);
+		imap_ok(s, "[APPENDUID %u %u] Appended", r->uidvalidity,
+			r->n_uid ? r->uid[0] : 0);
 }
 
 static void
@@ -214,7 +219,8 @@ propose(struct imap_session *s, struct imap_append *a)
 }
 
 void
-imap_cmd_append_wrapped(struct imap_session *s, enum err e, uint64_t epoch, struct slice wrapped)
+imap_cmd_append_wrapped(
+	struct imap_session *s, enum err e, uint64_t epoch, struct slice wrapped)
 {
 	struct imap_append *a = s->append;
 

@@ -1,4 +1,5 @@
-/* imap_cmd_auth: CAPABILITY, NOOP, LOGOUT, STARTTLS, LOGIN, AUTHENTICATE, ID, ENABLE, NAMESPACE. */
+/* imap_cmd_auth: CAPABILITY, NOOP, LOGOUT, STARTTLS, LOGIN, AUTHENTICATE, ID, ENABLE,
+ * NAMESPACE. */
 #include "imap/imap_private.h"
 
 static void
@@ -111,8 +112,8 @@ on_verdict(struct imap_session *s, enum sasl_verdict v, struct slice challenge)
 }
 
 void
-imap_session_authenticated(struct imap_session *s, enum sasl_outcome outcome, struct slice message,
-	const struct imap_login *login)
+imap_session_authenticated(struct imap_session *s, enum sasl_outcome outcome,
+	struct slice message, const struct imap_login *login)
 {
 	struct buf challenge;
 	enum sasl_verdict v;
@@ -120,7 +121,8 @@ imap_session_authenticated(struct imap_session *s, enum sasl_outcome outcome, st
 	s->then = NULL;
 	buf_init(&challenge, SASL_LINE_MAX);
 	v = sasl_answer(&s->sasl, outcome, message, &challenge);
-	/* SCRAM's last message goes out as a challenge after the account is known: kept by its login. */
+	/* SCRAM's last message goes out as a challenge after the account is known: kept by its
+	 * login. */
 	if (outcome == SASL_OUTCOME_ACCEPTED && login)
 		imap_login(s, login);
 	on_verdict(s, v, buf_slice(&challenge));
@@ -250,8 +252,7 @@ enable(struct imap_session *s)
 	imap_ok(s, "Enabled");
 }
 
-static void
-namespace(struct imap_session *s)
+static void namespace(struct imap_session *s)
 {
 	if (!imap_end(s))
 		return;

@@ -1,5 +1,6 @@
-/* imap_cmd_fetch: FETCH. Resumable: output is made in chunks, each in a transaction of its own, and stops while the client
- * doesn't read. A large section is read part by part; a 50 MB mail is never whole in memory. */
+/* imap_cmd_fetch: FETCH. Resumable: output is made in chunks, each in a transaction of its own,
+ * and stops while the client doesn't read. A large section is read part by part; a 50 MB mail
+ * is never whole in memory. */
 #include "core/mail_date.h"
 #include "core/mail_decode.h"
 #include "imap/imap_message.h"
@@ -14,9 +15,9 @@ struct fetch {
 	uint32_t *uids, n, at;
 	struct imap_message m;
 	Commands__Mailbox *box;
-	uint32_t att;            /* next attribute of the message at hand; 0 and !open: its beginning */
-	bool open;               /* "* n FETCH (" was written */
-	bool blank;              /* something stands in the parentheses */
+	uint32_t att; /* next attribute of the message at hand; 0 and !open: its beginning */
+	bool open;    /* "* n FETCH (" was written */
+	bool blank;   /* something stands in the parentheses */
 	/* A section on its way out: */
 	struct imap_body_range left;
 	bool in_section;
@@ -69,13 +70,15 @@ put_from_index(struct imap_session *s, struct fetch *f, enum imap_att_kind kind)
 		imap_index_body(x, &s->out);
 	} else {
 		e = imap_message_parts(&f->m);
-		imap_printf(s, "%s ", kind == IMAP_ATT_ENVELOPE ? "ENVELOPE"
-				: kind == IMAP_ATT_BODY		? "BODY"
-								: "BODYSTRUCTURE");
+		imap_printf(s, "%s ",
+			kind == IMAP_ATT_ENVELOPE ? "ENVELOPE"
+			: kind == IMAP_ATT_BODY	  ? "BODY"
+						  : "BODYSTRUCTURE");
 		if (!e && kind == IMAP_ATT_ENVELOPE)
 			imap_body_envelope(&f->m.body, 0, &s->out);
 		else if (!e)
-			imap_body_structure(&f->m.body, kind == IMAP_ATT_BODYSTRUCTURE, &s->out, NULL);
+			imap_body_structure(
+				&f->m.body, kind == IMAP_ATT_BODYSTRUCTURE, &s->out, NULL);
 	}
 	return e;
 }
@@ -97,11 +100,14 @@ as_section(const struct imap_att *a)
 
 /* The section's octets, before partial. False: there is none. */
 static bool
-find_section(struct fetch *f, const struct imap_att *a, struct imap_body_range *r, uint32_t *part)
+find_section(
+	struct fetch *f, const struct imap_att *a, struct imap_body_range *r, uint32_t *part)
 {
 	static const enum imap_body_text texts[] = {[IMAP_ATT_WHOLE] = IMAP_BODY_WHOLE,
-		[IMAP_ATT_HEADER] = IMAP_BODY_HEADER, [IMAP_ATT_FIELDS] = IMAP_BODY_HEADER,
-		[IMAP_ATT_FIELDS_NOT] = IMAP_BODY_HEADER, [IMAP_ATT_TEXT] = IMAP_BODY_TEXT,
+		[IMAP_ATT_HEADER] = IMAP_BODY_HEADER,
+		[IMAP_ATT_FIELDS] = IMAP_BODY_HEADER,
+		[IMAP_ATT_FIELDS_NOT] = IMAP_BODY_HEADER,
+		[IMAP_ATT_TEXT] = IMAP_BODY_TEXT,
 		[IMAP_ATT_MIME] = IMAP_BODY_MIME};
 
 	return imap_body_find(
@@ -132,8 +138,8 @@ put_fields(struct imap_session *s, struct fetch *f, const struct imap_att *a,
 		if (a->has_partial)
 			r = imap_body_partial(r, a->partial_from, a->partial_n);
 		imap_printf(s, " {%llu}\r\n", (unsigned long long)(r.to - r.from));
-		buf_put_slice(&s->out,
-			slice_cut(buf_slice(&out), (size_t)r.from, (size_t)r.to));
+		buf_put_slice(
+			&s->out, slice_cut(buf_slice(&out), (size_t)r.from, (size_t)r.to));
 	}
 	buf_fini(&out);
 	return e;
@@ -194,7 +200,8 @@ put_section(struct imap_session *s, struct fetch *f, const struct imap_att *give
 	return ERR_OK;
 }
 
-/* BINARY[n]: the part's body without its transfer encoding; collected, as its size stands ahead. */
+/* BINARY[n]: the part's body without its transfer encoding; collected, as its size stands
+ * ahead. */
 static enum err
 put_binary(struct imap_session *s, struct fetch *f, const struct imap_att *a)
 {
@@ -235,7 +242,8 @@ put_binary(struct imap_session *s, struct fetch *f, const struct imap_att *a)
 		if (a->has_partial)
 			r = imap_body_partial(r, a->partial_from, a->partial_n);
 		imap_printf(s, " ~{%llu}\r\n", (unsigned long long)(r.to - r.from));
-		buf_put_slice(&s->out, slice_cut(buf_slice(&out), (size_t)r.from, (size_t)r.to));
+		buf_put_slice(
+			&s->out, slice_cut(buf_slice(&out), (size_t)r.from, (size_t)r.to));
 	}
 	buf_fini(&out);
 	return e;
@@ -380,14 +388,14 @@ put_chunk(struct imap_session *s, struct fetch *f)
 	if (!e)
 		e = w.e;
 	if (!s->ops->is_valid(s->host)) {
-		/* Torn: take the chunk back and make it again. The message's buffers stay with f->m. */
+		/* Torn: take the chunk back and make it again. The message's buffers stay with
+		 * f->m. */
 		before.m = f->m;
 		*f = before;
 		s->out.n = 0;
 		f->m.uid = 0;
 		e = ERR_STALE;
-	} else if (!e && f->at < f->n && !f->open && s->out.n < CHUNK &&
-		f->at == before.at) {
+	} else if (!e && f->at < f->n && !f->open && s->out.n < CHUNK && f->at == before.at) {
 		f->at++; /* it went while we looked */
 	} else if (!e && f->open && !f->in_section && f->at == before.at && s->out.n == 0) {
 		e = ERR_NOT_FOUND; /* gone in the middle of its own response */
@@ -412,7 +420,8 @@ go_on(struct imap_session *s)
 		if (e == ERR_STALE && ++torn < 5)
 			continue;
 		if (e) {
-			/* The response has begun: only an end of the connection is unmistakable. */
+			/* The response has begun: only an end of the connection is
+			 * unmistakable. */
 			if (f->open)
 				imap_session_bye(s, "[SERVERBUG] A message can't be read");
 			else

@@ -1,4 +1,5 @@
-/* imap_cmd_mailbox: CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, LIST, LSUB, STATUS, GETQUOTA, GETQUOTAROOT. */
+/* imap_cmd_mailbox: CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, LIST, LSUB, STATUS,
+ * GETQUOTA, GETQUOTAROOT. */
 #include "imap/imap_private.h"
 #include "store/codec.h"
 #include "store/view_directory.h"
@@ -74,8 +75,7 @@ create(struct imap_session *s)
 	imap_propose(s, &c, on_changed);
 }
 
-static void
-delete(struct imap_session *s)
+static void delete (struct imap_session *s)
 {
 	Commands__Command c = COMMANDS__COMMAND__INIT;
 	Commands__MailboxDelete m = COMMANDS__MAILBOX_DELETE__INIT;
@@ -232,7 +232,8 @@ is_child(struct slice name, struct slice of)
 	return name.n > of.n && slice_starts(name, of) && name.p[of.n] == '/';
 }
 
-/* Names come in octet order, in which "a", "a-b", "a/b" may lie apart: look at all that begin so. */
+/* Names come in octet order, in which "a", "a-b", "a/b" may lie apart: look at all that begin
+ * so. */
 static bool
 has_children(const struct boxes *b, struct slice name, bool subscribed)
 {
@@ -264,7 +265,8 @@ put_entry(struct boxes *b, const struct imap_list *l, const struct entry *x, con
 
 	imap_printf(s, "* %s (", word);
 	if (!x->m)
-		put_attribute(s, &blank, s->rev2 || l->is_extended ? "\\NonExistent" : "\\Noselect");
+		put_attribute(
+			s, &blank, s->rev2 || l->is_extended ? "\\NonExistent" : "\\Noselect");
 	put_attribute(s, &blank,
 		has_children(b, x->name, false) ? "\\HasChildren" : "\\HasNoChildren");
 	if (x->m && x->m->subscribed &&

@@ -174,7 +174,8 @@ unselect(struct imap_session *s)
 static void
 on_closed(struct imap_session *s, enum err e, const Commands__Result *result)
 {
-	/* More than one command's worth was \Deleted: the rest stays so, and goes with the next CLOSE. */
+	/* More than one command's worth was \Deleted: the rest stays so, and goes with the next
+	 * CLOSE. */
 	if (!e && result->code)
 		e = ERR_OK;
 	if (e && imap_refused(s, e, result))

@@ -1,4 +1,5 @@
-/* imap_cmd_store: STORE, COPY, MOVE, EXPUNGE: many messages go in batches, each one command of the log. */
+/* imap_cmd_store: STORE, COPY, MOVE, EXPUNGE: many messages go in batches, each one command of
+ * the log. */
 #include "imap/imap_private.h"
 #include "imap/imap_seqset.h"
 #include "store/codec.h"
@@ -7,7 +8,7 @@
 enum { BATCH = 500 }; /* below the store's limit on one command */
 
 struct batch {
-	uint32_t *uids, n, at;     /* all, and how many are done */
+	uint32_t *uids, n, at; /* all, and how many are done */
 	Commands__Command command;
 	Commands__FlagsStore flags;
 	Commands__Copy copy;
@@ -22,7 +23,7 @@ struct batch {
 	struct buf modified;
 	struct imap_seqset_writer modified_w;
 	bool any_modified;
-	uint32_t *told, told_n;    /* whose flags are to be told */
+	uint32_t *told, told_n; /* whose flags are to be told */
 };
 
 static void next(struct imap_session *s);
@@ -55,8 +56,9 @@ new_batch(struct imap_session *s)
 	return b;
 }
 
-/* The next BATCH UIDs as rising ranges. UIDs that lie beside each other in the picture may join over a hole:
- * what isn't there can't be touched, but what came since could; so only true neighbours are joined. */
+/* The next BATCH UIDs as rising ranges. UIDs that lie beside each other in the picture may join
+ * over a hole: what isn't there can't be touched, but what came since could; so only true
+ * neighbours are joined. */
 static void
 fill_ranges(struct imap_session *s, struct batch *b)
 {
@@ -144,7 +146,8 @@ on_stored(struct imap_session *s, enum err e, const Commands__Result *r)
 	}
 	imap_seqset_write_end(&b->modified_w);
 	if (b->any_modified)
-		imap_ok(s, "[MODIFIED %.*s] Some had changed", SLICE_FMT(buf_slice(&b->modified)));
+		imap_ok(s, "[MODIFIED %.*s] Some had changed",
+			SLICE_FMT(buf_slice(&b->modified)));
 	else
 		imap_ok(s, "Stored");
 }
@@ -196,7 +199,8 @@ store(struct imap_session *s)
 	b->flags.mailbox = s->box.id;
 	b->flags.uids = &b->ranges;
 	b->flags.flags = flags.system;
-	b->flags.keyword = arena_alloc(&s->arena, (flags.n_keywords + 1u) * sizeof *b->flags.keyword);
+	b->flags.keyword = arena_alloc(
+		&s->arena, (flags.n_keywords + 1u) * sizeof *b->flags.keyword);
 	for (uint32_t i = 0; i < flags.n_keywords; i++)
 		b->flags.keyword[b->flags.n_keyword++] = codec_bytes(flags.keywords[i]);
 	b->command.body_case = COMMANDS__COMMAND__BODY_FLAGS_STORE;

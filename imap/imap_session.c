@@ -11,7 +11,11 @@
 #include "store/apply.h"
 
 enum {
-	CAP_BEFORE = 8192, CAP_AFTER = 65536, OUT_MAX = 8 << 20, FLUSH_AT = 65536, ARENA_BLOCK = 1024
+	CAP_BEFORE = 8192,
+	CAP_AFTER = 65536,
+	OUT_MAX = 8 << 20,
+	FLUSH_AT = 65536,
+	ARENA_BLOCK = 1024
 };
 
 /* --- output --- */
@@ -79,9 +83,10 @@ imap_capabilities(struct imap_session *s)
 			imap_put(s, " AUTH=SCRAM-SHA-256-PLUS");
 		return;
 	}
-	imap_put(s, " NAMESPACE UNSELECT UIDPLUS MOVE IDLE CHILDREN LIST-EXTENDED LIST-STATUS "
-		    "SPECIAL-USE STATUS=SIZE ESEARCH SEARCHRES CONDSTORE QUOTA QUOTA=RES-STORAGE "
-		    "QUOTA=RES-MESSAGE");
+	imap_put(s,
+		" NAMESPACE UNSELECT UIDPLUS MOVE IDLE CHILDREN LIST-EXTENDED LIST-STATUS "
+		"SPECIAL-USE STATUS=SIZE ESEARCH SEARCHRES CONDSTORE QUOTA QUOTA=RES-STORAGE "
+		"QUOTA=RES-MESSAGE");
 	imap_printf(s, " APPENDLIMIT=%llu", (unsigned long long)s->set.append_max);
 }
 
@@ -115,14 +120,14 @@ tagged(struct imap_session *s, const char *word, const char *text)
 	next_command(s);
 }
 
-#define TAGGED(s, word, format) \
-	do { \
-		char text_[600]; \
-		va_list ap_; \
-		va_start(ap_, format); \
-		vsnprintf(text_, sizeof text_, format, ap_); \
-		va_end(ap_); \
-		tagged(s, word, text_); \
+#define TAGGED(s, word, format)                                                                \
+	do {                                                                                   \
+		char text_[600];                                                               \
+		va_list ap_;                                                                   \
+		va_start(ap_, format);                                                         \
+		vsnprintf(text_, sizeof text_, format, ap_);                                   \
+		va_end(ap_);                                                                   \
+		tagged(s, word, text_);                                                        \
 	} while (0)
 
 void
@@ -207,7 +212,8 @@ imap_refused(struct imap_session *s, enum err e, const Commands__Result *r)
 		imap_no(s, "[UNAVAILABLE] Not possible now, try again later");
 	} else if (e) {
 		/* Handed over, and unknown: neither OK nor NO would be true. */
-		imap_session_bye(s, "[UNAVAILABLE] The outcome of your command is not known; connect again and look");
+		imap_session_bye(s, "[UNAVAILABLE] The outcome of your command is not known; "
+				    "connect again and look");
 	} else if (r->code == APPLY_DONE) {
 		return false;
 	} else if (r->code == APPLY_NOT_FOUND) {
@@ -315,8 +321,8 @@ read_name(struct imap_session *s)
 	if (s->command->states & s->state)
 		return true;
 	imap_bad(s, s->state == IMAP_NOT_AUTHENTICATED ? "Log in first"
-			: s->state == IMAP_AUTHENTICATED ? "Select a mailbox first"
-							 : "Not now: you are logged in");
+		    : s->state == IMAP_AUTHENTICATED   ? "Select a mailbox first"
+						       : "Not now: you are logged in");
 	return false;
 }
 
@@ -355,7 +361,8 @@ on_literal(struct imap_session *s)
 	bool is_append = s->state & IMAP_IN && slice_starts_nocase(rest, SLICE_LIT("APPEND "));
 	bool is_sync = s->lex.literal_sync;
 
-	/* APPEND's mailbox may be a literal itself: the message is the one that imap_cmd_append_begin can parse up to. */
+	/* APPEND's mailbox may be a literal itself: the message is the one that
+	 * imap_cmd_append_begin can parse up to. */
 	if (is_append && imap_cmd_append_begin(s)) {
 		if (is_sync)
 			s->ops->write(s->host, SLICE_LIT("+ OK\r\n"));

@@ -36,7 +36,8 @@ struct imap_host {
 	void (*wrap)(void *host, const struct seal_key *key, bool fresh);
 	/* A spool file without a name, or -1. */
 	int (*spool)(void *host);
-	uint64_t (*now_sec)(void *host);
+	/* Calls imap_session_drained in the loop's next turn: long work lets others in between. */
+	void (*later)(void *host);
 };
 
 struct imap_settings {

@@ -1,5 +1,6 @@
-/* imap_view: the selected mailbox as this client knows it: UIDs in order, and up to which MODSEQ the picture was brought.
- * Sequence numbers are places in the array. Memory: 4 octets a message. */
+/* imap_view: the selected mailbox as this client knows it: UIDs in order, and up to which
+ * MODSEQ the picture was brought. Sequence numbers are places in the array. Memory: 4 octets a
+ * message. */
 #include <stdlib.h>
 
 #include "core/must.h"
@@ -85,8 +86,8 @@ imap_view_seq(const struct imap_session *s, uint32_t uid)
 }
 
 void
-imap_view_put_flags(struct imap_session *s, const Commands__Mailbox *m,
-	const struct schema_message *row)
+imap_view_put_flags(
+	struct imap_session *s, const Commands__Mailbox *m, const struct schema_message *row)
 {
 	static const struct {
 		uint8_t bit;
@@ -121,10 +122,10 @@ struct changes {
 	struct db_txn *txn;
 	Commands__Mailbox *m;
 	bool may_expunge;
-	uint32_t *gone;        /* UIDs, as the table has them */
+	uint32_t *gone; /* UIDs, as the table has them */
 	uint32_t gone_n, gone_room;
-	uint32_t fresh;        /* new messages */
-	struct arena arena;    /* not the command's: IDLE may last for days */
+	uint32_t fresh;	    /* new messages */
+	struct arena arena; /* not the command's: IDLE may last for days */
 };
 
 static void
@@ -220,7 +221,8 @@ tell(struct changes *c)
 		return true;
 	e = view_mailbox_changes(c->txn, s->box.id, s->box.modseq, on_change, c);
 	if (e || !s->ops->is_valid(s->host) || (c->gone_n && !c->may_expunge)) {
-		/* Torn, or numbers must stay while the command runs: told at a later command's end. */
+		/* Torn, or numbers must stay while the command runs: told at a later command's
+		 * end. */
 		s->out.n = mark;
 		s->box.count -= c->fresh;
 		return true;
@@ -289,7 +291,8 @@ imap_view_uids(struct imap_session *s, struct imap_seqset *set, bool is_uid, uin
 			first = is_uid ? imap_view_from(s, set->ranges[r].from)
 				       : set->ranges[r].from - 1;
 			last = set->ranges[r].to;
-			for (uint32_t i = first; i < b->count && (is_uid ? b->uid[i] <= last : i < last);
+			for (uint32_t i = first;
+				i < b->count && (is_uid ? b->uid[i] <= last : i < last);
 				i++, total++)
 				if (pass)
 					(*uids)[total] = b->uid[i];

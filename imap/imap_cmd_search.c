@@ -1,0 +1,470 @@
+/* imap_cmd_search: SEARCH (RFC 9051 6.4.4, ESEARCH, SEARCHRES, CONDSTORE). Cheap keys first; a
+ * message's text is opened only when they leave the answer open, and read part by part. Others
+ * are served between slices of the work. */
+#include <stdlib.h>
+
+#include "core/mail_fold.h"
+#include "core/mail_search.h"
+#include "core/must.h"
+#include "imap/imap_message.h"
+#include "imap/imap_private.h"
+#include "imap/imap_seqset.h"
+#include "store/codec.h"
+#include "store/view_mailbox.h"
+
+enum { SLICE_MESSAGES = 500, SLICE_TEXTS = 100, HEADER_MAX = 1 << 20, DAY_SEC = 86400 };
+
+struct search {
+	struct imap_search what;
+	struct imap_message m;
+	struct mail_search text;
+	struct mail_search_key *keys; /* folded needles, beside the slow keys */
+	uint8_t *answers;
+	uint32_t at;		  /* place in the picture */
+	uint32_t *found, found_n; /* UIDs */
+	uint64_t modseq;
+	bool has_text_keys;
+};
+
+static void
+drop(void *arg)
+{
+	struct search *x = arg;
+
+	imap_message_fini(&x->m);
+	if (x->has_text_keys)
+		mail_search_fini(&x->text);
+	free(x->found);
+}
+
+/* --- the slow keys --- */
+
+static struct slice
+fold(struct imap_session *s, struct slice text)
+{
+	struct buf out;
+	struct slice folded;
+
+	buf_init(&out, IMAP_SEARCH_TEXT_OCTETS_MAX * MAIL_FOLD_GROWTH + 64);
+	mail_fold_search(text, &out);
+	folded = arena_dup(&s->arena, buf_slice(&out));
+	buf_fini(&out);
+	return folded;
+}
+
+static bool
+is_text(enum imap_search_op op)
+{
+	return op == IMAP_SEARCH_FIELD || op == IMAP_SEARCH_BODY || op == IMAP_SEARCH_TEXT;
+}
+
+static void
+prepare(struct imap_session *s, struct search *x)
+{
+	x->answers = arena_alloc(&s->arena, x->what.n_texts + 1);
+	x->keys = arena_zalloc(&s->arena, (x->what.n_texts + 1) * sizeof *x->keys);
+	for (uint32_t i = 0; i < x->what.n; i++) {
+		struct imap_search_key *k = &x->what.keys[i];
+
+		if (k->op == IMAP_SEARCH_SEQ)
+			imap_seqset_resolve(&k->set, s->box.count);
+		else if (k->op == IMAP_SEARCH_UID)
+			imap_seqset_resolve(
+				&k->set, s->box.count ? s->box.uid[s->box.count - 1] : 0);
+		if (is_text(k->op))
+			x->keys[k->text_at].needle = fold(s, k->text);
+	}
+}
+
+/* The header of the whole message into out: top and the payload's own. */
+static enum err
+read_header(struct search *x, struct buf *out)
+{
+	enum err e = imap_message_index(&x->m);
+	struct slice text;
+	uint64_t at = 0, end;
+
+	if (!e)
+		e = imap_message_top(&x->m);
+	end = x->m.top.n + x->m.index.header_size;
+	if (end > HEADER_MAX)
+		end = HEADER_MAX;
+	while (!e && at < end) {
+		e = imap_message_read(&x->m, at, end, &text);
+		if (!e)
+			buf_put_slice(out, text);
+		at += e ? 0 : text.n;
+	}
+	return e;
+}
+
+/* The index's field of that name, or -1. */
+static int
+index_field(struct slice name)
+{
+	static const char *const names[IMAP_INDEX_FIELDS] = {
+		"From", "To", "Cc", "Bcc", "Subject"};
+
+	for (int i = 0; i < IMAP_INDEX_FIELDS; i++)
+		if (slice_eq_nocase(name, slice_str(names[i])))
+			return i;
+	return -1;
+}
+
+static bool
+holds(struct slice text, struct slice needle)
+{
+	return needle.n == 0 || slice_find_slice(text, needle) < text.n;
+}
+
+static enum err
+field_key(struct search *x, const struct imap_search_key *k, uint8_t *answer)
+{
+	int field = index_field(k->field), there = -1;
+	struct slice needle = x->keys[k->text_at].needle, text = SLICE_EMPTY;
+	struct buf header, folded;
+	enum err e = imap_message_index(&x->m);
+
+	if (e)
+		return e;
+	if (field >= 0)
+		there = imap_index_text(&x->m.index, (enum imap_index_field)field, &text);
+	buf_init(&header, HEADER_MAX);
+	buf_init(&folded, HEADER_MAX * 4);
+	if (there < 0) {
+		e = read_header(x, &header);
+		there = imap_index_fold(buf_slice(&header), k->field, &folded);
+		text = buf_slice(&folded);
+	}
+	*answer = there > 0 && holds(text, needle) ? IMAP_SEARCH_YES : IMAP_SEARCH_NO;
+	buf_fini_secret(&header);
+	buf_fini_secret(&folded);
+	return e;
+}
+
+static enum err
+sent_key(struct search *x, const struct imap_search_key *k, uint8_t *answer)
+{
+	enum err e = imap_message_index(&x->m);
+	int32_t days;
+
+	if (e)
+		return e;
+	days = x->m.index.has_date ? (int32_t)(mail_date_day(x->m.index.date) / DAY_SEC) : 0;
+	*answer = imap_search_sent(k, x->m.index.has_date, days);
+	return ERR_OK;
+}
+
+/* Feeds a part's body. True: everything that is looked for was found. */
+static bool
+feed_part(struct search *x, const struct mail_part *part, enum err *e)
+{
+	uint64_t at = part->body_at + x->m.top.n, end = part->end_at + x->m.top.n;
+	struct slice text;
+
+	mail_search_begin(
+		&x->text, (enum mail_encoding)part->encoding, (enum charset)part->charset);
+	while (at < end) {
+		*e = imap_message_read(&x->m, at, end, &text);
+		if (*e)
+			return true;
+		if (mail_search_feed(&x->text, text))
+			return true;
+		at += text.n;
+	}
+	return mail_search_end(&x->text);
+}
+
+/* Headers of parts and of messages within. */
+static bool
+feed_header(struct search *x, const struct mail_part *part, enum err *e)
+{
+	uint64_t at = part->header_at + x->m.top.n, end = part->body_at + x->m.top.n;
+	struct slice text;
+	struct buf header;
+	bool all;
+
+	buf_init(&header, HEADER_MAX);
+	for (; at < end && !*e; at += text.n) {
+		*e = imap_message_read(&x->m, at, end, &text);
+		if (*e || !buf_put_slice(&header, text))
+			break;
+	}
+	all = mail_search_header(&x->text, buf_slice(&header));
+	buf_fini_secret(&header);
+	return all;
+}
+
+/* BODY and TEXT keys of this message, together. */
+static enum err
+text_keys(struct search *x, enum imap_search_op op)
+{
+	struct mail_search_key *keys = must_zalloc((x->what.n_texts + 1) * sizeof *keys);
+	const struct imap_search_key *of[IMAP_SEARCH_TEXTS_MAX];
+	size_t n = 0;
+	struct buf header;
+	enum err e = imap_message_parts(&x->m);
+	bool all = false;
+
+	for (uint32_t i = 0; i < x->what.n && n < IMAP_SEARCH_TEXTS_MAX; i++)
+		if (x->what.keys[i].op == op) {
+			of[n] = &x->what.keys[i];
+			keys[n].needle = x->keys[of[n]->text_at].needle;
+			n++;
+		}
+	mail_search_init(&x->text, keys, n);
+	mail_search_reset(&x->text);
+	buf_init(&header, HEADER_MAX);
+	if (!e && op == IMAP_SEARCH_TEXT) {
+		e = read_header(x, &header);
+		all = mail_search_header(&x->text, buf_slice(&header));
+	}
+	for (uint32_t p = 0; p < x->m.body.count && !e && !all; p++) {
+		const struct mail_part *part = &x->m.body.parts[p];
+
+		if (p && op == IMAP_SEARCH_TEXT)
+			all = feed_header(x, part, &e);
+		if (!all && part->kind == MAIL_PART_LEAF && part->is_text)
+			all = feed_part(x, part, &e);
+	}
+	for (size_t i = 0; i < n; i++)
+		x->answers[of[i]->text_at] = keys[i].is_found ? IMAP_SEARCH_YES
+							      : IMAP_SEARCH_NO;
+	buf_fini_secret(&header);
+	mail_search_fini(&x->text);
+	free(keys);
+	return e;
+}
+
+/* Looks at slow keys one after another until the answer is known. */
+static enum err
+look(struct search *x, const struct imap_search_facts *f, bool *yes)
+{
+	enum imap_search_answer a = imap_search_eval(&x->what, f, x->answers);
+	enum err e = ERR_OK;
+
+	for (uint32_t i = 0; i < x->what.n && a == IMAP_SEARCH_OPEN && !e; i++) {
+		const struct imap_search_key *k = &x->what.keys[i];
+		bool slow = is_text(k->op) || k->op == IMAP_SEARCH_SENTBEFORE ||
+			    k->op == IMAP_SEARCH_SENTON || k->op == IMAP_SEARCH_SENTSINCE;
+
+		if (!slow || x->answers[k->text_at] != IMAP_SEARCH_OPEN)
+			continue;
+		if (k->op == IMAP_SEARCH_FIELD)
+			e = field_key(x, k, &x->answers[k->text_at]);
+		else if (k->op == IMAP_SEARCH_BODY || k->op == IMAP_SEARCH_TEXT)
+			e = text_keys(x, k->op);
+		else
+			e = sent_key(x, k, &x->answers[k->text_at]);
+		if (!e)
+			a = imap_search_eval(&x->what, f, x->answers);
+	}
+	*yes = a == IMAP_SEARCH_YES;
+	return e;
+}
+
+/* --- the walk --- */
+
+struct walk {
+	struct imap_session *s;
+	struct search *x;
+	struct db_txn *txn;
+	Commands__Mailbox *box;
+	struct slice *names;
+	uint32_t messages, texts;
+	enum err e;
+};
+
+static void
+keep(struct search *x, uint32_t uid, uint64_t modseq)
+{
+	x->found[x->found_n++] = uid;
+	x->modseq = modseq > x->modseq ? modseq : x->modseq;
+}
+
+static bool
+on_row(void *arg, uint32_t uid, const struct schema_message *row)
+{
+	struct walk *w = arg;
+	struct search *x = w->x;
+	struct imap_box *b = &w->s->box;
+	struct imap_search_facts f = {.uid = uid,
+		.flags = row->flags,
+		.keywords = row->keywords,
+		.modseq = row->modseq,
+		.size = schema_message_size(row),
+		.internal_sec = row->internal_date_sec,
+		.zone_min = row->zone_min,
+		.keyword_names = w->names,
+		.n_keyword_names = (uint32_t)w->box->n_keyword};
+	bool yes;
+
+	while (x->at < b->count && b->uid[x->at] < uid)
+		x->at++;
+	if (x->at == b->count)
+		return false;
+	if (b->uid[x->at] > uid)
+		return true; /* came since: not in the picture yet */
+	f.seq = ++x->at;
+	memset(x->answers, IMAP_SEARCH_OPEN, x->what.n_texts);
+	if (x->what.n_texts) {
+		imap_message_set(&x->m, w->txn, uid, row);
+		w->texts++;
+	}
+	w->e = look(x, &f, &yes);
+	if (w->e)
+		return false;
+	if (yes)
+		keep(x, uid, row->modseq);
+	return ++w->messages < SLICE_MESSAGES && w->texts < SLICE_TEXTS;
+}
+
+static enum err
+slice_of_work(struct imap_session *s, struct search *x, bool *more)
+{
+	struct walk w = {.s = s, .x = x};
+	uint32_t at = x->at, found_n = x->found_n;
+	enum err e;
+
+	*more = false;
+	if (x->at >= s->box.count)
+		return ERR_OK;
+	w.txn = s->ops->begin(s->host);
+	if (!w.txn)
+		return ERR_BUSY;
+	e = view_mailbox(w.txn, s->box.id, &s->arena, &w.box);
+	if (!e) {
+		w.names = arena_alloc(&s->arena, (w.box->n_keyword + 1) * sizeof *w.names);
+		for (size_t i = 0; i < w.box->n_keyword; i++)
+			w.names[i] = codec_slice(w.box->keyword[i]);
+		e = view_mailbox_messages(w.txn, s->box.id, s->box.uid[x->at], on_row, &w);
+	}
+	if (!e)
+		e = w.e;
+	*more = w.messages == SLICE_MESSAGES || w.texts == SLICE_TEXTS;
+	if (!s->ops->is_valid(s->host)) {
+		x->at = at;
+		x->found_n = found_n;
+		x->m.uid = 0;
+		e = ERR_OK;
+		*more = true;
+	}
+	s->ops->end(s->host);
+	return e;
+}
+
+/* --- the answer --- */
+
+static void
+put_number(struct imap_session *s, uint32_t uid)
+{
+	buf_put_dec(&s->out, s->uid_form ? uid : imap_view_seq(s, uid));
+}
+
+static void
+put_old(struct imap_session *s, const struct search *x)
+{
+	imap_put(s, "* SEARCH");
+	for (uint32_t i = 0; i < x->found_n; i++) {
+		imap_put(s, " ");
+		put_number(s, x->found[i]);
+	}
+	if (x->what.has_modseq && x->found_n)
+		imap_printf(s, " (MODSEQ %llu)", (unsigned long long)x->modseq);
+	imap_put(s, "\r\n");
+}
+
+static void
+put_extended(struct imap_session *s, const struct search *x)
+{
+	uint8_t want = x->what.returns ? x->what.returns : IMAP_SEARCH_ALL;
+	struct imap_seqset_writer w = {.out = &s->out};
+
+	imap_put(s, "* ESEARCH (TAG ");
+	imap_put_string(s, s->tag);
+	imap_put(s, s->uid_form ? ") UID" : ")");
+	if (x->found_n && want & IMAP_SEARCH_MIN) {
+		imap_put(s, " MIN ");
+		put_number(s, x->found[0]);
+	}
+	if (x->found_n && want & IMAP_SEARCH_MAX) {
+		imap_put(s, " MAX ");
+		put_number(s, x->found[x->found_n - 1]);
+	}
+	if (want & IMAP_SEARCH_COUNT)
+		imap_printf(s, " COUNT %u", x->found_n);
+	if (x->found_n && want & IMAP_SEARCH_ALL) {
+		imap_put(s, " ALL ");
+		for (uint32_t i = 0; i < x->found_n; i++)
+			imap_seqset_write(
+				&w, s->uid_form ? x->found[i] : imap_view_seq(s, x->found[i]));
+		imap_seqset_write_end(&w);
+	}
+	if (x->what.has_modseq && x->found_n)
+		imap_printf(s, " MODSEQ %llu", (unsigned long long)x->modseq);
+	imap_put(s, "\r\n");
+}
+
+static void
+finish(struct imap_session *s, struct search *x)
+{
+	if (x->what.returns & IMAP_SEARCH_SAVE) {
+		free(s->saved);
+		s->saved = x->found;
+		s->saved_n = x->found_n;
+		x->found = must_alloc((x->found_n + 1) * sizeof *x->found);
+		memcpy(x->found, s->saved, x->found_n * sizeof *x->found);
+	}
+	/* RFC 9051 7.3.4: rev2 knows ESEARCH only. SAVE alone says nothing. */
+	if (x->what.has_return ? x->what.returns != IMAP_SEARCH_SAVE : s->rev2)
+		put_extended(s, x);
+	else if (!x->what.has_return)
+		put_old(s, x);
+	imap_ok(s, "Searched");
+}
+
+static void
+go_on(struct imap_session *s)
+{
+	struct search *x = s->work;
+	bool more;
+	enum err e = slice_of_work(s, x, &more);
+
+	if (e) {
+		imap_no(s, "[UNAVAILABLE] A message can't be read");
+	} else if (more) {
+		s->more = go_on;
+		s->ops->later(s->host);
+	} else {
+		finish(s, x);
+	}
+}
+
+static void
+search(struct imap_session *s)
+{
+	struct search *x = arena_zalloc(&s->arena, sizeof *x);
+
+	imap_message_init(&x->m, s);
+	x->found = must_alloc((s->box.count + 1) * sizeof *x->found);
+	arena_hook(&s->arena, drop, x);
+	s->work = x;
+	if (!imap_parse_space(&s->parse) || !imap_search_parse(&s->parse, &x->what) ||
+		!imap_parse_end(&s->parse)) {
+		imap_bad_syntax(s);
+		return;
+	}
+	if (x->what.has_bad_charset) {
+		imap_no(s, "[BADCHARSET (US-ASCII UTF-8)] Use UTF-8");
+		return;
+	}
+	if (x->what.has_modseq)
+		s->condstore = true;
+	prepare(s, x);
+	go_on(s);
+}
+
+const struct imap_command imap_cmd_search[] = {
+	{"SEARCH", IMAP_SELECTED, IMAP_UID_FORM | IMAP_NO_EXPUNGE, search},
+	{NULL, 0, 0, NULL},
+};
