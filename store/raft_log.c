@@ -351,12 +351,15 @@ raft_log_check(struct raft_log *log, struct db_txn *txn, uint64_t index, const u
 		return e;
 	if (row.n < ROW_FIXED)
 		return ERR_CORRUPT;
-	memcpy(chain, row.p + 49, SEAL_HASH);
+	/* before may be chain itself. */
 	if (before) {
 		chain_hash(before, row.p, slice_from(row, ROW_FIXED), hash);
-		if (memcmp(chain, hash, SEAL_HASH) != 0)
-			return ERR_CORRUPT;
+		if (memcmp(row.p + 49, hash, SEAL_HASH) != 0)
+			e = ERR_CORRUPT;
 	}
+	memcpy(chain, row.p + 49, SEAL_HASH);
+	if (e)
+		return e;
 	e = hash_body(txn, index, &n, hash);
 	/* None: it was freed already, or there was none. */
 	if (!e && n &&
