@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "core/must.h"
+#include "core/rand.h"
 #include "store/codec.h"
 #include "store/engine_inner.h"
 #include "store/schema.h"
@@ -81,6 +82,8 @@ engine_open(const struct engine_options *opt, struct engine **out)
 	enum err err;
 
 	e->opt = *opt;
+	if (!opt->boot)
+		e->opt.boot = rand_u64();
 	e->answered_below = 1;
 	engine_inner_init(&e->queue);
 	arena_init(&e->arena, 65536);

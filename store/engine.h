@@ -28,7 +28,7 @@ struct engine_options {
 	const char *spool;           /* the folder whose file system spool files must be on; NULL: any */
 	bool create;
 	uint64_t map_bytes;
-	uint64_t boot;               /* random, new in each life */
+	uint64_t boot;               /* random, new in each life; 0: made here */
 	uint64_t log_keep_rows;      /* applied entries that stay in the log */
 	/* After each commit that changed something. May be NULL. */
 	void (*on_commit)(void *arg, uint64_t applied, const struct apply_touched *touched);
