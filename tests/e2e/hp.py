@@ -1,0 +1,153 @@
+"""A hairpin of our own for a test: a fresh data folder, free loopback ports, the real program."""
+import imaplib
+import json
+import os
+import shutil
+import signal
+import smtplib
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+
+PROGRAM = os.environ["HAIRPIN"]
+QUICK = "\n[auth]\nargon2_memory_kib = 64\nargon2_passes = 1\nthrottle = no\n"
+
+
+def free_base():
+    """A number n such that n + 25, 143, 465, 587 and 993 are free now."""
+    for base in range(21000 + os.getpid() % 200 * 10, 60000, 1111):
+        try:
+            for port in (25, 143, 465, 587, 993):
+                with socket.socket() as s:
+                    s.bind(("127.0.0.1", base + port))
+            return base
+        except OSError:
+            continue
+    raise RuntimeError("no free ports")
+
+
+class Server:
+    def __init__(self, extra="", users=("u0",), domain="example.org"):
+        self.dir = tempfile.mkdtemp(prefix="hairpin-")
+        os.chmod(self.dir, 0o755)
+        self.base = free_base()
+        self.conf = self.dir + "/hairpin.conf"
+        self.data = self.dir + "/data"
+        self.domain = domain
+        self.process = None
+        out = subprocess.run(
+            [PROGRAM, "init", "--domain", domain, "--user", users[0], "--password", "pw", "--hostname",
+             "mail." + domain, "--data", self.data, "-c", self.conf, "--listen", "127.0.0.1", "--port-base",
+             str(self.base), "--plaintext-auth"],
+            capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        assert out.returncode == 0, out.stdout + out.stderr
+        self.init_output = out.stdout
+        with open(self.conf, "a") as f:
+            f.write(extra or QUICK)
+        self.start()
+        for user in users[1:]:
+            self.cli("user", "add", f"{user}@{domain}", "--password", "pw")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if kind:
+            print(self.log()[-8000:])
+        self.stop()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def start(self):
+        self.log_file = open(self.dir + "/log", "ab")
+        self.process = subprocess.Popen([PROGRAM, "serve", "-c", self.conf], stdin=subprocess.DEVNULL,
+                                        stdout=self.log_file, stderr=self.log_file)
+        until = time.monotonic() + 20
+        while True:
+            assert self.process.poll() is None, self.log()
+            try:
+                if self.cli("store", "stats", check=False).returncode == 0:
+                    with socket.create_connection(("127.0.0.1", self.base + 143), 5) as s:
+                        s.settimeout(5)
+                        assert s.recv(4) == b"* OK"
+                    return
+            except OSError:
+                pass
+            assert time.monotonic() < until, "not up:\n" + self.log()
+            time.sleep(0.05)
+
+    def stop(self, sig=signal.SIGTERM):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(sig)
+            self.process.wait(15)
+        self.log_file.close()
+
+    def log(self):
+        with open(self.dir + "/log", errors="replace") as f:
+            return f.read()
+
+    def cli(self, *args, check=True, **more):
+        r = subprocess.run([PROGRAM, *args, "-c", self.conf], capture_output=True, text=True,
+                           stdin=subprocess.DEVNULL, **more)
+        if check:
+            assert r.returncode == 0, f"{args}: {r.returncode}: {r.stdout}{r.stderr}"
+        return r
+
+    def json(self, *args):
+        return json.loads(self.cli(*args, "--json").stdout)
+
+    def imap(self, user="u0", password="pw", tls=False):
+        if tls:
+            m = imaplib.IMAP4_SSL("127.0.0.1", self.base + 993, ssl_context=trust_all())
+        else:
+            m = imaplib.IMAP4("127.0.0.1", self.base + 143)
+        if user:
+            m.login(f"{user}@{self.domain}", password)
+        return m
+
+    def smtp(self, port=25):
+        return smtplib.SMTP("127.0.0.1", self.base + port, local_hostname="client.test", timeout=30)
+
+    def pids(self):
+        """role/instance -> pid"""
+        found = {}
+        for pid in os.listdir("/proc"):
+            try:
+                with open(f"/proc/{pid}/cmdline") as f:
+                    words = f.read().split("\0")
+            except OSError:
+                continue
+            if words[1:2] == ["role"] and words[4:5] == [self.conf]:
+                found[f"{words[2]}/{words[3]}"] = int(pid)
+        return found
+
+    def wait(self, what, seconds=20):
+        """Until what() is true; its value."""
+        until = time.monotonic() + seconds
+        while True:
+            value = what()
+            if value:
+                return value
+            assert time.monotonic() < until, "waited in vain"
+            time.sleep(0.02)
+
+
+def trust_all():
+    c = ssl.create_default_context()
+    c.check_hostname = False
+    c.verify_mode = ssl.CERT_NONE
+    return c
+
+
+def bodies(server, user="u0", mailbox="INBOX"):
+    """Every message's octets, in UID order."""
+    m = server.imap(user)
+    m.select(mailbox, readonly=True)
+    _, data = m.search(None, "ALL")
+    out = []
+    for n in data[0].split():
+        _, parts = m.fetch(n, "(BODY.PEEK[])")
+        out.append(parts[0][1])
+    m.logout()
+    return out
