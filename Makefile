@@ -52,7 +52,7 @@ packages-test: packages
 	$(call need,$(PKG_TEST))
 test: packages-test ## everything that CI runs
 	@$(MAKE) --no-print-directory test-all
-test-all: unit
+test-all: unit $(if $(wildcard cmd/proc_smtpd.c),$(B)/debug/hairpin e2e)
 e2e: ## end-to-end tests against the real program
 	@HAIRPIN=$(abspath $(B))/debug/hairpin tests/run tests/e2e/*_test.py
 

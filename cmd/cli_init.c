@@ -26,7 +26,7 @@ enum { OWN_UID = 10025, WAIT_TRIES = 200, WAIT_US = 50000, PATH_ROOM = 600 };
 struct init {
 	const char *config, *data, *domain, *user, *hostname, *listen;
 	char *password;
-	char host[256], address[256];
+	char host[300], address[600];
 	unsigned port_base, uid;
 	bool plaintext;
 	struct buf dkim_rsa, dkim_ed25519; /* record texts */
@@ -169,7 +169,7 @@ write_file(const char *path, mode_t mode, struct slice text)
 static int
 write_below(const struct init *in, const char *below, mode_t mode, struct slice text)
 {
-	char path[PATH_ROOM];
+	char path[2 * PATH_ROOM];
 
 	snprintf(path, sizeof path, "%s/%s", in->data, below);
 	return write_file(path, mode, text);
@@ -327,6 +327,15 @@ is_up(const struct init *in, pid_t pid)
 	return false;
 }
 
+static void
+silence(void)
+{
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		dup2(fd, STDERR_FILENO);
+}
+
 static int
 fill_database(const struct init *in)
 {
@@ -347,7 +356,7 @@ fill_database(const struct init *in)
 	if (pid == 0) {
 		/* Its log is of no interest unless something fails. */
 		if (!getenv("HAIRPIN_INIT_LOG"))
-			freopen("/dev/null", "w", stderr);
+			silence();
 		_exit(proc_parent_run(config));
 	}
 	code = is_up(in, pid)
