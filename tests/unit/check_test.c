@@ -1,0 +1,244 @@
+#include "tests/store_world.h"
+
+/* A database with something in every table. */
+static int
+fill(void **state)
+{
+	Commands__Command c = COMMANDS__COMMAND__INIT;
+	Commands__Enqueue q = COMMANDS__ENQUEUE__INIT;
+	Commands__Body body = COMMANDS__BODY__INIT;
+	Commands__Rcpt a = COMMANDS__RCPT__INIT, b = COMMANDS__RCPT__INIT, *list[] = {&a, &b};
+	struct engine_proposal p = {.command = SLICE_EMPTY, .fd = -1};
+	bool more = true;
+
+	world_setup(state);
+	world.opt.log_keep_rows = 1000;
+	world_reopen();
+	p.command = world_append_command(4);
+	p.body = SLICE_LIT("text");
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(engine_propose(world.e, &p), ERR_OK);
+	while (more)
+		assert_int_equal(engine_turn(world.e, &more), ERR_OK);
+	a.address = world_bytes("u0@example.org");
+	a.account = WORLD_ACCOUNT;
+	a.stage = COMMANDS__STAGE__STAGE_DELIVER;
+	b.address = world_bytes("x@outside.test");
+	b.stage = COMMANDS__STAGE__STAGE_RELAY;
+	body.size = body.sealed_size = 4;
+	q.n_rcpt = 2;
+	q.rcpt = list;
+	q.body = &body;
+	q.sealed_key = world_bytes("key");
+	q.repeat_key = world_bytes("repeat");
+	q.repeat_until_sec = UINT64_C(1) << 40;
+	c.body_case = COMMANDS__COMMAND__BODY_ENQUEUE;
+	c.enqueue = &q;
+	assert_int_equal(world_propose(&c, SLICE_LIT("mail"))->code, APPLY_DONE);
+	/* A refused one leaves garbage. */
+	body.sealed_size = 5;
+	assert_int_equal(world_propose(&c, SLICE_LIT("mail"))->code, APPLY_INVALID);
+	return 0;
+}
+
+static struct db_txn *
+begin(void)
+{
+	struct db_txn *txn;
+
+	assert_int_equal(db_begin(engine_db(world.e), true, &txn), ERR_OK);
+	return txn;
+}
+
+/* The first row of t, copied. */
+static void
+first(struct db_txn *txn, enum db_table t, struct slice *k, struct slice *v)
+{
+	assert_int_equal(db_first_from(txn, t, SLICE_EMPTY, k, v), ERR_OK);
+	*k = arena_dup(&world.a, *k);
+	*v = arena_dup(&world.a, *v);
+}
+
+static void
+a_sound_database_has_no_violation(void **state)
+{
+	struct check_report *r = arena_alloc(&world.a, sizeof *r);
+
+	(void)state;
+	assert_int_equal(world_violations(false), 0);
+	/* Offline as well, and beside the store. */
+	assert_int_equal(check_folder(world.dir, r), ERR_OK);
+	assert_int_equal(r->violations, 0);
+	assert_true(r->rows > 30);
+	assert_int_equal(check_folder("/nonexistent", r), ERR_NOT_FOUND);
+}
+
+static void
+a_row_that_is_lost_is_found_out_in_every_table(void **state)
+{
+	static const enum db_table tables[] = {DB_DOMAIN, DB_ADDRESS, DB_ACCOUNT, DB_VAULT,
+		DB_EPOCH, DB_MAILBOX, DB_MAILBOX_NAME, DB_MESSAGE, DB_CHANGE, DB_ITEM, DB_RCPT,
+		DB_DUE, DB_REPEAT, DB_REPEAT_DUE, DB_PAYLOAD, DB_LOG, DB_BODY, DB_GARBAGE};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+		struct db_txn *txn = begin();
+		struct slice k, v;
+
+		first(txn, tables[i], &k, &v);
+		assert_int_equal(db_del(txn, tables[i], k), ERR_OK);
+		assert_int_equal(db_commit(txn), ERR_OK);
+		if (world_violations(true) == 0)
+			fail_msg("a lost row of %s wasn't noticed", db_table_name(tables[i]));
+		txn = begin();
+		assert_int_equal(db_put(txn, tables[i], k, v), ERR_OK);
+		assert_int_equal(db_commit(txn), ERR_OK);
+		assert_int_equal(world_violations(false), 0);
+	}
+}
+
+static void
+a_row_that_is_damaged_is_found_out_in_every_table(void **state)
+{
+	static const enum db_table tables[] = {DB_ACCOUNT, DB_ADDRESS, DB_MAILBOX,
+		DB_MAILBOX_NAME, DB_MESSAGE, DB_CHANGE, DB_ITEM, DB_RCPT, DB_REPEAT, DB_PAYLOAD,
+		DB_LOG, DB_BODY, DB_PROPOSER};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+		struct db_txn *txn = begin();
+		struct slice k, v;
+
+		first(txn, tables[i], &k, &v);
+		assert_int_equal(db_put(txn, tables[i], k, SLICE_LIT("\xff\xff\xff")), ERR_OK);
+		assert_int_equal(db_commit(txn), ERR_OK);
+		if (world_violations(true) == 0)
+			fail_msg(
+				"a damaged row of %s wasn't noticed", db_table_name(tables[i]));
+		txn = begin();
+		assert_int_equal(db_put(txn, tables[i], k, v), ERR_OK);
+		assert_int_equal(db_commit(txn), ERR_OK);
+	}
+	assert_int_equal(world_violations(false), 0);
+}
+
+static void
+one_bit_of_a_body_or_of_an_entry_is_found_out(void **state)
+{
+	static const enum db_table tables[] = {DB_BODY, DB_LOG};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct db_txn *txn = begin();
+		struct slice k, v;
+		uint8_t *flipped;
+
+		first(txn, tables[i], &k, &v);
+		flipped = arena_alloc(&world.a, v.n);
+		memcpy(flipped, v.p, v.n);
+		flipped[v.n - 1] ^= 1;
+		assert_int_equal(db_put(txn, tables[i], k, slice_of(flipped, v.n)), ERR_OK);
+		assert_int_equal(db_commit(txn), ERR_OK);
+		assert_true(world_violations(true) > 0);
+		txn = begin();
+		assert_int_equal(db_put(txn, tables[i], k, v), ERR_OK);
+		assert_int_equal(db_commit(txn), ERR_OK);
+	}
+}
+
+static void
+a_body_that_nobody_names_and_one_named_twice_are_found_out(void **state)
+{
+	struct schema_key k;
+	struct db_txn *txn = begin();
+	struct slice key, v;
+
+	(void)state;
+	assert_int_equal(
+		db_put(txn, DB_BODY, schema_u64_u32(&k, 1000000, 0), SLICE_LIT("stray")),
+		ERR_OK);
+	assert_int_equal(db_commit(txn), ERR_OK);
+	assert_int_equal(world_violations(true), 1);
+	txn = begin();
+	assert_int_equal(db_del(txn, DB_BODY, schema_u64_u32(&k, 1000000, 0)), ERR_OK);
+	first(txn, DB_PAYLOAD, &key, &v);
+	assert_int_equal(db_put(txn, DB_GARBAGE, key, SLICE_EMPTY), ERR_OK);
+	assert_int_equal(db_commit(txn), ERR_OK);
+	assert_true(world_violations(true) > 0);
+}
+
+static void
+counters_that_are_off_by_one_are_found_out(void **state)
+{
+	struct db_txn *txn = begin();
+	struct slice k, v;
+	Commands__Mailbox *box;
+	Commands__Account *account;
+	Commands__PayloadRow *payload;
+	struct schema_key key;
+
+	(void)state;
+	assert_int_equal(db_get(txn, DB_MAILBOX, schema_u64(&key, world.inbox), &v), ERR_OK);
+	box = codec_unpack(&commands__mailbox__descriptor, v, &world.a);
+	box->unseen++;
+	assert_int_equal(db_put(txn, DB_MAILBOX, schema_u64(&key, world.inbox),
+				 codec_pack(box, &world.a)),
+		ERR_OK);
+	assert_int_equal(db_commit(txn), ERR_OK);
+	assert_int_equal(world_violations(true), 1);
+	txn = begin();
+	first(txn, DB_ACCOUNT, &k, &v);
+	account = codec_unpack(&commands__account__descriptor, v, &world.a);
+	account->used_bytes++;
+	assert_int_equal(db_put(txn, DB_ACCOUNT, k, codec_pack(account, &world.a)), ERR_OK);
+	assert_int_equal(db_commit(txn), ERR_OK);
+	assert_int_equal(world_violations(true), 2);
+	txn = begin();
+	first(txn, DB_PAYLOAD, &k, &v);
+	payload = codec_unpack(&commands__payload_row__descriptor, v, &world.a);
+	payload->count++;
+	assert_int_equal(db_put(txn, DB_PAYLOAD, k, codec_pack(payload, &world.a)), ERR_OK);
+	assert_int_equal(db_commit(txn), ERR_OK);
+	assert_int_equal(world_violations(true), 3);
+}
+
+static void
+a_digest_that_is_not_that_of_the_rows_is_found_out(void **state)
+{
+	struct db_txn *txn = begin();
+	static const uint8_t wrong[32] = {1};
+
+	(void)state;
+	assert_int_equal(
+		db_put(txn, DB_META, SLICE_LIT("digest"), slice_of(wrong, sizeof wrong)),
+		ERR_OK);
+	assert_int_equal(db_commit(txn), ERR_OK);
+	assert_int_equal(world_violations(true), 1);
+}
+
+static void
+a_log_of_another_key_is_found_out(void **state)
+{
+	(void)state;
+	seal_key_new(&world.key);
+	assert_true(world_violations(true) > 5);
+}
+
+int
+main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, fill, world_teardown)
+	const struct CMUnitTest tests[] = {
+		T(a_sound_database_has_no_violation),
+		T(a_row_that_is_lost_is_found_out_in_every_table),
+		T(a_row_that_is_damaged_is_found_out_in_every_table),
+		T(one_bit_of_a_body_or_of_an_entry_is_found_out),
+		T(a_body_that_nobody_names_and_one_named_twice_are_found_out),
+		T(counters_that_are_off_by_one_are_found_out),
+		T(a_digest_that_is_not_that_of_the_rows_is_found_out),
+		T(a_log_of_another_key_is_found_out),
+	};
+
+	seal_init();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

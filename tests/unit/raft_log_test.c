@@ -1,0 +1,334 @@
+#include "store/raft_log.h"
+#include "tests/store_world.h"
+
+static struct db *db;
+static struct raft_log log_of;
+static char dir[64];
+
+static struct db_txn *
+begin(void)
+{
+	struct db_txn *txn;
+
+	assert_int_equal(db_begin(db, true, &txn), ERR_OK);
+	return txn;
+}
+
+static void
+load(void)
+{
+	struct db_txn *txn = begin();
+	struct seal_key key = log_of.key;
+
+	memset(&log_of, 0, sizeof log_of);
+	assert_int_equal(raft_log_load(&log_of, txn), ERR_OK);
+	log_of.key = key;
+	log_of.has_key = true;
+	assert_int_equal(db_commit(txn), ERR_OK);
+}
+
+static int
+setup(void **state)
+{
+	struct db_options how = {.create = true};
+
+	(void)state;
+	snprintf(dir, sizeof dir, "/tmp/raft_log_test.XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(db_open(&db, dir, &how), ERR_OK);
+	memset(&log_of, 0, sizeof log_of);
+	seal_key_new(&log_of.key);
+	load();
+	log_of.hard = (struct raft_hard){3, 1};
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	char command[128];
+
+	(void)state;
+	raft_log_fini(&log_of);
+	db_close(db);
+	snprintf(command, sizeof command, "rm -r %s", dir);
+	return system(command);
+}
+
+static void
+append(struct db_txn *txn, const char *command, struct slice body)
+{
+	assert_int_equal(
+		raft_log_append(&log_of, txn, RAFT_LOG_COMMAND, slice_str(command), body),
+		ERR_OK);
+}
+
+static void
+commit(struct db_txn *txn)
+{
+	assert_int_equal(raft_log_save(&log_of, txn), ERR_OK);
+	assert_int_equal(db_commit(txn), ERR_OK);
+}
+
+static void
+append_three(void)
+{
+	struct db_txn *txn = begin();
+
+	append(txn, "first", SLICE_EMPTY);
+	append(txn, "second", SLICE_LIT("with a body"));
+	append(txn, "third", SLICE_EMPTY);
+	commit(txn);
+}
+
+static uint64_t
+rows(enum db_table t)
+{
+	struct db_txn *txn = begin();
+	struct db_cursor *c;
+	struct slice k, v;
+	uint64_t n = 0;
+
+	assert_int_equal(db_cursor_open(txn, t, &c), ERR_OK);
+	for (enum err e = db_seek(c, SLICE_EMPTY, &k, &v); !e; e = db_next(c, &k, &v))
+		n++;
+	db_cursor_close(c);
+	db_abort(txn);
+	return n;
+}
+
+static enum err
+check_all(void)
+{
+	struct db_txn *txn = begin();
+	uint8_t chain[SEAL_HASH];
+	enum err e = ERR_OK;
+
+	for (uint64_t i = log_of.first; i <= log_of.last && !e; i++)
+		e = raft_log_check(&log_of, txn, i, i == log_of.first ? NULL : chain, chain);
+	if (!e && log_of.last >= log_of.first)
+		assert_memory_equal(chain, log_of.chain, SEAL_HASH);
+	db_abort(txn);
+	return e;
+}
+
+static void
+what_was_appended_is_read_again_after_reopening(void **state)
+{
+	struct db_txn *txn;
+	struct slice command;
+	uint64_t term;
+
+	(void)state;
+	append_three();
+	raft_log_fini(&log_of);
+	seal_key_new(&log_of.key);
+	log_of.has_key = false;
+	db_close(db);
+	assert_int_equal(db_open(&db, dir, &(struct db_options){0}), ERR_OK);
+	load();
+	assert_int_equal(log_of.last, 3);
+	assert_int_equal(log_of.last_term, 3);
+	assert_int_equal(log_of.hard.term, 3);
+	txn = begin();
+	/* Not with another key. */
+	assert_int_equal(raft_log_read(&log_of, txn, 2, &term, &command), ERR_CRYPTO);
+	assert_int_equal(raft_log_read(&log_of, txn, 4, &term, &command), ERR_NOT_FOUND);
+	db_abort(txn);
+}
+
+static void
+an_entry_is_bound_to_its_place_and_its_body(void **state)
+{
+	struct schema_key a, b;
+	struct db_txn *txn;
+	struct slice command, one, two;
+	uint64_t term;
+
+	(void)state;
+	append_three();
+	assert_int_equal(check_all(), ERR_OK);
+	txn = begin();
+	assert_int_equal(raft_log_read(&log_of, txn, 2, &term, &command), ERR_OK);
+	assert_int_equal(term, 3);
+	assert_slice(command, "second");
+	assert_int_equal(db_get(txn, DB_LOG, schema_u64(&a, 1), &one), ERR_OK);
+	assert_int_equal(db_get(txn, DB_LOG, schema_u64(&b, 3), &two), ERR_OK);
+	assert_int_equal(
+		db_put(txn, DB_LOG, schema_u64(&b, 3), arena_dup(&world.a, one)), ERR_OK);
+	assert_int_equal(raft_log_read(&log_of, txn, 3, &term, &command), ERR_CRYPTO);
+	db_abort(txn);
+	txn = begin();
+	assert_int_equal(
+		db_put(txn, DB_BODY, schema_u64_u32(&a, 2, 0), SLICE_LIT("With a body")),
+		ERR_OK);
+	assert_int_equal(db_commit(txn), ERR_OK);
+	assert_int_equal(check_all(), ERR_CORRUPT);
+}
+
+static void
+a_changed_octet_anywhere_breaks_the_check(void **state)
+{
+	struct schema_key k;
+	struct db_txn *txn;
+	struct slice row;
+	uint8_t copy[256];
+	size_t n;
+
+	(void)state;
+	append_three();
+	txn = begin();
+	assert_int_equal(db_get(txn, DB_LOG, schema_u64(&k, 2), &row), ERR_OK);
+	assert_true(row.n <= sizeof copy);
+	n = row.n;
+	memcpy(copy, row.p, n);
+	db_abort(txn);
+	for (size_t i = 0; i < n; i++) {
+		copy[i] ^= 0x10;
+		txn = begin();
+		assert_int_equal(
+			db_put(txn, DB_LOG, schema_u64(&k, 2), slice_of(copy, n)), ERR_OK);
+		assert_int_equal(db_commit(txn), ERR_OK);
+		copy[i] ^= 0x10;
+		assert_int_not_equal(check_all(), ERR_OK);
+	}
+}
+
+/* The chain binds an entry to all before it, and a truncated tail can be written anew. */
+static void
+truncation_takes_the_tail_with_its_bodies_and_the_log_goes_on(void **state)
+{
+	uint8_t chain[SEAL_HASH];
+	struct db_txn *txn = begin();
+
+	(void)state;
+	append(txn, "kept", SLICE_EMPTY);
+	commit(txn);
+	log_of.applied = 1;
+	memcpy(chain, log_of.chain, SEAL_HASH);
+	txn = begin();
+	append(txn, "gone", SLICE_LIT("body"));
+	append(txn, "gone too", SLICE_LIT("body"));
+	commit(txn);
+	txn = begin();
+	assert_int_equal(raft_log_truncate(&log_of, txn, 1), ERR_CORRUPT);
+	assert_int_equal(raft_log_truncate(&log_of, txn, 2), ERR_OK);
+	commit(txn);
+	assert_int_equal(log_of.last, 1);
+	assert_memory_equal(log_of.chain, chain, SEAL_HASH);
+	assert_int_equal(rows(DB_LOG), 1);
+	assert_int_equal(rows(DB_BODY), 0);
+	txn = begin();
+	log_of.hard.term = 4;
+	append(txn, "instead", SLICE_EMPTY);
+	commit(txn);
+	assert_int_equal(log_of.last, 2);
+	assert_int_equal(log_of.last_term, 4);
+	assert_int_equal(check_all(), ERR_OK);
+}
+
+static void
+trimming_is_bounded_and_never_passes_what_is_applied(void **state)
+{
+	struct db_txn *txn = begin();
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		append(txn, "x", SLICE_EMPTY);
+	log_of.applied = 8;
+	assert_int_equal(raft_log_trim(&log_of, txn, 100, 3), ERR_OK);
+	assert_int_equal(log_of.first, 4);
+	assert_int_equal(raft_log_trim(&log_of, txn, 100, 100), ERR_OK);
+	assert_int_equal(log_of.first, 9);
+	commit(txn);
+	assert_int_equal(rows(DB_LOG), 2);
+	assert_int_equal(check_all(), ERR_OK);
+}
+
+static void
+garbage_is_freed_below_the_first_row_only_and_bounded(void **state)
+{
+	static uint8_t body[10000];
+	struct schema_key k;
+	struct db_txn *txn = begin();
+	bool more;
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		append(txn, "x", slice_of(body, sizeof body));
+	log_of.applied = 4;
+	for (uint64_t i = 1; i <= 4; i++)
+		assert_int_equal(
+			db_put(txn, DB_GARBAGE, schema_u64(&k, i), SLICE_EMPTY), ERR_OK);
+	assert_int_equal(raft_log_free(&log_of, txn, 100, &more), ERR_OK);
+	assert_false(more);
+	commit(txn);
+	assert_int_equal(rows(DB_GARBAGE), 4);
+	txn = begin();
+	assert_int_equal(raft_log_trim(&log_of, txn, 3, 100), ERR_OK);
+	assert_int_equal(raft_log_free(&log_of, txn, 2, &more), ERR_OK);
+	assert_true(more);
+	for (int i = 0; i < 20 && more; i++)
+		assert_int_equal(raft_log_free(&log_of, txn, 2, &more), ERR_OK);
+	assert_false(more);
+	commit(txn);
+	assert_int_equal(rows(DB_GARBAGE), 2);
+	txn = begin();
+	for (uint64_t i = 1; i <= 4; i++) {
+		struct slice v;
+		enum err e = db_get(txn, DB_BODY, schema_u64_u32(&k, i, 0), &v);
+
+		assert_int_equal(e, i < 3 ? ERR_NOT_FOUND : ERR_OK);
+	}
+	db_abort(txn);
+}
+
+/* 4 KiB mails: their rows fill the pages, whatever their order. */
+static void
+small_bodies_fill_their_pages(void **state)
+{
+	enum { N = 400, SIZE = 4112 };
+	static uint8_t body[SIZE];
+	uint64_t before, after;
+	struct db_txn *txn = begin();
+
+	(void)state;
+	commit(txn);
+	before = db_used_bytes(db);
+	txn = begin();
+	for (uint64_t i = 1; i <= N; i++)
+		assert_int_equal(
+			raft_log_put_body(txn, i, slice_of(body, SIZE), &log_of.page_left),
+			ERR_OK);
+	commit(txn);
+	after = db_used_bytes(db);
+	assert_true(after - before < N * SIZE * 108 / 100);
+	txn = begin();
+	assert_int_equal(
+		raft_log_put_body(txn, 9, (struct slice){body, SCHEMA_ENTRY_BODY_MAX + 1},
+			&log_of.page_left),
+		ERR_TOO_BIG);
+	db_abort(txn);
+}
+
+int
+main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(what_was_appended_is_read_again_after_reopening),
+		T(an_entry_is_bound_to_its_place_and_its_body),
+		T(a_changed_octet_anywhere_breaks_the_check),
+		T(truncation_takes_the_tail_with_its_bodies_and_the_log_goes_on),
+		T(trimming_is_bounded_and_never_passes_what_is_applied),
+		T(garbage_is_freed_below_the_first_row_only_and_bounded),
+		T(small_bodies_fill_their_pages),
+	};
+	int failed;
+
+	seal_init();
+	arena_init(&world.a, 0);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	arena_reset(&world.a);
+	return failed;
+}
