@@ -106,7 +106,6 @@ void smtp_cmd_auth_answer(struct smtp_session *s, const struct smtp_event *ev);
 /* smtp_session_body.c: octets in DATA and CHUNK mode; gives how many were taken. */
 size_t smtp_session_body_input(struct smtp_session *s, struct slice in);
 void smtp_session_body_begin(struct smtp_session *s);
-void smtp_session_body_spool(struct smtp_session *s, enum err e);
 void smtp_session_body_scored(struct smtp_session *s, enum err e, struct slice refusal);
 void smtp_session_body_queued(struct smtp_session *s, const struct smtp_event *ev);
 

@@ -29,6 +29,7 @@ begin(struct smtp_session *s)
 	s->env.smtputf8 = m->smtputf8;
 	s->env.is_8bit = m->body == SMTP_BODY_8BITMIME;
 	s->env.helo = s->helo;
+	s->env.size_bytes = m->size_bytes;
 	s->tx_from_ms = s->now_ms;
 }
 

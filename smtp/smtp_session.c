@@ -362,9 +362,6 @@ apply_event(struct smtp_session *s, const struct smtp_event *ev)
 	case SMTP_EV_QUEUED:
 		on_answer(s, ev);
 		break;
-	case SMTP_EV_SPOOL:
-		smtp_session_body_spool(s, ev->spool);
-		break;
 	case SMTP_EV_SHUTDOWN:
 		on_shutdown(s);
 		break;

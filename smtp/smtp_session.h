@@ -60,7 +60,6 @@ enum smtp_event_kind {
 	SMTP_EV_AUTH,
 	SMTP_EV_SCORED,
 	SMTP_EV_QUEUED,	 /* answers */
-	SMTP_EV_SPOOL,	 /* body octets could not be kept; may come while a body arrives */
 	SMTP_EV_SHUTDOWN /* the service stops: end as soon as nothing is lost by it */
 };
 enum smtp_auth_outcome {
@@ -97,7 +96,9 @@ struct smtp_event {
 			uint64_t account;
 			bool may_relay;
 		} auth;
-		/* reply: a refusal such as "550 5.7.1 words"; empty: accepted */
+		/* e: not ERR_OK when the body could not be kept or looked at (FULL, QUOTA,
+		 * LIMIT: too many recipients for a command, have their replies). reply: a
+		 * refusal such as "550 5.7.1 words"; empty: accepted */
 		struct {
 			enum err e;
 			struct slice reply;
@@ -109,7 +110,6 @@ struct smtp_event {
 			struct slice id;
 			bool has_unread;
 		} queued;
-		enum err spool;
 	};
 };
 
@@ -166,7 +166,7 @@ struct smtp_envelope {
 	struct slice envid;
 	enum smtp_ret ret;
 	bool smtputf8, is_8bit;
-	uint64_t size_bytes;	 /* of the body */
+	uint64_t size_bytes; /* of the body; while recipients are given: what MAIL announced */
 	struct slice message_id; /* of the body's only Message-ID; empty: none or several */
 	bool has_added_id;	 /* the head brings a Message-ID that we made */
 	struct slice id;	 /* the mail's name in our logs until it has a queue id */

@@ -26,13 +26,6 @@ doom(struct smtp_session *s, enum smtp_reply why)
 	}
 }
 
-void
-smtp_session_body_spool(struct smtp_session *s, enum err e)
-{
-	if (s->is_body_open)
-		doom(s, e == ERR_FULL ? SMTP_REPLY_NO_SPACE : SMTP_REPLY_LOCAL_ERROR);
-}
-
 static void
 look_at_flaws(struct smtp_session *s)
 {
@@ -238,6 +231,18 @@ smtp_session_body_input(struct smtp_session *s, struct slice in)
 
 /* --- answers --- */
 
+static enum smtp_reply
+reply_of(enum err e)
+{
+	if (e == ERR_FULL)
+		return SMTP_REPLY_NO_SPACE;
+	if (e == ERR_QUOTA)
+		return SMTP_REPLY_OVER_QUOTA;
+	if (e == ERR_LIMIT)
+		return SMTP_REPLY_TOO_MANY_RCPT;
+	return e == ERR_TOO_BIG ? SMTP_REPLY_TOO_BIG : SMTP_REPLY_LOCAL_ERROR;
+}
+
 void
 smtp_session_body_scored(struct smtp_session *s, enum err e, struct slice refusal)
 {
@@ -247,7 +252,7 @@ smtp_session_body_scored(struct smtp_session *s, enum err e, struct slice refusa
 	}
 	smtp_session_act(s, SMTP_ACT_BODY_DROP, SLICE_EMPTY);
 	if (e != ERR_OK) {
-		say_of_message(s, SMTP_REPLY_LOCAL_ERROR);
+		say_of_message(s, reply_of(e));
 	} else {
 		size_t times = s->who.kind == SMTP_KIND_LMTP ? s->env.rcpt_n : 1;
 		for (size_t i = 0; i < times; i++)
@@ -255,16 +260,6 @@ smtp_session_body_scored(struct smtp_session *s, enum err e, struct slice refusa
 		s->errors++;
 	}
 	end_transaction(s);
-}
-
-static enum smtp_reply
-reply_of(enum err e)
-{
-	if (e == ERR_FULL)
-		return SMTP_REPLY_NO_SPACE;
-	if (e == ERR_QUOTA)
-		return SMTP_REPLY_OVER_QUOTA;
-	return e == ERR_TOO_BIG ? SMTP_REPLY_TOO_BIG : SMTP_REPLY_LOCAL_ERROR;
 }
 
 void

@@ -928,22 +928,21 @@ only_the_stores_yes_is_a_250(void **state)
 }
 
 static void
-a_spool_that_fails_is_told_at_the_end(void **state)
+a_body_that_could_not_be_kept_is_refused_for_now(void **state)
 {
-	struct play p = {0};
+	struct play p = {.score_error = ERR_FULL};
 
 	(void)state;
 	begin(&p, SMTP_KIND_MX);
 	to_rcpt(&p);
 	say(&p, "DATA\r\n", "354");
-	give(&p, (struct smtp_event){.kind = SMTP_EV_SPOOL, .spool = ERR_FULL});
 	say(&p, "x\r\n.\r\n", "452");
 	assert_true(said(&p, "452 4.3.1"));
 	assert_int_equal(p.drops, 1);
+	p.score_error = ERR_LIMIT;
 	to_rcpt(&p);
-	say(&p, "DATA\r\n", "354");
-	give(&p, (struct smtp_event){.kind = SMTP_EV_SPOOL, .spool = ERR_IO});
-	say(&p, "x\r\n.\r\n", "451");
+	say(&p, "BDAT 0 LAST\r\n", "452");
+	assert_true(said(&p, "452 4.5.3"));
 	end(&p);
 }
 
@@ -1208,7 +1207,7 @@ main(void)
 		cmocka_unit_test(lmtp_says_one_reply_for_each_recipient),
 		cmocka_unit_test(hops_are_counted_on_both_sides_of_the_limit),
 		cmocka_unit_test(only_the_stores_yes_is_a_250),
-		cmocka_unit_test(a_spool_that_fails_is_told_at_the_end),
+		cmocka_unit_test(a_body_that_could_not_be_kept_is_refused_for_now),
 		cmocka_unit_test(the_key_is_lifted_when_the_client_has_read_the_250),
 		cmocka_unit_test(a_command_that_was_on_its_way_lifts_nothing),
 		cmocka_unit_test(a_refused_mail_lifts_nothing),

@@ -1,0 +1,340 @@
+/* smtpd: the SMTP, submission and LMTP servers.
+ *
+ * Owns:     its clients' sessions; a mail's data key while its octets arrive; the key that
+ *           recognises repeats.
+ * Hears:    clients; WATCH from the store; answers of store (ENQUEUE, LIFT), filterd (SCORE),
+ *           auth (logins) and keyd (TLS signatures, its named key).
+ * Touches:  accepted sockets, the spool folder, the database read-only, the certificate
+ *           (read before the sandbox). It holds no private key, and can't read a mail once that
+ *           is with filterd. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cmd/smtpd.h"
+#include "core/clock.h"
+#include "core/ipc.pb-c.h"
+#include "core/log.h"
+#include "core/must.h"
+#include "crypto/keyring.h"
+#include "store/codec.h"
+
+enum {
+	CHAIN_MAX = 256 * 1024,
+	ACCEPTS_PER_TURN = 16,
+	ACCEPT_PAUSE_MS = 100,
+	KEYD_MS = 5000,
+	AGAIN_MS = 200,
+	SIGN_MS = 3000,
+	LEAVE_MS = 5000
+};
+
+/* --- start --- */
+
+static void
+prepare(struct proc *p)
+{
+	struct smtpd *d = must_zalloc(sizeof *d);
+	char path[512];
+	ssize_t n;
+	int fd;
+
+	d->p = p;
+	p->state = d;
+	buf_init(&d->chain, CHAIN_MAX);
+	proc_path(p, "tls/cert.pem", path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		log_warn("%s: can't be read: no TLS (`hairpin init` makes one)", path);
+		return;
+	}
+	n = read(fd, buf_room(&d->chain, CHAIN_MAX), CHAIN_MAX);
+	close(fd);
+	buf_grow(&d->chain, n > 0 ? (size_t)n : 0);
+}
+
+static enum err
+sign(void *arg, const struct tls_sign_request *request, struct buf *signature)
+{
+	struct smtpd *d = arg;
+	struct ipc_peer *keyd = ipc_any(d->p->ipc, ROLE_KEYD);
+	Ipc__KeydSign q = IPC__KEYD_SIGN__INIT;
+	ProtobufCMessage *answer;
+	enum err e;
+
+	q.key = request->key;
+	q.scheme = request->scheme;
+	q.message = codec_bytes(request->message);
+	if (!keyd)
+		return ERR_PEER;
+	e = ipc_ask_now(keyd, IPC_KEYD_SIGN, &q.base, SIGN_MS, &answer);
+	if (e)
+		return e;
+	if (!buf_put_slice(signature, codec_slice(((Ipc__KeydSigned *)answer)->signature)))
+		e = ERR_LIMIT;
+	protobuf_c_message_free_unpacked(answer, NULL);
+	return e;
+}
+
+static void
+start_tls(struct smtpd *d)
+{
+	struct tls_server_settings s = {.chain_pem = buf_slice(&d->chain),
+		.sign = sign,
+		.sign_arg = d,
+		.ticket_secret = slice_of(d->p->ticket_secret, sizeof d->p->ticket_secret)};
+	enum err e;
+
+	if (d->chain.n == 0)
+		return;
+	tls_init();
+	e = tls_server_new(&s, &d->tls);
+	if (e)
+		log_error("tls/cert.pem: %s: no TLS", err_text(e));
+}
+
+static void
+set_limits(struct smtpd *d)
+{
+	const struct config *c = &d->p->config;
+	struct smtp_limits *l = &d->session_limits;
+
+	smtp_session_limits_default(l);
+	l->rcpt_max = c->recipients;
+	l->error_max = c->errors;
+	l->hop_max = c->hops;
+	l->size_max_bytes = c->message_size;
+	l->idle_ms = c->commands_idle_sec * 1000;
+	l->transaction_ms = c->session_sec * 1000;
+	l->data_window_ms = l->idle_ms;
+	l->data_rate_min = c->min_bytes_per_sec;
+	d->limits = smtpd_limits_new(c->connections_per_client, c->rate_per_minute);
+}
+
+/* --- the key that recognises repeats --- */
+
+static void ask_repeat_key(void *arg);
+
+static void
+on_repeat_key(void *arg, enum err e, const ProtobufCMessage *answer)
+{
+	struct smtpd *d = arg;
+	const Ipc__KeydKey *k = (const Ipc__KeydKey *)answer;
+
+	if (e || k->key.len != SEAL_KEY) {
+		loop_after(d->p->loop, AGAIN_MS, ask_repeat_key, d);
+		return;
+	}
+	memcpy(d->repeat_key.b, k->key.data, SEAL_KEY);
+	d->has_repeat_key = true;
+}
+
+static void
+ask_repeat_key(void *arg)
+{
+	struct smtpd *d = arg;
+	Ipc__KeydNamedKey q = IPC__KEYD_NAMED_KEY__INIT;
+
+	q.which = KEYRING_REPEAT;
+	ipc_ask_role(d->p->ipc, ROLE_KEYD, IPC_KEYD_NAMED_KEY, &q.base, -1, KEYD_MS,
+		on_repeat_key, d);
+}
+
+/* --- what the store tells --- */
+
+static void
+on_watch(void *arg, struct ipc_frame *f)
+{
+	struct smtpd *d = arg;
+	const Ipc__Watch *w = (const Ipc__Watch *)f->msg;
+
+	/* A changed password, a disabled or deleted account ends its sessions. */
+	for (size_t i = 0; i < w->n_account_gone; i++) {
+		struct smtpd_client *next;
+		for (struct smtpd_client *c = d->clients; c; c = next) {
+			struct smtp_event ev = {.kind = SMTP_EV_SHUTDOWN};
+			next = c->next;
+			if (c->session && !c->is_finishing &&
+				smtp_session_envelope(c->session)->account ==
+					w->account_gone[i])
+				smtpd_client_step(c, &ev);
+		}
+	}
+}
+
+static void
+start(struct proc *p)
+{
+	struct smtpd *d = p->state;
+
+	seal_init();
+	arena_init(&d->scratch, 8192);
+	set_limits(d);
+	start_tls(d);
+	smtpd_lookup_open(d);
+	ipc_on(p->ipc, IPC_WATCH, on_watch, d);
+	ask_repeat_key(d);
+}
+
+/* --- accepting --- */
+
+/* Too many clients, or no descriptors: those that come wait in the kernel. */
+static void
+listen_again(struct smtpd *d, bool on)
+{
+	for (size_t i = 0; i < d->listeners; i++)
+		if (d->listener[i].watch)
+			loop_want(d->listener[i].watch, on, false);
+}
+
+static void
+on_accept_timer(void *arg)
+{
+	struct smtpd *d = arg;
+
+	d->accept_timer = NULL;
+	d->is_full = d->client_count >= d->p->config.connections;
+	listen_again(d, !d->is_full);
+}
+
+/* 4, 16, or 0 octets; addresses of IPv4 in IPv6 are IPv4's. */
+static size_t
+address_of(const struct sockaddr_storage *from, uint8_t address[16])
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	if (from->ss_family == AF_INET) {
+		memcpy(address, &((const struct sockaddr_in *)from)->sin_addr, 4);
+		return 4;
+	}
+	if (from->ss_family != AF_INET6)
+		return 0;
+	memcpy(address, &((const struct sockaddr_in6 *)from)->sin6_addr, 16);
+	if (memcmp(address, mapped, sizeof mapped) != 0)
+		return 16;
+	memmove(address, address + 12, 4);
+	return 4;
+}
+
+static bool
+accept_one(struct smtpd_listener *l)
+{
+	struct smtpd *d = l->d;
+	struct sockaddr_storage from = {0};
+	socklen_t n = sizeof from;
+	uint8_t address[16];
+	size_t address_n;
+	int one = 1, fd;
+
+	fd = accept4(l->fd, (struct sockaddr *)&from, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			listen_again(d, false);
+			if (!d->accept_timer)
+				d->accept_timer = loop_after(
+					d->p->loop, ACCEPT_PAUSE_MS, on_accept_timer, d);
+		}
+		return false;
+	}
+	address_n = address_of(&from, address);
+	if (address_n)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	if (d->p->config.listener[l->index].kind == CONFIG_SUBMISSIONS && !d->tls)
+		close(fd);
+	else
+		smtpd_client_new(d, l, fd, address, address_n);
+	return true;
+}
+
+static void
+on_connection(void *arg)
+{
+	struct smtpd_listener *l = arg;
+	struct smtpd *d = l->d;
+
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+		if (d->client_count >= d->p->config.connections) {
+			d->is_full = true;
+			listen_again(d, false);
+			return;
+		}
+		if (!accept_one(l))
+			return;
+	}
+}
+
+static void
+listener(struct proc *p, uint32_t index, int fd)
+{
+	struct smtpd *d = p->state;
+	struct smtpd_listener *l;
+
+	if (d->listeners == CONFIG_LISTENERS_MAX || index >= p->config.listeners ||
+		d->is_leaving) {
+		close(fd);
+		return;
+	}
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	l = &d->listener[d->listeners++];
+	*l = (struct smtpd_listener){.d = d, .index = index, .fd = fd};
+	l->watch = loop_watch(p->loop, fd, on_connection, NULL, l);
+}
+
+/* --- the end --- */
+
+static void
+on_leave(void *arg)
+{
+	struct smtpd *d = arg;
+
+	d->leave_timer = NULL;
+	loop_stop(d->p->loop);
+}
+
+void
+smtpd_client_gone(struct smtpd *d)
+{
+	if (d->is_leaving && d->client_count == 0 && !d->leave_timer)
+		d->leave_timer = loop_after(d->p->loop, 0, on_leave, d);
+	if (d->is_full && !d->is_leaving) {
+		d->is_full = false;
+		listen_again(d, true);
+	}
+}
+
+static void
+stop(struct proc *p)
+{
+	struct smtpd *d = p->state;
+	struct smtpd_client *next;
+
+	d->is_leaving = true;
+	for (size_t i = 0; i < d->listeners; i++) {
+		loop_unwatch(d->listener[i].watch);
+		close(d->listener[i].fd);
+	}
+	d->listeners = 0;
+	for (struct smtpd_client *c = d->clients; c; c = next) {
+		struct smtp_event ev = {.kind = SMTP_EV_SHUTDOWN};
+		next = c->next;
+		if (!c->session)
+			smtpd_client_free(c);
+		else if (!c->is_finishing)
+			smtpd_client_step(c, &ev);
+	}
+	loop_cancel(d->leave_timer);
+	d->leave_timer = loop_after(p->loop, d->clients ? LEAVE_MS : 0, on_leave, d);
+}
+
+const struct proc_role proc_smtpd_role = {
+	.role = ROLE_SMTPD,
+	.needs = PROC_NEED_DB_READ | PROC_NEED_SPOOL | PROC_NEED_ACCEPT,
+	.prepare = prepare,
+	.start = start,
+	.listener = listener,
+	.stop = stop,
+};

@@ -1,0 +1,132 @@
+/* smtpd: what the parts of the process smtpd share: the process (proc_smtpd), one
+ * client's connection (smtpd_client), its questions to the directory and to auth
+ * (smtpd_lookup, smtpd_auth), and the mail's way to filterd and store
+ * (smtpd_queue). */
+#ifndef CMD_SMTPD_H
+#define CMD_SMTPD_H
+
+#include "cmd/proc.h"
+#include "cmd/smtpd_body.h"
+#include "cmd/smtpd_limits.h"
+#include "core/arena.h"
+#include "core/conn.h"
+#include "crypto/sasl.h"
+#include "smtp/smtp_session.h"
+#include "store/view.h"
+
+enum {
+	SMTPD_ASK_MS = 60000, /* filterd, store */
+	SMTPD_AUTH_MS = 20000,
+	SMTPD_NAME = 10, /* letters of a session's name */
+	SMTPD_LIFTS_MAX = 64
+};
+
+struct smtpd_listener {
+	struct smtpd *d;
+	uint32_t index;
+	int fd;
+	struct loop_fd *watch;
+};
+
+struct smtpd {
+	struct proc *p;
+	struct buf chain;	/* certificate, read while still privileged */
+	struct tls_server *tls; /* NULL: no certificate, no STARTTLS */
+	struct view *view;	/* NULL until the database could be opened */
+	struct seal_key repeat_key;
+	bool has_repeat_key, is_leaving, is_full;
+	struct smtpd_limits *limits;
+	struct smtp_limits session_limits;
+	struct smtpd_listener listener[CONFIG_LISTENERS_MAX];
+	size_t listeners;
+	struct smtpd_client *clients; /* list */
+	uint32_t client_count;
+	uint64_t next_session;
+	struct arena scratch; /* of one lookup */
+	/* repeat keys to be lifted: told in one command, soon, or before an equal mail is
+	 * proposed */
+	uint8_t lift[SMTPD_LIFTS_MAX][SEAL_HASH];
+	size_t lifts;
+	struct loop_timer *lift_timer, *accept_timer, *leave_timer;
+};
+
+struct smtpd_client {
+	struct smtpd *d;
+	struct smtpd_client *next, *prev;
+	const struct config_listener *at;
+	uint8_t address[16];
+	size_t address_n; /* 4, 16; 0: a local socket */
+	char ip[48];	  /* text */
+	char name[SMTPD_NAME + 1];
+	bool is_loopback, is_refused, is_waiting, is_finishing;
+	struct conn *conn;
+	struct smtp_session *session; /* NULL until implicit TLS stands */
+	struct loop_timer *timer, *delay;
+	struct ipc_question *question;
+	uint64_t number; /* unique here, for auth */
+	/* login */
+	struct sasl sasl;
+	bool has_sasl;
+	enum smtp_auth_outcome outcome; /* held back for auth's delay */
+	struct buf challenge;
+	uint64_t account; /* who logs in; then who is logged in */
+	bool may_relay;
+	struct buf user; /* canonical */
+	/* mail */
+	struct smtpd_body body;
+	struct buf head, index; /* sealed */
+	uint32_t head_size;
+	uint8_t sealed_key[SEAL_KEY + SEAL_BOX_EXTRA];
+	uint64_t queue_day;
+	uint8_t repeat_key[SEAL_HASH], last_repeat_key[SEAL_HASH];
+	bool has_repeat_key, has_last_repeat_key;
+	struct buf asked_rcpt; /* for log lines */
+};
+
+/* smtpd_client.c */
+/* Takes fd. address_n as in struct smtpd_client. */
+void smtpd_client_new(struct smtpd *d, const struct smtpd_listener *l, int fd,
+	const uint8_t *address, size_t address_n);
+/* Frees at once, without a word. */
+void smtpd_client_free(struct smtpd_client *c);
+/* One event; carries out what comes of it. The client may be finishing afterwards, but is never
+ * freed within. */
+void smtpd_client_step(struct smtpd_client *c, struct smtp_event *ev);
+/* An answer that came through the loop: reading goes on after it. */
+void smtpd_client_answer(struct smtpd_client *c, struct smtp_event *ev);
+/* Nothing is read from the client until smtpd_client_answer. */
+void smtpd_client_wait(struct smtpd_client *c);
+/* Octets have come that the session was not given yet. */
+bool smtpd_client_has_unread(const struct smtpd_client *c);
+
+/* proc_smtpd.c: one client fewer. */
+void smtpd_client_gone(struct smtpd *d);
+
+/* smtpd_lookup.c: synchronous questions to the directory. */
+bool smtpd_lookup_open(struct smtpd *d);
+/* Canonical form as the directory has it, in a; false: no such address can be ours. */
+bool smtpd_lookup_canonical(struct slice path, struct arena *a, struct slice *out);
+void smtpd_lookup_sender(struct smtpd_client *c, struct slice path);
+void smtpd_lookup_rcpt(struct smtpd_client *c, struct slice path);
+/* ERR_OK; ERR_QUOTA when not one of the recipients has room for the mail as it is now. */
+enum err smtpd_lookup_room(struct smtpd_client *c);
+enum err smtpd_lookup_queue_key(struct smtpd *d, uint64_t *day, uint8_t public_key[32]);
+struct smtpd_login {
+	uint64_t account; /* 0: unknown, disabled, or not from this network */
+	bool may_relay;
+	struct slice user, verifier; /* in d->scratch */
+};
+enum err smtpd_lookup_login(struct smtpd_client *c, struct slice user, struct smtpd_login *out);
+
+/* smtpd_auth.c */
+void smtpd_auth_begin(struct smtpd_client *c, struct slice mechanism, struct slice initial);
+void smtpd_auth_line(struct smtpd_client *c, struct slice line);
+void smtpd_auth_drop(struct smtpd_client *c);
+
+/* smtpd_queue.c */
+void smtpd_queue_score(struct smtpd_client *c, struct slice head);
+void smtpd_queue_propose(struct smtpd_client *c);
+void smtpd_queue_lift(struct smtpd_client *c);
+void smtpd_queue_drop(struct smtpd_client *c);
+
+#endif

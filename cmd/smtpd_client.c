@@ -1,0 +1,356 @@
+/* One client: a connection and a session, and what the session's acts mean. */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+
+#include "cmd/smtpd.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/must.h"
+#include "core/rand.h"
+
+enum {
+	IN_MAX = 64 * 1024,
+	OUT_HIGH = 64 * 1024,
+	OUT_MAX = 1 << 20,
+	HANDSHAKE_MS = 60000,
+	WRITE_MS = 120000,
+	CHALLENGE_MAX = 8192,
+	USER_MAX = 1024
+};
+
+/* --- time --- */
+
+static void on_timer(void *arg);
+
+/* Deadlines move with each command; the timer catches up with them when it fires. */
+static void
+arm(struct smtpd_client *c)
+{
+	uint64_t now = clock_ms(), due = smtp_session_due_ms(c->session);
+	const struct smtp_limits *lim = &c->d->session_limits;
+	uint64_t most = lim->idle_ms < lim->transaction_ms ? lim->idle_ms : lim->transaction_ms;
+	uint64_t wait = due > now ? due - now : 0;
+
+	loop_cancel(c->timer);
+	c->timer = loop_after(
+		c->d->p->loop, (uint32_t)(wait < most ? wait : most) + 1, on_timer, c);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct smtpd_client *c = arg;
+	struct smtp_event ev = {.kind = SMTP_EV_TICK};
+
+	c->timer = NULL;
+	smtpd_client_step(c, &ev);
+	if (!c->is_finishing)
+		arm(c);
+}
+
+/* --- acts --- */
+
+static void
+start_tls(struct smtpd_client *c)
+{
+	struct tls_stream *s = tls_accept(c->d->tls, conn_fd(c->conn));
+
+	conn_start_tls(c->conn, &tls_conn_stream, s);
+}
+
+static void
+finish(struct smtpd_client *c)
+{
+	c->is_finishing = true;
+	loop_cancel(c->timer);
+	c->timer = NULL;
+	conn_finish(c->conn);
+}
+
+static void
+carry_out(struct smtpd_client *c, const struct smtp_act *act)
+{
+	switch (act->kind) {
+	case SMTP_ACT_ASK_SENDER:
+		smtpd_lookup_sender(c, act->slice);
+		break;
+	case SMTP_ACT_ASK_RCPT:
+		smtpd_lookup_rcpt(c, act->slice);
+		break;
+	case SMTP_ACT_AUTH_BEGIN:
+		smtpd_auth_begin(c, act->slice, act->slice2);
+		break;
+	case SMTP_ACT_AUTH_LINE:
+		smtpd_auth_line(c, act->slice);
+		break;
+	case SMTP_ACT_AUTH_DROP:
+		smtpd_auth_drop(c);
+		break;
+	case SMTP_ACT_START_TLS:
+		start_tls(c);
+		break;
+	case SMTP_ACT_BODY_BEGIN:
+		smtpd_body_begin(&c->body);
+		break;
+	case SMTP_ACT_BODY:
+		smtpd_body_add(&c->body, c->d->p, act->slice);
+		break;
+	case SMTP_ACT_BODY_DROP:
+		smtpd_queue_drop(c);
+		break;
+	case SMTP_ACT_ASK_SCORE:
+		smtpd_queue_score(c, act->slice);
+		break;
+	case SMTP_ACT_ASK_QUEUE:
+		smtpd_queue_propose(c);
+		break;
+	case SMTP_ACT_LIFT:
+		smtpd_queue_lift(c);
+		break;
+	case SMTP_ACT_CLOSE:
+		finish(c);
+		break;
+	}
+}
+
+static void
+log_refusal(const struct smtpd_client *c, const struct smtp_acts *acts)
+{
+	const struct smtp_envelope *e = smtp_session_envelope(c->session);
+	struct slice line = slice_cut(acts->reply, 0, slice_find(acts->reply, '\r'));
+
+	log_info("NOQUEUE: reject: client=unknown[%s], session=%s, %.*s; from=<%.*s>, "
+		 "to=<%.*s>, "
+		 "helo=<%.*s>",
+		c->address_n ? c->ip : "local", c->name, SLICE_FMT(line), SLICE_FMT(e->sender),
+		SLICE_FMT(buf_slice(&c->asked_rcpt)), SLICE_FMT(e->helo));
+}
+
+static size_t
+step(struct smtpd_client *c, struct smtp_event *ev)
+{
+	struct smtp_acts acts;
+
+	ev->now_ms = clock_ms();
+	ev->now_sec = (int64_t)clock_wall_sec();
+	smtp_session_step(c->session, ev, &acts);
+	if (acts.code >= 400)
+		log_refusal(c, &acts);
+	if (acts.reply.n && conn_write(c->conn, acts.reply) != ERR_OK && !c->is_finishing)
+		finish(c);
+	for (size_t i = 0; i < acts.n; i++)
+		carry_out(c, &acts.act[i]);
+	return acts.consumed;
+}
+
+void
+smtpd_client_step(struct smtpd_client *c, struct smtp_event *ev)
+{
+	step(c, ev);
+}
+
+void
+smtpd_client_wait(struct smtpd_client *c)
+{
+	c->is_waiting = true;
+	conn_pause(c->conn, true);
+}
+
+void
+smtpd_client_answer(struct smtpd_client *c, struct smtp_event *ev)
+{
+	c->is_waiting = false;
+	step(c, ev);
+	if (!c->is_waiting && !c->is_finishing)
+		conn_pause(c->conn, false);
+}
+
+bool
+smtpd_client_has_unread(const struct smtpd_client *c)
+{
+	int n = 0;
+
+	return ioctl(conn_fd(c->conn), FIONREAD, &n) == 0 && n > 0;
+}
+
+/* --- the session --- */
+
+static struct slice
+cipher_of(const struct smtpd_client *c, struct buf *text)
+{
+	struct slice all, name;
+
+	if (!conn_is_secure(c->conn))
+		return SLICE_EMPTY;
+	tls_describe(conn_tls(c->conn), text);
+	/* "TLSv1.3 with cipher NAME (...)" */
+	all = buf_slice(text);
+	name = slice_from(all, slice_find_slice(all, SLICE_LIT("cipher ")) + 7);
+	name = slice_cut(name, 0, slice_find(name, ' '));
+	return name.n ? name : SLICE_LIT("TLS");
+}
+
+static enum smtp_kind
+kind_of(enum config_kind k)
+{
+	if (k == CONFIG_LMTP)
+		return SMTP_KIND_LMTP;
+	return k == CONFIG_MX ? SMTP_KIND_MX : SMTP_KIND_SUBMISSION;
+}
+
+static void
+open_session(struct smtpd_client *c)
+{
+	const struct config *config = &c->d->p->config;
+	struct smtp_event ev = {.kind = SMTP_EV_OPEN, .is_refused = c->is_refused};
+	struct smtp_setup setup = {.kind = kind_of(c->at->kind),
+		.hostname = slice_str(config->hostname),
+		.client_ip = c->address_n ? slice_str(c->ip) : SLICE_EMPTY,
+		.id = slice_str(c->name),
+		.may_starttls = c->d->tls != NULL && c->address_n > 0,
+		.trusts_loopback = c->at->allow_plaintext_auth && c->is_loopback,
+		.offers_scram = config->scram,
+		.limits = &c->d->session_limits};
+	struct buf text;
+
+	buf_init(&text, 256);
+	setup.tls_cipher = cipher_of(c, &text);
+	c->session = smtp_session_new(&setup);
+	buf_fini(&text);
+	step(c, &ev);
+	if (!c->is_finishing)
+		arm(c);
+}
+
+/* --- the connection --- */
+
+static size_t
+on_input(void *arg, struct slice in)
+{
+	struct smtpd_client *c = arg;
+	struct smtp_event ev = {.kind = SMTP_EV_INPUT};
+
+	if (!c->session || c->is_finishing)
+		return in.n;
+	ev.input = in;
+	return step(c, &ev);
+}
+
+static void
+on_secure(void *arg, enum err e)
+{
+	struct smtpd_client *c = arg;
+	struct smtp_event ev = {.kind = SMTP_EV_SECURE};
+	struct buf text;
+
+	if (e) {
+		/* the end comes right after this */
+		log_info("%s: TLS handshake with unknown[%s] failed: %s", c->name, c->ip,
+			tls_why(conn_tls(c->conn)));
+		return;
+	}
+	conn_set_idle_ms(c->conn, 0);
+	if (!c->session) {
+		open_session(c);
+		return;
+	}
+	buf_init(&text, 256);
+	ev.secure.is_done = true;
+	ev.secure.cipher = cipher_of(c, &text);
+	smtpd_auth_drop(c);
+	step(c, &ev);
+	buf_fini(&text);
+}
+
+static void
+on_end(void *arg, enum err e)
+{
+	struct smtpd_client *c = arg;
+
+	if (e != ERR_END)
+		log_info("%s: lost connection with unknown[%s]: %s", c->name,
+			c->address_n ? c->ip : "local", err_text(e));
+	smtpd_client_free(c);
+}
+
+static const struct conn_events events = {
+	.on_input = on_input,
+	.on_secure = on_secure,
+	.on_end = on_end,
+};
+
+static void
+name_client(struct smtpd_client *c, const uint8_t *address, size_t n)
+{
+	static const uint8_t one[16] = {[15] = 1};
+
+	memcpy(c->address, address, n);
+	c->address_n = n;
+	if (n)
+		inet_ntop(n == 4 ? AF_INET : AF_INET6, address, c->ip, sizeof c->ip);
+	c->is_loopback = (n == 4 && address[0] == 127) ||
+			 (n == 16 && !memcmp(address, one, 16));
+	rand_text(c->name, SMTPD_NAME);
+}
+
+void
+smtpd_client_new(struct smtpd *d, const struct smtpd_listener *l, int fd,
+	const uint8_t *address, size_t address_n)
+{
+	struct conn_limits lim = {.in_max = IN_MAX,
+		.out_high = OUT_HIGH,
+		.out_max = OUT_MAX,
+		.write_ms = WRITE_MS};
+	struct smtpd_client *c = must_zalloc(sizeof *c);
+
+	c->d = d;
+	c->at = &d->p->config.listener[l->index];
+	c->number = ++d->next_session;
+	name_client(c, address, address_n);
+	smtpd_body_init(&c->body);
+	buf_init(&c->challenge, CHALLENGE_MAX);
+	buf_init(&c->user, USER_MAX);
+	buf_init(&c->asked_rcpt, SMTP_PARSE_LINE_MAX);
+	c->next = d->clients;
+	if (c->next)
+		c->next->prev = c;
+	d->clients = c;
+	d->client_count++;
+	c->is_refused = !smtpd_limits_enter(d->limits, address, address_n, clock_ms());
+	c->conn = conn_new(d->p->loop, fd, &events, c, &lim);
+	if (c->at->kind == CONFIG_SUBMISSIONS) {
+		conn_set_idle_ms(c->conn, HANDSHAKE_MS);
+		start_tls(c);
+	} else {
+		open_session(c);
+	}
+}
+
+void
+smtpd_client_free(struct smtpd_client *c)
+{
+	struct smtpd *d = c->d;
+
+	if (c->question)
+		ipc_cancel(c->question);
+	loop_cancel(c->timer);
+	loop_cancel(c->delay);
+	smtpd_auth_drop(c);
+	smtpd_queue_drop(c);
+	smtp_session_free(c->session);
+	conn_free(c->conn);
+	buf_fini(&c->challenge);
+	buf_fini(&c->user);
+	buf_fini(&c->asked_rcpt);
+	smtpd_limits_leave(d->limits, c->address, c->address_n, clock_ms());
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		d->clients = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	d->client_count--;
+	free(c);
+	smtpd_client_gone(d);
+}

@@ -1,0 +1,313 @@
+/* Questions to the directory. A transaction lives for one question; its answer
+ * counts only if no page under it was overwritten meanwhile. */
+#include <arpa/inet.h>
+#include <stdlib.h>
+
+#include "cmd/smtpd.h"
+#include "core/log.h"
+#include "core/mail_addr.h"
+#include "store/codec.h"
+#include "store/view_directory.h"
+
+enum { TRIES = 3, ROOM_RCPT_MAX = 16 };
+
+bool
+smtpd_lookup_open(struct smtpd *d)
+{
+	char dir[512];
+
+	if (d->view)
+		return true;
+	proc_path(d->p, "db", dir);
+	return view_open(dir, d->p->floor_page, &d->view) == ERR_OK;
+}
+
+typedef enum err (*lookup)(struct smtpd *d, struct db_txn *txn, void *arg);
+
+/* Results live in d->scratch until the next lookup. */
+static enum err
+look(struct smtpd *d, lookup fn, void *arg)
+{
+	enum err e = ERR_BUSY;
+	struct db_txn *txn;
+
+	if (!smtpd_lookup_open(d))
+		return ERR_UNAVAILABLE;
+	for (int i = 0; i < TRIES; i++) {
+		bool is_valid;
+		e = view_begin(d->view, &txn);
+		if (e)
+			return e;
+		e = fn(d, txn, arg);
+		is_valid = view_is_valid(d->view);
+		view_end(d->view);
+		if (is_valid)
+			return e;
+		e = ERR_BUSY;
+	}
+	return e;
+}
+
+bool
+smtpd_lookup_canonical(struct slice path, struct arena *a, struct slice *out)
+{
+	struct mail_addr given, folded;
+	uint8_t *p;
+
+	if (mail_addr_parse(path, a, &given) || mail_addr_canonical(&given, a, &folded))
+		return false;
+	p = arena_alloc(a, folded.local.n + 1 + folded.domain.n);
+	memcpy(p, folded.local.p, folded.local.n);
+	p[folded.local.n] = '@';
+	memcpy(p + folded.local.n + 1, folded.domain.p, folded.domain.n);
+	*out = slice_of(p, folded.local.n + 1 + folded.domain.n);
+	return true;
+}
+
+/* --- sender --- */
+
+struct sender {
+	struct smtpd_client *c;
+	struct slice address;
+	bool may;
+};
+
+static enum err
+look_sender(struct smtpd *d, struct db_txn *txn, void *arg)
+{
+	struct sender *s = arg;
+
+	return view_directory_may_send_as(
+		txn, s->c->account, s->address, d->p->config.delimiter, &s->may);
+}
+
+void
+smtpd_lookup_sender(struct smtpd_client *c, struct slice path)
+{
+	struct smtp_event ev = {.kind = SMTP_EV_SENDER, .sender = SMTP_SENDER_OTHER};
+	struct sender s = {.c = c};
+	enum err e;
+
+	arena_reset(&c->d->scratch);
+	if (smtpd_lookup_canonical(path, &c->d->scratch, &s.address)) {
+		e = look(c->d, look_sender, &s);
+		if (e && e != ERR_NOT_FOUND)
+			ev.sender = SMTP_SENDER_UNKNOWN;
+		else if (!e && s.may)
+			ev.sender = SMTP_SENDER_OWN;
+	}
+	smtpd_client_step(c, &ev);
+}
+
+/* --- recipient --- */
+
+struct rcpt {
+	struct slice address;
+	struct view_directory_rcpt found;
+};
+
+static enum err
+look_rcpt(struct smtpd *d, struct db_txn *txn, void *arg)
+{
+	struct rcpt *r = arg;
+
+	return view_directory_rcpt(
+		txn, r->address, d->p->config.delimiter, &d->scratch, &r->found);
+}
+
+static enum smtp_rcpt_class
+class_of(const struct rcpt *r, uint64_t size)
+{
+	const Commands__Account *account = r->found.record;
+
+	if (account && account->disabled)
+		return SMTP_RCPT_DISABLED;
+	switch (r->found.kind) {
+	case VIEW_NOT_OURS:
+		return SMTP_RCPT_REMOTE;
+	case VIEW_NO_USER:
+		return SMTP_RCPT_NO_USER;
+	case VIEW_ACCOUNT:
+		return view_directory_over_quota(account, size) ? SMTP_RCPT_OVER_QUOTA
+								: SMTP_RCPT_LOCAL;
+	case VIEW_EXPAND:
+		break;
+	}
+	return SMTP_RCPT_LOCAL;
+}
+
+/* RFC 5321 4.5.1: postmaster without a domain is ours. */
+static struct slice
+whole_path(struct smtpd *d, struct slice path)
+{
+	struct slice host = slice_str(d->p->config.hostname);
+	uint8_t *p;
+
+	if (slice_has(path, '@'))
+		return path;
+	p = arena_alloc(&d->scratch, path.n + 1 + host.n);
+	memcpy(p, path.p, path.n);
+	p[path.n] = '@';
+	memcpy(p + path.n + 1, host.p, host.n);
+	return slice_of(p, path.n + 1 + host.n);
+}
+
+/* The host's own name needn't be a mail domain; then the domain above it may be:
+ * mx.example.org, example.org. */
+static enum err
+look_postmaster(struct smtpd *d, struct rcpt *r)
+{
+	struct slice host = slice_str(d->p->config.hostname), at;
+	enum err e = look(d, look_rcpt, r);
+
+	while (!e && r->found.kind == VIEW_NOT_OURS) {
+		size_t dot = slice_find(host, '.');
+		if (dot >= host.n)
+			break;
+		host = slice_from(host, dot + 1);
+		at.p = arena_alloc(&d->scratch, host.n + 11);
+		memcpy((uint8_t *)(uintptr_t)at.p, "postmaster@", 11);
+		memcpy((uint8_t *)(uintptr_t)at.p + 11, host.p, host.n);
+		at.n = host.n + 11;
+		r->address = at;
+		e = look(d, look_rcpt, r);
+	}
+	return e;
+}
+
+void
+smtpd_lookup_rcpt(struct smtpd_client *c, struct slice path)
+{
+	struct smtp_event ev = {.kind = SMTP_EV_RCPT};
+	uint64_t size = smtp_session_envelope(c->session)->size_bytes;
+	struct rcpt r = {0};
+	enum err e;
+
+	arena_reset(&c->d->scratch);
+	buf_clear(&c->asked_rcpt);
+	buf_put_slice(&c->asked_rcpt, path);
+	ev.rcpt.rcpt_class = SMTP_RCPT_NO_USER;
+	if (smtpd_lookup_canonical(whole_path(c->d, path), &c->d->scratch, &r.address)) {
+		e = slice_has(path, '@') ? look(c->d, look_rcpt, &r)
+					 : look_postmaster(c->d, &r);
+		ev.rcpt.rcpt_class = e ? SMTP_RCPT_UNKNOWN : class_of(&r, size);
+		ev.rcpt.address = r.address;
+		if (e)
+			log_error("directory: %s", err_text(e));
+	}
+	smtpd_client_step(c, &ev);
+}
+
+enum err
+smtpd_lookup_room(struct smtpd_client *c)
+{
+	const struct smtp_envelope *env = smtp_session_envelope(c->session);
+
+	/* With many recipients some have room; those without are the courier's to tell. */
+	if (env->rcpt_n > ROOM_RCPT_MAX)
+		return ERR_OK;
+	for (size_t i = 0; i < env->rcpt_n; i++) {
+		struct rcpt r = {.address = env->rcpt[i].address};
+		arena_reset(&c->d->scratch);
+		if (look(c->d, look_rcpt, &r) ||
+			class_of(&r, env->size_bytes) != SMTP_RCPT_OVER_QUOTA)
+			return ERR_OK;
+	}
+	return ERR_QUOTA;
+}
+
+/* --- keys and logins --- */
+
+struct queue_key {
+	uint64_t *day;
+	uint8_t *public_key;
+};
+
+static enum err
+look_queue_key(struct smtpd *d, struct db_txn *txn, void *arg)
+{
+	struct queue_key *k = arg;
+
+	(void)d;
+	return view_directory_queue_key(txn, k->day, k->public_key);
+}
+
+enum err
+smtpd_lookup_queue_key(struct smtpd *d, uint64_t *day, uint8_t public_key[32])
+{
+	struct queue_key k = {day, public_key};
+
+	return look(d, look_queue_key, &k);
+}
+
+/* Is address in "192.0.2.0/24"? A text that is no network holds nobody. */
+static bool
+in_network(const char *cidr, const uint8_t *address, size_t n)
+{
+	char text[64];
+	uint8_t network[16];
+	struct slice s = slice_str(cidr);
+	size_t slash = slice_find(s, '/');
+	bool is_v6 = slice_has(s, ':');
+	uint64_t bits = is_v6 ? 128 : 32;
+
+	if (slash >= sizeof text || n != (is_v6 ? 16u : 4u))
+		return false;
+	memcpy(text, cidr, slash);
+	text[slash] = '\0';
+	if (slash < s.n && !slice_u64(slice_from(s, slash + 1), bits, &bits))
+		return false;
+	if (inet_pton(is_v6 ? AF_INET6 : AF_INET, text, network) != 1)
+		return false;
+	for (uint64_t i = 0; i < bits; i++)
+		if ((network[i / 8] ^ address[i / 8]) & (0x80 >> i % 8))
+			return false;
+	return true;
+}
+
+static bool
+is_from_its_network(const struct smtpd_client *c, const Commands__Account *a)
+{
+	for (size_t i = 0; i < a->n_from_network; i++)
+		if (in_network(a->from_network[i], c->address, c->address_n))
+			return true;
+	return a->n_from_network == 0;
+}
+
+struct login {
+	struct slice address;
+	uint64_t account;
+	Commands__Account *record;
+};
+
+static enum err
+look_login(struct smtpd *d, struct db_txn *txn, void *arg)
+{
+	struct login *l = arg;
+
+	return view_directory_login(txn, l->address, &d->scratch, &l->account, &l->record);
+}
+
+enum err
+smtpd_lookup_login(struct smtpd_client *c, struct slice user, struct smtpd_login *out)
+{
+	struct login l = {0};
+	enum err e = ERR_NOT_FOUND;
+
+	arena_reset(&c->d->scratch);
+	*out = (struct smtpd_login){.user = user};
+	if (smtpd_lookup_canonical(user, &c->d->scratch, &l.address)) {
+		out->user = l.address;
+		e = look(c->d, look_login, &l);
+	}
+	if (e)
+		return e == ERR_NOT_FOUND ? ERR_OK : e;
+	/* Whoever may not log in looks to auth like somebody who doesn't exist. */
+	if (l.record->disabled || !is_from_its_network(c, l.record))
+		return ERR_OK;
+	out->account = l.account;
+	out->user = codec_slice(l.record->name);
+	out->verifier = codec_slice(l.record->verifier);
+	out->may_relay = l.record->kind == 1 && l.record->may_relay;
+	return ERR_OK;
+}

@@ -1,0 +1,370 @@
+/* A mail's way from here: filterd looks at it, the store takes it. From the
+ * question to filterd on, the data key is in nobody's hands here any more. */
+#include <stdio.h>
+
+#include "cmd/smtpd.h"
+#include "core/clock.h"
+#include "core/ipc.pb-c.h"
+#include "core/log.h"
+#include "smtp/smtp_repeat.h"
+#include "store/apply.h"
+#include "store/codec.h"
+#include "store/view_queue.h"
+
+enum {
+	HEAD_SEALED_MAX = 16384,
+	INDEX_SEALED_MAX = 256 * 1024,
+	MATERIAL_MAX = 1 << 20,
+	FRAME_ROOM = IPC_FRAME_MAX - 256, /* of the payload of a question */
+	LOG_RCPT_MAX = 10,
+	LIFT_MS = 100
+};
+
+void
+smtpd_queue_drop(struct smtpd_client *c)
+{
+	smtpd_body_end(&c->body);
+	buf_fini(&c->head);
+	buf_fini(&c->index);
+	c->has_repeat_key = false;
+}
+
+/* --- recognising repeats --- */
+
+static void
+make_repeat_key(struct smtpd_client *c)
+{
+	struct smtpd *d = c->d;
+	struct slice body = slice_of(c->body.hash, sizeof c->body.hash), text;
+	struct buf material;
+
+	c->has_repeat_key = false;
+	if (!d->has_repeat_key || d->p->config.repeat_window_sec == 0)
+		return;
+	arena_reset(&d->scratch);
+	buf_init(&material, MATERIAL_MAX);
+	if (smtp_repeat_material(
+		    smtp_session_envelope(c->session), body, &d->scratch, &material)) {
+		text = buf_slice(&material);
+		seal_hash(&d->repeat_key, &text, 1, c->repeat_key);
+		c->has_repeat_key = true;
+	}
+	buf_fini(&material);
+}
+
+static void
+on_lifted(void *arg, enum err e, const ProtobufCMessage *answer)
+{
+	(void)arg;
+	(void)answer;
+	/* Not lifted means only that an equal mail will be taken for a repeat. */
+	if (e)
+		log_warn("lift: %s", err_text(e));
+}
+
+static void
+tell_lifts(struct smtpd *d)
+{
+	Commands__Command cmd = COMMANDS__COMMAND__INIT;
+	Commands__Lift lift = COMMANDS__LIFT__INIT;
+	ProtobufCBinaryData keys[SMTPD_LIFTS_MAX];
+	Ipc__Propose q = IPC__PROPOSE__INIT;
+
+	loop_cancel(d->lift_timer);
+	d->lift_timer = NULL;
+	if (d->lifts == 0)
+		return;
+	for (size_t i = 0; i < d->lifts; i++)
+		keys[i] = codec_bytes(slice_of(d->lift[i], SEAL_HASH));
+	lift.n_repeat_key = d->lifts;
+	lift.repeat_key = keys;
+	cmd.body_case = COMMANDS__COMMAND__BODY_LIFT;
+	cmd.lift = &lift;
+	arena_reset(&d->scratch);
+	q.command = codec_bytes(codec_pack(&cmd, &d->scratch));
+	d->lifts = 0;
+	ipc_ask_role(
+		d->p->ipc, ROLE_STORE, IPC_PROPOSE, &q.base, -1, SMTPD_ASK_MS, on_lifted, d);
+}
+
+static void
+on_lift_timer(void *arg)
+{
+	struct smtpd *d = arg;
+
+	d->lift_timer = NULL;
+	tell_lifts(d);
+}
+
+void
+smtpd_queue_lift(struct smtpd_client *c)
+{
+	struct smtpd *d = c->d;
+
+	if (!c->has_last_repeat_key)
+		return;
+	c->has_last_repeat_key = false;
+	memcpy(d->lift[d->lifts++], c->last_repeat_key, SEAL_HASH);
+	if (d->lifts == SMTPD_LIFTS_MAX)
+		tell_lifts(d);
+	else if (!d->lift_timer)
+		d->lift_timer = loop_after(d->p->loop, LIFT_MS, on_lift_timer, d);
+}
+
+/* An equal mail must not overtake its lift. */
+static void
+tell_lift_of(struct smtpd *d, const uint8_t key[SEAL_HASH])
+{
+	for (size_t i = 0; i < d->lifts; i++)
+		if (memcmp(d->lift[i], key, SEAL_HASH) == 0) {
+			tell_lifts(d);
+			return;
+		}
+}
+
+/* --- filterd --- */
+
+static void
+tell_scored(struct smtpd_client *c, enum err e, struct slice refusal)
+{
+	struct smtp_event ev = {.kind = SMTP_EV_SCORED};
+
+	ev.scored.e = e;
+	ev.scored.reply = refusal;
+	smtpd_client_answer(c, &ev);
+}
+
+static void
+on_scored(void *arg, enum err e, const ProtobufCMessage *answer)
+{
+	struct smtpd_client *c = arg;
+	const Ipc__FilterScored *r = (const Ipc__FilterScored *)answer;
+	struct slice refusal = SLICE_EMPTY;
+
+	c->question = NULL;
+	if (e) {
+		log_warn("%s: filterd: %s", c->name, err_text(e));
+	} else if (r->verdict) {
+		refusal = slice_str(
+			r->reply && *r->reply ? r->reply : "550 5.7.1 Message refused");
+	} else {
+		buf_init(&c->index, INDEX_SEALED_MAX);
+		if (!buf_put_slice(&c->index, codec_slice(r->index)))
+			e = ERR_TOO_BIG;
+	}
+	tell_scored(c, e, refusal);
+}
+
+/* Head and data key are sealed before the question: it takes the key along, and here it is
+ * wiped. */
+static enum err
+seal_head(struct smtpd_client *c, struct slice head)
+{
+	uint8_t public_key[32];
+	enum err e = smtpd_lookup_queue_key(c->d, &c->queue_day, public_key);
+
+	buf_init(&c->head, HEAD_SEALED_MAX);
+	c->head_size = (uint32_t)head.n;
+	if (!e)
+		e = seal_blob(&c->body.key, "head", head, &c->head);
+	if (!e)
+		e = seal_to(public_key, slice_of(c->body.key.b, SEAL_KEY), c->sealed_key);
+	return e == ERR_NOT_FOUND ? ERR_UNAVAILABLE : e;
+}
+
+void
+smtpd_queue_score(struct smtpd_client *c, struct slice head)
+{
+	struct smtpd_body *b = &c->body;
+	Ipc__FilterScore q = IPC__FILTER_SCORE__INIT;
+	enum err e = smtpd_body_finish(b, c->d->p);
+
+	smtpd_client_wait(c);
+	if (!e)
+		e = smtpd_lookup_room(c);
+	if (!e)
+		e = seal_head(c, head);
+	if (e) {
+		if (e != ERR_QUOTA)
+			log_error("%s: the mail can't be taken: %s", c->name, err_text(e));
+		tell_scored(c, e, SLICE_EMPTY);
+		return;
+	}
+	make_repeat_key(c);
+	q.data_key = codec_bytes(slice_of(b->key.b, SEAL_KEY));
+	q.head = codec_bytes(head);
+	if (b->fd >= 0)
+		q.fd_size = b->sealed_size;
+	else
+		q.body = codec_bytes(buf_slice(&b->sealed));
+	c->question = ipc_ask_role(c->d->p->ipc, ROLE_FILTERD, IPC_FILTER_SCORE, &q.base, b->fd,
+		SMTPD_ASK_MS, on_scored, c);
+	smtpd_body_wipe_key(b);
+}
+
+/* --- the store --- */
+
+static void
+log_mail(const struct smtpd_client *c, const char *id, const char *status)
+{
+	const struct smtp_envelope *e = smtp_session_envelope(c->session);
+	struct buf to;
+
+	buf_init(&to, 8192);
+	for (size_t i = 0; i < e->rcpt_n && i < LOG_RCPT_MAX; i++) {
+		buf_put_str(&to, i ? ",<" : "<");
+		buf_put_slice(&to, e->rcpt[i].address);
+		buf_put_u8(&to, '>');
+	}
+	log_info("%s: client=unknown[%s]%s%.*s, session=%.*s, from=<%.*s>, to=%.*s, nrcpt=%zu, "
+		 "size=%llu, message-id=%.*s, proto=%s, helo=<%.*s>, status=%s",
+		id, c->address_n ? c->ip : "local",
+		c->user.n && e->account ? ", sasl_username=" : "", SLICE_FMT(e->user),
+		SLICE_FMT(e->id), SLICE_FMT(e->sender), SLICE_FMT(buf_slice(&to)), e->rcpt_n,
+		(unsigned long long)e->size_bytes, SLICE_FMT(slice_cut(e->message_id, 0, 250)),
+		conn_is_secure(c->conn) ? "TLS" : "plain", SLICE_FMT(e->helo), status);
+	buf_fini(&to);
+}
+
+static void
+tell_queued(struct smtpd_client *c, enum err e, struct slice id)
+{
+	struct smtp_event ev = {.kind = SMTP_EV_QUEUED};
+
+	ev.queued.e = e;
+	ev.queued.id = id;
+	ev.queued.has_unread = smtpd_client_has_unread(c);
+	if (!e && c->has_repeat_key) {
+		memcpy(c->last_repeat_key, c->repeat_key, SEAL_HASH);
+		c->has_last_repeat_key = true;
+	}
+	smtpd_queue_drop(c);
+	smtpd_client_answer(c, &ev);
+}
+
+static enum err
+err_of_code(const struct smtpd_client *c, const Commands__Result *r)
+{
+	if (!r)
+		return ERR_CORRUPT;
+	if (r->code == APPLY_DONE || r->code == APPLY_REPEAT)
+		return ERR_OK;
+	log_error("%s: the store refused the mail: %s", c->name, r->text);
+	return r->code == APPLY_QUOTA ? ERR_QUOTA : ERR_SYSTEM;
+}
+
+static void
+on_queued(void *arg, enum err e, const ProtobufCMessage *answer)
+{
+	struct smtpd_client *c = arg;
+	const Ipc__Proposed *p = (const Ipc__Proposed *)answer;
+	const Commands__Result *r = NULL;
+	char id[VIEW_QUEUE_ID_MAX] = "NOQUEUE";
+
+	c->question = NULL;
+	arena_reset(&c->d->scratch);
+	if (!e) {
+		r = codec_unpack(
+			&commands__result__descriptor, codec_slice(p->result), &c->d->scratch);
+		e = err_of_code(c, r);
+	}
+	if (e) {
+		log_mail(c, id, err_text(e));
+		tell_queued(c, e, SLICE_EMPTY);
+		return;
+	}
+	view_queue_id_format(r->id, id);
+	log_mail(c, id, r->code == APPLY_REPEAT ? "repeat (taken already)" : "queued");
+	tell_queued(c, ERR_OK, slice_str(id));
+}
+
+static void
+fill_rcpts(const struct smtp_envelope *env, struct arena *a, Commands__Enqueue *q)
+{
+	Commands__Rcpt *rows = arena_alloc(a, env->rcpt_n * sizeof *rows);
+
+	q->n_rcpt = env->rcpt_n;
+	q->rcpt = arena_alloc(a, env->rcpt_n * sizeof *q->rcpt);
+	for (size_t i = 0; i < env->rcpt_n; i++) {
+		commands__rcpt__init(&rows[i]);
+		rows[i].address = codec_bytes(env->rcpt[i].address);
+		rows[i].orcpt = codec_bytes(env->rcpt[i].orcpt);
+		rows[i].notify = env->rcpt[i].notify;
+		rows[i].stage = COMMANDS__STAGE__STAGE_ROUTE;
+		q->rcpt[i] = &rows[i];
+	}
+}
+
+static void
+fill(struct smtpd_client *c, struct arena *a, Commands__Enqueue *q)
+{
+	const struct smtp_envelope *env = smtp_session_envelope(c->session);
+	struct smtpd *d = c->d;
+
+	fill_rcpts(env, a, q);
+	q->sender = codec_bytes(env->sender);
+	q->envid = codec_bytes(env->envid);
+	q->ret = env->ret;
+	q->smtputf8 = env->smtputf8;
+	q->body_8bit = env->is_8bit;
+	q->body->size = c->body.size;
+	q->body->sealed_size = c->body.sealed_size;
+	q->sealed_key = codec_bytes(slice_of(c->sealed_key, sizeof c->sealed_key));
+	q->queue_day = c->queue_day;
+	q->sealed_head = codec_bytes(buf_slice(&c->head));
+	q->head_size = c->head_size;
+	q->sealed_index = codec_bytes(buf_slice(&c->index));
+	if (c->has_repeat_key) {
+		q->repeat_key = codec_bytes(slice_of(c->repeat_key, SEAL_HASH));
+		q->repeat_until_sec = clock_wall_sec() + d->p->config.repeat_window_sec;
+	}
+	q->auth_account = env->account;
+	q->client_address = codec_bytes(slice_of(c->address, c->address_n));
+	q->helo = arena_str(a, env->helo);
+	q->message_id = codec_bytes(env->message_id);
+	q->stage = COMMANDS__STAGE__STAGE_ROUTE;
+}
+
+static void
+send_proposal(struct smtpd_client *c, struct slice command)
+{
+	struct smtpd_body *b = &c->body;
+	Ipc__Propose q = IPC__PROPOSE__INIT;
+	enum err e = ERR_OK;
+
+	if (command.n > FRAME_ROOM)
+		e = ERR_LIMIT;
+	else if (b->fd < 0 && command.n + b->sealed.n > FRAME_ROOM)
+		e = smtpd_body_to_spool(b, c->d->p);
+	if (e) {
+		log_error("%s: the mail can't be queued: %s", c->name, err_text(e));
+		tell_queued(c, e, SLICE_EMPTY);
+		return;
+	}
+	q.command = codec_bytes(command);
+	if (b->fd >= 0)
+		q.fd_size = b->sealed_size;
+	else
+		q.body = codec_bytes(buf_slice(&b->sealed));
+	c->question = ipc_ask_role(c->d->p->ipc, ROLE_STORE, IPC_PROPOSE, &q.base, b->fd,
+		SMTPD_ASK_MS, on_queued, c);
+}
+
+void
+smtpd_queue_propose(struct smtpd_client *c)
+{
+	Commands__Command cmd = COMMANDS__COMMAND__INIT;
+	Commands__Enqueue enqueue = COMMANDS__ENQUEUE__INIT;
+	Commands__Body body = COMMANDS__BODY__INIT;
+	struct arena *a = &c->d->scratch;
+
+	smtpd_client_wait(c);
+	if (c->has_repeat_key)
+		tell_lift_of(c->d, c->repeat_key);
+	arena_reset(a);
+	enqueue.body = &body;
+	fill(c, a, &enqueue);
+	cmd.body_case = COMMANDS__COMMAND__BODY_ENQUEUE;
+	cmd.enqueue = &enqueue;
+	send_proposal(c, codec_pack(&cmd, a));
+}
