@@ -428,13 +428,22 @@ static void
 tend(void *arg)
 {
 	struct store *s = arg;
-	enum err e = floor_tick(s->floor);
+	enum err e = engine_tend(s->engine);
 
-	if (!e)
-		e = engine_tend(s->engine);
 	if (e)
 		fail_stop("housekeeping", e);
 	loop_after(s->p->loop, TEND_MS, tend, s);
+}
+
+static void
+raise_floor(void *arg)
+{
+	struct store *s = arg;
+	enum err e = floor_tick(s->floor);
+
+	if (e)
+		fail_stop("floor", e);
+	loop_after(s->p->loop, FLOOR_TICK_MS, raise_floor, s);
 }
 
 static void ask_key(void *arg);
@@ -525,6 +534,7 @@ start(struct proc *p)
 	ipc_on(p->ipc, IPC_STORE_ADMIN, on_admin, s);
 	loop_on_idle_turn(p->loop, take_turn, s);
 	loop_after(p->loop, TEND_MS, tend, s);
+	loop_after(p->loop, FLOOR_TICK_MS, raise_floor, s);
 	ask_key(s);
 }
 

@@ -1,11 +1,13 @@
 /* floor: the store's half of the readers' protocol. Holds read transactions of
- * its own, one a second for ten seconds, and publishes the oldest one's id. */
+ * its own, one each FLOOR_TICK_MS, and publishes the oldest one's id. What a
+ * reader sees stays put for FLOOR_HELD ticks less one: 3 s, its own limit being
+ * 2 s. Longer would be paid in disk: pages that are freed meanwhile wait. */
 #ifndef STORE_FLOOR_H
 #define STORE_FLOOR_H
 
 #include "store/db.h"
 
-enum { FLOOR_HELD = 10 };
+enum { FLOOR_HELD = 7, FLOOR_TICK_MS = 500 };
 
 /* The shared page. */
 struct floor_page {
@@ -19,7 +21,7 @@ struct floor;
 void floor_void(struct floor_page *page);
 /* page is writable here. Takes a first transaction at once. */
 enum err floor_open(struct db *db, struct floor_page *page, struct floor **floor);
-/* Once a second: drops the oldest of more than FLOOR_HELD, takes a new one. */
+/* Each FLOOR_TICK_MS: drops the oldest of more than FLOOR_HELD, takes a new one. */
 enum err floor_tick(struct floor *floor);
 /* Before the file is swapped (drops all; readers wait), and after, with the new environment. */
 void floor_pause(struct floor *floor);
