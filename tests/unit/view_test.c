@@ -158,7 +158,7 @@ a_reader_stopped_while_the_store_churns_knows_it_and_begins_again(void **state)
 	int said;
 
 	(void)state;
-	/* Ten seconds and more, as far as the floor can tell. */
+	/* Three seconds and more, as far as the floor can tell. */
 	for (uint64_t i = 2; i <= TURNS + 1; i++) {
 		write_all(i);
 		assert_int_equal(floor_tick(held), ERR_OK);
@@ -178,7 +178,7 @@ a_reader_stopped_for_less_than_the_floor_holds_reads_on_undisturbed(void **state
 	(void)state;
 	for (uint64_t i = 2; i <= 41; i++) {
 		write_all(i);
-		if (i % 5 == 0)
+		if (i % 10 == 0)
 			assert_int_equal(floor_tick(held), ERR_OK);
 	}
 	assert_int_equal(what_it_said(pid), SAID_VALID | SAID_WHOLE | SAID_AGAIN);
