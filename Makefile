@@ -4,6 +4,7 @@ B ?= build
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
+.SECONDARY:
 CC := $(shell command -v ccache) gcc
 export CCACHE_NOHASHDIR := 1
 
