@@ -1,0 +1,46 @@
+# Tests: unit programs, fuzzers, end-to-end scripts; tests/run runs them and counts.
+UNIT := $(patsubst tests/unit/%.c,$(B)/debug/unit/%,$(wildcard tests/unit/*_test.c))
+FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/bin/%,$(wildcard tests/fuzz/*_fuzz.c))
+E2E := $(wildcard tests/e2e/*_test.py)
+FUZZ_SECONDS ?= 600
+RUN := B=$(abspath $(B)) HAIRPIN=$(abspath $(B))/debug/hairpin \
+	HAIRPIN_RELEASE=$(abspath $(B))/release/hairpin PYTHONDONTWRITEBYTECODE=1 tests/run
+
+test: $(UNIT) $(FUZZ) $(B)/debug/hairpin $(B)/release/hairpin ## all that CI runs: lint, unit, fuzz (short), e2e
+	@FUZZ_SECONDS=5 $(RUN) tests/lint/check $(UNIT) $(FUZZ) $(E2E)
+check: $(UNIT) ## the quick part: lint and unit tests
+	@$(RUN) tests/lint/check $(UNIT)
+unit: $(UNIT) ## unit tests with ASan and UBSan
+	@$(RUN) $(UNIT)
+unit-%: $(B)/debug/unit/%_test ## one of them: make unit-slice
+	$<
+e2e: $(B)/debug/hairpin $(B)/release/hairpin ## end-to-end tests against the real program
+	@$(RUN) $(E2E)
+e2e-%: $(B)/debug/hairpin $(B)/release/hairpin ## one of them: make e2e-imap
+	@$(RUN) tests/e2e/$*_test.py
+fuzz: $(FUZZ) ## every fuzzer for FUZZ_SECONDS (600)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(RUN) $(FUZZ)
+fuzz-%: $(B)/fuzz/bin/%_fuzz ## one of them: make fuzz-mail_scan
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(RUN) $<
+lint: ## size, names, includes, format
+	@tests/lint/check
+format: ## let clang-format have its way
+	git ls-files '*.[ch]' | xargs clang-format-14 -i
+cover: $(patsubst $(B)/debug/%,$(B)/cover/%,$(UNIT)) ## which lines the unit tests reach, file by file
+	@find $(B)/cover -name '*.gcda' -delete
+	@$(RUN) $^ | tail -1
+	@tests/cover $(B)/cover $(LIB_SRC)
+
+# A unit test is a program with the product's library, one file each.
+define unit_rules
+$(B)/$(1)/unit/%: tests/unit/%.c $(wildcard tests/*.h) $(B)/$(1)/libhairpin.a
+	$$(call say,LD,$$@)
+	@mkdir -p $$(@D)
+	$(Q)$$(CC) $(BASE) $(WARN) $$(CFLAGS_$(1)) -o $$@ $$< $(B)/$(1)/libhairpin.a -lcmocka $(LIBS)
+endef
+$(foreach m,debug cover,$(eval $(call unit_rules,$(m))))
+$(B)/fuzz/bin/%: tests/fuzz/%.c $(B)/fuzz/libhairpin.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC_fuzz) $(BASE) $(CFLAGS_fuzz) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+.PHONY: test check unit e2e fuzz lint format cover
