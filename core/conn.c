@@ -252,6 +252,9 @@ after_flush(struct conn *c)
 	bool outer;
 
 	if (pending(c) == 0 && c->phase == FLUSHING_FOR_TLS) {
+		/* RFC 3207 4.2, RFC 9051 11.1: what came in the clear before the handshake is
+		 * forgotten. Only now: conn_start_tls is called while its caller looks at it. */
+		buf_fini_secret(&c->in);
 		c->phase = HANDSHAKE;
 		serve(c);
 		return;
@@ -432,9 +435,6 @@ on_readable(void *arg)
 void
 conn_start_tls(struct conn *c, const struct conn_stream *stream, void *s)
 {
-	/* RFC 3207 4.2, RFC 9051 11.1: what came in the clear before the handshake is
-	 * forgotten. */
-	buf_fini_secret(&c->in);
 	c->stream = stream;
 	c->tls = s;
 	c->phase = FLUSHING_FOR_TLS;

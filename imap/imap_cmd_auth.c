@@ -47,6 +47,7 @@ starttls(struct imap_session *s)
 		return;
 	}
 	imap_ok(s, "Begin TLS now");
+	s->starting_tls = true;
 	s->ops->start_tls(s->host);
 }
 

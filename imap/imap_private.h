@@ -53,6 +53,7 @@ struct imap_session {
 	struct arena arena;      /* of a command */
 	struct buf out;          /* collected, then written */
 	enum imap_state state;
+	bool starting_tls;       /* what the client sent behind STARTTLS is not ours to read */
 	bool rev2, condstore, closing, idling, uid_form, touched, in_command;
 	uint64_t account;
 	struct slice name;       /* malloc'ed */

@@ -417,7 +417,7 @@ on_event(struct imap_session *s, enum imap_lex_event ev, struct slice data)
 bool
 imap_session_wants_input(const struct imap_session *s)
 {
-	return !s->then && !s->more && !s->closing;
+	return !s->then && !s->more && !s->closing && !s->starting_tls;
 }
 
 size_t
@@ -490,6 +490,7 @@ imap_session_greet(struct imap_session *s)
 void
 imap_session_secured(struct imap_session *s, unsigned bindings)
 {
+	s->starting_tls = false;
 	s->set.is_secure = true;
 	s->set.bindings = bindings;
 }
