@@ -30,7 +30,7 @@ enum {
 	BACKLOG = 1024,
 	SHORT_LIFE_MS = 1000,
 	BACKOFF_FIRST_MS = 100,
-	BACKOFF_MAX_MS = 10000,
+	BACKOFF_MAX_MS = 800, /* whatever dies is back within a second */
 	STOP_WAIT_MS = 8000
 };
 
