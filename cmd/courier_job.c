@@ -102,28 +102,6 @@ defer(const struct courier_job *j, const Commands__Rcpt *r, Commands__RcptStep *
 }
 
 static enum err
-decide_route(struct courier_job *j, struct db_txn *txn, const Commands__Rcpt *r,
-	Commands__RcptStep *s)
-{
-	struct smtp_route route;
-	enum err e = smtp_route(txn, r, j->c->p->config.delimiter, &j->arena, &route);
-
-	if (e)
-		return e;
-	if (route.kind == SMTP_ROUTE_FAIL) {
-		fail(s, route.status);
-	} else if (route.kind == SMTP_ROUTE_RELAY) {
-		s->outcome = COMMANDS__OUTCOME__OUTCOME_RELAY;
-		s->status = (char *)(uintptr_t) "4.3.0 waits for relaying";
-	} else {
-		s->outcome = COMMANDS__OUTCOME__OUTCOME_EXPAND;
-		s->n_into = route.n_into;
-		s->into = route.into;
-	}
-	return ERR_OK;
-}
-
-static enum err
 decide_deliver(struct courier_job *j, struct db_txn *txn, const Commands__Rcpt *r,
 	Commands__RcptStep *s)
 {
@@ -151,6 +129,32 @@ decide_deliver(struct courier_job *j, struct db_txn *txn, const Commands__Rcpt *
 	target->account = r->account;
 	target->public_key = account->public_key;
 	j->wrap.target[j->wrap.n_target++] = target;
+	return ERR_OK;
+}
+
+static enum err
+decide_route(struct courier_job *j, struct db_txn *txn, const Commands__Rcpt *r,
+	Commands__RcptStep *s)
+{
+	struct smtp_route route;
+	enum err e = smtp_route(txn, r, j->c->p->config.delimiter, &j->arena, &route);
+
+	if (e)
+		return e;
+	if (route.kind == SMTP_ROUTE_FAIL) {
+		fail(s, route.status);
+	} else if (route.kind == SMTP_ROUTE_RELAY) {
+		s->outcome = COMMANDS__OUTCOME__OUTCOME_RELAY;
+		s->status = (char *)(uintptr_t) "4.3.0 waits for relaying";
+	} else if (j->item->rcpt_count == 1 && route.n_into == 1 && route.into[0]->account) {
+		/* The only recipient, and one mailbox: nobody could be reached twice, so no
+		 * step in between. */
+		return decide_deliver(j, txn, route.into[0], s);
+	} else {
+		s->outcome = COMMANDS__OUTCOME__OUTCOME_EXPAND;
+		s->n_into = route.n_into;
+		s->into = route.into;
+	}
 	return ERR_OK;
 }
 

@@ -16,7 +16,9 @@
 #include "store/codec.h"
 #include "store/view_queue.h"
 
-enum { LOOK_MS = 1000, KEY_MS = 60000, PERMIT_SEC = 120 };
+/* LINGER_MS: what comes close together is done together: fewer commits compete with those that
+ * clients wait for. */
+enum { LOOK_MS = 1000, LINGER_MS = 5, KEY_MS = 60000, PERMIT_SEC = 120 };
 
 void
 courier_permit(const struct courier *c, uint64_t item, uint8_t *out)
@@ -136,7 +138,7 @@ courier_pump(struct courier *c)
 	if (c->pump_soon)
 		return;
 	c->pump_soon = true;
-	look_after(c, 0);
+	look_after(c, LINGER_MS);
 }
 
 static void

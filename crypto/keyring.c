@@ -17,6 +17,9 @@ struct epoch {
 
 struct keyring {
 	struct seal_key *master; /* locked memory */
+	struct seal_pair *queue; /* the queue day's pair that was used last; locked memory */
+	uint8_t queue_wrapped[KEYRING_SECRET_WRAPPED];
+	uint64_t queue_day; /* 0: none yet */
 	struct epoch **slot;
 	size_t n;
 };
@@ -30,6 +33,7 @@ keyring_new(const struct seal_key *master)
 
 	k->master = seal_secret_new(sizeof *k->master);
 	*k->master = *master;
+	k->queue = seal_secret_new(sizeof *k->queue);
 	k->slot = must_zalloc(SLOTS * sizeof *k->slot);
 	return k;
 }
@@ -55,6 +59,7 @@ keyring_free(struct keyring *k)
 	forget_epochs(k);
 	free(k->slot);
 	seal_secret_free(k->master);
+	seal_secret_free(k->queue);
 	free(k);
 }
 
@@ -158,22 +163,37 @@ keyring_open_secret(const struct keyring *k, enum keyring_pair kind, uint64_t id
 	return e;
 }
 
+/* Mail after mail comes under the same day's key: it is unwrapped, and its public half
+ * computed, once. */
+static enum err
+queue_pair(struct keyring *k, const struct keyring_sealed *s)
+{
+	enum err e;
+
+	if (k->queue_day == s->day && s->wrapped_secret.n == sizeof k->queue_wrapped &&
+		memcmp(k->queue_wrapped, s->wrapped_secret.p, sizeof k->queue_wrapped) == 0)
+		return ERR_OK;
+	k->queue_day = 0;
+	e = keyring_open_secret(
+		k, KEYRING_QUEUE_DAY, s->day, s->wrapped_secret, k->queue->secret);
+	if (e)
+		return e;
+	seal_pair_public(k->queue);
+	memcpy(k->queue_wrapped, s->wrapped_secret.p, sizeof k->queue_wrapped);
+	k->queue_day = s->day;
+	return ERR_OK;
+}
+
 enum err
 keyring_open_sealed(
-	const struct keyring *k, const struct keyring_sealed *s, struct seal_key *data_key)
+	struct keyring *k, const struct keyring_sealed *s, struct seal_key *data_key)
 {
-	struct seal_pair pair;
 	enum err e;
 
 	if (s->sealed_key.n != SEAL_KEY + SEAL_BOX_EXTRA)
 		return ERR_CRYPTO;
-	e = keyring_open_secret(k, KEYRING_QUEUE_DAY, s->day, s->wrapped_secret, pair.secret);
-	if (!e) {
-		seal_pair_public(&pair);
-		e = seal_to_open(&pair, s->sealed_key, data_key->b);
-	}
-	seal_wipe(&pair, sizeof pair);
-	return e;
+	e = queue_pair(k, s);
+	return e ? e : seal_to_open(k->queue, s->sealed_key, data_key->b);
 }
 
 static struct epoch **

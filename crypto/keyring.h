@@ -41,7 +41,7 @@ enum err keyring_open_secret(const struct keyring *k, enum keyring_pair kind, ui
 
 /* The data key of a queue item. */
 struct keyring_sealed { struct slice sealed_key, wrapped_secret; uint64_t day; };
-enum err keyring_open_sealed(const struct keyring *k, const struct keyring_sealed *s, struct seal_key *data_key);
+enum err keyring_open_sealed(struct keyring *k, const struct keyring_sealed *s, struct seal_key *data_key);
 /* Wraps data_key for an account. *is_new: sealed_epoch was filled and must be logged. ERR_CRYPTO: bad public key. */
 struct keyring_wrap { uint64_t epoch; bool is_new; uint8_t wrapped[SEAL_WRAPPED], sealed_epoch[KEYRING_EPOCH_SEALED]; };
 /* fresh: an epoch that was given for it before never reached the log: begin a new one. */
