@@ -27,6 +27,7 @@ int cli_control_run(int argc, char **argv);  /* domain, user, alias, group, forw
 bool cli_control_knows(const char *word);
 int cli_init_run(int argc, char **argv);
 int cli_check_run(int argc, char **argv);
+int cli_demo_run(int argc, char **argv);
 void cli_control_help(void);
 
 #endif
