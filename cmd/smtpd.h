@@ -58,7 +58,7 @@ struct smtpd_client {
 	size_t address_n; /* 4, 16; 0: a local socket */
 	char ip[48];	  /* text */
 	char name[SMTPD_NAME + 1];
-	bool is_loopback, is_refused, is_waiting, is_finishing;
+	bool is_loopback, is_refused, is_waiting, is_paused, is_finishing;
 	struct conn *conn;
 	struct smtp_session *session; /* NULL until implicit TLS stands */
 	struct loop_timer *timer, *delay;

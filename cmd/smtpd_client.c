@@ -154,7 +154,6 @@ void
 smtpd_client_wait(struct smtpd_client *c)
 {
 	c->is_waiting = true;
-	conn_pause(c->conn, true);
 }
 
 void
@@ -162,8 +161,10 @@ smtpd_client_answer(struct smtpd_client *c, struct smtp_event *ev)
 {
 	c->is_waiting = false;
 	step(c, ev);
-	if (!c->is_waiting && !c->is_finishing)
+	if (c->is_paused && !c->is_waiting && !c->is_finishing) {
+		c->is_paused = false;
 		conn_pause(c->conn, false);
+	}
 }
 
 bool
@@ -233,6 +234,12 @@ on_input(void *arg, struct slice in)
 
 	if (!c->session || c->is_finishing)
 		return in.n;
+	/* Whoever sends on while we ask is read no further; most wait for the reply. */
+	if (c->is_waiting) {
+		c->is_paused = true;
+		conn_pause(c->conn, true);
+		return 0;
+	}
 	ev.input = in;
 	return step(c, &ev);
 }

@@ -288,9 +288,26 @@ on_writable(void *arg)
 	}
 }
 
+/* Answers that don't come of input go at once: the socket mostly takes them. Errors wait for
+ * on_writable to tell them. */
+static void
+try_now(struct conn *c)
+{
+	size_t n;
+
+	while (pending(c) && !write_some(c, &n))
+		c->out_sent += n;
+	if (pending(c) == 0) {
+		c->out_sent = 0;
+		buf_fini(&c->out);
+	}
+}
+
 enum err
 conn_write(struct conn *c, struct slice s)
 {
+	bool was_empty = pending(c) == 0;
+
 	if (c->phase == ENDED)
 		return ERR_END;
 	if (c->out_sent && c->out.n + s.n > c->out.cap) {
@@ -299,8 +316,13 @@ conn_write(struct conn *c, struct slice s)
 	}
 	if (!buf_put_slice(&c->out, s))
 		return ERR_LIMIT;
+	if (!c->in_callback && was_empty && (c->phase == PLAIN || c->phase == SECURE))
+		try_now(c);
 	if (pending(c) > c->lim.out_high)
 		c->was_high = true;
+	/* Within a callback the caller flushes, all of its replies together. */
+	if (c->in_callback)
+		return ERR_OK;
 	if (!c->stuck)
 		touch_stuck(c);
 	update(c);
@@ -402,7 +424,8 @@ take_input(struct conn *c)
 		touch_idle(c);
 		if (!consume(c) || c->phase == ENDED)
 			return;
-		if (pending(c) > c->lim.out_high)
+		/* A socket that gave less than there was room for is empty: no need to ask. */
+		if (pending(c) > c->lim.out_high || (n < room && c->phase == PLAIN))
 			break;
 	}
 	if (c->in.n == 0)

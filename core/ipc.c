@@ -106,7 +106,6 @@ ipc_new(struct loop *loop, enum role self, uint32_t instance)
 	ipc->instance = instance;
 	ipc->questions.next = ipc->questions.prev = &ipc->questions;
 	arena_init(&ipc->arena, 16384);
-	ipc->tick = loop_after(loop, TICK_MS, on_tick, ipc);
 	return ipc;
 }
 
@@ -427,6 +426,8 @@ new_question(struct ipc *ipc, enum ipc_type type, uint32_t timeout_ms)
 	q->type = type;
 	q->id = ++ipc->next_id ? ipc->next_id : ++ipc->next_id;
 	q->deadline_ms = clock_ms() + timeout_ms;
+	if (!ipc->tick)
+		ipc->tick = loop_after(ipc->loop, TICK_MS, on_tick, ipc);
 	q->next = &ipc->questions;
 	q->prev = ipc->questions.prev;
 	q->prev->next = q->next->prev = q;
@@ -530,7 +531,10 @@ on_tick(void *arg)
 	struct ipc_question *q;
 	uint64_t now_ms = clock_ms();
 
-	ipc->tick = loop_after(ipc->loop, TICK_MS, on_tick, ipc);
+	/* Only while somebody waits for an answer: an idle process sleeps. */
+	ipc->tick = NULL;
+	if (ipc->questions.next != &ipc->questions)
+		ipc->tick = loop_after(ipc->loop, TICK_MS, on_tick, ipc);
 again:
 	for (q = ipc->questions.next; q != &ipc->questions; q = q->next)
 		if (now_ms >= q->deadline_ms) {
