@@ -493,6 +493,7 @@ open_database(struct store *s)
 	struct engine_options opt = {
 		.dir = s->dir,
 		.spool = s->spool,
+		.ballast = true,
 		.map_bytes = s->p->config.map_bytes,
 		.boot = rand_u64(), /* of this life: what an earlier one left open dies with it
 				     */

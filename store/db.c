@@ -14,6 +14,8 @@
 #include "crypto/seal.h"
 #include "store/db_lmdb.h"
 
+enum { NO_SPACE_BYTES = 1 << 20 };
+
 static const uint64_t MAP_BYTES = UINT64_C(1) << 40;
 
 static const struct {
@@ -391,6 +393,16 @@ db_del(struct db_txn *txn, enum db_table t, struct slice key)
 	return e ? e : db_lmdb_err(mdb_del(txn->txn, txn->db->table[t], &k, NULL));
 }
 
+static bool
+is_out_of_space(struct db *db)
+{
+	struct statvfs fs;
+	int fd;
+
+	return !mdb_env_get_fd(db->env, &fd) && !fstatvfs(fd, &fs) &&
+	       (uint64_t)fs.f_bavail * fs.f_frsize < NO_SPACE_BYTES;
+}
+
 enum err
 db_commit(struct db_txn *txn)
 {
@@ -405,6 +417,10 @@ db_commit(struct db_txn *txn)
 		return e;
 	}
 	rc = mdb_txn_commit(txn->txn);
+	/* LMDB says EIO of a write that was cut short, which is how a disk says that it is
+	 * full. */
+	if (rc == EIO && is_out_of_space(txn->db))
+		rc = ENOSPC;
 	free(txn);
 	return db_lmdb_err(rc);
 }

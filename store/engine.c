@@ -96,7 +96,7 @@ engine_open(const struct engine_options *opt, struct engine **out)
 		engine_close(e);
 		return err;
 	}
-	room_init(&e->room, opt->dir);
+	room_init(&e->room, opt->dir, opt->ballast);
 	*out = e;
 	return ERR_OK;
 }

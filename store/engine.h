@@ -27,6 +27,7 @@ struct engine_options {
 	const char *dir;             /* of data.mdb */
 	const char *spool;           /* the folder whose file system spool files must be on; NULL: any */
 	bool create;
+	bool ballast;                /* keep a reserve file for a full disk (room.h) */
 	uint64_t map_bytes;
 	uint64_t boot;               /* random, new in each life; 0: made here */
 	uint64_t log_keep_rows;      /* applied entries that stay in the log */

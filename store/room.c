@@ -8,11 +8,23 @@
 
 #include "core/log.h"
 
+static int
+open_ballast(const struct room *r)
+{
+	int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
+	int fd = open(r->ballast, flags, 0600);
+
+	/* One that isn't ours can still be put away. */
+	if (fd < 0 && errno == EACCES && unlink(r->ballast) == 0)
+		fd = open(r->ballast, flags, 0600);
+	return fd;
+}
+
 static void
 make_ballast(struct room *r)
 {
 	struct stat st;
-	int fd = open(r->ballast, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = open_ballast(r);
 
 	if (fd < 0)
 		return;
@@ -25,11 +37,12 @@ make_ballast(struct room *r)
 }
 
 void
-room_init(struct room *r, const char *dir)
+room_init(struct room *r, const char *dir, bool wants_ballast)
 {
-	*r = (struct room){0};
+	*r = (struct room){.never = !wants_ballast};
 	snprintf(r->ballast, sizeof r->ballast, "%s/reserve", dir);
-	make_ballast(r);
+	if (wants_ballast)
+		make_ballast(r);
 }
 
 /* Space within the file counts too: what was expunged is written over. */
@@ -50,27 +63,41 @@ becomes_full(struct room *r, struct db *db)
 	return e == ERR_FULL ? ERR_OK : e;
 }
 
+static void
+try_ballast(struct room *r, uint64_t now_ms)
+{
+	if (r->has_ballast || r->never || now_ms - r->tried_ms < ROOM_LOOK_MS)
+		return;
+	r->tried_ms = now_ms;
+	make_ballast(r);
+}
+
+/* Counting the free pages costs too much for every turn; ROOM_BALLAST of them last a while. */
+static enum err
+no_space(struct room *r, struct db *db, uint64_t now_ms)
+{
+	if (!r->full && now_ms - r->looked_ms < ROOM_LOOK_MS / 4)
+		return ERR_OK;
+	r->looked_ms = now_ms;
+	return becomes_full(r, db);
+}
+
 enum err
 room_look(struct room *r, struct db *db, uint64_t now_ms)
 {
-	bool was_full = r->full, soon = now_ms - r->looked_ms < ROOM_LOOK_MS;
+	bool was_full = r->full;
 	enum err e;
 
-	if (r->full && soon)
+	if (r->full && now_ms - r->looked_ms < ROOM_LOOK_MS)
 		return ERR_OK;
 	e = db_reserve(db, ROOM_AHEAD);
-	if (e && e != ERR_FULL)
-		return e;
-	if (soon)
-		/* Walking the free pages and making the ballast cost too much for every turn.
-		 */
-		return ERR_OK;
-	if (!e && !r->has_ballast && !r->never)
-		make_ballast(r);
-	r->looked_ms = e || !r->has_ballast ? now_ms : r->looked_ms;
-	r->full = false;
-	if (e || (was_full && !r->has_ballast && !r->never))
-		e = becomes_full(r, db);
+	if (e == ERR_FULL) {
+		e = no_space(r, db, now_ms);
+	} else if (!e) {
+		try_ballast(r, now_ms);
+		/* First the ballast again, then mail. */
+		r->full = was_full && !r->has_ballast && !r->never;
+	}
 	if (!e && r->full != was_full)
 		log_warn(r->full ? "disk full: new mail is refused until there is space"
 				 : "there is space again: new mail is taken");

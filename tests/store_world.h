@@ -79,7 +79,7 @@ world_add_user(void)
 	record.public_key = (ProtobufCBinaryData){32, public_key};
 	put.account = WORLD_ACCOUNT;
 	put.record = &record;
-	put.wrapped_secret = world_bytes("secret");
+	put.wrapped_secret = world_bytes("the wrapped secret of the account");
 	c.body_case = COMMANDS__COMMAND__BODY_ACCOUNT_PUT;
 	c.account_put = &put;
 	assert_int_equal(world_propose(&c, SLICE_EMPTY)->code, APPLY_DONE);
