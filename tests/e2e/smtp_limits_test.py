@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+# timeout: 200
+"""Clients that are many, slow, noisy or gone: each is answered or left, and nobody else notices."""
+import os
+import signal
+import smtplib
+import socket
+import sys
+import time
+
+sys.path.insert(0, sys.path[0])
+from hp import QUICK, Server, bodies, trust_all  # noqa: E402
+
+LIMITS = """
+[processes]
+smtpd = 1
+[limits]
+connections_per_client = 8
+connection_rate_per_minute = 0
+command_timeout = 2s
+session_time = 6s
+min_bytes_per_second = 100
+recipients = 1000
+"""
+
+
+def lines(sock):
+    """All that comes until the server closes."""
+    out = b""
+    try:
+        while True:
+            got = sock.recv(65536)
+            if not got:
+                return out
+            out += got
+    except (ConnectionError, socket.timeout):
+        return out
+
+
+def connect(s, port=25):
+    c = socket.create_connection(("127.0.0.1", s.base + port), 15)
+    return c
+
+
+def talk(c, text, until=b"\n"):
+    c.sendall(text.encode() if isinstance(text, str) else text)
+    got = b""
+    while until not in got:
+        more = c.recv(65536)
+        assert more, got
+        got += more
+    return got
+
+
+def too_many_connections_of_one_client_are_told_so(s):
+    held = [connect(s) for _ in range(8)]
+    for c in held:
+        assert c.recv(100).startswith(b"220 ")
+    with connect(s) as c:
+        assert lines(c).startswith(b"421 4.7.0 ")
+    held.pop().close()
+    s.wait(lambda: greeted(s))
+    for c in held:
+        c.close()
+    time.sleep(0.3)
+
+
+def greeted(s):
+    with connect(s) as c:
+        return c.recv(100).startswith(b"220 ")
+
+
+def silence_ends_a_session(s):
+    with connect(s) as c:
+        start = time.monotonic()
+        got = lines(c)
+        assert got.startswith(b"220 ") and b"421 4.4.2 " in got, got
+        assert 1.5 < time.monotonic() - start < 5
+    with connect(s, 465) as c:  # a client that never begins its handshake holds a place, not a process
+        assert greeted(s)
+
+
+def a_dripping_client_is_not_waited_for(s):
+    with connect(s) as c:
+        talk(c, "EHLO c\r\n", b"250 HELP")
+        talk(c, "MAIL FROM:<a@b.test>\r\n")
+        talk(c, "RCPT TO:<u0@example.org>\r\n")
+        talk(c, "DATA\r\n")
+        start = time.monotonic()
+        got = b""
+        c.settimeout(0.3)
+        while time.monotonic() - start < 12 and b"421" not in got:
+            try:
+                c.sendall(b"x")
+                got += c.recv(1000)
+            except socket.timeout:
+                pass
+            except ConnectionError:
+                break
+        assert b"421 4.4.2 " in got, got
+
+
+def tls_garbage_and_half_handshakes_hurt_nobody(s):
+    for junk in (b"\x16\x03\x01\xff\xff" + b"\x41" * 3000, b"EHLO c\r\n", b"\0" * 10000, os.urandom(5000)):
+        with connect(s, 465) as c:
+            c.sendall(junk)
+            c.shutdown(socket.SHUT_WR)
+            lines(c)
+    for _ in range(5):
+        c = connect(s)
+        c.recv(100)
+        talk(c, "STARTTLS\r\n")
+        c.sendall(b"\x16\x03\x01\x00\xf0\x01")
+        c.close()
+    with smtplib.SMTP_SSL("127.0.0.1", s.base + 465, context=trust_all(), timeout=10) as c:
+        assert c.noop()[0] == 250
+
+
+def a_thousand_recipients_are_taken_and_one_more_is_not(s):
+    with connect(s) as c:
+        talk(c, "EHLO c\r\n", b"250 HELP")
+        talk(c, "MAIL FROM:<a@b.test>\r\n")
+        text = "".join(f"RCPT TO:<u0+{i}@example.org>\r\n" for i in range(1001))
+        c.sendall(text.encode())
+        got = b""
+        while got.count(b"\n") < 1001:
+            got += c.recv(65536)
+        assert got.count(b"250 2.1.5") == 1000 and got.count(b"452 4.5.3") == 1, got[-300:]
+        talk(c, "DATA\r\n")
+        assert talk(c, "Subject: to many\r\n\r\n.\r\n").startswith(b"250 ")
+    with socket.socket(socket.AF_UNIX) as c:
+        c.settimeout(20)
+        c.connect(s.data + "/run/lmtp.sock")
+        c.recv(1000)
+        talk(c, "LHLO c\r\n", b"250 HELP")
+        talk(c, "MAIL FROM:<a@b.test>\r\n")
+        for i in range(200):
+            talk(c, f"RCPT TO:<u0+{i}@example.org>\r\n")
+        talk(c, "DATA\r\n")
+        c.sendall(b"Subject: to many\r\n\r\n.\r\n")
+        got = b""
+        while got.count(b"\n") < 200:
+            got += c.recv(65536)
+        assert got.count(b"250 2.0.0 Ok: queued as") == 200
+
+
+def whoever_vanishes_leaves_nothing_in_the_spool(s):
+    before = len(bodies(s))
+    for _ in range(5):
+        with connect(s) as c:
+            talk(c, "EHLO c\r\n", b"250 HELP")
+            talk(c, "MAIL FROM:<a@b.test>\r\n")
+            talk(c, "RCPT TO:<u0@example.org>\r\n")
+            talk(c, "DATA\r\n")
+            c.sendall(b"Subject: lost\r\n\r\n" + b"x" * 300000)
+    pid = s.pids()["smtpd/0"]
+    s.wait(lambda: not [f for f in os.listdir(f"/proc/{pid}/fd")
+                        if "spool" in read_link(f"/proc/{pid}/fd/{f}")])
+    assert os.listdir(s.data + "/spool") == []
+    assert len(bodies(s)) == before
+
+
+def read_link(path):
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def a_dead_store_or_filterd_means_try_again_and_nothing_lost(s):
+    for role in ("store/0", "filterd/0", "keyd/0"):
+        old = s.pids()[role]
+        with s.smtp() as c:
+            c.ehlo()
+            os.kill(old, signal.SIGKILL)
+            taken = False
+            for _ in range(20):
+                try:
+                    c.sendmail("a@b.test", ["u1@example.org"], f"Subject: {role}\r\n\r\nx\r\n".encode())
+                    taken = True
+                    break
+                except smtplib.SMTPResponseException as e:
+                    assert 400 <= e.smtp_code < 500, e
+                    time.sleep(0.2)
+            assert taken, role
+        s.wait(lambda: any(f"Subject: {role}".encode() in b for b in bodies(s, "u1")))
+
+
+def shutting_down_says_so(s):
+    with connect(s) as c:
+        c.recv(1000)
+        s.stop()
+        assert lines(c).startswith(b"421 4.3.2 ")
+
+
+def main():
+    with Server(extra=QUICK + LIMITS, users=("u0", "u1")) as s:
+        too_many_connections_of_one_client_are_told_so(s)
+        silence_ends_a_session(s)
+        a_dripping_client_is_not_waited_for(s)
+        tls_garbage_and_half_handshakes_hurt_nobody(s)
+        a_thousand_recipients_are_taken_and_one_more_is_not(s)
+        whoever_vanishes_leaves_nothing_in_the_spool(s)
+        a_dead_store_or_filterd_means_try_again_and_nothing_lost(s)
+        shutting_down_says_so(s)
+        assert "AddressSanitizer" not in s.log() and "runtime error" not in s.log(), s.log()[-3000:]
+
+
+main()
