@@ -17,12 +17,15 @@ int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2,
 /* The value behind --name, or NULL. */
 const char *cli_option(int argc, char **argv, const char *name);
 bool cli_flag(int argc, char **argv, const char *name);
-/* Asks the running server; *answer is the caller's to decref. Returns an exit code; what failed was said. */
+/* Asks the running server; *answer is the caller's to decref. Returns an exit code; what failed
+ * was said. */
 int cli_ask(const char *config_path, json_t *request, json_t **answer);
-/* A password: --password, else asked for without echo, else the first line of standard input. malloc'ed; NULL: failed. */
+/* A password: --password, else asked for without echo, else the first line of standard input.
+ * malloc'ed; NULL: failed. */
 char *cli_password(int argc, char **argv);
 
-int cli_control_run(int argc, char **argv);  /* domain, user, alias, group, forward, catch-all, service, queue, store */
+int cli_control_run(int argc, char **argv); /* domain, user, alias, group, forward, catch-all,
+					       service, queue, store */
 /* Is it one of those? */
 bool cli_control_knows(const char *word);
 int cli_init_run(int argc, char **argv);

@@ -1,4 +1,5 @@
-/* client_address: who connected: accepting a connection, and its address for limits and log lines. */
+/* client_address: who connected: accepting a connection, and its address for limits and log
+ * lines. */
 #ifndef CMD_CLIENT_ADDRESS_H
 #define CMD_CLIENT_ADDRESS_H
 
@@ -7,8 +8,8 @@
 enum { CLIENT_ADDRESS_TEXT = 48 };
 struct client_address {
 	uint8_t octets[16];
-	uint8_t n;                       /* 4, 16, or 0: a Unix socket */
-	char text[CLIENT_ADDRESS_TEXT];  /* "192.0.2.1", "local" */
+	uint8_t n;			/* 4, 16, or 0: a Unix socket */
+	char text[CLIENT_ADDRESS_TEXT]; /* "192.0.2.1", "local" */
 };
 /* A non-blocking socket of listener, or -1: none now. */
 int client_address_accept(int listener, struct client_address *who);

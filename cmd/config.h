@@ -12,22 +12,28 @@
 enum { CONFIG_LISTENERS_MAX = 16, CONFIG_TEXT_MAX = 256 };
 
 enum config_kind {
-	CONFIG_MX, CONFIG_SUBMISSION, CONFIG_SUBMISSIONS, CONFIG_LMTP, CONFIG_IMAP, CONFIG_IMAPS
+	CONFIG_MX,
+	CONFIG_SUBMISSION,
+	CONFIG_SUBMISSIONS,
+	CONFIG_LMTP,
+	CONFIG_IMAP,
+	CONFIG_IMAPS
 };
 
 struct config_listener {
 	char name[64];
 	enum config_kind kind;
-	char address[CONFIG_TEXT_MAX]; /* numeric IPv4 or IPv6; for lmtp the path of a Unix socket */
+	char address[CONFIG_TEXT_MAX]; /* numeric IPv4 or IPv6; for lmtp the path of a Unix
+					  socket */
 	uint16_t port;
-	bool allow_plaintext_auth;     /* login without TLS: loopback listeners of tests only */
+	bool allow_plaintext_auth; /* login without TLS: loopback listeners of tests only */
 };
 
 struct config {
 	/* [node] */
 	char hostname[CONFIG_TEXT_MAX];
 	char data_dir[CONFIG_TEXT_MAX];
-	uint32_t uid, gid;             /* what the processes become when started as root */
+	uint32_t uid, gid; /* what the processes become when started as root */
 	bool debug_log;
 	uint64_t map_bytes;
 	/* [listener NAME] */
@@ -36,7 +42,7 @@ struct config {
 	/* [processes] */
 	uint32_t smtpd, imapd, keyd, filterd;
 	/* [mail] */
-	char delimiter;                /* of subaddresses; 0: none */
+	char delimiter; /* of subaddresses; 0: none */
 	uint32_t repeat_window_sec;
 	uint32_t queue_life_sec, retry_min_sec, retry_max_sec;
 	/* [limits] */
@@ -48,14 +54,17 @@ struct config {
 	bool scram, throttle;
 	uint32_t argon2_kib, argon2_passes, auth_failures, auth_window_sec;
 	/* [log] */
-	uint64_t log_keep_rows;        /* applied log entries that stay */
+	uint64_t log_keep_rows; /* applied log entries that stay */
 };
 
 /* e other than ERR_OK: why holds one line for the user. */
-struct config_error { char text[512]; };
+struct config_error {
+	char text[512];
+};
 enum err config_load(const char *path, struct config *c, struct config_error *why);
 /* The same from text in memory; name is used in messages. */
-enum err config_parse(const char *text, const char *name, struct config *c, struct config_error *why);
+enum err config_parse(
+	const char *text, const char *name, struct config *c, struct config_error *why);
 const char *config_kind_name(enum config_kind kind);
 
 #endif

@@ -15,7 +15,7 @@ struct control;
 struct control_request {
 	struct control *control;
 	struct courier *courier;
-	struct conn *conn;     /* NULL once the client has gone: the work ends all the same */
+	struct conn *conn; /* NULL once the client has gone: the work ends all the same */
 	struct arena arena;
 	json_t *in;
 	const struct control_verb *verb;
@@ -35,21 +35,25 @@ void control_listen(struct control *control, int fd);
 
 /* result is taken; may be NULL: nothing but ok. */
 void control_reply(struct control_request *r, json_t *result);
-void control_fail(struct control_request *r, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void control_fail(struct control_request *r, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 /* Proposes r->command; then replies with nothing, or says why not. */
 void control_propose(struct control_request *r);
 /* A text of the request, or NULL. */
 const char *control_text(const struct control_request *r, const char *name);
-/* The named text as a canonical address local@domain (or @domain when catch_all). Empty: it failed, and said so. */
+/* The named text as a canonical address local@domain (or @domain when catch_all). Empty: it
+ * failed, and said so. */
 struct slice control_address(struct control_request *r, const char *name, bool catch_all);
 /* The named array (or one text) as canonical addresses. False: failed. */
-bool control_addresses(struct control_request *r, const char *name, ProtobufCBinaryData **list, size_t *n);
+bool control_addresses(
+	struct control_request *r, const char *name, ProtobufCBinaryData **list, size_t *n);
 /* A domain in canonical form; empty: failed. */
 struct slice control_domain(struct control_request *r, const char *name);
 /* A view's transaction; NULL: failed and said so. End with view_end(r->courier->view). */
 struct db_txn *control_read(struct control_request *r);
 json_t *control_json(struct slice s);
 
-extern const struct control_verb control_directory_verbs[], control_account_verbs[], control_queue_verbs[];
+extern const struct control_verb control_directory_verbs[], control_account_verbs[],
+	control_queue_verbs[];
 
 #endif

@@ -17,13 +17,13 @@ struct control;
 
 struct courier {
 	struct proc *p;
-	struct view *view;            /* NULL until the database could be opened */
+	struct view *view; /* NULL until the database could be opened */
 	struct seal_key permit_key;
-	struct courier_job *jobs;     /* list */
+	struct courier_job *jobs; /* list */
 	uint32_t job_count;
 	struct loop_timer *pump_timer, *key_timer;
 	bool pump_soon;
-	uint64_t queue_day;           /* of the key that is there; 0: none yet */
+	uint64_t queue_day; /* of the key that is there; 0: none yet */
 	bool key_asked;
 	struct control *control;
 };
@@ -33,15 +33,19 @@ void courier_pump(struct courier *c);
 /* A permit for keyd to open this item's key. out: PERMIT_SIZE octets. */
 void courier_permit(const struct courier *c, uint64_t item, uint8_t *out);
 
-/* Begins work on the due recipients of an item, unless it is being worked on. txn: for reading, until return. */
-void courier_job_start(struct courier *c, struct db_txn *txn, uint64_t item, const uint32_t *number, size_t n);
+/* Begins work on the due recipients of an item, unless it is being worked on. txn: for reading,
+ * until return. */
+void courier_job_start(
+	struct courier *c, struct db_txn *txn, uint64_t item, const uint32_t *number, size_t n);
 bool courier_job_is_busy(const struct courier *c, uint64_t item);
 
 /* Makes today's queue key when it is missing and destroys those of days whose mail has gone. */
 void courier_key_tend(struct courier *c);
 
-/* Proposes; body may be empty. cb as in ipc_ask_role: answer is Ipc__Proposed. Returns the question. */
-struct ipc_question *courier_propose(struct courier *c, const Commands__Command *cmd, struct slice body, ipc_answer_cb cb, void *arg);
+/* Proposes; body may be empty. cb as in ipc_ask_role: answer is Ipc__Proposed. Returns the
+ * question. */
+struct ipc_question *courier_propose(struct courier *c, const Commands__Command *cmd,
+	struct slice body, ipc_answer_cb cb, void *arg);
 /* The result in a Proposed, or NULL; memory from a. */
 const Commands__Result *courier_result(const ProtobufCMessage *answer, struct arena *a);
 

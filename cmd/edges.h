@@ -1,4 +1,5 @@
-/* edges: the one table of who talks to whom. The parent makes a socketpair for each edge and for no other. */
+/* edges: the one table of who talks to whom. The parent makes a socketpair for each edge and
+ * for no other. */
 #ifndef CMD_EDGES_H
 #define CMD_EDGES_H
 

@@ -9,10 +9,11 @@
 #include "core/slice.h"
 
 enum {
-	PROC_PERMIT_KEY = 32,    /* octets of a permit key */
+	PROC_PERMIT_KEY = 32,	 /* octets of a permit key */
 	PROC_TICKET_SECRET = 80, /* octets of the TLS ticket secret */
 	PROC_CONTROL_FD = 3,
-	PROC_EXIT_FAIL_STOP = 3  /* a child that ends with it ends the node: the database can't be trusted */
+	PROC_EXIT_FAIL_STOP =
+		3 /* a child that ends with it ends the node: the database can't be trusted */
 };
 
 struct proc {
@@ -25,30 +26,32 @@ struct proc {
 	uint8_t permit_login_key[PROC_PERMIT_KEY], permit_item_key[PROC_PERMIT_KEY];
 	bool has_login_key, has_item_key;
 	uint8_t ticket_secret[PROC_TICKET_SECRET];
-	int data_fd;             /* the data folder, O_PATH; valid in every process */
-	void *floor_page;        /* PROC_FLOOR_PAGE octets, shared; writable in the store alone */
-	void *state;             /* the role's own */
+	int data_fd;	  /* the data folder, O_PATH; valid in every process */
+	void *floor_page; /* PROC_FLOOR_PAGE octets, shared; writable in the store alone */
+	void *state;	  /* the role's own */
 };
 enum { PROC_FLOOR_PAGE = 4096 };
 
 /* What a role needs beyond its peers. */
 enum proc_need {
-	PROC_NEED_DB_READ = 1,   /* db/data.mdb, read only */
+	PROC_NEED_DB_READ = 1, /* db/data.mdb, read only */
 	PROC_NEED_DB_WRITE = 2,
-	PROC_NEED_SPOOL = 4,     /* O_TMPFILE in spool/ */
-	PROC_NEED_ACCEPT = 8,    /* accepts connections from listeners handed to it */
+	PROC_NEED_SPOOL = 4,  /* O_TMPFILE in spool/ */
+	PROC_NEED_ACCEPT = 8, /* accepts connections from listeners handed to it */
 	PROC_NEED_EXEC_NOTHING = 0
 };
 
 struct proc_role {
 	enum role role;
-	unsigned needs;          /* enum proc_need */
-	/* Still privileged: open files, keep them in p->state. Errors: say why with must_fatal. May be NULL. */
-	void (*prepare)(struct proc *p);
-	/* Sandboxed, Start received, ipc ready (peers may still be coming): register handlers. */
-	void (*start)(struct proc *p);
-	/* A listening socket; index into config.listener, or config.listeners for the courier's control socket. Takes fd.
+	unsigned needs; /* enum proc_need */
+	/* Still privileged: open files, keep them in p->state. Errors: say why with must_fatal.
 	 * May be NULL. */
+	void (*prepare)(struct proc *p);
+	/* Sandboxed, Start received, ipc ready (peers may still be coming): register handlers.
+	 */
+	void (*start)(struct proc *p);
+	/* A listening socket; index into config.listener, or config.listeners for the courier's
+	 * control socket. Takes fd. May be NULL. */
 	void (*listener)(struct proc *p, uint32_t index, int fd);
 	/* SIGTERM: finish what is at hand and stop; NULL: stop at once. */
 	void (*stop)(struct proc *p);

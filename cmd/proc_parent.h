@@ -4,7 +4,8 @@
 #ifndef CMD_PROC_PARENT_H
 #define CMD_PROC_PARENT_H
 
-/* Until SIGTERM or SIGINT. Returns the exit status (0; 1 start-up failed; 3 the database made us stop). */
+/* Until SIGTERM or SIGINT. Returns the exit status (0; 1 start-up failed; 3 the database made
+ * us stop). */
 int proc_parent_run(const char *config_path);
 
 #endif

@@ -18,31 +18,34 @@ struct conn_stream {
 	enum err (*handshake)(void *s, enum conn_want *want);
 	enum err (*read)(void *s, void *p, size_t room, size_t *n, enum conn_want *want);
 	enum err (*write)(void *s, const void *p, size_t len, size_t *n, enum conn_want *want);
-	void (*close)(void *s);  /* sends close_notify if it can, frees */
+	void (*close)(void *s); /* sends close_notify if it can, frees */
 };
 
 struct conn_events {
-	/* New input: bytes are in `in`; take what you want from the front by returning how many octets were
-	 * consumed. Called again at once while something was consumed and something is left. */
+	/* New input: bytes are in `in`; take what you want from the front by returning how many
+	 * octets were consumed. Called again at once while something was consumed and something
+	 * is left. */
 	size_t (*on_input)(void *arg, struct slice in);
 	/* The output queue has drained below the low mark. */
 	void (*on_drained)(void *arg);
 	/* The handshake begun with conn_start_tls ended; ERR_OK or why not. */
 	void (*on_secure)(void *arg, enum err e);
-	/* Peer closed (ERR_END), failed (ERR_IO), a deadline passed (ERR_TIMEOUT), input buffer full with
-	 * nothing consumed (ERR_TOO_BIG). Nothing comes after it; call conn_free. */
+	/* Peer closed (ERR_END), failed (ERR_IO), a deadline passed (ERR_TIMEOUT), input buffer
+	 * full with nothing consumed (ERR_TOO_BIG). Nothing comes after it; call conn_free. */
 	void (*on_end)(void *arg, enum err e);
 };
 
 struct conn_limits {
-	size_t in_max;          /* octets of unconsumed input (a line limit) */
-	size_t out_high, out_max; /* octets: stop reading above high; above max conn_write fails and the conn ends */
-	uint32_t idle_ms;       /* no input for so long: ERR_TIMEOUT; 0 = never */
-	uint32_t write_ms;      /* output makes no progress for so long */
+	size_t in_max;		  /* octets of unconsumed input (a line limit) */
+	size_t out_high, out_max; /* octets: stop reading above high; above max conn_write fails
+				     and the conn ends */
+	uint32_t idle_ms;	  /* no input for so long: ERR_TIMEOUT; 0 = never */
+	uint32_t write_ms;	  /* output makes no progress for so long */
 };
 
 /* Takes fd. No callback comes before the return. */
-struct conn *conn_new(struct loop *l, int fd, const struct conn_events *ev, void *arg, const struct conn_limits *lim);
+struct conn *conn_new(struct loop *l, int fd, const struct conn_events *ev, void *arg,
+	const struct conn_limits *lim);
 /* Never calls back. Closes at once; NULL is fine. */
 void conn_free(struct conn *c);
 /* Sends what is queued, then closes and calls on_end(ERR_END). */
@@ -52,7 +55,8 @@ enum err conn_write(struct conn *c, struct slice s);
 size_t conn_pending(const struct conn *c);
 /* Stops and resumes on_input; back-pressure towards the peer. */
 void conn_pause(struct conn *c, bool paused);
-/* Input not yet consumed is dropped (STARTTLS injection), output is flushed first, then the handshake runs. */
+/* Input not yet consumed is dropped (STARTTLS injection), output is flushed first, then the
+ * handshake runs. */
 void conn_start_tls(struct conn *c, const struct conn_stream *stream, void *s);
 bool conn_is_secure(const struct conn *c);
 void *conn_tls(struct conn *c);

@@ -16,24 +16,43 @@
 #include "core/slice.h"
 
 struct loop;
-struct ipc;      /* this process's set of peers */
+struct ipc;	 /* this process's set of peers */
 struct ipc_peer; /* one edge's end */
 
 enum role {
-	ROLE_PARENT, ROLE_STORE, ROLE_KEYD, ROLE_AUTH, ROLE_SMTPD, ROLE_IMAPD,
-	ROLE_FILTERD, ROLE_COURIER, ROLE_COUNT
+	ROLE_PARENT,
+	ROLE_STORE,
+	ROLE_KEYD,
+	ROLE_AUTH,
+	ROLE_SMTPD,
+	ROLE_IMAPD,
+	ROLE_FILTERD,
+	ROLE_COURIER,
+	ROLE_COUNT
 };
 const char *ipc_role_name(enum role r);
 
 enum { IPC_FRAME_MAX = 160 * 1024, IPC_INSTANCE_MAX = 16 };
 
-/* type, question (ipc.proto), answer (or Empty), asker roles, answerer roles, max payload, fd */
+/* type, question (ipc.proto), answer (or Empty), asker roles, answerer roles, max payload, fd
+ */
 enum ipc_type {
-	IPC_START = 1, IPC_LISTENER, IPC_PEER, IPC_FLOOR_PAGE, IPC_READY,
-	IPC_PROPOSE = 16, IPC_WATCH, IPC_STORE_ADMIN,
-	IPC_KEYD_SIGN = 32, IPC_KEYD_LOG_KEY, IPC_KEYD_NAMED_KEY, IPC_KEYD_NEW_PAIR,
-	IPC_KEYD_ACCOUNT, IPC_KEYD_WRAP,
-	IPC_AUTH_STEP = 48, IPC_AUTH_HASH,
+	IPC_START = 1,
+	IPC_LISTENER,
+	IPC_PEER,
+	IPC_FLOOR_PAGE,
+	IPC_READY,
+	IPC_PROPOSE = 16,
+	IPC_WATCH,
+	IPC_STORE_ADMIN,
+	IPC_KEYD_SIGN = 32,
+	IPC_KEYD_LOG_KEY,
+	IPC_KEYD_NAMED_KEY,
+	IPC_KEYD_NEW_PAIR,
+	IPC_KEYD_ACCOUNT,
+	IPC_KEYD_WRAP,
+	IPC_AUTH_STEP = 48,
+	IPC_AUTH_HASH,
 	IPC_FILTER_SCORE = 64,
 	IPC_TYPE_MAX = 80
 };
@@ -58,8 +77,10 @@ struct ipc *ipc_new(struct loop *loop, enum role self, uint32_t instance);
 void ipc_free(struct ipc *ipc);
 void ipc_on(struct ipc *ipc, enum ipc_type type, ipc_handler handler, void *arg);
 /* Called when a peer is added (up) or lost. May be NULL. */
-void ipc_on_peer(struct ipc *ipc, void (*cb)(void *arg, struct ipc_peer *p, bool up), void *arg);
-/* Takes fd (SEQPACKET, made non-blocking here). An older peer of the same role and instance is ended. */
+void ipc_on_peer(
+	struct ipc *ipc, void (*cb)(void *arg, struct ipc_peer *p, bool up), void *arg);
+/* Takes fd (SEQPACKET, made non-blocking here). An older peer of the same role and instance is
+ * ended. */
 struct ipc_peer *ipc_add_peer(struct ipc *ipc, enum role role, uint32_t instance, int fd);
 /* NULL when there is none. ipc_any: the least busy instance of a role. */
 struct ipc_peer *ipc_peer(struct ipc *ipc, enum role role, uint32_t instance);
@@ -72,19 +93,25 @@ uint32_t ipc_peer_instance(const struct ipc_peer *p);
  * comes then); the handle dies with the callback. */
 struct ipc_question *ipc_ask(struct ipc_peer *to, enum ipc_type type,
 	const ProtobufCMessage *msg, int fd, uint32_t timeout_ms, ipc_answer_cb cb, void *arg);
-/* Same, but for an ipc when the role's peer may be missing now: waits for one until the deadline. */
+/* Same, but for an ipc when the role's peer may be missing now: waits for one until the
+ * deadline. */
 struct ipc_question *ipc_ask_role(struct ipc *ipc, enum role to, enum ipc_type type,
 	const ProtobufCMessage *msg, int fd, uint32_t timeout_ms, ipc_answer_cb cb, void *arg);
 void ipc_cancel(struct ipc_question *q);
 /* One way. */
 void ipc_tell(struct ipc_peer *to, enum ipc_type type, const ProtobufCMessage *msg, int fd);
-/* e other than ERR_OK: msg is ignored. The peer may be gone by now: then nothing happens, so hold
- * (role, instance, request id) with struct ipc_ticket rather than the pointer. */
-struct ipc_ticket { enum role role; uint32_t instance, request_id, generation; enum ipc_type type; };
+/* e other than ERR_OK: msg is ignored. The peer may be gone by now: then nothing happens, so
+ * hold (role, instance, request id) with struct ipc_ticket rather than the pointer. */
+struct ipc_ticket {
+	enum role role;
+	uint32_t instance, request_id, generation;
+	enum ipc_type type;
+};
 struct ipc_ticket ipc_ticket(const struct ipc_frame *frame);
 void ipc_answer(struct ipc *ipc, struct ipc_ticket t, enum err e, const ProtobufCMessage *msg);
 /* Blocking question for TLS signatures only: waits at most timeout_ms, other frames that arrive
- * meanwhile are queued. Answer is malloc'ed protobuf, free with protobuf_c_message_free_unpacked. */
+ * meanwhile are queued. Answer is malloc'ed protobuf, free with
+ * protobuf_c_message_free_unpacked. */
 enum err ipc_ask_now(struct ipc_peer *to, enum ipc_type type, const ProtobufCMessage *msg,
 	uint32_t timeout_ms, ProtobufCMessage **answer);
 

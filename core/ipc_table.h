@@ -9,9 +9,9 @@ struct ipc_rule {
 	const char *name;
 	const ProtobufCMessageDescriptor *question;
 	const ProtobufCMessageDescriptor *answer; /* NULL: a note, never answered */
-	uint32_t from, to;                        /* bit (1 << role) */
-	uint32_t max;                             /* octets of payload, either way */
-	bool fd;                                  /* the question may carry one */
+	uint32_t from, to;			  /* bit (1 << role) */
+	uint32_t max;				  /* octets of payload, either way */
+	bool fd;				  /* the question may carry one */
 };
 /* NULL: no such type. */
 const struct ipc_rule *ipc_table_rule(unsigned type);

@@ -24,7 +24,8 @@ struct loop_timer *loop_after(struct loop *l, uint32_t ms, loop_cb cb, void *arg
 /* NULL is fine. */
 void loop_cancel(struct loop_timer *t);
 /* Persistent readiness callbacks; either may be NULL. fd stays the caller's. */
-struct loop_fd *loop_watch(struct loop *l, int fd, loop_cb readable, loop_cb writable, void *arg);
+struct loop_fd *loop_watch(
+	struct loop *l, int fd, loop_cb readable, loop_cb writable, void *arg);
 /* Which of the two are wanted now (both at the start if given). */
 void loop_want(struct loop_fd *w, bool read, bool write);
 void loop_unwatch(struct loop_fd *w);

@@ -9,8 +9,8 @@ void rand_bytes(void *p, size_t n);
 uint64_t rand_u64(void);
 /* 0 <= result < bound, uniform; bound > 0. */
 uint32_t rand_below(uint32_t bound);
-/* n letters and digits that can't be mistaken for one another (base32 after Crockford, lower case: 5 bits
- * each), and a NUL: text has room for n + 1. */
+/* n letters and digits that can't be mistaken for one another (base32 after Crockford, lower
+ * case: 5 bits each), and a NUL: text has room for n + 1. */
 void rand_text(char *text, size_t n);
 
 #endif

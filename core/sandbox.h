@@ -8,15 +8,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct sandbox_path { const char *path; bool write; };
+struct sandbox_path {
+	const char *path;
+	bool write;
+};
 struct sandbox_wish {
 	const struct sandbox_path *path;
 	size_t paths;
-	bool accept;  /* takes connections from listening sockets that it was handed */
-	bool threads; /* a library of its own makes threads (LMDB's compacting copy) */
+	bool accept;	       /* takes connections from listening sockets that it was handed */
+	bool threads;	       /* a library of its own makes threads (LMDB's compacting copy) */
 	bool seccomp_in_debug; /* builds with sanitizers leave seccomp out unless asked */
 };
-struct sandbox_report { char missing[256]; /* words, comma-separated; empty: all in force */ };
+struct sandbox_report {
+	char missing[256]; /* words, comma-separated; empty: all in force */
+};
 
 void sandbox_enter(const struct sandbox_wish *wish, struct sandbox_report *report);
 

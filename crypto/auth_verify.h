@@ -13,14 +13,15 @@
 enum {
 	AUTH_VERIFY_CACHE_MS = 5 * 60 * 1000,
 	AUTH_VERIFY_EXCHANGE_MS = 2 * 60 * 1000, /* between SCRAM's two messages */
-	AUTH_VERIFY_EXCHANGES = 1024,            /* at a time; then the oldest is forgotten */
-	/* A session lasts as long as its client keeps it, and holds already what the permit opens. */
+	AUTH_VERIFY_EXCHANGES = 1024,		 /* at a time; then the oldest is forgotten */
+	/* A session lasts as long as its client keeps it, and holds already what the permit
+	   opens. */
 	AUTH_VERIFY_PERMIT_SEC = 30 * 86400
 };
 
 struct auth_verify;
 struct auth_verify_settings {
-	struct seal_key verifier_key;  /* keyring's AUTH */
+	struct seal_key verifier_key; /* keyring's AUTH */
 	struct seal_key permit_key;
 	struct verifier_cost cost;
 	struct throttle_settings throttle;
@@ -32,28 +33,30 @@ void auth_verify_free(struct auth_verify *a);
 
 /* AUTH_STEP; all octets are unchecked. */
 struct auth_verify_question {
-	uint32_t asker;                /* one number for a process */
-	uint64_t session;              /* unique per asker */
-	uint32_t mechanism, step;      /* enum sasl_mechanism; 0, then 1 */
+	uint32_t asker;		  /* one number for a process */
+	uint64_t session;	  /* unique per asker */
+	uint32_t mechanism, step; /* enum sasl_mechanism; 0, then 1 */
 	struct slice user;
-	uint64_t account;              /* 0 unknown */
-	struct slice verifier;         /* sealed; empty: unknown, or may not log in */
+	uint64_t account;      /* 0 unknown */
+	struct slice verifier; /* sealed; empty: unknown, or may not log in */
 	struct slice message, channel_binding, client_address;
-	uint64_t now_sec, now_ms;      /* wall clock, monotonic */
+	uint64_t now_sec, now_ms; /* wall clock, monotonic */
 };
 struct auth_verify_answer {
 	enum sasl_outcome outcome;
 	uint32_t delay_ms;
-	struct buf message;            /* for SASL_OUTCOME_CONTINUE, and SCRAM's ACCEPTED */
-	bool has_permit;               /* exactly when ACCEPTED */
+	struct buf message; /* for SASL_OUTCOME_CONTINUE, and SCRAM's ACCEPTED */
+	bool has_permit;    /* exactly when ACCEPTED */
 	uint8_t permit[PERMIT_SIZE];
-	bool is_damaged;               /* the verifier doesn't open: worth a log line */
+	bool is_damaged; /* the verifier doesn't open: worth a log line */
 };
 /* Always answers; the caller ends it. May take the time of one Argon2id. */
-void auth_verify_step(struct auth_verify *a, const struct auth_verify_question *q, struct auth_verify_answer *out);
+void auth_verify_step(struct auth_verify *a, const struct auth_verify_question *q,
+	struct auth_verify_answer *out);
 void auth_verify_answer_fini(struct auth_verify_answer *out);
 
 /* AUTH_HASH: a sealed verifier for a new password; appends. Errors of verifier_new. */
-enum err auth_verify_hash(struct auth_verify *a, uint64_t account, struct slice password, struct buf *out);
+enum err auth_verify_hash(
+	struct auth_verify *a, uint64_t account, struct slice password, struct buf *out);
 
 #endif

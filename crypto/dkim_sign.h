@@ -7,7 +7,8 @@
 #include "core/err.h"
 
 enum dkim_sign_kind { DKIM_SIGN_RSA, DKIM_SIGN_ED25519 };
-/* Appends the private key as PEM and the TXT record's text ("v=DKIM1; k=rsa; p=..."). key_pem holds a secret. */
+/* Appends the private key as PEM and the TXT record's text ("v=DKIM1; k=rsa; p=..."). key_pem
+ * holds a secret. */
 enum err dkim_sign_new_key(enum dkim_sign_kind kind, struct buf *key_pem, struct buf *record);
 
 #endif

@@ -1,7 +1,7 @@
 /* keyd_client: typed questions to the process keyd, for those that serve
  * clients. An ask_ function sends and returns ipc_ask_role's handle (its rules hold: one
- * callback, never before the return; cancel with ipc_cancel); in that callback the read_ function
- * of the same name takes what the callback got, its error included. */
+ * callback, never before the return; cancel with ipc_cancel); in that callback the read_
+ * function of the same name takes what the callback got, its error included. */
 #ifndef CRYPTO_KEYD_CLIENT_H
 #define CRYPTO_KEYD_CLIENT_H
 
@@ -12,26 +12,34 @@
 
 enum { KEYD_CLIENT_MS = 10000, KEYD_CLIENT_SIGN_MS = 5000 };
 
-/* A tls_sign: arg is the process's struct ipc. Waits for the answer, at most KEYD_CLIENT_SIGN_MS. ERR_PEER: no keyd now. */
-enum err keyd_client_sign(void *arg, const struct tls_sign_request *request, struct buf *signature);
+/* A tls_sign: arg is the process's struct ipc. Waits for the answer, at most
+ * KEYD_CLIENT_SIGN_MS. ERR_PEER: no keyd now. */
+enum err keyd_client_sign(
+	void *arg, const struct tls_sign_request *request, struct buf *signature);
 
-/* smtpd: the key that makes repeat keys; always the same under one master key. The caller wipes it. */
+/* smtpd: the key that makes repeat keys; always the same under one master key. The caller wipes
+ * it. */
 struct ipc_question *keyd_client_ask_repeat_key(struct ipc *ipc, ipc_answer_cb cb, void *arg);
-enum err keyd_client_read_repeat_key(enum err e, const ProtobufCMessage *answer, struct seal_key *key);
+enum err keyd_client_read_repeat_key(
+	enum err e, const ProtobufCMessage *answer, struct seal_key *key);
 
-/* imapd: the key pair of the account that logged in. permit: from auth; wrapped, wrap_kind: from the vault. */
+/* imapd: the key pair of the account that logged in. permit: from auth; wrapped, wrap_kind:
+ * from the vault. */
 struct keyd_client_account {
 	struct slice permit;
 	uint64_t account;
 	uint32_t wrap_kind;
 	struct slice wrapped;
 };
-struct ipc_question *keyd_client_ask_account(struct ipc *ipc, const struct keyd_client_account *of, ipc_answer_cb cb, void *arg);
-/* public_key: of the directory. The caller wipes pair. ERR_DENIED: permit. ERR_CRYPTO: wrapped doesn't open, or isn't public_key's. */
-enum err keyd_client_read_account(enum err e, const ProtobufCMessage *answer, struct slice public_key, struct seal_pair *pair);
+struct ipc_question *keyd_client_ask_account(
+	struct ipc *ipc, const struct keyd_client_account *of, ipc_answer_cb cb, void *arg);
+/* public_key: of the directory. The caller wipes pair. ERR_DENIED: permit. ERR_CRYPTO: wrapped
+ * doesn't open, or isn't public_key's. */
+enum err keyd_client_read_account(enum err e, const ProtobufCMessage *answer,
+	struct slice public_key, struct seal_pair *pair);
 
-/* imapd: wraps the data key of a new mail for the account that logged in (APPEND). fresh: the store refused the
- * last epoch as unknown (APPLY_NO_EPOCH): begin a new one. */
+/* imapd: wraps the data key of a new mail for the account that logged in (APPEND). fresh: the
+ * store refused the last epoch as unknown (APPLY_NO_EPOCH): begin a new one. */
 struct keyd_client_wrap {
 	struct slice permit;
 	uint64_t account;
@@ -43,9 +51,12 @@ struct keyd_client_wrap {
 struct keyd_client_wrapped {
 	uint64_t epoch;
 	struct slice wrapped_key;
-	struct slice sealed_epoch;  /* not empty: propose EPOCH_NEW {account, epoch, this} first, then the mail */
+	struct slice sealed_epoch; /* not empty: propose EPOCH_NEW {account, epoch, this} first,
+				      then the mail */
 };
-struct ipc_question *keyd_client_ask_wrap(struct ipc *ipc, const struct keyd_client_wrap *what, ipc_answer_cb cb, void *arg);
-enum err keyd_client_read_wrap(enum err e, const ProtobufCMessage *answer, struct keyd_client_wrapped *out);
+struct ipc_question *keyd_client_ask_wrap(
+	struct ipc *ipc, const struct keyd_client_wrap *what, ipc_answer_cb cb, void *arg);
+enum err keyd_client_read_wrap(
+	enum err e, const ProtobufCMessage *answer, struct keyd_client_wrapped *out);
 
 #endif

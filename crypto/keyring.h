@@ -15,7 +15,7 @@
 #include "crypto/seal.h"
 
 enum {
-	KEYRING_EPOCHS_MAX = 100000,  /* then the oldest are forgotten: new epochs begin */
+	KEYRING_EPOCHS_MAX = 100000, /* then the oldest are forgotten: new epochs begin */
 	KEYRING_SECRET_WRAPPED = SEAL_WRAPPED,
 	KEYRING_EPOCH_SEALED = 32 + SEAL_BOX_EXTRA
 };
@@ -32,20 +32,38 @@ enum err keyring_parse_master(struct slice text, struct seal_key *master);
 
 /* A key that auth or smtpd holds as its own. */
 void keyring_named(const struct keyring *k, enum keyring_named which, struct seal_key *out);
-/* Opens the wrapped log key, or makes one when wrapped is empty and wraps it into new_wrapped. */
-enum err keyring_log_key(const struct keyring *k, struct slice wrapped, struct seal_key *out, uint8_t new_wrapped[SEAL_WRAPPED], bool *is_new);
+/* Opens the wrapped log key, or makes one when wrapped is empty and wraps it into new_wrapped.
+ */
+enum err keyring_log_key(const struct keyring *k, struct slice wrapped, struct seal_key *out,
+	uint8_t new_wrapped[SEAL_WRAPPED], bool *is_new);
 /* A pair whose secret leaves only wrapped. id: account or day. */
-void keyring_new_pair(const struct keyring *k, enum keyring_pair kind, uint64_t id, uint8_t public_key[32], uint8_t wrapped[KEYRING_SECRET_WRAPPED]);
+void keyring_new_pair(const struct keyring *k, enum keyring_pair kind, uint64_t id,
+	uint8_t public_key[32], uint8_t wrapped[KEYRING_SECRET_WRAPPED]);
 /* The account's secret for the process that serves its session. ERR_CRYPTO. */
-enum err keyring_open_secret(const struct keyring *k, enum keyring_pair kind, uint64_t id, struct slice wrapped, uint8_t secret[32]);
+enum err keyring_open_secret(const struct keyring *k, enum keyring_pair kind, uint64_t id,
+	struct slice wrapped, uint8_t secret[32]);
 
 /* The data key of a queue item. */
-struct keyring_sealed { struct slice sealed_key, wrapped_secret; uint64_t day; };
-enum err keyring_open_sealed(struct keyring *k, const struct keyring_sealed *s, struct seal_key *data_key);
-/* Wraps data_key for an account. *is_new: sealed_epoch was filled and must be logged. ERR_CRYPTO: bad public key. */
-struct keyring_wrap { uint64_t epoch; bool is_new; uint8_t wrapped[SEAL_WRAPPED], sealed_epoch[KEYRING_EPOCH_SEALED]; };
+struct keyring_sealed {
+	struct slice sealed_key, wrapped_secret;
+	uint64_t day;
+};
+enum err keyring_open_sealed(
+	struct keyring *k, const struct keyring_sealed *s, struct seal_key *data_key);
+/* Wraps data_key for an account. *is_new: sealed_epoch was filled and must be logged.
+ * ERR_CRYPTO: bad public key. */
+struct keyring_wrap {
+	uint64_t epoch;
+	bool is_new;
+	uint8_t wrapped[SEAL_WRAPPED], sealed_epoch[KEYRING_EPOCH_SEALED];
+};
 /* fresh: an epoch that was given for it before never reached the log: begin a new one. */
-struct keyring_target { uint64_t account; const uint8_t *public_key; bool fresh; };
-enum err keyring_wrap(struct keyring *k, const struct keyring_target *to, uint64_t now_sec, const struct seal_key *data_key, struct keyring_wrap *out);
+struct keyring_target {
+	uint64_t account;
+	const uint8_t *public_key;
+	bool fresh;
+};
+enum err keyring_wrap(struct keyring *k, const struct keyring_target *to, uint64_t now_sec,
+	const struct seal_key *data_key, struct keyring_wrap *out);
 
 #endif

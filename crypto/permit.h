@@ -4,7 +4,8 @@
  * issues, keyd checks). Pure.
  *
  *   LOGIN  u8 'L', u64 account, u64 session, u64 expiry_sec, MAC 32
- *   ITEM   u8 'I', u64 queue item, u64 slot (filterd's instance, 0 none), u64 expiry_sec, MAC 32 */
+ *   ITEM   u8 'I', u64 queue item, u64 slot (filterd's instance, 0 none), u64 expiry_sec, MAC
+ * 32 */
 #ifndef CRYPTO_PERMIT_H
 #define CRYPTO_PERMIT_H
 
@@ -15,13 +16,14 @@ enum { PERMIT_SIZE = 1 + 8 + 8 + 8 + 32, PERMIT_LOGIN = 'L', PERMIT_ITEM = 'I' }
 
 struct permit {
 	uint8_t kind;
-	uint64_t id;      /* account or item */
-	uint64_t detail;  /* session or slot */
+	uint64_t id;	 /* account or item */
+	uint64_t detail; /* session or slot */
 	uint64_t expiry_sec;
 };
 
 void permit_issue(const struct seal_key *key, const struct permit *p, uint8_t out[PERMIT_SIZE]);
 /* ERR_DENIED: not ours, of another kind or id, or over. */
-enum err permit_check(const struct seal_key *key, uint8_t kind, uint64_t id, uint64_t now_sec, struct slice raw);
+enum err permit_check(const struct seal_key *key, uint8_t kind, uint64_t id, uint64_t now_sec,
+	struct slice raw);
 
 #endif

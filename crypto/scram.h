@@ -9,10 +9,10 @@ enum { SCRAM_MESSAGE_MAX = 2048, SCRAM_NONCE_MAX = 256, SCRAM_SERVER_NONCE = 32 
 
 /* client-first-message, cut; all borrowed. */
 struct scram_first {
-	uint8_t flag;             /* 'n', 'y' or 'p' */
-	struct slice binding;     /* the name after "p=" */
-	struct slice header;      /* gs2-header, with its last comma */
-	struct slice bare;        /* client-first-message-bare */
+	uint8_t flag;		    /* 'n', 'y' or 'p' */
+	struct slice binding;	    /* the name after "p=" */
+	struct slice header;	    /* gs2-header, with its last comma */
+	struct slice bare;	    /* client-first-message-bare */
 	struct slice authzid, user; /* still escaped: scram_name */
 	struct slice nonce;
 };
@@ -23,17 +23,19 @@ enum err scram_name(struct slice escaped, struct buf *out);
 
 /* An exchange between its two messages. Holds secrets; ended by scram_end or scram_cancel. */
 struct scram {
-	struct buf auth_message;  /* client-first-message-bare , server-first-message */
+	struct buf auth_message; /* client-first-message-bare , server-first-message */
 	struct buf nonce, header;
 	struct pwhash_scram record;
 };
-/* Appends the server-first-message. server_nonce: printable, new, unguessable; SCRAM_SERVER_NONCE octets are enough.
- * Errors as scram_parse_first; *s is then untouched. */
-enum err scram_begin(struct scram *s, struct slice client_first, const struct pwhash_scram *record,
-	struct slice server_nonce, struct buf *out);
-/* Takes the client-final-message; appends the server-final-message "v=...". channel_binding: the octets that belong to
- * the name in the first message; empty unless its flag was 'p'. ERR_AUTH: another password, nonce or channel. ERR_SYNTAX. */
-enum err scram_end(struct scram *s, struct slice client_final, struct slice channel_binding, struct buf *out);
+/* Appends the server-first-message. server_nonce: printable, new, unguessable;
+ * SCRAM_SERVER_NONCE octets are enough. Errors as scram_parse_first; *s is then untouched. */
+enum err scram_begin(struct scram *s, struct slice client_first,
+	const struct pwhash_scram *record, struct slice server_nonce, struct buf *out);
+/* Takes the client-final-message; appends the server-final-message "v=...". channel_binding:
+ * the octets that belong to the name in the first message; empty unless its flag was 'p'.
+ * ERR_AUTH: another password, nonce or channel. ERR_SYNTAX. */
+enum err scram_end(struct scram *s, struct slice client_final, struct slice channel_binding,
+	struct buf *out);
 /* Wipes; fine after scram_end. */
 void scram_cancel(struct scram *s);
 

@@ -70,22 +70,22 @@ seal_part(const struct seal_key *key, uint64_t n, bool last, struct slice plain,
 	struct part_frame f = part_frame(n, last);
 
 	must(plain.n <= SEAL_PART_PLAIN);
-	crypto_aead_xchacha20poly1305_ietf_encrypt(out, NULL, plain.p, plain.n, f.aad,
-		sizeof f.aad, NULL, f.nonce, key->b);
+	crypto_aead_xchacha20poly1305_ietf_encrypt(
+		out, NULL, plain.p, plain.n, f.aad, sizeof f.aad, NULL, f.nonce, key->b);
 }
 
 enum err
-seal_part_open(const struct seal_key *key, uint64_t n, bool last, struct slice part,
-	uint8_t *out)
+seal_part_open(
+	const struct seal_key *key, uint64_t n, bool last, struct slice part, uint8_t *out)
 {
 	struct part_frame f = part_frame(n, last);
 
 	if (part.n < SEAL_TAG || part.n > SEAL_PART)
 		return ERR_CRYPTO;
-	return crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, part.p, part.n,
-		       f.aad, sizeof f.aad, f.nonce, key->b)
-		? ERR_CRYPTO
-		: ERR_OK;
+	return crypto_aead_xchacha20poly1305_ietf_decrypt(
+		       out, NULL, NULL, part.p, part.n, f.aad, sizeof f.aad, f.nonce, key->b)
+		       ? ERR_CRYPTO
+		       : ERR_OK;
 }
 
 void
@@ -122,13 +122,13 @@ open_nonced(const struct seal_key *key, struct slice aad, struct slice sealed, u
 	return crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL,
 		       sealed.p + SEAL_NONCE, sealed.n - SEAL_NONCE, aad.p, aad.n, sealed.p,
 		       key->b)
-		? ERR_CRYPTO
-		: ERR_OK;
+		       ? ERR_CRYPTO
+		       : ERR_OK;
 }
 
 enum err
-seal_box_key_open(const struct seal_key *key, struct slice aad, struct slice sealed,
-	struct buf *out)
+seal_box_key_open(
+	const struct seal_key *key, struct slice aad, struct slice sealed, struct buf *out)
 {
 	uint8_t *to;
 	enum err e;
@@ -157,8 +157,8 @@ seal_blob(const struct seal_key *key, const char *purpose, struct slice plain, s
 }
 
 enum err
-seal_blob_open(const struct seal_key *key, const char *purpose, struct slice blob,
-	struct buf *out)
+seal_blob_open(
+	const struct seal_key *key, const char *purpose, struct slice blob, struct buf *out)
 {
 	struct seal_key subkey;
 	enum err e;
@@ -170,8 +170,8 @@ seal_blob_open(const struct seal_key *key, const char *purpose, struct slice blo
 }
 
 enum err
-seal_blob_open_with(const struct seal_key *subkey, const char *purpose, struct slice blob,
-	uint8_t *out)
+seal_blob_open_with(
+	const struct seal_key *subkey, const char *purpose, struct slice blob, uint8_t *out)
 {
 	return open_nonced(subkey, slice_str(purpose), blob, out);
 }
@@ -226,8 +226,8 @@ seal_to_open(const struct seal_pair *pair, struct slice box, uint8_t *out)
 	if (box.n < SEAL_BOX_EXTRA)
 		return ERR_CRYPTO;
 	return crypto_box_seal_open(out, box.p, box.n, pair->public_key, pair->secret)
-		? ERR_CRYPTO
-		: ERR_OK;
+		       ? ERR_CRYPTO
+		       : ERR_OK;
 }
 
 void

@@ -1,12 +1,13 @@
 /* seal: sealing at rest, on libsodium. Pure but for random nonces and keys.
  *
  * Layouts (octets):
- *   part      XChaCha20-Poly1305 of at most 65,504 octets of text, 16 octets longer. Key: the mail's data key.
- *             Nonce: "hp1part\0", u64 part number, u8 1 if the last part, 7 zero octets. AAD: u8 format 1, u64 number.
- *   blob      24 random octets nonce, then the same cipher under the subkey of a purpose. AAD: the purpose.
- *   wrapped   24 random octets nonce, 32 octets key sealed, 16 octets tag: 72. AAD: the caller's.
- *   box       libsodium's sealed box: 32 octets ephemeral key, text, 16 octets tag (48 longer).
- * Every opening fails with ERR_CRYPTO alike, whatever was wrong. */
+ *   part      XChaCha20-Poly1305 of at most 65,504 octets of text, 16 octets longer. Key: the
+ * mail's data key. Nonce: "hp1part\0", u64 part number, u8 1 if the last part, 7 zero octets.
+ * AAD: u8 format 1, u64 number. blob      24 random octets nonce, then the same cipher under
+ * the subkey of a purpose. AAD: the purpose. wrapped   24 random octets nonce, 32 octets key
+ * sealed, 16 octets tag: 72. AAD: the caller's. box       libsodium's sealed box: 32 octets
+ * ephemeral key, text, 16 octets tag (48 longer). Every opening fails with ERR_CRYPTO alike,
+ * whatever was wrong. */
 #ifndef CRYPTO_SEAL_H
 #define CRYPTO_SEAL_H
 
@@ -14,14 +15,23 @@
 #include "core/err.h"
 
 enum {
-	SEAL_KEY = 32, SEAL_TAG = 16, SEAL_NONCE = 24,
-	SEAL_PART_PLAIN = 65504, SEAL_PART = SEAL_PART_PLAIN + SEAL_TAG,
-	SEAL_BLOB_EXTRA = SEAL_NONCE + SEAL_TAG, SEAL_WRAPPED = SEAL_NONCE + SEAL_KEY + SEAL_TAG,
-	SEAL_BOX_EXTRA = 48, SEAL_HASH = 32
+	SEAL_KEY = 32,
+	SEAL_TAG = 16,
+	SEAL_NONCE = 24,
+	SEAL_PART_PLAIN = 65504,
+	SEAL_PART = SEAL_PART_PLAIN + SEAL_TAG,
+	SEAL_BLOB_EXTRA = SEAL_NONCE + SEAL_TAG,
+	SEAL_WRAPPED = SEAL_NONCE + SEAL_KEY + SEAL_TAG,
+	SEAL_BOX_EXTRA = 48,
+	SEAL_HASH = 32
 };
 
-struct seal_key { uint8_t b[SEAL_KEY]; };
-struct seal_pair { uint8_t public_key[32], secret[32]; };
+struct seal_key {
+	uint8_t b[SEAL_KEY];
+};
+struct seal_pair {
+	uint8_t public_key[32], secret[32];
+};
 
 /* Before anything else, in each process; safe to call again. */
 void seal_init(void);
@@ -31,26 +41,39 @@ void seal_wipe(void *p, size_t n);
 void *seal_secret_new(size_t n);
 void seal_secret_free(void *p);
 
-/* plain.n <= SEAL_PART_PLAIN; out has room for plain.n + SEAL_TAG. Only the last part may be shorter. */
-void seal_part(const struct seal_key *key, uint64_t n, bool last, struct slice plain, uint8_t *out);
+/* plain.n <= SEAL_PART_PLAIN; out has room for plain.n + SEAL_TAG. Only the last part may be
+ * shorter. */
+void seal_part(
+	const struct seal_key *key, uint64_t n, bool last, struct slice plain, uint8_t *out);
 /* out has room for part.n - SEAL_TAG; written only to be used on ERR_OK. */
-enum err seal_part_open(const struct seal_key *key, uint64_t n, bool last, struct slice part, uint8_t *out);
+enum err seal_part_open(
+	const struct seal_key *key, uint64_t n, bool last, struct slice part, uint8_t *out);
 
-/* purpose: a short word, "head" or "index". Appends plain.n + SEAL_BLOB_EXTRA octets. ERR_LIMIT: out is full. */
-enum err seal_blob(const struct seal_key *key, const char *purpose, struct slice plain, struct buf *out);
-enum err seal_blob_open(const struct seal_key *key, const char *purpose, struct slice blob, struct buf *out);
+/* purpose: a short word, "head" or "index". Appends plain.n + SEAL_BLOB_EXTRA octets.
+ * ERR_LIMIT: out is full. */
+enum err seal_blob(
+	const struct seal_key *key, const char *purpose, struct slice plain, struct buf *out);
+enum err seal_blob_open(
+	const struct seal_key *key, const char *purpose, struct slice blob, struct buf *out);
 /* With the subkey at hand (seal_subkey). out has room for blob.n - SEAL_BLOB_EXTRA. */
-enum err seal_blob_open_with(const struct seal_key *subkey, const char *purpose, struct slice blob, uint8_t *out);
+enum err seal_blob_open_with(
+	const struct seal_key *subkey, const char *purpose, struct slice blob, uint8_t *out);
 void seal_subkey(const struct seal_key *key, const char *purpose, struct seal_key *subkey);
 
 /* AEAD under a key with the caller's AAD: nonce || cipher. */
-enum err seal_box_key(const struct seal_key *key, struct slice aad, struct slice plain, struct buf *out);
-enum err seal_box_key_open(const struct seal_key *key, struct slice aad, struct slice sealed, struct buf *out);
+enum err seal_box_key(
+	const struct seal_key *key, struct slice aad, struct slice plain, struct buf *out);
+enum err seal_box_key_open(
+	const struct seal_key *key, struct slice aad, struct slice sealed, struct buf *out);
 
-void seal_wrap(const struct seal_key *with, struct slice aad, const struct seal_key *key, uint8_t out[SEAL_WRAPPED]);
-enum err seal_unwrap(const struct seal_key *with, struct slice aad, struct slice wrapped, struct seal_key *key);
+void seal_wrap(const struct seal_key *with, struct slice aad, const struct seal_key *key,
+	uint8_t out[SEAL_WRAPPED]);
+enum err seal_unwrap(const struct seal_key *with, struct slice aad, struct slice wrapped,
+	struct seal_key *key);
 /* The AAD of a data key in a mailbox. */
-struct seal_aad { uint8_t b[24]; };
+struct seal_aad {
+	uint8_t b[24];
+};
 struct slice seal_aad_epoch(struct seal_aad *aad, uint64_t account, uint64_t epoch);
 
 void seal_pair_new(struct seal_pair *pair);
@@ -62,9 +85,12 @@ enum err seal_to(const uint8_t public_key[32], struct slice plain, uint8_t *out)
 enum err seal_to_open(const struct seal_pair *pair, struct slice box, uint8_t *out);
 
 /* BLAKE2b-256 over parts in order; keyed when key is not NULL. */
-void seal_hash(const struct seal_key *key, const struct slice *parts, size_t n, uint8_t hash[SEAL_HASH]);
+void seal_hash(const struct seal_key *key, const struct slice *parts, size_t n,
+	uint8_t hash[SEAL_HASH]);
 /* Streaming. */
-struct seal_hasher { _Alignas(64) uint8_t state[384]; };
+struct seal_hasher {
+	_Alignas(64) uint8_t state[384];
+};
 void seal_hasher_init(struct seal_hasher *h, const struct seal_key *key);
 void seal_hasher_add(struct seal_hasher *h, struct slice s);
 void seal_hasher_done(struct seal_hasher *h, uint8_t hash[SEAL_HASH]);

@@ -13,36 +13,41 @@
 
 enum { TLS_TICKET_SECRET = 80, TLS_MESSAGE_MAX = 2048, TLS_SIGNATURE_MAX = 1024 };
 
-/* What is to be signed: scheme is the IANA SignatureScheme (RFC 8446 section 4.2.3; for TLS 1.2's ECDSA it says
- * the hash, whatever the curve); message is the unhashed octets. */
+/* What is to be signed: scheme is the IANA SignatureScheme (RFC 8446 section 4.2.3; for
+ * TLS 1.2's ECDSA it says the hash, whatever the curve); message is the unhashed octets. */
 struct tls_sign_request {
-	uint32_t key;            /* the settings' key */
+	uint32_t key; /* the settings' key */
 	uint32_t scheme;
-	struct slice message;    /* borrowed; at most TLS_MESSAGE_MAX */
+	struct slice message; /* borrowed; at most TLS_MESSAGE_MAX */
 };
-/* Appends the signature as TLS wants it. Called in the middle of a handshake; must not touch the stream. */
-typedef enum err (*tls_sign)(void *arg, const struct tls_sign_request *request, struct buf *signature);
+/* Appends the signature as TLS wants it. Called in the middle of a handshake; must not touch
+ * the stream. */
+typedef enum err (*tls_sign)(
+	void *arg, const struct tls_sign_request *request, struct buf *signature);
 
 /* Before anything else of OpenSSL, in each process that uses it; safe to call again. */
 void tls_init(void);
 
 struct tls_server;
 struct tls_server_settings {
-	struct slice chain_pem;      /* own certificate first */
-	uint32_t key;                /* handed to sign */
+	struct slice chain_pem; /* own certificate first */
+	uint32_t key;		/* handed to sign */
 	tls_sign sign;
 	void *sign_arg;
-	struct slice ticket_secret;  /* TLS_TICKET_SECRET octets, alike in all processes; empty: no tickets */
-	struct slice alpn;           /* one protocol name, or empty: ALPN is ignored */
+	struct slice ticket_secret; /* TLS_TICKET_SECRET octets, alike in all processes; empty:
+				       no tickets */
+	struct slice alpn;	    /* one protocol name, or empty: ALPN is ignored */
 };
-/* Copies what it needs but sign_arg. ERR_SYNTAX: no certificate in chain_pem. ERR_UNSUPPORTED: its key is neither
- * RSA of 2,048 bits or more nor P-256 or P-384. ERR_CONFIG: ticket_secret has another length. */
+/* Copies what it needs but sign_arg. ERR_SYNTAX: no certificate in chain_pem. ERR_UNSUPPORTED:
+ * its key is neither RSA of 2,048 bits or more nor P-256 or P-384. ERR_CONFIG: ticket_secret
+ * has another length. */
 enum err tls_server_new(const struct tls_server_settings *settings, struct tls_server **out);
 /* Streams that were begun with it stay good. NULL is fine. */
 void tls_server_free(struct tls_server *server);
 
 struct tls_client;
-/* roots_pem: trusted roots; empty: no certificate is checked (opportunistic TLS). ERR_SYNTAX: not certificates. */
+/* roots_pem: trusted roots; empty: no certificate is checked (opportunistic TLS). ERR_SYNTAX:
+ * not certificates. */
 enum err tls_client_new(struct slice roots_pem, struct tls_client **out);
 void tls_client_free(struct tls_client *client);
 
@@ -51,14 +56,17 @@ struct tls_stream;
 struct tls_stream *tls_accept(struct tls_server *server, int fd);
 /* name: for SNI, and to be found in the certificate when roots were given; NUL-terminated. */
 struct tls_stream *tls_connect(struct tls_client *client, int fd, const char *name);
-/* ERR_OK: done. ERR_MORE: wait for *want, call again. ERR_END: the peer closed. ERR_CRYPTO: the handshake failed (tls_why).
- * ERR_IO: the socket failed. */
+/* ERR_OK: done. ERR_MORE: wait for *want, call again. ERR_END: the peer closed. ERR_CRYPTO: the
+ * handshake failed (tls_why). ERR_IO: the socket failed. */
 enum err tls_handshake(struct tls_stream *s, enum conn_want *want);
-/* *n octets came (never 0 with ERR_OK when room > 0). Call until ERR_MORE: octets may wait inside.
- * A peer that closes without saying so is ERR_END too: the mail protocols have their own ends. */
+/* *n octets came (never 0 with ERR_OK when room > 0). Call until ERR_MORE: octets may wait
+ * inside. A peer that closes without saying so is ERR_END too: the mail protocols have their
+ * own ends. */
 enum err tls_read(struct tls_stream *s, void *p, size_t room, size_t *n, enum conn_want *want);
-/* *n octets were taken; after ERR_MORE call again with the same octets first, and perhaps more of them. */
-enum err tls_write(struct tls_stream *s, const void *p, size_t len, size_t *n, enum conn_want *want);
+/* *n octets were taken; after ERR_MORE call again with the same octets first, and perhaps more
+ * of them. */
+enum err tls_write(
+	struct tls_stream *s, const void *p, size_t len, size_t *n, enum conn_want *want);
 /* Says close_notify if the socket takes it, frees. NULL is fine. */
 void tls_close(struct tls_stream *s);
 /* The four above; its `s` is a struct tls_stream. */
@@ -72,8 +80,10 @@ bool tls_is_resumed(const struct tls_stream *s);
 const char *tls_why(const struct tls_stream *s);
 
 enum tls_binding { TLS_BINDING_NONE, TLS_BINDING_EXPORTER, TLS_BINDING_SERVER_END_POINT };
-/* Appends the channel binding: RFC 9266 (32 octets; with TLS 1.2 only when it has the extended master
- * secret) or RFC 5929 section 4 (hash of the server's certificate). ERR_UNSUPPORTED: this connection has none. */
-enum err tls_channel_binding(const struct tls_stream *s, enum tls_binding kind, struct buf *out);
+/* Appends the channel binding: RFC 9266 (32 octets; with TLS 1.2 only when it has the extended
+ * master secret) or RFC 5929 section 4 (hash of the server's certificate). ERR_UNSUPPORTED:
+ * this connection has none. */
+enum err tls_channel_binding(
+	const struct tls_stream *s, enum tls_binding kind, struct buf *out);
 
 #endif

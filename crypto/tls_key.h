@@ -7,14 +7,16 @@
 #include "crypto/tls.h"
 
 struct tls_key;
-/* A PEM private key without a password. ERR_SYNTAX: not that. ERR_UNSUPPORTED: neither RSA of 2,048 to 4,096
- * bits nor P-256 or P-384. */
+/* A PEM private key without a password. ERR_SYNTAX: not that. ERR_UNSUPPORTED: neither RSA of
+ * 2,048 to 4,096 bits nor P-256 or P-384. */
 enum err tls_key_parse(struct slice pem, struct tls_key **out);
 /* NULL is fine. */
 void tls_key_free(struct tls_key *key);
-/* Appends the signature. ERR_DENIED: scheme and key don't belong together, or the message is no handshake of a server: neither
- * TLS 1.3's CertificateVerify (spaces, context, a hash) nor TLS 1.2's ServerKeyExchange (randoms, X25519 or P-256 point). */
-enum err tls_key_sign(const struct tls_key *key, uint32_t scheme, struct slice message, struct buf *signature);
+/* Appends the signature. ERR_DENIED: scheme and key don't belong together, or the message is no
+ * handshake of a server: neither TLS 1.3's CertificateVerify (spaces, context, a hash) nor
+ * TLS 1.2's ServerKeyExchange (randoms, X25519 or P-256 point). */
+enum err tls_key_sign(const struct tls_key *key, uint32_t scheme, struct slice message,
+	struct buf *signature);
 /* Is it the private half of the first certificate in chain_pem? */
 bool tls_key_matches(const struct tls_key *key, struct slice chain_pem);
 

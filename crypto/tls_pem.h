@@ -1,4 +1,5 @@
-/* tls_pem: reading PEM from memory with OpenSSL, never asking for a password. For crypto/ only. Pure. */
+/* tls_pem: reading PEM from memory with OpenSSL, never asking for a password. For crypto/ only.
+ * Pure. */
 #ifndef CRYPTO_TLS_PEM_H
 #define CRYPTO_TLS_PEM_H
 

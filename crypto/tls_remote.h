@@ -11,7 +11,8 @@
 
 /* Registers the provider beside the default one, which stays preferred. must() on failure. */
 void tls_remote_init(void);
-/* public_key: of a certificate; a reference is taken. NULL: neither RSA nor EC. Free with EVP_PKEY_free. */
+/* public_key: of a certificate; a reference is taken. NULL: neither RSA nor EC. Free with
+ * EVP_PKEY_free. */
 EVP_PKEY *tls_remote_key(EVP_PKEY *public_key, uint32_t key, tls_sign sign, void *sign_arg);
 
 #endif

@@ -279,9 +279,9 @@ imap_att_write(const struct imap_att *att, struct buf *out)
 			return;
 		}
 	}
-	buf_put_str(out, att->kind == IMAP_ATT_BINARY ? "BINARY"
-			: att->kind == IMAP_ATT_BINARY_SIZE ? "BINARY.SIZE"
-							    : "BODY");
+	buf_put_str(out, att->kind == IMAP_ATT_BINARY	     ? "BINARY"
+			 : att->kind == IMAP_ATT_BINARY_SIZE ? "BINARY.SIZE"
+							     : "BODY");
 	if (att->kind != IMAP_ATT_BODY)
 		write_section(att, out);
 }

@@ -5,7 +5,7 @@
 #include "imap/imap_parse.h"
 
 enum {
-	IMAP_ATT_MAX = 128,       /* attributes of one FETCH */
+	IMAP_ATT_MAX = 128,	  /* attributes of one FETCH */
 	IMAP_ATT_PARTS_MAX = 128, /* numbers of a section */
 	IMAP_ATT_FIELDS_MAX = 256 /* header fields of a section */
 };
@@ -17,10 +17,10 @@ enum imap_att_kind {
 	IMAP_ATT_SIZE,
 	IMAP_ATT_MODSEQ,
 	IMAP_ATT_ENVELOPE,
-	IMAP_ATT_BODY,          /* BODYSTRUCTURE without extension data */
+	IMAP_ATT_BODY, /* BODYSTRUCTURE without extension data */
 	IMAP_ATT_BODYSTRUCTURE,
-	IMAP_ATT_SECTION,       /* BODY[...], BODY.PEEK[...] */
-	IMAP_ATT_RFC822,        /* these three: a section under an old name */
+	IMAP_ATT_SECTION, /* BODY[...], BODY.PEEK[...] */
+	IMAP_ATT_RFC822,  /* these three: a section under an old name */
 	IMAP_ATT_RFC822_HEADER,
 	IMAP_ATT_RFC822_TEXT,
 	IMAP_ATT_BINARY,
@@ -49,8 +49,8 @@ struct imap_att {
 struct imap_fetch {
 	struct imap_att *atts;
 	uint32_t n;
-	uint32_t kinds;     /* bit (1 << kind) for each kind that is there */
-	bool sets_seen;     /* an attribute that isn't .PEEK reads text */
+	uint32_t kinds; /* bit (1 << kind) for each kind that is there */
+	bool sets_seen; /* an attribute that isn't .PEEK reads text */
 	bool has_changed_since;
 	uint64_t changed_since;
 };

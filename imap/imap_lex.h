@@ -15,12 +15,12 @@ enum imap_lex_event {
 	/* A literal is announced (literal_size, literal_sync, literal_binary); the text so
 	 * far ends with its line. Call one of keep, stream, refuse before the next step. */
 	IMAP_LEX_LITERAL,
-	IMAP_LEX_DATA,     /* *data holds octets of a streamed literal, borrowed from the input */
+	IMAP_LEX_DATA, /* *data holds octets of a streamed literal, borrowed from the input */
 	IMAP_LEX_DATA_END, /* the streamed literal is complete */
 	IMAP_LEX_COMMAND,  /* complete: imap_lex_text; call imap_lex_next when it was handled */
 	IMAP_LEX_TOO_LONG, /* ended, but longer than cap: the text holds only its beginning */
 	IMAP_LEX_REFUSED,  /* ended, after a refused non-synchronising literal was skipped */
-	IMAP_LEX_LOST      /* nobody can know where the next command begins: BYE and close */
+	IMAP_LEX_LOST	   /* nobody can know where the next command begins: BYE and close */
 };
 
 enum imap_lex_phase {
@@ -35,7 +35,7 @@ enum imap_lex_phase {
 
 enum {
 	IMAP_LEX_TAIL = 32,
-	IMAP_LEX_HEAD = 128,              /* octets kept of a command that is too long */
+	IMAP_LEX_HEAD = 128,		  /* octets kept of a command that is too long */
 	IMAP_LEX_SKIP_MAX = 256 * 1048576 /* largest refused literal that is read and dropped */
 };
 

@@ -5,8 +5,9 @@ static const struct option {
 	uint16_t bit;
 } SELECTS[] = {{"SUBSCRIBED", IMAP_LIST_SUBSCRIBED}, {"REMOTE", IMAP_LIST_REMOTE},
 	{"RECURSIVEMATCH", IMAP_LIST_RECURSIVE}, {"SPECIAL-USE", IMAP_LIST_SPECIAL}, {NULL, 0}},
-  RETURNS[] = {{"SUBSCRIBED", IMAP_LIST_RETURN_SUBSCRIBED}, {"CHILDREN", IMAP_LIST_RETURN_CHILDREN},
-	  {"SPECIAL-USE", IMAP_LIST_RETURN_SPECIAL}, {"STATUS", IMAP_LIST_RETURN_STATUS}, {NULL, 0}},
+  RETURNS[] = {{"SUBSCRIBED", IMAP_LIST_RETURN_SUBSCRIBED},
+	  {"CHILDREN", IMAP_LIST_RETURN_CHILDREN}, {"SPECIAL-USE", IMAP_LIST_RETURN_SPECIAL},
+	  {"STATUS", IMAP_LIST_RETURN_STATUS}, {NULL, 0}},
   ITEMS[] = {{"MESSAGES", IMAP_STATUS_MESSAGES}, {"RECENT", IMAP_STATUS_RECENT},
 	  {"UIDNEXT", IMAP_STATUS_UIDNEXT}, {"UIDVALIDITY", IMAP_STATUS_UIDVALIDITY},
 	  {"UNSEEN", IMAP_STATUS_UNSEEN}, {"DELETED", IMAP_STATUS_DELETED},
@@ -53,7 +54,8 @@ selection(struct imap_parse *p, struct imap_list *l)
 		if (!imap_parse_skip(p, ' '))
 			break;
 	}
-	/* "RECURSIVEMATCH MUST NOT occur as the only selection option (or only with REMOTE)". */
+	/* "RECURSIVEMATCH MUST NOT occur as the only selection option (or only with REMOTE)".
+	 */
 	if ((l->select & IMAP_LIST_RECURSIVE) &&
 		!(l->select & (IMAP_LIST_SUBSCRIBED | IMAP_LIST_SPECIAL)))
 		return imap_parse_fail(p, "RECURSIVEMATCH needs another selection option");
@@ -88,7 +90,8 @@ fold_inbox(struct slice pattern)
 	uint8_t *p = (uint8_t *)(uintptr_t)pattern.p;
 
 	if (slice_starts_nocase(pattern, SLICE_LIT("INBOX")) &&
-		(pattern.n == 5 || pattern.p[5] == '/' || pattern.p[5] == '%' || pattern.p[5] == '*'))
+		(pattern.n == 5 || pattern.p[5] == '/' || pattern.p[5] == '%' ||
+			pattern.p[5] == '*'))
 		memcpy(p, "INBOX", 5);
 }
 

@@ -33,7 +33,7 @@ enum imap_status_item {
 
 struct imap_list {
 	uint8_t select, returns;
-	uint16_t status; /* enum imap_status_item bits */
+	uint16_t status;  /* enum imap_status_item bits */
 	bool is_extended; /* a selection option list, several patterns, or RETURN was there */
 	uint32_t n_patterns;
 	struct slice patterns[IMAP_LIST_PATTERNS_MAX]; /* with the reference in front */

@@ -402,8 +402,8 @@ imap_parse_days(int year, int month, int day)
 	int y = month <= 2 ? year - 1 : year, m = (month + 9) % 12;
 	int era = (y >= 0 ? y : y - 399) / 400, of_era = y - era * 400;
 
-	return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * m + 2) / 5 + day - 1 -
-		719468;
+	return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * m + 2) / 5 +
+	       day - 1 - 719468;
 }
 
 static bool

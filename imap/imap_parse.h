@@ -1,7 +1,8 @@
 /* imap_parse: the words of a command (RFC 9051 section 9). Pure.
  * Works over the complete text of one command as imap_lex gives it, its literals inside.
  * Each function reads at the front, moves on and returns true; or returns false and leaves
- * one sentence in `error` for the tagged BAD. What is returned lies in the text or the arena. */
+ * one sentence in `error` for the tagged BAD. What is returned lies in the text or the arena.
+ */
 #ifndef IMAP_PARSE_H
 #define IMAP_PARSE_H
 
@@ -10,20 +11,20 @@
 
 enum {
 	IMAP_PARSE_TAG_MAX = 64,
-	IMAP_PARSE_KEYWORDS_MAX = 64,     /* flags of one list */
+	IMAP_PARSE_KEYWORDS_MAX = 64, /* flags of one list */
 	IMAP_PARSE_KEYWORD_OCTETS_MAX = 64,
-	IMAP_PARSE_NAME_MAX = 480         /* octets of a mailbox name (commands check it) */
+	IMAP_PARSE_NAME_MAX = 480 /* octets of a mailbox name (commands check it) */
 };
 
 struct imap_parse {
 	struct slice text; /* what is left */
 	struct arena *arena;
 	const char *error; /* NULL until something is wrong; then a sentence, first one kept */
-	bool is_utf8;      /* IMAP4rev2 was enabled: mailbox names are UTF-8, not UTF-7 */
+	bool is_utf8;	   /* IMAP4rev2 was enabled: mailbox names are UTF-8, not UTF-7 */
 };
 
 struct imap_flags {
-	uint8_t system;         /* enum imap_flag bits */
+	uint8_t system; /* enum imap_flag bits */
 	uint16_t n_keywords;
 	struct slice *keywords; /* no two alike, ignoring case */
 };
@@ -46,12 +47,14 @@ void imap_parse_init(struct imap_parse *p, struct slice text, struct arena *a);
 bool imap_parse_fail(struct imap_parse *p, const char *error);
 
 bool imap_parse_is(const struct imap_parse *p, uint8_t c); /* is c next? */
-bool imap_parse_skip(struct imap_parse *p, uint8_t c);     /* c was next and is taken; no error else */
-bool imap_parse_char(struct imap_parse *p, uint8_t c);     /* c must be next */
+bool imap_parse_skip(
+	struct imap_parse *p, uint8_t c); /* c was next and is taken; no error else */
+bool imap_parse_char(struct imap_parse *p, uint8_t c); /* c must be next */
 bool imap_parse_space(struct imap_parse *p);
 bool imap_parse_end(struct imap_parse *p); /* CRLF or LF and nothing behind it */
 bool imap_parse_is_end(const struct imap_parse *p);
-/* True, and taken, when the next word (up to a non-atom octet) is `word` in any case. No error. */
+/* True, and taken, when the next word (up to a non-atom octet) is `word` in any case. No error.
+ */
 bool imap_parse_word(struct imap_parse *p, const char *word);
 
 bool imap_parse_tag(struct imap_parse *p, struct slice *out);

@@ -12,20 +12,26 @@
 #include "imap/imap_session.h"
 #include "store/schema.h"
 
-enum imap_state { IMAP_NOT_AUTHENTICATED = 1, IMAP_AUTHENTICATED = 2, IMAP_SELECTED = 4, IMAP_LOGOUT = 8 };
+enum imap_state {
+	IMAP_NOT_AUTHENTICATED = 1,
+	IMAP_AUTHENTICATED = 2,
+	IMAP_SELECTED = 4,
+	IMAP_LOGOUT = 8
+};
 enum {
 	IMAP_ANY = IMAP_NOT_AUTHENTICATED | IMAP_AUTHENTICATED | IMAP_SELECTED,
 	IMAP_IN = IMAP_AUTHENTICATED | IMAP_SELECTED
 };
 enum imap_command_flag {
-	IMAP_UID_FORM = 1,     /* UID before it changes its meaning */
-	IMAP_NO_EXPUNGE = 2    /* RFC 9051 7.5.1: no EXPUNGE responses while it runs */
+	IMAP_UID_FORM = 1,  /* UID before it changes its meaning */
+	IMAP_NO_EXPUNGE = 2 /* RFC 9051 7.5.1: no EXPUNGE responses while it runs */
 };
 
 struct imap_command {
 	const char *name;
 	unsigned states, flags;
-	/* Arguments are in s->parse. Ends with imap_ok, imap_no, imap_bad, or goes on later (a question is out). */
+	/* Arguments are in s->parse. Ends with imap_ok, imap_no, imap_bad, or goes on later (a
+	 * question is out). */
 	void (*run)(struct imap_session *s);
 };
 
@@ -33,8 +39,8 @@ enum { IMAP_OWN_MAX = 16 };
 
 /* The selected mailbox as this client knows it. */
 struct imap_box {
-	uint64_t id, modseq;     /* modseq: up to which the picture was brought */
-	uint32_t *uid;           /* rising; sequence number = index + 1 */
+	uint64_t id, modseq; /* modseq: up to which the picture was brought */
+	uint32_t *uid;	     /* rising; sequence number = index + 1 */
 	uint32_t count, room;
 	uint32_t uidvalidity, uidnext;
 	bool read_only;
@@ -43,21 +49,24 @@ struct imap_box {
 	uint32_t own_n;
 };
 
-struct imap_epoch { uint64_t id; struct seal_key key; };
+struct imap_epoch {
+	uint64_t id;
+	struct seal_key key;
+};
 
 struct imap_session {
 	const struct imap_host *ops;
 	void *host;
 	struct imap_settings set;
 	struct imap_lex lex;
-	struct arena arena;      /* of a command */
-	struct buf out;          /* collected, then written */
+	struct arena arena; /* of a command */
+	struct buf out;	    /* collected, then written */
 	enum imap_state state;
-	bool starting_tls;       /* what the client sent behind STARTTLS is not ours to read */
+	bool starting_tls; /* what the client sent behind STARTTLS is not ours to read */
 	bool rev2, condstore, closing, idling, uid_form, touched, in_command;
 	uint64_t account;
-	struct slice name;       /* malloc'ed */
-	struct seal_pair *pair;  /* secret memory */
+	struct slice name;	/* malloc'ed */
+	struct seal_pair *pair; /* secret memory */
 	struct imap_epoch *epoch;
 	uint32_t epochs, epoch_last;
 	struct imap_box box;
@@ -71,7 +80,7 @@ struct imap_session {
 	void (*then)(struct imap_session *s, enum err e, const Commands__Result *result);
 	/* Goes on when output has drained. */
 	void (*more)(struct imap_session *s);
-	void *work;              /* the command's own, in its arena */
+	void *work;		    /* the command's own, in its arena */
 	struct imap_append *append; /* a literal is being taken */
 	/* SEARCHRES: UIDs of the last SEARCH RETURN (SAVE). */
 	uint32_t *saved;
@@ -81,19 +90,25 @@ struct imap_session {
 /* --- replies (imap_session.c) --- */
 /* Appends to s->out; big outputs are handed over by imap_flush. */
 void imap_put(struct imap_session *s, const char *text);
-void imap_printf(struct imap_session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void imap_printf(struct imap_session *s, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 void imap_flush(struct imap_session *s);
 /* Tagged; they end the command. text: with its response code in brackets, if any. */
-void imap_ok(struct imap_session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void imap_no(struct imap_session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void imap_bad(struct imap_session *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void imap_ok(struct imap_session *s, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+void imap_no(struct imap_session *s, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+void imap_bad(struct imap_session *s, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 /* BAD with the parser's sentence. */
 void imap_bad_syntax(struct imap_session *s);
 /* The end of the command's line, else BAD. */
 bool imap_end(struct imap_session *s);
 /* Asks the store; then comes with the answer. What isn't DONE: imap_refused says it. */
-void imap_propose(struct imap_session *s, Commands__Command *c, void (*then)(struct imap_session *s, enum err e, const Commands__Result *result));
-/* True: the answer is an error, the command was ended (NO with the right code, or BYE when nobody knows what became of it). */
+void imap_propose(struct imap_session *s, Commands__Command *c,
+	void (*then)(struct imap_session *s, enum err e, const Commands__Result *result));
+/* True: the answer is an error, the command was ended (NO with the right code, or BYE when
+ * nobody knows what became of it). */
 bool imap_refused(struct imap_session *s, enum err e, const Commands__Result *result);
 /* A transaction; NULL: NO was said. */
 struct db_txn *imap_begin(struct imap_session *s);
@@ -115,20 +130,25 @@ uint32_t imap_view_seq(const struct imap_session *s, uint32_t uid);
 /* Index of the first UID >= uid. */
 uint32_t imap_view_from(const struct imap_session *s, uint32_t uid);
 /* The UIDs that a parsed set means, in the arena, rising. False: BAD was said. */
-bool imap_view_uids(struct imap_session *s, struct imap_seqset *set, bool is_uid, uint32_t **uids, uint32_t *n);
-void imap_view_put_flags(struct imap_session *s, const Commands__Mailbox *m, const struct schema_message *row);
+bool imap_view_uids(struct imap_session *s, struct imap_seqset *set, bool is_uid,
+	uint32_t **uids, uint32_t *n);
+void imap_view_put_flags(
+	struct imap_session *s, const Commands__Mailbox *m, const struct schema_message *row);
 
 /* --- a message's text (imap_message.c) --- */
-enum err imap_message_key(struct imap_session *s, struct db_txn *txn, const struct schema_message *row, struct seal_key *key);
+enum err imap_message_key(struct imap_session *s, struct db_txn *txn,
+	const struct schema_message *row, struct seal_key *key);
 
 /* --- the commands, by file --- */
-extern const struct imap_command imap_cmd_auth[], imap_cmd_mailbox[], imap_cmd_select[], imap_cmd_fetch[], imap_cmd_store[], imap_cmd_append[], imap_cmd_search[];
+extern const struct imap_command imap_cmd_auth[], imap_cmd_mailbox[], imap_cmd_select[],
+	imap_cmd_fetch[], imap_cmd_store[], imap_cmd_append[], imap_cmd_search[];
 /* The literal of APPEND: announced (true: it is taken), its octets, its end. */
 bool imap_cmd_append_begin(struct imap_session *s);
 void imap_cmd_append_data(struct imap_session *s, struct slice data);
 void imap_cmd_append_end(struct imap_session *s);
 void imap_cmd_append_free(struct imap_session *s);
-void imap_cmd_append_wrapped(struct imap_session *s, enum err e, uint64_t epoch, struct slice wrapped);
+void imap_cmd_append_wrapped(
+	struct imap_session *s, enum err e, uint64_t epoch, struct slice wrapped);
 void imap_cmd_auth_line(struct imap_session *s, struct slice line);
 
 #endif

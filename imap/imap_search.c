@@ -3,8 +3,18 @@
 #include "core/must.h"
 #include "imap/imap_utf7.h"
 
-enum arg { ARG_NONE, ARG_TEXT, ARG_FIELD, ARG_FIELD_TEXT, ARG_KEYWORD, ARG_NUMBER, ARG_DATE,
-	ARG_SENT, ARG_UID, ARG_MODSEQ };
+enum arg {
+	ARG_NONE,
+	ARG_TEXT,
+	ARG_FIELD,
+	ARG_FIELD_TEXT,
+	ARG_KEYWORD,
+	ARG_NUMBER,
+	ARG_DATE,
+	ARG_SENT,
+	ARG_UID,
+	ARG_MODSEQ
+};
 
 struct word {
 	const char *name;
@@ -55,7 +65,7 @@ static const struct word WORDS[] = {
 /* What is still open while keys are read: a group, NOT or OR. */
 struct frame {
 	enum imap_search_op op; /* AND: a group */
-	uint32_t n;             /* operands so far */
+	uint32_t n;		/* operands so far */
 };
 
 struct builder {
@@ -179,7 +189,8 @@ argument(struct builder *b, const struct word *w, struct imap_search_key *k)
 		k->field = slice_str(w->name);
 		return text_arg(b, k);
 	case ARG_FIELD_TEXT:
-		return imap_parse_space(p) && imap_parse_astring(p, &k->field) && text_arg(b, k);
+		return imap_parse_space(p) && imap_parse_astring(p, &k->field) &&
+		       text_arg(b, k);
 	case ARG_TEXT:
 		return text_arg(b, k);
 	case ARG_KEYWORD:
@@ -274,8 +285,9 @@ return_options(struct imap_parse *p, struct imap_search *s)
 	static const struct {
 		const char *name;
 		uint8_t bit;
-	} options[] = {{"MIN", IMAP_SEARCH_MIN}, {"MAX", IMAP_SEARCH_MAX}, {"ALL", IMAP_SEARCH_ALL},
-		{"COUNT", IMAP_SEARCH_COUNT}, {"SAVE", IMAP_SEARCH_SAVE}};
+	} options[] = {{"MIN", IMAP_SEARCH_MIN}, {"MAX", IMAP_SEARCH_MAX},
+		{"ALL", IMAP_SEARCH_ALL}, {"COUNT", IMAP_SEARCH_COUNT},
+		{"SAVE", IMAP_SEARCH_SAVE}};
 	size_t i, n = sizeof options / sizeof *options;
 
 	s->has_return = true;
@@ -301,7 +313,7 @@ charset(struct imap_parse *p, struct imap_search *s)
 	if (!imap_parse_space(p) || !imap_parse_astring(p, &name) || !imap_parse_space(p))
 		return false;
 	s->has_bad_charset = !slice_eq_nocase(name, SLICE_LIT("UTF-8")) &&
-		!slice_eq_nocase(name, SLICE_LIT("US-ASCII"));
+			     !slice_eq_nocase(name, SLICE_LIT("US-ASCII"));
 	return true;
 }
 
@@ -388,7 +400,8 @@ static bool
 is_slow(enum imap_search_op op)
 {
 	return op == IMAP_SEARCH_FIELD || op == IMAP_SEARCH_BODY || op == IMAP_SEARCH_TEXT ||
-		op == IMAP_SEARCH_SENTBEFORE || op == IMAP_SEARCH_SENTON || op == IMAP_SEARCH_SENTSINCE;
+	       op == IMAP_SEARCH_SENTBEFORE || op == IMAP_SEARCH_SENTON ||
+	       op == IMAP_SEARCH_SENTSINCE;
 }
 
 static uint8_t
@@ -402,7 +415,8 @@ both(enum imap_search_op op, uint8_t a, uint8_t b)
 }
 
 enum imap_search_answer
-imap_search_eval(const struct imap_search *s, const struct imap_search_facts *f, const uint8_t *texts)
+imap_search_eval(
+	const struct imap_search *s, const struct imap_search_facts *f, const uint8_t *texts)
 {
 	/* Each open frame holds at most one answer, and one more is in hand. */
 	uint8_t stack[IMAP_SEARCH_DEPTH_MAX + 2];

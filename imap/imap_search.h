@@ -15,7 +15,7 @@ enum {
 };
 
 enum imap_search_op {
-	IMAP_SEARCH_TRUE, /* ALL, OLD */
+	IMAP_SEARCH_TRUE,  /* ALL, OLD */
 	IMAP_SEARCH_FALSE, /* RECENT, NEW: no message is \Recent here */
 	IMAP_SEARCH_FLAGS, /* any of the bits in number */
 	IMAP_SEARCH_KEYWORD,
@@ -58,10 +58,10 @@ enum imap_search_return {
 struct imap_search {
 	struct imap_search_key *keys; /* in the order in which they are evaluated */
 	uint32_t n;
-	uint32_t n_texts;  /* slow keys */
-	uint8_t returns;   /* bits; 0 with has_return: ALL */
+	uint32_t n_texts; /* slow keys */
+	uint8_t returns;  /* bits; 0 with has_return: ALL */
 	bool has_return;
-	bool has_modseq;   /* a MODSEQ key: the answer carries one */
+	bool has_modseq;      /* a MODSEQ key: the answer carries one */
 	bool has_bad_charset; /* parsed, but NO [BADCHARSET] */
 };
 
@@ -74,7 +74,7 @@ enum imap_search_answer { IMAP_SEARCH_NO, IMAP_SEARCH_YES, IMAP_SEARCH_OPEN };
 struct imap_search_facts {
 	uint32_t seq, uid;
 	uint8_t flags;
-	uint64_t keywords;      /* bits */
+	uint64_t keywords; /* bits */
 	uint64_t modseq, size;
 	int64_t internal_sec;
 	int16_t zone_min;
@@ -84,8 +84,8 @@ struct imap_search_facts {
 
 /* texts: n_texts answers for the slow keys, IMAP_SEARCH_OPEN where not looked at yet. Sets in
  * the keys must be resolved. */
-enum imap_search_answer imap_search_eval(const struct imap_search *s,
-	const struct imap_search_facts *f, const uint8_t *texts);
+enum imap_search_answer imap_search_eval(
+	const struct imap_search *s, const struct imap_search_facts *f, const uint8_t *texts);
 /* A slow key of dates over the Date field's local day; has_date false: no match. */
 bool imap_search_sent(const struct imap_search_key *k, bool has_date, int32_t days);
 

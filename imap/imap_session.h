@@ -24,36 +24,41 @@ struct imap_host {
 	/* Ends after what is queued has left. */
 	void (*close)(void *host);
 	void (*start_tls)(void *host);
-	/* A read transaction, or NULL (try again later). is_valid before what was read is used; end always. */
+	/* A read transaction, or NULL (try again later). is_valid before what was read is used;
+	 * end always. */
 	struct db_txn *(*begin)(void *host);
 	bool (*is_valid)(void *host);
 	void (*end)(void *host);
 	/* Answer: imap_session_proposed. fd: taken; -1 none. */
-	void (*propose)(void *host, const Commands__Command *c, struct slice body, int fd, uint64_t fd_size);
+	void (*propose)(void *host, const Commands__Command *c, struct slice body, int fd,
+		uint64_t fd_size);
 	/* sasl's question. Answer: imap_session_authenticated. */
 	void (*auth)(void *host, const struct sasl *sasl);
 	/* Wraps a data key for the account. Answer: imap_session_wrapped. */
 	void (*wrap)(void *host, const struct seal_key *key, bool fresh);
 	/* A spool file without a name, or -1. */
 	int (*spool)(void *host);
-	/* Calls imap_session_drained in the loop's next turn: long work lets others in between. */
+	/* Calls imap_session_drained in the loop's next turn: long work lets others in between.
+	 */
 	void (*later)(void *host);
 };
 
 struct imap_settings {
-	uint64_t append_max;      /* octets of a message */
-	bool may_tls;             /* STARTTLS is offered while is_secure isn't so */
+	uint64_t append_max; /* octets of a message */
+	bool may_tls;	     /* STARTTLS is offered while is_secure isn't so */
 	bool is_secure;
 	bool allow_plaintext_auth;
 	bool scram;
-	unsigned bindings;        /* bits of enum tls_binding that the connection can give */
+	unsigned bindings; /* bits of enum tls_binding that the connection can give */
 };
 
-struct imap_session *imap_session_new(const struct imap_host *ops, void *host, const struct imap_settings *settings);
+struct imap_session *imap_session_new(
+	const struct imap_host *ops, void *host, const struct imap_settings *settings);
 /* Never calls the host but for end of an open transaction. */
 void imap_session_free(struct imap_session *s);
 void imap_session_greet(struct imap_session *s);
-/* Octets taken from the front. 0: busy, or nothing complete; call again after imap_session_wants_input says so. */
+/* Octets taken from the front. 0: busy, or nothing complete; call again after
+ * imap_session_wants_input says so. */
 size_t imap_session_input(struct imap_session *s, struct slice in);
 bool imap_session_wants_input(const struct imap_session *s);
 void imap_session_drained(struct imap_session *s);
@@ -63,13 +68,20 @@ void imap_session_secured(struct imap_session *s, unsigned bindings);
 /* Answers. result: borrowed, NULL unless e is ERR_OK. */
 void imap_session_proposed(struct imap_session *s, enum err e, const Commands__Result *result);
 /* outcome ACCEPTED: account, its name, its key pair. */
-struct imap_login { uint64_t account; struct slice name; struct seal_pair pair; };
-void imap_session_authenticated(struct imap_session *s, enum sasl_outcome outcome, struct slice message, const struct imap_login *login);
-void imap_session_wrapped(struct imap_session *s, enum err e, uint64_t epoch, struct slice wrapped);
+struct imap_login {
+	uint64_t account;
+	struct slice name;
+	struct seal_pair pair;
+};
+void imap_session_authenticated(struct imap_session *s, enum sasl_outcome outcome,
+	struct slice message, const struct imap_login *login);
+void imap_session_wrapped(
+	struct imap_session *s, enum err e, uint64_t epoch, struct slice wrapped);
 
 /* What the store told: this mailbox changed (asked for the selected one only). */
 void imap_session_touched(struct imap_session *s);
-/* BYE and close: the account is gone or its password changed; the server stops; a deadline passed. */
+/* BYE and close: the account is gone or its password changed; the server stops; a deadline
+ * passed. */
 void imap_session_bye(struct imap_session *s, const char *why);
 /* 0: none. */
 uint64_t imap_session_account(const struct imap_session *s);

@@ -221,7 +221,8 @@ imap_utf7_encode(struct slice utf8, struct buf *out)
 			return false;
 		if (is_plain(c)) {
 			shift_end(&s);
-			buf_put(out, c == '&' ? "&-" : (const char *)utf8.p + at, c == '&' ? 2 : 1);
+			buf_put(out, c == '&' ? "&-" : (const char *)utf8.p + at,
+				c == '&' ? 2 : 1);
 		} else if (c > 0xffff) {
 			shift_put(&s, 0xd800 + ((c - 0x10000) >> 10));
 			shift_put(&s, 0xdc00 + ((c - 0x10000) & 0x3ff));

@@ -13,9 +13,17 @@
 #include "store/db.h"
 
 enum apply_code {
-	APPLY_DONE, APPLY_REPEAT, /* an equal mail was taken already: id = the first item */
-	APPLY_NOT_FOUND, APPLY_EXISTS, APPLY_STALE, APPLY_QUOTA, APPLY_INVALID, APPLY_LIMIT, APPLY_UNSUPPORTED,
-	APPLY_NO_EPOCH /* the key is wrapped under an epoch that isn't logged: ask keyd for a fresh one */
+	APPLY_DONE,
+	APPLY_REPEAT, /* an equal mail was taken already: id = the first item */
+	APPLY_NOT_FOUND,
+	APPLY_EXISTS,
+	APPLY_STALE,
+	APPLY_QUOTA,
+	APPLY_INVALID,
+	APPLY_LIMIT,
+	APPLY_UNSUPPORTED,
+	APPLY_NO_EPOCH /* the key is wrapped under an epoch that isn't logged: ask keyd for a
+			  fresh one */
 };
 const char *apply_code_text(enum apply_code c);
 
@@ -30,14 +38,14 @@ struct apply_touched {
 
 struct apply {
 	struct db_txn *txn;
-	struct arena *arena;            /* per turn */
-	uint64_t index;                 /* of the entry */
-	uint64_t body_sealed_size;      /* octets of payload that came with the entry */
+	struct arena *arena;	   /* per turn */
+	uint64_t index;		   /* of the entry */
+	uint64_t body_sealed_size; /* octets of payload that came with the entry */
 	uint64_t time_sec;
 	uint32_t node;
 	uint64_t boot;
 	struct apply_touched *touched;
-	Commands__Result *result;       /* initialised by apply_command; lists in the arena */
+	Commands__Result *result; /* initialised by apply_command; lists in the arena */
 };
 
 /* Packs nothing: result's lists and text live in the arena. */

@@ -6,11 +6,16 @@
 
 /* AccountPut.mask: which fields an existing account takes from the record. */
 enum apply_account_field {
-	APPLY_ACCOUNT_FULL_NAME = 1, APPLY_ACCOUNT_VERIFIER = 2, APPLY_ACCOUNT_QUOTA = 4,
-	APPLY_ACCOUNT_DISABLED = 8, APPLY_ACCOUNT_SEND_AS = 16, APPLY_ACCOUNT_RELAY = 32
+	APPLY_ACCOUNT_FULL_NAME = 1,
+	APPLY_ACCOUNT_VERIFIER = 2,
+	APPLY_ACCOUNT_QUOTA = 4,
+	APPLY_ACCOUNT_DISABLED = 8,
+	APPLY_ACCOUNT_SEND_AS = 16,
+	APPLY_ACCOUNT_RELAY = 32
 };
 
-/* New (record.name free, wrapped_secret set): makes the primary address, INBOX and the usual mailboxes. */
+/* New (record.name free, wrapped_secret set): makes the primary address, INBOX and the usual
+ * mailboxes. */
 enum err apply_account_put(struct apply *a, const Commands__AccountPut *c);
 /* Removes key, epochs, addresses; mailboxes are swept. */
 enum err apply_account_del(struct apply *a, const Commands__AccountDel *c);

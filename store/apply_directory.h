@@ -4,7 +4,11 @@
 
 #include "store/apply.h"
 
-enum { APPLY_DIRECTORY_NAME_MAX = 400, APPLY_DIRECTORY_TARGETS_MAX = 10000, APPLY_DIRECTORY_SETTING_MAX = 65536 };
+enum {
+	APPLY_DIRECTORY_NAME_MAX = 400,
+	APPLY_DIRECTORY_TARGETS_MAX = 10000,
+	APPLY_DIRECTORY_SETTING_MAX = 65536
+};
 
 enum err apply_directory_setting(struct apply *a, const Commands__Setting *c);
 enum err apply_directory_version(struct apply *a, const Commands__ClusterVersion *c);

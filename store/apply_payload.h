@@ -8,7 +8,8 @@
 
 /* Does the entry (or the upload) bring exactly the body that the command announces? */
 enum err apply_payload_check(struct apply *a, const Commands__Body *body, bool *fits);
-/* Makes the payload of this entry (id = its index) with one reference; the upload, if any, is used up. */
+/* Makes the payload of this entry (id = its index) with one reference; the upload, if any, is
+ * used up. */
 enum err apply_payload_make(struct apply *a, const Commands__Body *body);
 enum err apply_payload_ref(struct apply *a, uint64_t payload);
 enum err apply_payload_unref(struct apply *a, uint64_t payload);

@@ -7,7 +7,8 @@
 
 #include "store/apply.h"
 
-/* *known: the command must not take effect: the result is filled in (the recorded one, or STALE). */
+/* *known: the command must not take effect: the result is filled in (the recorded one, or
+ * STALE). */
 enum err apply_proposer_check(struct apply *a, const Commands__Command *c, bool *known);
 /* Keeps a->result. */
 enum err apply_proposer_record(struct apply *a, const Commands__Command *c);

@@ -16,14 +16,15 @@ enum { CHECK_TEXTS = 100, CHECK_TEXT = 200 };
 struct check;
 struct check_report {
 	uint64_t violations, rows;
-	size_t texts;                       /* the first CHECK_TEXTS violations */
+	size_t texts;			    /* the first CHECK_TEXTS violations */
 	char text[CHECK_TEXTS][CHECK_TEXT]; /* each a sentence */
 };
 
-/* Takes a snapshot of db, which stays until check_end. log_key: NULL when not at hand (then the log's seals aren't
- * opened; its chain and hashes are checked all the same). */
+/* Takes a snapshot of db, which stays until check_end. log_key: NULL when not at hand (then the
+ * log's seals aren't opened; its chain and hashes are checked all the same). */
 enum err check_begin(struct db *db, const struct seal_key *log_key, struct check **check);
-/* Looks at some `rows` more rows. *done: the report is whole. An err: the database can't be read. */
+/* Looks at some `rows` more rows. *done: the report is whole. An err: the database can't be
+ * read. */
 enum err check_step(struct check *c, uint32_t rows, bool *done);
 /* Borrowed until check_end. */
 const struct check_report *check_report(const struct check *c);

@@ -1,5 +1,5 @@
-/* check_inner: what the check_* files share. Only they include it. A row function gets each row of its table in
- * order; what is wrong is said, an err is the database's alone. */
+/* check_inner: what the check_* files share. Only they include it. A row function gets each row
+ * of its table in order; what is wrong is said, an err is the database's alone. */
 #ifndef STORE_CHECK_INNER_H
 #define STORE_CHECK_INNER_H
 
@@ -9,23 +9,32 @@
 #include "store/commands.pb-c.h"
 #include "store/raft_log.h"
 
-struct check_account { uint64_t used_bytes, used_messages, bytes, messages; };
+struct check_account {
+	uint64_t used_bytes, used_messages, bytes, messages;
+};
 struct check_mailbox {
 	uint64_t account, modseq, bytes_used, bytes;
 	uint32_t uidnext, exists, unseen, deleted, keywords;
-	uint32_t messages, messages_unseen, messages_deleted, swept; /* swept: deleted, its rows are still going */
+	uint32_t messages, messages_unseen, messages_deleted,
+		swept; /* swept: deleted, its rows are still going */
 };
-struct check_item { uint32_t left, count, open, rcpts, held, zero; };
-struct check_payload { uint64_t refs, count, sealed_size, bytes; };
+struct check_item {
+	uint32_t left, count, open, rcpts, held, zero;
+};
+struct check_payload {
+	uint64_t refs, count, sealed_size, bytes;
+};
 /* Who names a log entry's payload. */
 enum check_owner_kind { CHECK_NOBODY, CHECK_UPLOAD, CHECK_PAYLOAD, CHECK_GARBAGE };
-struct check_owner { uint64_t id, kind, bytes; };
+struct check_owner {
+	uint64_t id, kind, bytes;
+};
 
 struct check {
-	struct db *own;           /* opened by check_folder */
+	struct db *own; /* opened by check_folder */
 	struct db_txn *txn;
 	struct raft_log log;
-	struct arena arena;       /* of a row */
+	struct arena arena;	  /* of a row */
 	struct db_cursor *cursor; /* of the phase */
 	size_t phase;
 	uint64_t log_at;

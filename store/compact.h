@@ -11,14 +11,17 @@
 struct compact;
 
 /* Into dir/compact.mdb, anew. map_bytes: the new file's (0: 1 TiB). */
-enum err compact_begin(struct db *from, const char *dir, uint64_t map_bytes, struct compact **c);
+enum err compact_begin(
+	struct db *from, const char *dir, uint64_t map_bytes, struct compact **c);
 /* Copies some bodies. *done: all that there were. ERR_FULL: no space; abort then. */
 enum err compact_step(struct compact *c, bool *done);
-/* The rest, and to disk. c is gone, whatever comes; on ERR_OK dir/compact.mdb holds what `from` holds. */
+/* The rest, and to disk. c is gone, whatever comes; on ERR_OK dir/compact.mdb holds what `from`
+ * holds. */
 enum err compact_finish(struct compact *c);
 /* Removes what was made. NULL is fine. */
 void compact_abort(struct compact *c);
-/* Puts dir/compact.mdb in the place of dir/data.mdb, on disk too. Nobody may have either open. */
+/* Puts dir/compact.mdb in the place of dir/data.mdb, on disk too. Nobody may have either open.
+ */
 enum err compact_swap(const char *dir);
 
 #endif

@@ -4,8 +4,8 @@
  * the state digest (a sum of row hashes) by db_put and db_del. Returned
  * slices point into the map: valid until the transaction's next write or its
  * end. Over a view (view.h) each read may end with ERR_BUSY: the store took
- * the snapshot away, begin again. Any LMDB error but MDB_NOTFOUND, MDB_MAP_FULL and ENOSPC is ERR_IO or
- * ERR_CORRUPT, and the store stops on it. */
+ * the snapshot away, begin again. Any LMDB error but MDB_NOTFOUND, MDB_MAP_FULL and ENOSPC is
+ * ERR_IO or ERR_CORRUPT, and the store stops on it. */
 #ifndef STORE_DB_H
 #define STORE_DB_H
 
@@ -13,36 +13,36 @@
 #include "core/slice.h"
 
 /* name, is it replicated state (in the digest)? Keys: schema.h. */
-#define DB_TABLES(X) \
-	X(META, "meta", 0) \
-	X(LOG, "log", 0) \
-	X(BODY, "body", 0) \
-	X(SETTING, "setting", 1) \
-	X(DOMAIN, "domain", 1) \
-	X(ADDRESS, "address", 1) \
-	X(ACCOUNT, "account", 1) \
-	X(VAULT, "vault", 1) \
-	X(EPOCH, "epoch", 1) \
-	X(MAILBOX, "mailbox", 1) \
-	X(MAILBOX_NAME, "mailbox_name", 1) \
-	X(MESSAGE, "message", 1) \
-	X(CHANGE, "change", 1) \
-	X(ITEM, "item", 1) \
-	X(RCPT, "rcpt", 1) \
-	X(DUE, "due", 1) \
-	X(REPEAT, "repeat", 1) \
-	X(REPEAT_DUE, "repeat_due", 1) \
-	X(UPLOAD, "upload", 1) \
-	X(PAYLOAD, "payload", 1) \
-	X(GARBAGE, "garbage", 0) \
-	X(SWEEP, "sweep", 1) \
+#define DB_TABLES(X)                                                                           \
+	X(META, "meta", 0)                                                                     \
+	X(LOG, "log", 0)                                                                       \
+	X(BODY, "body", 0)                                                                     \
+	X(SETTING, "setting", 1)                                                               \
+	X(DOMAIN, "domain", 1)                                                                 \
+	X(ADDRESS, "address", 1)                                                               \
+	X(ACCOUNT, "account", 1)                                                               \
+	X(VAULT, "vault", 1)                                                                   \
+	X(EPOCH, "epoch", 1)                                                                   \
+	X(MAILBOX, "mailbox", 1)                                                               \
+	X(MAILBOX_NAME, "mailbox_name", 1)                                                     \
+	X(MESSAGE, "message", 1)                                                               \
+	X(CHANGE, "change", 1)                                                                 \
+	X(ITEM, "item", 1)                                                                     \
+	X(RCPT, "rcpt", 1)                                                                     \
+	X(DUE, "due", 1)                                                                       \
+	X(REPEAT, "repeat", 1)                                                                 \
+	X(REPEAT_DUE, "repeat_due", 1)                                                         \
+	X(UPLOAD, "upload", 1)                                                                 \
+	X(PAYLOAD, "payload", 1)                                                               \
+	X(GARBAGE, "garbage", 0)                                                               \
+	X(SWEEP, "sweep", 1)                                                                   \
 	X(PROPOSER, "proposer", 1)
 
 enum db_table {
 #define X(id, name, state) DB_##id,
 	DB_TABLES(X)
 #undef X
-	DB_TABLE_COUNT
+		DB_TABLE_COUNT
 };
 
 struct db;
@@ -50,16 +50,17 @@ struct db_txn;
 struct db_cursor;
 
 struct db_options {
-	uint64_t map_bytes;  /* 0: 1 TiB */
+	uint64_t map_bytes; /* 0: 1 TiB */
 	bool create;
-	bool read_only;      /* with the lock file: for offline tools */
-	const char *file;    /* NULL: data.mdb */
-	/* Filling a new file: commits aren't synced (db_sync at the end), and the digest isn't kept: it is copied like
-	 * any other row. */
+	bool read_only;	  /* with the lock file: for offline tools */
+	const char *file; /* NULL: data.mdb */
+	/* Filling a new file: commits aren't synced (db_sync at the end), and the digest isn't
+	 * kept: it is copied like any other row. */
 	bool bulk;
 };
 
-/* dir/data.mdb. ERR_VERSION: newer format, untouched; ERR_NOT_FOUND: no database and !create. */
+/* dir/data.mdb. ERR_VERSION: newer format, untouched; ERR_NOT_FOUND: no database and !create.
+ */
 enum err db_open(struct db **db, const char *dir, const struct db_options *opt);
 void db_close(struct db *db);
 enum err db_begin(struct db *db, bool write, struct db_txn **txn);
@@ -74,7 +75,8 @@ enum err db_put(struct db_txn *txn, enum db_table t, struct slice key, struct sl
 /* ERR_NOT_FOUND when there was none. */
 enum err db_del(struct db_txn *txn, enum db_table t, struct slice key);
 
-/* Cursors: first row with key >= key. They survive writes through db_put/db_del only by a new seek. */
+/* Cursors: first row with key >= key. They survive writes through db_put/db_del only by a new
+ * seek. */
 enum err db_cursor_open(struct db_txn *txn, enum db_table t, struct db_cursor **c);
 void db_cursor_close(struct db_cursor *c);
 /* ERR_NOT_FOUND at the end. */
@@ -83,23 +85,29 @@ enum err db_next(struct db_cursor *c, struct slice *k, struct slice *v);
 enum err db_prev(struct db_cursor *c, struct slice *k, struct slice *v);
 /* Last row of the table. */
 enum err db_last(struct db_cursor *c, struct slice *k, struct slice *v);
-/* Cursorless: the first row at or after key (the row may be key itself). Opens and closes a cursor. */
-enum err db_first_from(struct db_txn *txn, enum db_table t, struct slice key, struct slice *k, struct slice *v);
+/* Cursorless: the first row at or after key (the row may be key itself). Opens and closes a
+ * cursor. */
+enum err db_first_from(struct db_txn *txn, enum db_table t, struct slice key, struct slice *k,
+	struct slice *v);
 
-/* Makes sure that at least half of `bytes` lies allocated behind what is used; allocates to the whole when not.
- * ERR_FULL: the disk or the map hasn't so much. */
+/* Makes sure that at least half of `bytes` lies allocated behind what is used; allocates to the
+ * whole when not. ERR_FULL: the disk or the map hasn't so much. */
 enum err db_reserve(struct db *db, uint64_t bytes);
 /* Octets of the file in use (up to the last page). */
 uint64_t db_used_bytes(struct db *db);
 /* Octets of pages within it that are free to be used again. Walks the list of free pages. */
 enum err db_free_bytes(struct db *db, uint64_t *bytes);
-/* All that was committed is on disk now. Needed after bulk alone: other commits are synced by themselves. */
+/* All that was committed is on disk now. Needed after bulk alone: other commits are synced by
+ * themselves. */
 enum err db_sync(struct db *db);
 
 /* Digest of the state tables: 32 octets, kept in META and brought up to date by db_commit. */
 enum err db_digest(struct db_txn *txn, uint8_t digest[32]);
-/* To compute it anew: adds a row (nothing if t isn't a state table) to a sum that began as zeros. */
-struct db_sum { uint64_t word[4]; };
+/* To compute it anew: adds a row (nothing if t isn't a state table) to a sum that began as
+ * zeros. */
+struct db_sum {
+	uint64_t word[4];
+};
 void db_sum_add(struct db_sum *sum, enum db_table t, struct slice key, struct slice value);
 const char *db_table_name(enum db_table t);
 

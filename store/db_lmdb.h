@@ -20,7 +20,8 @@ struct db_txn {
 	MDB_txn *txn;
 	bool write, digest_known;
 	struct db_sum digest;
-	/* Of a view: reads fail with ERR_BUSY as soon as the floor has passed it. NULL: the lock file protects it. */
+	/* Of a view: reads fail with ERR_BUSY as soon as the floor has passed it. NULL: the
+	 * lock file protects it. */
 	const struct floor_page *floor;
 	uint64_t generation;
 };
@@ -28,7 +29,8 @@ struct db_txn {
 /* Opens every table; they must be there unless create. */
 enum err db_lmdb_tables(struct db *db, MDB_txn *txn, bool create);
 enum err db_lmdb_err(int rc);
-/* For the environment of a view: what LMDB asserts of pages that were written over fails the read instead. */
+/* For the environment of a view: what LMDB asserts of pages that were written over fails the
+ * read instead. */
 void db_lmdb_trap(MDB_env *env);
 /* Is what was read through it whole up to now? */
 bool db_lmdb_stands(const struct db_txn *txn);

@@ -40,10 +40,10 @@ struct engine {
 	struct engine_list queue;
 	uint64_t queue_bytes;
 	uint64_t seq, answered_below; /* of this boot's proposals */
-	enum err broken;              /* a turn failed: memory and disk may differ, nothing goes on */
+	enum err broken; /* a turn failed: memory and disk may differ, nothing goes on */
 	bool has_spool;
 	uint64_t spool_dev;
-	bool untidy;        /* log rows or garbage are left to delete */
+	bool untidy;	    /* log rows or garbage are left to delete */
 	bool sweep_pending; /* a sweep is in the queue */
 	bool sweep_again;   /* it took effect: there may be more */
 	enum engine_compacting compacting;

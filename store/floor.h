@@ -11,13 +11,14 @@ enum { FLOOR_HELD = 7, FLOOR_TICK_MS = 500 };
 
 /* The shared page. */
 struct floor_page {
-	_Atomic uint64_t oldest_txn;  /* snapshots from this one on stay put */
-	_Atomic uint64_t generation;  /* changes when the database file was swapped; odd: being swapped */
+	_Atomic uint64_t oldest_txn; /* snapshots from this one on stay put */
+	_Atomic uint64_t
+		generation; /* changes when the database file was swapped; odd: being swapped */
 };
 struct floor;
 
-/* Before the database is opened at start: from now until floor_open what readers hold is void, because a writer that
- * doesn't know of them may write over it. */
+/* Before the database is opened at start: from now until floor_open what readers hold is void,
+ * because a writer that doesn't know of them may write over it. */
 void floor_void(struct floor_page *page);
 /* page is writable here. Takes a first transaction at once. */
 enum err floor_open(struct db *db, struct floor_page *page, struct floor **floor);

@@ -19,29 +19,32 @@ struct raft {
 	uint32_t self;
 	enum raft_role role;
 	uint64_t term;
-	uint32_t vote;           /* 0: none */
+	uint32_t vote;		  /* 0: none */
 	uint64_t last, last_term; /* newest entry appended */
-	uint64_t term_first;     /* first entry of this term (the no-op) */
-	uint64_t durable;        /* newest entry known to be on our disk */
+	uint64_t term_first;	  /* first entry of this term (the no-op) */
+	uint64_t durable;	  /* newest entry known to be on our disk */
 	uint64_t commit;
 	uint64_t now_ms;
 };
 
-struct raft_hard { uint64_t term; uint32_t vote; };
+struct raft_hard {
+	uint64_t term;
+	uint32_t vote;
+};
 
 enum raft_event_type { RAFT_TICK, RAFT_PROPOSED, RAFT_PERSISTED };
 struct raft_event {
 	enum raft_event_type type;
-	uint64_t now_ms;         /* TICK */
-	uint64_t n;              /* PROPOSED: how many entries */
-	uint64_t index, term;    /* PERSISTED: up to, and that entry's term */
+	uint64_t now_ms;      /* TICK */
+	uint64_t n;	      /* PROPOSED: how many entries */
+	uint64_t index, term; /* PERSISTED: up to, and that entry's term */
 };
 
 struct raft_update {
-	bool hard_changed;       /* persist `hard` before anything else of this update leaves */
+	bool hard_changed; /* persist `hard` before anything else of this update leaves */
 	struct raft_hard hard;
 	uint64_t append_first, append_n; /* append these with raft->term */
-	bool noop;               /* the first of them is the new leader's no-op */
+	bool noop;			 /* the first of them is the new leader's no-op */
 	bool commit_changed;
 	uint64_t commit;
 	bool role_changed;
@@ -49,8 +52,10 @@ struct raft_update {
 };
 
 /* hard, last, last_term, commit: as found on disk. A single voter stands at its first tick. */
-void raft_init(struct raft *r, uint32_t self, struct raft_hard hard, uint64_t last, uint64_t last_term, uint64_t commit);
-/* Fills update whole. ERR_UNAVAILABLE: PROPOSED while not leading. ERR_CORRUPT: an invariant broke: stop the node. */
+void raft_init(struct raft *r, uint32_t self, struct raft_hard hard, uint64_t last,
+	uint64_t last_term, uint64_t commit);
+/* Fills update whole. ERR_UNAVAILABLE: PROPOSED while not leading. ERR_CORRUPT: an invariant
+ * broke: stop the node. */
 enum err raft_step(struct raft *r, const struct raft_event *ev, struct raft_update *update);
 
 #endif

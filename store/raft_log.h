@@ -5,9 +5,10 @@
  * (zeros without payload), 32 chain hash, sealed command (crypto/seal
  * box_key under the log key; AAD: cluster id 16, index u64, term u64, type u8, payload
  * hash 32). Chain: h(i) = H(h(i-1), term, type, sealed command, payload hash).
- * A body below SCHEMA_INLINE_MAX is cut so that its rows fill LMDB's pages; how is up to each node.
- * Table meta: "hard" {u64 term, u32 vote}, "applied" u64, "first" u64 (first log row), "tail" {u64 last, u64 term, 32
- * chain hash}, "time" u64, "cluster" 16 octets, "node" u32, "logkey" wrapped. */
+ * A body below SCHEMA_INLINE_MAX is cut so that its rows fill LMDB's pages; how is up to each
+ * node. Table meta: "hard" {u64 term, u32 vote}, "applied" u64, "first" u64 (first log row),
+ * "tail" {u64 last, u64 term, 32 chain hash}, "time" u64, "cluster" 16 octets, "node" u32,
+ * "logkey" wrapped. */
 #ifndef STORE_RAFT_LOG_H
 #define STORE_RAFT_LOG_H
 
@@ -19,7 +20,7 @@
 enum raft_log_type { RAFT_LOG_NOOP, RAFT_LOG_COMMAND };
 
 struct raft_log {
-	struct seal_key key;      /* the cluster's log key */
+	struct seal_key key; /* the cluster's log key */
 	uint8_t cluster[16];
 	uint32_t node;
 	struct raft_hard hard;
@@ -27,29 +28,41 @@ struct raft_log {
 	uint8_t chain[SEAL_HASH]; /* of `last` */
 	struct buf scratch;
 	bool has_key;
-	uint32_t page_left;       /* octets that the newest page of table body has left, as far as we know */
+	uint32_t page_left; /* octets that the newest page of table body has left, as far as we
+			       know */
 };
 
-/* Reads meta; a fresh database is node 1 of a new cluster. Writes nothing unless it is fresh (then txn must be a write one). */
+/* Reads meta; a fresh database is node 1 of a new cluster. Writes nothing unless it is fresh
+ * (then txn must be a write one). */
 enum err raft_log_load(struct raft_log *log, struct db_txn *txn);
 void raft_log_fini(struct raft_log *log);
-/* Appends entry last + 1. command: plain. body: sealed payload, may be empty, at most SCHEMA_ENTRY_BODY_MAX octets. */
-enum err raft_log_append(struct raft_log *log, struct db_txn *txn, enum raft_log_type type, struct slice command, struct slice body);
-/* Opens entry index; command lives in log->scratch until the next call. ERR_CRYPTO: not what was appended. */
-enum err raft_log_read(struct raft_log *log, struct db_txn *txn, uint64_t index, uint64_t *term, struct slice *command);
+/* Appends entry last + 1. command: plain. body: sealed payload, may be empty, at most
+ * SCHEMA_ENTRY_BODY_MAX octets. */
+enum err raft_log_append(struct raft_log *log, struct db_txn *txn, enum raft_log_type type,
+	struct slice command, struct slice body);
+/* Opens entry index; command lives in log->scratch until the next call. ERR_CRYPTO: not what
+ * was appended. */
+enum err raft_log_read(struct raft_log *log, struct db_txn *txn, uint64_t index, uint64_t *term,
+	struct slice *command);
 /* Writes hard, applied, tail, time and first. Once per transaction, last. */
 enum err raft_log_save(struct raft_log *log, struct db_txn *txn);
-/* The body's rows of an entry. *page_left: as in struct raft_log; 0 if unknown. ERR_TOO_BIG: over SCHEMA_ENTRY_BODY_MAX. */
-enum err raft_log_put_body(struct db_txn *txn, uint64_t index, struct slice body, uint32_t *page_left);
-/* Deletes entries from `from` on (from > applied), with their payload: they were never committed. */
+/* The body's rows of an entry. *page_left: as in struct raft_log; 0 if unknown. ERR_TOO_BIG:
+ * over SCHEMA_ENTRY_BODY_MAX. */
+enum err raft_log_put_body(
+	struct db_txn *txn, uint64_t index, struct slice body, uint32_t *page_left);
+/* Deletes entries from `from` on (from > applied), with their payload: they were never
+ * committed. */
 enum err raft_log_truncate(struct raft_log *log, struct db_txn *txn, uint64_t from);
 /* Deletes log rows below `keep_from`, at most max of them, and moves first. */
-enum err raft_log_trim(struct raft_log *log, struct db_txn *txn, uint64_t keep_from, uint32_t max);
+enum err raft_log_trim(
+	struct raft_log *log, struct db_txn *txn, uint64_t keep_from, uint32_t max);
 /* Frees garbage payload of entries below first, at most max rows. *more: some is left. */
 enum err raft_log_free(struct raft_log *log, struct db_txn *txn, uint32_t max, bool *more);
-/* One entry: its chain hash (before: its predecessor's; NULL: not known), its seal (if has_key), the hash of its payload if
- * that is there. Gives its chain hash. ERR_CORRUPT, ERR_CRYPTO, ERR_NOT_FOUND (no such row). */
-enum err raft_log_check(struct raft_log *log, struct db_txn *txn, uint64_t index, const uint8_t *before, uint8_t chain[SEAL_HASH]);
+/* One entry: its chain hash (before: its predecessor's; NULL: not known), its seal (if
+ * has_key), the hash of its payload if that is there. Gives its chain hash. ERR_CORRUPT,
+ * ERR_CRYPTO, ERR_NOT_FOUND (no such row). */
+enum err raft_log_check(struct raft_log *log, struct db_txn *txn, uint64_t index,
+	const uint8_t *before, uint8_t chain[SEAL_HASH]);
 enum err raft_log_get_key(struct db_txn *txn, struct slice *wrapped);
 enum err raft_log_put_key(struct db_txn *txn, struct slice wrapped);
 

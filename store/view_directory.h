@@ -12,37 +12,46 @@
 
 enum { VIEW_VAULT_ACCOUNT = 'a', VIEW_VAULT_QUEUE_DAY = 'q', VIEW_VAULT_DOMAIN = 'd' };
 
-enum err view_directory_domain(struct db_txn *txn, struct slice domain, struct arena *a, Commands__Domain **out);
-enum err view_directory_address(struct db_txn *txn, struct slice address, struct arena *a, Commands__Address **out);
-enum err view_directory_account(struct db_txn *txn, uint64_t account, struct arena *a, Commands__Account **out);
+enum err view_directory_domain(
+	struct db_txn *txn, struct slice domain, struct arena *a, Commands__Domain **out);
+enum err view_directory_address(
+	struct db_txn *txn, struct slice address, struct arena *a, Commands__Address **out);
+enum err view_directory_account(
+	struct db_txn *txn, uint64_t account, struct arena *a, Commands__Account **out);
 /* By login name: any address that leads to an account. */
-enum err view_directory_login(struct db_txn *txn, struct slice address, struct arena *a, uint64_t *account, Commands__Account **out);
+enum err view_directory_login(struct db_txn *txn, struct slice address, struct arena *a,
+	uint64_t *account, Commands__Account **out);
 
 enum view_directory_kind {
-	VIEW_NOT_OURS,      /* the domain isn't */
-	VIEW_NO_USER,       /* our domain, nobody there */
-	VIEW_ACCOUNT,       /* one account, no forward: may be delivered without expansion */
-	VIEW_EXPAND         /* alias, group, forward, catch-all: the courier expands it */
+	VIEW_NOT_OURS, /* the domain isn't */
+	VIEW_NO_USER,  /* our domain, nobody there */
+	VIEW_ACCOUNT,  /* one account, no forward: may be delivered without expansion */
+	VIEW_EXPAND    /* alias, group, forward, catch-all: the courier expands it */
 };
 struct view_directory_rcpt {
 	enum view_directory_kind kind;
-	uint64_t account;             /* ACCOUNT */
-	Commands__Account *record;    /* ACCOUNT */
-	Commands__Address *address;   /* ACCOUNT and EXPAND */
+	uint64_t account;	    /* ACCOUNT */
+	Commands__Account *record;  /* ACCOUNT */
+	Commands__Address *address; /* ACCOUNT and EXPAND */
 };
-/* local@domain, canonical. delimiter: that of subaddressing, 0 none: `local+x` is tried whole, then as
- * `local`, then the catch-all. Bare postmaster is the caller's affair. */
-enum err view_directory_rcpt(struct db_txn *txn, struct slice address, char delimiter, struct arena *a, struct view_directory_rcpt *out);
+/* local@domain, canonical. delimiter: that of subaddressing, 0 none: `local+x` is tried whole,
+ * then as `local`, then the catch-all. Bare postmaster is the caller's affair. */
+enum err view_directory_rcpt(struct db_txn *txn, struct slice address, char delimiter,
+	struct arena *a, struct view_directory_rcpt *out);
 /* Own addresses, send_as entries, and subaddresses of own addresses. */
-enum err view_directory_may_send_as(struct db_txn *txn, uint64_t account, struct slice address, char delimiter, bool *may);
+enum err view_directory_may_send_as(
+	struct db_txn *txn, uint64_t account, struct slice address, char delimiter, bool *may);
 /* Over quota if `size` more octets came? */
 bool view_directory_over_quota(const Commands__Account *record, uint64_t size);
 
-/* wrapped: borrowed from the transaction. For the queue day: 32 octets public key come first. */
-enum err view_directory_vault(struct db_txn *txn, uint8_t kind, uint64_t id, uint8_t *wrap_kind, struct slice *wrapped);
+/* wrapped: borrowed from the transaction. For the queue day: 32 octets public key come first.
+ */
+enum err view_directory_vault(struct db_txn *txn, uint8_t kind, uint64_t id, uint8_t *wrap_kind,
+	struct slice *wrapped);
 /* The newest queue key: what mail is sealed to now. */
 enum err view_directory_queue_key(struct db_txn *txn, uint64_t *day, uint8_t public_key[32]);
-enum err view_directory_epoch(struct db_txn *txn, uint64_t account, uint64_t epoch, struct slice *sealed);
+enum err view_directory_epoch(
+	struct db_txn *txn, uint64_t account, uint64_t epoch, struct slice *sealed);
 enum err view_directory_setting(struct db_txn *txn, struct slice name, struct slice *value);
 
 #endif

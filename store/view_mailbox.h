@@ -9,24 +9,29 @@
 #include "store/db.h"
 #include "store/schema.h"
 
-enum err view_mailbox(struct db_txn *txn, uint64_t mailbox, struct arena *a, Commands__Mailbox **out);
+enum err view_mailbox(
+	struct db_txn *txn, uint64_t mailbox, struct arena *a, Commands__Mailbox **out);
 /* name: UTF-8, canonical (INBOX in upper case). */
-enum err view_mailbox_by_name(struct db_txn *txn, uint64_t account, struct slice name, struct arena *a, Commands__Mailbox **out);
+enum err view_mailbox_by_name(struct db_txn *txn, uint64_t account, struct slice name,
+	struct arena *a, Commands__Mailbox **out);
 /* Every mailbox of the account in name order; each returns false to stop. */
 enum err view_mailbox_each(struct db_txn *txn, uint64_t account, struct arena *a,
 	bool (*each)(void *arg, const Commands__Mailbox *m), void *arg);
 /* Messages with uid >= from in order; false stops. Damaged rows end with ERR_CORRUPT. */
 enum err view_mailbox_messages(struct db_txn *txn, uint64_t mailbox, uint32_t from,
 	bool (*each)(void *arg, uint32_t uid, const struct schema_message *m), void *arg);
-enum err view_mailbox_message(struct db_txn *txn, uint64_t mailbox, uint32_t uid, struct schema_message *m);
-/* What changed after modseq, in modseq order: each message's newest change; gone: expunged. ERR_STALE: older than
- * what the table still knows: compare everything instead. */
+enum err view_mailbox_message(
+	struct db_txn *txn, uint64_t mailbox, uint32_t uid, struct schema_message *m);
+/* What changed after modseq, in modseq order: each message's newest change; gone: expunged.
+ * ERR_STALE: older than what the table still knows: compare everything instead. */
 enum err view_mailbox_changes(struct db_txn *txn, uint64_t mailbox, uint64_t after,
 	bool (*each)(void *arg, uint32_t uid, uint64_t modseq, bool gone), void *arg);
 
-/* Sealed part n of a payload, at most SCHEMA_PART_SEALED octets, assembled into out when it lies in small rows;
- * otherwise borrowed from the map. last: is it the payload's last part? */
-enum err view_mailbox_part(struct db_txn *txn, uint64_t payload, uint32_t n, struct arena *a, struct slice *part, bool *last);
-enum err view_mailbox_payload(struct db_txn *txn, uint64_t payload, struct arena *a, Commands__PayloadRow **out);
+/* Sealed part n of a payload, at most SCHEMA_PART_SEALED octets, assembled into out when it
+ * lies in small rows; otherwise borrowed from the map. last: is it the payload's last part? */
+enum err view_mailbox_part(struct db_txn *txn, uint64_t payload, uint32_t n, struct arena *a,
+	struct slice *part, bool *last);
+enum err view_mailbox_payload(
+	struct db_txn *txn, uint64_t payload, struct arena *a, Commands__PayloadRow **out);
 
 #endif

@@ -8,18 +8,23 @@
 #include "store/commands.pb-c.h"
 #include "store/db.h"
 
-enum err view_queue_item(struct db_txn *txn, uint64_t item, struct arena *a, Commands__Item **out);
-enum err view_queue_rcpt(struct db_txn *txn, uint64_t item, uint32_t number, struct arena *a, Commands__RcptRow **out);
+enum err view_queue_item(
+	struct db_txn *txn, uint64_t item, struct arena *a, Commands__Item **out);
+enum err view_queue_rcpt(struct db_txn *txn, uint64_t item, uint32_t number, struct arena *a,
+	Commands__RcptRow **out);
 enum err view_queue_rcpts(struct db_txn *txn, uint64_t item, struct arena *a,
 	bool (*each)(void *arg, uint32_t number, const Commands__RcptRow *row), void *arg);
 /* Items in id order from `from`. */
 enum err view_queue_items(struct db_txn *txn, uint64_t from, struct arena *a,
 	bool (*each)(void *arg, const Commands__Item *item), void *arg);
-/* What is due up to now_sec, oldest first. *next_sec: when the next one after that is due, 0: none. */
+/* What is due up to now_sec, oldest first. *next_sec: when the next one after that is due, 0:
+ * none. */
 enum err view_queue_due(struct db_txn *txn, uint64_t now_sec,
-	bool (*each)(void *arg, uint64_t due_sec, uint64_t item, uint32_t number), void *arg, uint64_t *next_sec);
+	bool (*each)(void *arg, uint64_t due_sec, uint64_t item, uint32_t number), void *arg,
+	uint64_t *next_sec);
 
-/* The queue id as people see it: upper-case letters and digits (base 32 without I, L, O, U). At most 13 + NUL. */
+/* The queue id as people see it: upper-case letters and digits (base 32 without I, L, O, U). At
+ * most 13 + NUL. */
 enum { VIEW_QUEUE_ID_MAX = 14 };
 void view_queue_id_format(uint64_t item, char text[VIEW_QUEUE_ID_MAX]);
 bool view_queue_id_parse(struct slice text, uint64_t *item);

@@ -11,11 +11,11 @@
 
 #include "core/slice.h"
 
-#define assert_slice(s, literal) \
-	do { \
-		struct slice got_ = (s); \
-		assert_int_equal(got_.n, sizeof(literal) - 1); \
-		assert_memory_equal(got_.p, literal, sizeof(literal) - 1); \
+#define assert_slice(s, literal)                                                               \
+	do {                                                                                   \
+		struct slice got_ = (s);                                                       \
+		assert_int_equal(got_.n, sizeof(literal) - 1);                                 \
+		assert_memory_equal(got_.p, literal, sizeof(literal) - 1);                     \
 	} while (0)
 
 #endif

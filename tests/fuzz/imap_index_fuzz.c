@@ -29,9 +29,9 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (!imap_index_build(s, &out) || !imap_index_read(buf_slice(&out), &x) || x.size != n)
 		__builtin_trap();
 	buf_clear(&body);
-	if (x.has_structure &&
-		(!imap_index_body(&x, &body) || !imap_body_structure(&b, false, &short_body, NULL) ||
-			!slice_eq(buf_slice(&body), buf_slice(&short_body))))
+	if (x.has_structure && (!imap_index_body(&x, &body) ||
+				       !imap_body_structure(&b, false, &short_body, NULL) ||
+				       !slice_eq(buf_slice(&body), buf_slice(&short_body))))
 		__builtin_trap();
 	buf_clear(&body);
 	imap_body_filter_init(&f, &name, 1, n & 1);

@@ -22,7 +22,8 @@ run(struct slice in, size_t step, size_t cap, struct buf *log)
 			if (e == IMAP_LEX_MORE)
 				break;
 			if (e == IMAP_LEX_LITERAL) {
-				buf_printf(log, "L%llu%s%s ", (unsigned long long)l.literal_size,
+				buf_printf(log, "L%llu%s%s ",
+					(unsigned long long)l.literal_size,
 					l.literal_sync ? "" : "+", l.literal_binary ? "~" : "");
 				if (slice_find_slice(imap_lex_text(&l), SLICE_LIT("APPEND")) <
 					imap_lex_text(&l).n) {
@@ -41,9 +42,9 @@ run(struct slice in, size_t step, size_t cap, struct buf *log)
 				buf_put_str(log, "LOST ");
 				break;
 			} else {
-				buf_put_str(log, e == IMAP_LEX_COMMAND ? "C["
-						: e == IMAP_LEX_TOO_LONG ? "T["
-									 : "R[");
+				buf_put_str(log, e == IMAP_LEX_COMMAND	  ? "C["
+						 : e == IMAP_LEX_TOO_LONG ? "T["
+									  : "R[");
 				buf_put_slice(log, slice_cut(imap_lex_text(&l), 0, 24));
 				buf_put_str(log, "] ");
 				imap_lex_next(&l, false);
@@ -79,7 +80,8 @@ static void
 a_literal_is_kept_in_the_text(void **state)
 {
 	(void)state;
-	expect("a LOGIN {3}\r\nu\r\n {2+}\r\npw\r\n", "L3 L2+ C[a LOGIN {3}\r\nu\r\n {2+}\r\np] ");
+	expect("a LOGIN {3}\r\nu\r\n {2+}\r\npw\r\n",
+		"L3 L2+ C[a LOGIN {3}\r\nu\r\n {2+}\r\np] ");
 	expect("a X {0}\r\n\r\nb\r\n", "L0 C[a X {0}\r\n\r\n] C[b\r\n] ");
 }
 
@@ -113,14 +115,16 @@ static void
 an_append_literal_is_streamed(void **state)
 {
 	(void)state;
-	expect("a APPEND i ~{5}\r\na\r\nb{\r\nb\r\n", "L5~ a\r\nb{. C[a APPEND i ~{5}\r\n\r\n] C[b\r\n] ");
+	expect("a APPEND i ~{5}\r\na\r\nb{\r\nb\r\n",
+		"L5~ a\r\nb{. C[a APPEND i ~{5}\r\n\r\n] C[b\r\n] ");
 }
 
 static void
 impossible_sizes_are_refused_or_end_it(void **state)
 {
 	(void)state;
-	expect("a X {99999999999999999999999999}\r\nb\r\n", "L9223372036854775807 no C[b\r\n] ");
+	expect("a X {99999999999999999999999999}\r\nb\r\n",
+		"L9223372036854775807 no C[b\r\n] ");
 	(void)state;
 	struct buf log;
 	buf_init(&log, 4096);
@@ -147,7 +151,8 @@ a_long_line_is_read_to_its_end(void **state)
 		buf_put_str(&in, "{5+}\r\nab\r\nc y\r\nb NOOP\r\n");
 		run(buf_slice(&in), step, 1024, &log);
 		buf_put_u8(&log, 0);
-		assert_string_equal((char *)log.p, "T[tag X xxxxxxxxxxxxxxxxxx] C[b NOOP\r\n] ");
+		assert_string_equal(
+			(char *)log.p, "T[tag X xxxxxxxxxxxxxxxxxx] C[b NOOP\r\n] ");
 		buf_fini(&in);
 		buf_fini(&log);
 	}

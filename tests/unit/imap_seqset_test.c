@@ -106,7 +106,8 @@ membership_and_count_agree(void **state)
 	assert_int_equal(n, 18);
 	assert_int_equal(imap_seqset_count(&s), 18);
 	assert_int_equal(imap_seqset_last(&s), 44);
-	assert_true(imap_seqset_has(&s, 3) && !imap_seqset_has(&s, 4) && imap_seqset_has(&s, 20));
+	assert_true(
+		imap_seqset_has(&s, 3) && !imap_seqset_has(&s, 4) && imap_seqset_has(&s, 20));
 	arena_reset(&a);
 }
 

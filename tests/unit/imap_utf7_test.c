@@ -35,7 +35,8 @@ names_translate_both_ways(void **state)
 	pair("a&-b", "a&b");
 	pair("&-", "&");
 	pair("Entw&APw-rfe", "Entw\xc3\xbcrfe");
-	pair("~peter/mail/&U,BTFw-/&ZeVnLIqe-", "~peter/mail/\xe5\x8f\xb0\xe5\x8c\x97/\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e");
+	pair("~peter/mail/&U,BTFw-/&ZeVnLIqe-",
+		"~peter/mail/\xe5\x8f\xb0\xe5\x8c\x97/\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e");
 	pair("&2D3eAA-", "\xf0\x9f\x98\x80");
 	pair("&AOQA9g-", "\xc3\xa4\xc3\xb6");
 	pair("&AOQ-&-", "\xc3\xa4&");
@@ -49,13 +50,13 @@ odd_forms_are_refused(void **state)
 	bad("&");
 	bad("a&b");
 	bad("&AO-");
-	bad("&AOR-");          /* stray bits */
-	bad("&AOQ");           /* open */
-	bad("&AOQ-&APY-");     /* second spelling */
-	bad("&AEE-");          /* "A" represents itself */
-	bad("&AAA-");          /* NUL */
-	bad("&2D0-");          /* lone high surrogate */
-	bad("&3gA-");          /* lone low surrogate */
+	bad("&AOR-");	   /* stray bits */
+	bad("&AOQ");	   /* open */
+	bad("&AOQ-&APY-"); /* second spelling */
+	bad("&AEE-");	   /* "A" represents itself */
+	bad("&AAA-");	   /* NUL */
+	bad("&2D0-");	   /* lone high surrogate */
+	bad("&3gA-");	   /* lone low surrogate */
 	bad("&2D0AQQ-");
 	bad("&AO/-");
 	bad("a\x7f");
@@ -69,8 +70,9 @@ static void
 utf8_is_judged(void **state)
 {
 	static const char *good[] = {"a", "\xc3\xbc", "\xf4\x8f\xbf\xbf", "\xed\x9f\xbf", ""};
-	static const char *ill[] = {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xed\xa0\x80",
-		"\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xc3", "\xe2\x82", "a\xff"};
+	static const char *ill[] = {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80",
+		"\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xc3", "\xe2\x82",
+		"a\xff"};
 	struct buf out;
 
 	(void)state;

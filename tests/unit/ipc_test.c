@@ -139,8 +139,8 @@ a_cancelled_question_never_calls_back(void **state)
 
 	(void)state;
 	setup(&p, true);
-	ipc_cancel(ipc_ask_role(
-		p.smtpd, ROLE_STORE, IPC_PROPOSE, &q.base, -1, 60, on_answer, &p));
+	ipc_cancel(
+		ipc_ask_role(p.smtpd, ROLE_STORE, IPC_PROPOSE, &q.base, -1, 60, on_answer, &p));
 	loop_after(p.loop, 150, stop, &p);
 	loop_run(p.loop);
 	assert_int_equal(p.questions, 1);
@@ -184,12 +184,12 @@ static void
 a_frame_against_the_table_cuts_the_peer_off(void **state)
 {
 	static const uint8_t bad[][16] = {
-		{0, 16, 0},                                       /* short */
-		{0, 99, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0},             /* unknown type */
-		{0, 18, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0},             /* STORE_ADMIN: courier's */
-		{0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},             /* a question as a note */
+		{0, 16, 0},					    /* short */
+		{0, 99, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0},		    /* unknown type */
+		{0, 18, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0},		    /* STORE_ADMIN: courier's */
+		{0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},		    /* a question as a note */
 		{0, 16, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 255, 255, 1}, /* not protobuf */
-		{0, 17, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0},             /* answer to a note */
+		{0, 17, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0},		    /* answer to a note */
 	};
 	static const size_t size[] = {3, 12, 12, 12, 15, 12};
 	struct pair p;

@@ -9,7 +9,7 @@
 #define CHALLENGE "r=rOprNGfwEbeRWgbNEkqO" NONCE ",s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"
 #define FINAL                                                                                  \
 	"c=biws,r=rOprNGfwEbeRWgbNEkqO" NONCE ",p=dHzbZapWIk4jUhN+"                            \
-					      "Ute9ytag9zjfMHgsqmmiz7AndVQ="
+	"Ute9ytag9zjfMHgsqmmiz7AndVQ="
 #define SIGNED "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
 
 static struct pwhash_scram record = {.iterations = 4096};

@@ -22,8 +22,8 @@ a_part_opens_alone_and_no_flipped_bit_passes(void **state)
 		sealed[i / 8] ^= (uint8_t)(1 << i % 8);
 	}
 	for (size_t n = 0; n < sizeof sealed; n++)
-		assert_int_equal(
-			seal_part_open(&key, 7, true, slice_cut(part, 0, n), plain), ERR_CRYPTO);
+		assert_int_equal(seal_part_open(&key, 7, true, slice_cut(part, 0, n), plain),
+			ERR_CRYPTO);
 }
 
 static void
@@ -43,8 +43,7 @@ a_blob_opens_only_for_its_purpose(void **state)
 	assert_int_equal(seal_blob_open(&key, "head", buf_slice(&blob), &out), ERR_OK);
 	assert_slice(buf_slice(&out), "abc");
 	seal_subkey(&key, "head", &subkey);
-	assert_int_equal(
-		seal_blob_open_with(&subkey, "head", buf_slice(&blob), text), ERR_OK);
+	assert_int_equal(seal_blob_open_with(&subkey, "head", buf_slice(&blob), text), ERR_OK);
 	assert_memory_equal(text, "abc", 3);
 	buf_fini(&blob);
 	buf_fini(&out);
