@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cmd/cli.h"
+#include "cmd/cli_store.h"
 
 /* args: names of the positional arguments; a last one that ends in "..." takes the rest as a
  * list. */
@@ -56,7 +57,8 @@ static const struct row rows[] = {
 	{"queue release", "id", "go on with it", false},
 	{"queue delete", "id", "throw it away, without a bounce", false},
 	{"store stats", "", "sizes and counts", false},
-	{"store check", "", "prove every invariant of the database", false},
+	{"store check", "",
+		"prove every invariant of the database (--offline: without a server)", false},
 	{"store compact", "",
 		"drop the log's prefix and free pages (destroyed keys are gone then)", false},
 };
@@ -377,6 +379,8 @@ cli_control_run(int argc, char **argv)
 
 	if (!row)
 		return cli_fail(EX_USAGE, "%s what? `hairpin help` lists the verbs", argv[0]);
+	if (!strcmp(row->verb, "store check") && cli_flag(argc, argv, "--offline"))
+		return cli_store_check(argc, argv);
 	request = build(row, argc, argv);
 	if (!request)
 		return usage(row);

@@ -308,7 +308,7 @@ put_text(struct buf *b, const char *s)
 static void
 format_check(const struct check_report *r, struct buf *b)
 {
-	buf_printf(b, "{\"rows\":%llu,\"violations\":%llu,\"texts\":[",
+	buf_printf(b, "{\"rows\":%llu,\"count\":%llu,\"violations\":[",
 		(unsigned long long)r->rows, (unsigned long long)r->violations);
 	for (size_t i = 0; i < r->texts; i++) {
 		if (i)

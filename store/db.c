@@ -120,6 +120,20 @@ open_tables(struct db *db, const struct db_options *opt)
 	return db_lmdb_err(mdb_txn_commit(txn));
 }
 
+/* Root looks at a database that isn't root's: the lock file must stay usable for its owner. */
+static void
+give_lock_file(const char *path)
+{
+	char lock[1040];
+	struct stat st, ours;
+
+	snprintf(lock, sizeof lock, "%s-lock", path);
+	if (geteuid() == 0 && stat(path, &st) == 0 && lstat(lock, &ours) == 0 &&
+		S_ISREG(ours.st_mode) && ours.st_uid != st.st_uid &&
+		lchown(lock, st.st_uid, st.st_gid))
+		log_warn("can't give %s to its owner", lock);
+}
+
 enum err
 db_open(struct db **out, const char *dir, const struct db_options *opt)
 {
@@ -142,6 +156,8 @@ db_open(struct db **out, const char *dir, const struct db_options *opt)
 	if (rc == 0)
 		rc = mdb_env_open(db->env, path, flags, 0640);
 	e = rc == ENOENT ? ERR_NOT_FOUND : db_lmdb_err(rc);
+	if (!e)
+		give_lock_file(path);
 	if (!e)
 		e = open_tables(db, opt);
 	if (e) {

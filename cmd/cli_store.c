@@ -1,0 +1,64 @@
+#include "cmd/cli_store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "cmd/cli.h"
+#include "crypto/seal.h"
+#include "store/check.h"
+
+static json_t *
+report_json(const struct check_report *r)
+{
+	json_t *texts = json_array();
+
+	for (size_t i = 0; i < r->texts; i++) {
+		json_t *text = json_string(r->text[i]);
+
+		/* A name in it may be no UTF-8. */
+		json_array_append_new(
+			texts, text ? text : json_string("(a name can't be shown)"));
+	}
+	return json_pack("{s:I,s:I,s:o}", "rows", (json_int_t)r->rows, "count",
+		(json_int_t)r->violations, "violations", texts);
+}
+
+static void
+print_report(const struct check_report *r)
+{
+	printf("rows: %llu\nviolations: %llu\n", (unsigned long long)r->rows,
+		(unsigned long long)r->violations);
+	for (size_t i = 0; i < r->texts; i++)
+		printf("  %s\n", r->text[i]);
+}
+
+int
+cli_store_check(int argc, char **argv)
+{
+	static struct check_report report;
+	struct config_error why;
+	struct config config;
+	char dir[CONFIG_TEXT_MAX + 8];
+	json_t *json;
+	enum err e;
+
+	if (config_load(cli_config_path(argc, argv), &config, &why))
+		return cli_fail(EX_CONFIG, "%s", why.text);
+	seal_init();
+	snprintf(dir, sizeof dir, "%s/db", config.data_dir);
+	e = check_folder(dir, &report);
+	if (e)
+		return cli_fail(
+			EX_NOINPUT, "the database in %s can't be read: %s", dir, err_text(e));
+	if (cli_flag(argc, argv, "--json")) {
+		json = report_json(&report);
+		json_dumpf(json, stdout, JSON_INDENT(2));
+		putchar('\n');
+		json_decref(json);
+	} else {
+		print_report(&report);
+	}
+	return report.violations ? EX_DATAERR : EX_OK;
+}
