@@ -10,6 +10,7 @@
 #include "core/log.h"
 #include "core/must.h"
 #include "crypto/permit.h"
+#include "crypto/queue_seal.h"
 #include "smtp/smtp_dsn.h"
 #include "smtp/smtp_route.h"
 #include "store/apply.h"
@@ -239,11 +240,13 @@ make_bounce(struct courier_job *j, struct slice *sealed)
 		Commands__Enqueue q;
 		Commands__Body body;
 		Commands__Rcpt rcpt, *list[1];
-		uint8_t key[SEAL_KEY + SEAL_BOX_EXTRA];
+		uint8_t key[QUEUE_SEAL_SIZE];
 	} * b;
 	struct slice sender = codec_slice(j->item->envelope->sender), text;
+	struct queue_seal sealer = {0};
 	struct seal_key key;
 	uint8_t *p;
+	enum err e;
 
 	*sealed = SLICE_EMPTY;
 	/* RFC 5321 4.5.5: nobody is told about a failed notice. */
@@ -260,9 +263,11 @@ make_bounce(struct courier_job *j, struct slice *sealed)
 	commands__enqueue__init(&b->q);
 	commands__body__init(&b->body);
 	commands__rcpt__init(&b->rcpt);
-	if (seal_to(j->queue_public, slice_of(key.b, sizeof key.b), b->key))
-		return NULL;
+	e = queue_seal(&sealer, j->queue_public, &key, b->key);
+	queue_seal_wipe(&sealer);
 	seal_wipe(&key, sizeof key);
+	if (e)
+		return NULL;
 	b->body.size = text.n;
 	b->body.sealed_size = sealed->n;
 	b->rcpt.address = j->item->envelope->sender;

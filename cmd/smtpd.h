@@ -10,6 +10,7 @@
 #include "cmd/smtpd_limits.h"
 #include "core/arena.h"
 #include "core/conn.h"
+#include "crypto/queue_seal.h"
 #include "crypto/sasl.h"
 #include "smtp/smtp_session.h"
 #include "store/view.h"
@@ -42,7 +43,8 @@ struct smtpd {
 	struct smtpd_client *clients; /* list */
 	uint32_t client_count;
 	uint64_t next_session;
-	struct arena scratch; /* of one lookup */
+	struct arena scratch;	      /* of one lookup */
+	struct queue_seal queue_seal; /* towards keyd: one chain for many mails */
 	/* repeat keys to be lifted: told in one command, soon, or before an equal mail is
 	 * proposed */
 	uint8_t lift[SMTPD_LIFTS_MAX][SEAL_HASH];
@@ -76,7 +78,7 @@ struct smtpd_client {
 	struct smtpd_body body;
 	struct buf head, index; /* sealed */
 	uint32_t head_size;
-	uint8_t sealed_key[SEAL_KEY + SEAL_BOX_EXTRA];
+	uint8_t sealed_key[QUEUE_SEAL_SIZE];
 	uint64_t queue_day;
 	uint8_t repeat_key[SEAL_HASH], last_repeat_key[SEAL_HASH];
 	bool has_repeat_key, has_last_repeat_key;

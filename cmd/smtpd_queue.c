@@ -168,7 +168,7 @@ seal_head(struct smtpd_client *c, struct slice head)
 	if (!e)
 		e = seal_blob(&c->body.key, "head", head, &c->head);
 	if (!e)
-		e = seal_to(public_key, slice_of(c->body.key.b, SEAL_KEY), c->sealed_key);
+		e = queue_seal(&c->d->queue_seal, public_key, &c->body.key, c->sealed_key);
 	return e == ERR_NOT_FOUND ? ERR_UNAVAILABLE : e;
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/must.h"
 #include "core/rand.h"
+#include "crypto/queue_seal.h"
 
 enum { DAY_SEC = 86400, SLOTS = 1 << 17 };
 
@@ -20,6 +21,7 @@ struct keyring {
 	struct seal_pair *queue; /* the queue day's pair that was used last; locked memory */
 	uint8_t queue_wrapped[KEYRING_SECRET_WRAPPED];
 	uint64_t queue_day; /* 0: none yet */
+	struct queue_seal_opener *opener;
 	struct epoch **slot;
 	size_t n;
 };
@@ -34,6 +36,7 @@ keyring_new(const struct seal_key *master)
 	k->master = seal_secret_new(sizeof *k->master);
 	*k->master = *master;
 	k->queue = seal_secret_new(sizeof *k->queue);
+	k->opener = queue_seal_opener_new();
 	k->slot = must_zalloc(SLOTS * sizeof *k->slot);
 	return k;
 }
@@ -60,6 +63,7 @@ keyring_free(struct keyring *k)
 	free(k->slot);
 	seal_secret_free(k->master);
 	seal_secret_free(k->queue);
+	queue_seal_opener_free(k->opener);
 	free(k);
 }
 
@@ -188,12 +192,9 @@ enum err
 keyring_open_sealed(
 	struct keyring *k, const struct keyring_sealed *s, struct seal_key *data_key)
 {
-	enum err e;
+	enum err e = queue_pair(k, s);
 
-	if (s->sealed_key.n != SEAL_KEY + SEAL_BOX_EXTRA)
-		return ERR_CRYPTO;
-	e = queue_pair(k, s);
-	return e ? e : seal_to_open(k->queue, s->sealed_key, data_key->b);
+	return e ? e : queue_seal_open(k->opener, k->queue, s->sealed_key, data_key);
 }
 
 static struct epoch **

@@ -43,7 +43,7 @@ void keyring_new_pair(const struct keyring *k, enum keyring_pair kind, uint64_t 
 enum err keyring_open_secret(const struct keyring *k, enum keyring_pair kind, uint64_t id,
 	struct slice wrapped, uint8_t secret[32]);
 
-/* The data key of a queue item. */
+/* The data key of a queue item (queue_seal.h). */
 struct keyring_sealed {
 	struct slice sealed_key, wrapped_secret;
 	uint64_t day;

@@ -214,6 +214,24 @@ seal_pair_public(struct seal_pair *pair)
 }
 
 enum err
+seal_pair_shared(const struct seal_pair *pair, const uint8_t other[32], bool is_sender,
+	struct seal_key *out)
+{
+	struct slice own = slice_of(pair->public_key, 32), theirs = slice_of(other, 32);
+	struct slice parts[3];
+	uint8_t shared[32];
+
+	if (crypto_scalarmult(shared, pair->secret, other))
+		return ERR_CRYPTO;
+	parts[0] = slice_of(shared, sizeof shared);
+	parts[1] = is_sender ? own : theirs;
+	parts[2] = is_sender ? theirs : own;
+	seal_hash(NULL, parts, 3, out->b);
+	sodium_memzero(shared, sizeof shared);
+	return ERR_OK;
+}
+
+enum err
 seal_to(const uint8_t public_key[32], struct slice plain, uint8_t *out)
 {
 	/* Fails for a public key of small order only. */

@@ -79,6 +79,10 @@ struct slice seal_aad_epoch(struct seal_aad *aad, uint64_t account, uint64_t epo
 void seal_pair_new(struct seal_pair *pair);
 /* Fills in the public key of pair->secret. */
 void seal_pair_public(struct seal_pair *pair);
+/* What both ends of two pairs have in common: X25519, hashed with both public keys, the
+ * sender's (pair's when is_sender) first. ERR_CRYPTO: a public key of small order. */
+enum err seal_pair_shared(const struct seal_pair *pair, const uint8_t other[32], bool is_sender,
+	struct seal_key *out);
 /* out has room for plain.n + SEAL_BOX_EXTRA. */
 enum err seal_to(const uint8_t public_key[32], struct slice plain, uint8_t *out);
 /* out has room for box.n - SEAL_BOX_EXTRA. */

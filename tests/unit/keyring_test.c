@@ -1,6 +1,7 @@
 #include "tests/test.h"
 
 #include "crypto/keyring.h"
+#include "crypto/queue_seal.h"
 
 static struct keyring *
 new_ring(void)
@@ -39,7 +40,8 @@ a_mail_goes_from_queue_key_to_epoch_key_to_account(void **state)
 	struct keyring_wrap w, again, later;
 	struct keyring_target to = {7, account.public_key, false};
 	uint8_t queue_public[32], queue_wrapped[KEYRING_SECRET_WRAPPED];
-	uint8_t wrapped_secret[KEYRING_SECRET_WRAPPED], sealed[SEAL_KEY + SEAL_BOX_EXTRA];
+	uint8_t wrapped_secret[KEYRING_SECRET_WRAPPED], sealed[QUEUE_SEAL_SIZE];
+	struct queue_seal sealer = {0};
 	struct keyring_sealed s = {slice_of(sealed, sizeof sealed),
 		slice_of(queue_wrapped, sizeof queue_wrapped), 20000};
 
@@ -47,7 +49,7 @@ a_mail_goes_from_queue_key_to_epoch_key_to_account(void **state)
 	keyring_new_pair(k, KEYRING_QUEUE_DAY, 20000, queue_public, queue_wrapped);
 	keyring_new_pair(k, KEYRING_ACCOUNT, 7, account.public_key, wrapped_secret);
 	seal_key_new(&data);
-	assert_int_equal(seal_to(queue_public, slice_of(data.b, SEAL_KEY), sealed), ERR_OK);
+	assert_int_equal(queue_seal(&sealer, queue_public, &data, sealed), ERR_OK);
 
 	assert_int_equal(keyring_open_sealed(k, &s, &got), ERR_OK);
 	assert_memory_equal(&data, &got, sizeof data);
