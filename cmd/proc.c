@@ -201,6 +201,9 @@ proc_main(const char *role_name, uint32_t instance, const char *config_path)
 	p.instance = instance;
 	if (config_load(config_path, &p.config, &why))
 		must_fatal("%s", why.text);
+	/* As top and ps show it. */
+	snprintf(name, sizeof name, "hairpin/%s", role_name);
+	prctl(PR_SET_NAME, name);
 	snprintf(name, sizeof name, "%s", role_name);
 	log_init(
 		p.config.hostname, name, p.config.debug_log ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
