@@ -110,7 +110,10 @@ static const int files[] = {SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(access),
 	SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(stat), SCMP_SYS(lstat),
 	SCMP_SYS(statfs), SCMP_SYS(fstatfs), SCMP_SYS(getdents64), SCMP_SYS(readlink),
 	SCMP_SYS(fdatasync), SCMP_SYS(fsync), SCMP_SYS(ftruncate), SCMP_SYS(fallocate),
-	SCMP_SYS(unlink), SCMP_SYS(rename), SCMP_SYS(mkdir), SCMP_SYS(rmdir), SCMP_SYS(msync)};
+	SCMP_SYS(unlink), SCMP_SYS(rename), SCMP_SYS(mkdir), SCMP_SYS(rmdir), SCMP_SYS(msync),
+	/* LMDB asks for the kernel's version: without an answer it takes fdatasync for broken,
+	 * and fsync costs it twice as much. */
+	SCMP_SYS(uname)};
 static const int threads[] = {SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(set_robust_list)};
 static const int accepts[] = {SCMP_SYS(accept), SCMP_SYS(accept4)};
 
