@@ -7,13 +7,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "core/codec.h"
 #include "core/conn.h"
 #include "core/ipc.pb-c.h"
 #include "core/log.h"
 #include "core/mail_addr.h"
 #include "core/must.h"
 #include "store/apply.h"
-#include "store/codec.h"
 
 enum { REQUEST_MAX = 4 << 20, REPLY_MAX = 64 << 20, IDLE_MS = 60000 };
 

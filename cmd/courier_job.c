@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
+#include "core/codec.h"
 #include "core/ipc.pb-c.h"
 #include "core/log.h"
 #include "core/must.h"
@@ -13,7 +14,6 @@
 #include "smtp/smtp_dsn.h"
 #include "smtp/smtp_route.h"
 #include "store/apply.h"
-#include "store/codec.h"
 #include "store/view_directory.h"
 #include "store/view_queue.h"
 

@@ -4,11 +4,11 @@
 
 #include "cmd/smtpd.h"
 #include "core/clock.h"
+#include "core/codec.h"
 #include "core/ipc.pb-c.h"
 #include "core/log.h"
 #include "smtp/smtp_repeat.h"
 #include "store/apply.h"
-#include "store/codec.h"
 #include "store/view_queue.h"
 
 enum {

@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/codec.h"
 #include "core/mail_scan.h"
 #include "core/must.h"
 #include "imap/imap_index.h"
 #include "imap/imap_private.h"
 #include "store/apply.h"
-#include "store/codec.h"
 #include "store/view_mailbox.h"
 
 struct imap_append {

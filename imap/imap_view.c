@@ -3,9 +3,9 @@
  * message. */
 #include <stdlib.h>
 
+#include "core/codec.h"
 #include "core/must.h"
 #include "imap/imap_private.h"
-#include "store/codec.h"
 #include "store/view_mailbox.h"
 
 void

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/codec.h"
 #include "core/must.h"
 #include "store/check_inner.h"
-#include "store/codec.h"
 #include "store/schema.h"
 #include "store/view_directory.h"
 

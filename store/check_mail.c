@@ -1,5 +1,5 @@
+#include "core/codec.h"
 #include "store/check_inner.h"
-#include "store/codec.h"
 #include "store/schema.h"
 #include "store/view_directory.h"
 #include "store/view_mailbox.h"

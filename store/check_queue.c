@@ -1,6 +1,6 @@
+#include "core/codec.h"
 #include "store/apply_queue.h"
 #include "store/check_inner.h"
-#include "store/codec.h"
 #include "store/schema.h"
 #include "store/view_queue.h"
 

@@ -1,6 +1,6 @@
 #include "store/view_directory.h"
 
-#include "store/codec.h"
+#include "core/codec.h"
 #include "store/schema.h"
 
 enum { ADDRESS_MAX = 400 };

@@ -1,6 +1,6 @@
 #include "store/view_mailbox.h"
 
-#include "store/codec.h"
+#include "core/codec.h"
 
 enum { NAME_MAX_OCTETS = 480 };
 

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/codec.h"
 #include "core/rand.h"
 #include "store/check.h"
-#include "store/codec.h"
 #include "store/engine.h"
 #include "store/schema.h"
 #include "store/view_directory.h"

@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/codec.h"
 #include "core/must.h"
 #include "core/rand.h"
-#include "store/codec.h"
 #include "store/engine.h"
 #include "store/floor.h"
 #include "store/schema.h"
