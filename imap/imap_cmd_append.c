@@ -8,7 +8,7 @@
 #include "core/must.h"
 #include "imap/imap_index.h"
 #include "imap/imap_private.h"
-#include "store/apply.h"
+#include "store/command.h"
 #include "store/view_mailbox.h"
 
 struct imap_append {
@@ -176,7 +176,7 @@ on_appended(struct imap_session *s, enum err e, const Commands__Result *r)
 	struct imap_append *a = s->append;
 
 	/* keyd's epoch never reached the log: once more with a new one. */
-	if (!e && r->code == APPLY_NO_EPOCH && !a->fresh) {
+	if (!e && r->code == COMMAND_NO_EPOCH && !a->fresh) {
 		a->fresh = true;
 		s->then = on_appended;
 		s->ops->wrap(s->host, &a->key, true);

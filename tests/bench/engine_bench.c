@@ -52,7 +52,8 @@ static void
 on_done(void *arg, enum err e, uint64_t index, const Commands__Result *r)
 {
 	(void)index;
-	must(e == ERR_OK && r->code == APPLY_DONE && (!r->n_step_code || r->step_code[0] == 0));
+	must(e == ERR_OK && r->code == COMMAND_DONE &&
+		(!r->n_step_code || r->step_code[0] == 0));
 	if (arg)
 		*(uint64_t *)arg = r->id;
 }

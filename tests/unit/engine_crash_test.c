@@ -195,7 +195,7 @@ static void
 on_appended(void *arg, enum err e, uint64_t index, const Commands__Result *r)
 {
 	(void)index;
-	if (!e && r->code == APPLY_DONE)
+	if (!e && r->code == COMMAND_DONE)
 		shared->uid_of[(uintptr_t)arg] = r->uid[0];
 }
 
@@ -236,7 +236,7 @@ static void
 on_expunged(void *arg, enum err e, uint64_t index, const Commands__Result *r)
 {
 	(void)index;
-	if (!e && r->code == APPLY_DONE)
+	if (!e && r->code == COMMAND_DONE)
 		shared->gone[(uintptr_t)arg] = 2;
 }
 

@@ -97,8 +97,8 @@ setup(void **state)
 	put.name = bytes("example.org");
 	c.body_case = COMMANDS__COMMAND__BODY_DOMAIN_PUT;
 	c.domain_put = &put;
-	assert_int_equal(propose(&c, SLICE_EMPTY)->code, APPLY_DONE);
-	assert_int_equal(add_user(ACCOUNT, "u0@example.org")->code, APPLY_DONE);
+	assert_int_equal(propose(&c, SLICE_EMPTY)->code, COMMAND_DONE);
+	assert_int_equal(add_user(ACCOUNT, "u0@example.org")->code, COMMAND_DONE);
 	read_inbox();
 	return 0;
 }
@@ -146,7 +146,7 @@ log_epoch(void)
 	epoch.sealed_key = bytes("sealed");
 	c.body_case = COMMANDS__COMMAND__BODY_EPOCH_NEW;
 	c.epoch_new = &epoch;
-	assert_int_equal(propose(&c, SLICE_EMPTY)->code, APPLY_DONE);
+	assert_int_equal(propose(&c, SLICE_EMPTY)->code, COMMAND_DONE);
 }
 
 static Commands__Result *
@@ -205,9 +205,9 @@ a_user_gets_the_usual_mailboxes_and_a_second_one_is_refused(void **state)
 {
 	(void)state;
 	assert_int_equal(count_rows(DB_MAILBOX), 6);
-	assert_int_equal(add_user(ACCOUNT + 1, "u0@example.org")->code, APPLY_EXISTS);
+	assert_int_equal(add_user(ACCOUNT + 1, "u0@example.org")->code, COMMAND_EXISTS);
 	assert_int_equal(count_rows(DB_ACCOUNT), 1);
-	assert_int_equal(add_user(ACCOUNT + 1, "u0@elsewhere.org")->code, APPLY_INVALID);
+	assert_int_equal(add_user(ACCOUNT + 1, "u0@elsewhere.org")->code, COMMAND_INVALID);
 }
 
 static void
@@ -220,10 +220,10 @@ an_appended_message_is_there_after_reopening_with_its_body(void **state)
 	Commands__Result *r = append("before its epoch");
 
 	(void)state;
-	assert_int_equal(r->code, APPLY_NO_EPOCH);
+	assert_int_equal(r->code, COMMAND_NO_EPOCH);
 	log_epoch();
 	r = append("hello body");
-	assert_int_equal(r->code, APPLY_DONE);
+	assert_int_equal(r->code, COMMAND_DONE);
 	assert_int_equal(r->uid[0], 1);
 	engine_close(w.e);
 	open_engine(false);
@@ -251,7 +251,7 @@ an_append_whose_body_is_not_as_announced_is_refused_and_freed(void **state)
 	q = envelope(&body, "abc", list, 1);
 	c.body_case = COMMANDS__COMMAND__BODY_ENQUEUE;
 	c.enqueue = &q;
-	assert_int_equal(propose(&c, SLICE_LIT("abcd"))->code, APPLY_INVALID);
+	assert_int_equal(propose(&c, SLICE_LIT("abcd"))->code, COMMAND_INVALID);
 	assert_int_equal(count_rows(DB_PAYLOAD), 0);
 	assert_int_equal(count_rows(DB_GARBAGE), 1);
 	assert_int_equal(engine_compact(w.e), ERR_OK);
@@ -300,10 +300,10 @@ a_delivery_happens_once_however_often_it_is_proposed(void **state)
 	c.body_case = COMMANDS__COMMAND__BODY_ENQUEUE;
 	c.enqueue = &q;
 	r = propose(&c, SLICE_LIT("text"));
-	assert_int_equal(r->code, APPLY_DONE);
+	assert_int_equal(r->code, COMMAND_DONE);
 	item = r->id;
 	r = propose(&c, SLICE_LIT("text"));
-	assert_int_equal(r->code, APPLY_REPEAT);
+	assert_int_equal(r->code, COMMAND_REPEAT);
 	assert_int_equal(r->id, item);
 	assert_int_equal(count_rows(DB_DUE), 1);
 
@@ -311,16 +311,16 @@ a_delivery_happens_once_however_often_it_is_proposed(void **state)
 	d.wrapped_key = (ProtobufCBinaryData){sizeof wrapped, wrapped};
 	one.delivery = &d;
 	r = step(item, &one);
-	assert_int_equal(r->step_code[0], APPLY_DONE);
+	assert_int_equal(r->step_code[0], COMMAND_DONE);
 	assert_int_equal(r->uid[0], 1);
 	r = step(item, &one);
-	assert_int_equal(r->step_code[0], APPLY_STALE);
+	assert_int_equal(r->step_code[0], COMMAND_STALE);
 	assert_int_equal(count_rows(DB_MESSAGE), 1);
 	assert_int_equal(count_rows(DB_DUE), 0);
 	assert_int_equal(count_rows(DB_ITEM), 1);
 	one.rcpt = 1;
 	one.outcome = COMMANDS__OUTCOME__OUTCOME_FAIL;
-	assert_int_equal(step(item, &one)->step_code[0], APPLY_DONE);
+	assert_int_equal(step(item, &one)->step_code[0], COMMAND_DONE);
 	assert_int_equal(count_rows(DB_ITEM), 0);
 	assert_int_equal(count_rows(DB_RCPT), 0);
 	assert_int_equal(count_rows(DB_PAYLOAD), 1);
@@ -352,11 +352,11 @@ a_circle_of_aliases_ends_and_nobody_is_reached_twice(void **state)
 	one.outcome = COMMANDS__OUTCOME__OUTCOME_EXPAND;
 	one.n_into = 3;
 	one.into = into;
-	assert_int_equal(step(item, &one)->step_code[0], APPLY_DONE);
+	assert_int_equal(step(item, &one)->step_code[0], COMMAND_DONE);
 	assert_int_equal(count_rows(DB_RCPT), 3);
 	one.rcpt = 1;
 	y = a;
-	assert_int_equal(step(item, &one)->step_code[0], APPLY_DONE);
+	assert_int_equal(step(item, &one)->step_code[0], COMMAND_DONE);
 	assert_int_equal(count_rows(DB_RCPT), 3);
 	assert_int_equal(count_rows(DB_DUE), 1);
 }
@@ -433,7 +433,7 @@ a_deleted_account_leaves_nothing_after_the_sweep(void **state)
 	d.account = ACCOUNT;
 	c.body_case = COMMANDS__COMMAND__BODY_ACCOUNT_DEL;
 	c.account_del = &d;
-	assert_int_equal(propose(&c, SLICE_EMPTY)->code, APPLY_DONE);
+	assert_int_equal(propose(&c, SLICE_EMPTY)->code, COMMAND_DONE);
 	assert_int_equal(count_rows(DB_VAULT), 0);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(engine_tend(w.e), ERR_OK);
