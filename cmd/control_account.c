@@ -8,6 +8,7 @@
 #include "core/ipc.pb-c.h"
 #include "core/rand.h"
 #include "store/apply_account.h"
+#include "store/db.h"
 #include "store/view_directory.h"
 
 enum { PASSWORD_MAX = 1024 };

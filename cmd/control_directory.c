@@ -5,6 +5,7 @@
 #include "cmd/control.h"
 #include "core/codec.h"
 #include "core/ipc.pb-c.h"
+#include "store/db.h"
 #include "store/view_directory.h"
 
 /* --- domains --- */

@@ -7,6 +7,7 @@
 #include "core/codec.h"
 #include "core/ipc.pb-c.h"
 #include "core/log.h"
+#include "store/db.h"
 #include "store/schema.h"
 #include "store/view_directory.h"
 #include "store/view_queue.h"

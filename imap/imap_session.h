@@ -12,9 +12,9 @@
 #include "crypto/sasl.h"
 #include "crypto/seal.h"
 #include "store/commands.pb-c.h"
-#include "store/db.h"
 
 struct imap_session;
+struct db_txn;
 
 struct imap_host {
 	/* Queues output. */

@@ -9,11 +9,13 @@
 #ifndef STORE_VIEW_H
 #define STORE_VIEW_H
 
+#include <stdbool.h>
+
 #include "core/err.h"
-#include "store/db.h"
 
 enum { VIEW_LIFE_MS = 2000, VIEW_WAIT_MS = 1000 };
 struct view;
+struct db_txn;
 
 /* dir: the folder of data.mdb. page: the shared page. Opened again by itself after a compaction
  * swapped the file. */

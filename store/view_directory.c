@@ -1,6 +1,7 @@
 #include "store/view_directory.h"
 
 #include "core/codec.h"
+#include "store/db.h"
 #include "store/schema.h"
 
 enum { ADDRESS_MAX = 400 };

@@ -8,7 +8,8 @@
 #include "core/arena.h"
 #include "core/err.h"
 #include "store/commands.pb-c.h"
-#include "store/db.h"
+
+struct db_txn;
 
 enum { VIEW_VAULT_ACCOUNT = 'a', VIEW_VAULT_QUEUE_DAY = 'q', VIEW_VAULT_DOMAIN = 'd' };
 

@@ -1,6 +1,7 @@
 #include "store/view_mailbox.h"
 
 #include "core/codec.h"
+#include "store/db.h"
 
 enum { NAME_MAX_OCTETS = 480 };
 

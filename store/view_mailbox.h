@@ -6,8 +6,9 @@
 #include "core/arena.h"
 #include "core/err.h"
 #include "store/commands.pb-c.h"
-#include "store/db.h"
 #include "store/schema.h"
+
+struct db_txn;
 
 enum err view_mailbox(
 	struct db_txn *txn, uint64_t mailbox, struct arena *a, Commands__Mailbox **out);
