@@ -215,8 +215,7 @@ an_appended_message_is_there_after_reopening_with_its_body(void **state)
 {
 	struct schema_message m;
 	struct db_txn *txn;
-	struct slice part;
-	bool last;
+	struct view_mailbox_part part;
 	Commands__Result *r = append("before its epoch");
 
 	(void)state;
@@ -230,9 +229,9 @@ an_appended_message_is_there_after_reopening_with_its_body(void **state)
 	assert_int_equal(append("next")->uid[0], 2);
 	assert_int_equal(db_begin(engine_db(w.e), false, &txn), ERR_OK);
 	assert_int_equal(view_mailbox_message(txn, w.inbox, 1, &m), ERR_OK);
-	assert_int_equal(view_mailbox_part(txn, m.payload, 0, &w.a, &part, &last), ERR_OK);
-	assert_true(last);
-	assert_slice(part, "hello body");
+	assert_int_equal(view_mailbox_part(txn, m.payload, 0, &w.a, &part), ERR_OK);
+	assert_true(part.is_last);
+	assert_slice(part.sealed, "hello body");
 	db_abort(txn);
 }
 
@@ -456,9 +455,10 @@ a_body_from_a_file_goes_in_by_chunks_and_comes_back_whole(void **state)
 	Commands__Body body = COMMANDS__BODY__INIT;
 	struct engine_proposal p = {.fd_size = SIZE};
 	struct db_txn *txn;
-	struct slice k, v, part;
+	struct slice k, v;
+	struct view_mailbox_part part = {.is_last = false};
 	uint64_t got = 0;
-	bool more = true, last = false;
+	bool more = true;
 
 	(void)state;
 	log_epoch();
@@ -481,16 +481,15 @@ a_body_from_a_file_goes_in_by_chunks_and_comes_back_whole(void **state)
 	assert_int_equal(count_rows(DB_UPLOAD), 0);
 	assert_int_equal(db_begin(engine_db(w.e), false, &txn), ERR_OK);
 	assert_int_equal(db_first_from(txn, DB_PAYLOAD, SLICE_EMPTY, &k, &v), ERR_OK);
-	for (uint32_t n = 0; !last; n++) {
+	for (uint32_t n = 0; !part.is_last; n++) {
 		assert_int_equal(
-			view_mailbox_part(txn, schema_get_u64(k.p), n, &w.a, &part, &last),
-			ERR_OK);
-		for (size_t i = 0; i < part.n; i += 4) {
+			view_mailbox_part(txn, schema_get_u64(k.p), n, &w.a, &part), ERR_OK);
+		for (size_t i = 0; i < part.sealed.n; i += 4) {
 			uint32_t word = (uint32_t)((got + i) / 4);
 
-			assert_memory_equal(part.p + i, &word, 4);
+			assert_memory_equal(part.sealed.p + i, &word, 4);
 		}
-		got += part.n;
+		got += part.sealed.n;
 	}
 	assert_int_equal(got, SIZE);
 	db_abort(txn);
