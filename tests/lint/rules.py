@@ -3,6 +3,7 @@ import re
 
 FUNCTION_LINES = 100
 FILE_LINES = 1000
+COLUMNS = 96  # with tabs of 8; clang-format leaves comments alone
 NESTING = 3
 ARGUMENTS = 5
 
