@@ -1,6 +1,6 @@
 /* apply: command -> result, over one open write transaction. Pure: calls
- * nothing but db, schema, the codec and the digest; no clock, no random number, no
- * normalisation: those happen before the proposal. A command that is refused
+ * nothing but db, schema, the codec and the digest; no clock, no random number,
+ * no normalisation: those happen before the proposal. A command that is refused
  * changes nothing (checks come before the first write). A returned err other
  * than ERR_OK is the database's and stops the store. */
 #ifndef STORE_APPLY_H
