@@ -7,13 +7,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "core/codec.h"
 #include "core/conn.h"
 #include "core/ipc.pb-c.h"
 #include "core/log.h"
 #include "core/mail_addr.h"
 #include "core/must.h"
-#include "store/apply.h"
-#include "store/codec.h"
+#include "store/command.h"
 
 enum { REQUEST_MAX = 4 << 20, REPLY_MAX = 64 << 20, IDLE_MS = 60000 };
 
@@ -94,17 +94,17 @@ on_proposed(void *arg, enum err e, const ProtobufCMessage *answer)
 			err_text(e ? e : ERR_CORRUPT));
 		return;
 	}
-	if (result->code == APPLY_DONE) {
+	if (result->code == COMMAND_DONE) {
 		control_reply(r, NULL);
 		return;
 	}
-	if (result->code == APPLY_NOT_FOUND)
+	if (result->code == COMMAND_NOT_FOUND)
 		code = EX_NOUSER;
-	else if (result->code == APPLY_EXISTS)
+	else if (result->code == COMMAND_EXISTS)
 		code = EX_CANTCREAT;
 	control_fail(r, code, "%s",
 		result->text[0] ? result->text
-				: apply_code_text((enum apply_code)result->code));
+				: command_code_text((enum command_code)result->code));
 }
 
 void

@@ -4,10 +4,11 @@
 #include <sysexits.h>
 
 #include "cmd/control.h"
+#include "core/codec.h"
 #include "core/ipc.pb-c.h"
 #include "core/rand.h"
 #include "store/apply_account.h"
-#include "store/codec.h"
+#include "store/db.h"
 #include "store/view_directory.h"
 
 enum { PASSWORD_MAX = 1024 };

@@ -3,8 +3,9 @@
 #include <sysexits.h>
 
 #include "cmd/control.h"
+#include "core/codec.h"
 #include "core/ipc.pb-c.h"
-#include "store/codec.h"
+#include "store/db.h"
 #include "store/view_directory.h"
 
 /* --- domains --- */

@@ -2,7 +2,7 @@
 #include <sysexits.h>
 
 #include "cmd/control.h"
-#include "store/codec.h"
+#include "core/codec.h"
 #include "store/view_queue.h"
 
 static const char *

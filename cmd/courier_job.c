@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
+#include "core/codec.h"
 #include "core/ipc.pb-c.h"
 #include "core/log.h"
 #include "core/must.h"
@@ -13,8 +14,7 @@
 #include "crypto/queue_seal.h"
 #include "smtp/smtp_dsn.h"
 #include "smtp/smtp_route.h"
-#include "store/apply.h"
-#include "store/codec.h"
+#include "store/command.h"
 #include "store/view_directory.h"
 #include "store/view_queue.h"
 
@@ -295,11 +295,11 @@ say(const struct courier_job *j, size_t i, uint32_t code, uint32_t uid)
 	char id[VIEW_QUEUE_ID_MAX];
 
 	view_queue_id_format(j->id, id);
-	if (code == APPLY_STALE || code == APPLY_NO_EPOCH)
+	if (code == COMMAND_STALE || code == COMMAND_NO_EPOCH)
 		return;
 	if (code)
 		log_info("%s: to=<%.*s>, status=deferred (%s)", id, SLICE_FMT(to),
-			apply_code_text((enum apply_code)code));
+			command_code_text((enum command_code)code));
 	else if (s->outcome == COMMANDS__OUTCOME__OUTCOME_DELIVER)
 		log_info("%s: to=<%.*s>, mailbox=INBOX, delay=%llu, status=delivered (uid %u)",
 			id, SLICE_FMT(to),
@@ -322,17 +322,17 @@ turn_refused(struct courier_job *j, const Commands__Result *r)
 	for (size_t i = 0; i < j->n && i < r->n_step_code; i++) {
 		uint32_t code = r->step_code[i];
 
-		if (code != APPLY_QUOTA && code != APPLY_NOT_FOUND && code != APPLY_LIMIT)
+		if (code != COMMAND_QUOTA && code != COMMAND_NOT_FOUND && code != COMMAND_LIMIT)
 			continue;
 		j->step[kept] = j->step[i];
 		j->row[kept] = j->row[i];
 		j->step[kept]->delivery = NULL;
 		j->step[kept]->n_into = 0;
-		if (code == APPLY_QUOTA)
+		if (code == COMMAND_QUOTA)
 			defer(j, j->row[kept]->rcpt, j->step[kept],
 				"4.2.2 the mailbox is full; its owner has to make room");
 		else
-			fail(j->step[kept], code == APPLY_LIMIT
+			fail(j->step[kept], code == COMMAND_LIMIT
 						    ? "5.3.4 too many recipients"
 						    : "5.1.1 the mailbox was removed");
 		kept++;
@@ -347,7 +347,7 @@ static bool
 lacks_epoch(const Commands__Result *r)
 {
 	for (size_t i = 0; i < r->n_step_code; i++)
-		if (r->step_code[i] == APPLY_NO_EPOCH)
+		if (r->step_code[i] == COMMAND_NO_EPOCH)
 			return true;
 	return false;
 }

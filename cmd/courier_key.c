@@ -4,9 +4,10 @@
 #include "cmd/courier.h"
 
 #include "core/clock.h"
+#include "core/codec.h"
 #include "core/ipc.pb-c.h"
 #include "core/log.h"
-#include "store/codec.h"
+#include "store/db.h"
 #include "store/schema.h"
 #include "store/view_directory.h"
 #include "store/view_queue.h"

@@ -9,11 +9,11 @@
 #include "cmd/control.h"
 #include "cmd/courier.h"
 #include "core/clock.h"
+#include "core/codec.h"
 #include "core/ipc.pb-c.h"
 #include "core/log.h"
 #include "core/must.h"
 #include "crypto/permit.h"
-#include "store/codec.h"
 #include "store/view_queue.h"
 
 /* LINGER_MS: what comes close together is done together: fewer commits compete with those that

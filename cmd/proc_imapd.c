@@ -14,6 +14,7 @@
 #include "cmd/proc.h"
 #include "core/arena.h"
 #include "core/clock.h"
+#include "core/codec.h"
 #include "core/conn.h"
 #include "core/ipc.pb-c.h"
 #include "core/log.h"
@@ -22,7 +23,6 @@
 #include "crypto/auth_client.h"
 #include "crypto/keyd_client.h"
 #include "imap/imap_session.h"
-#include "store/codec.h"
 #include "store/view.h"
 #include "store/view_directory.h"
 

@@ -17,11 +17,11 @@
 
 #include "cmd/smtpd.h"
 #include "core/clock.h"
+#include "core/codec.h"
 #include "core/ipc.pb-c.h"
 #include "core/log.h"
 #include "core/must.h"
 #include "crypto/keyring.h"
-#include "store/codec.h"
 
 enum {
 	CHAIN_MAX = 256 * 1024,

@@ -11,12 +11,12 @@
 
 #include "cmd/proc.h"
 #include "core/arena.h"
+#include "core/codec.h"
 #include "core/ipc.pb-c.h"
 #include "core/log.h"
 #include "core/must.h"
 #include "core/rand.h"
 #include "store/check.h"
-#include "store/codec.h"
 #include "store/engine.h"
 #include "store/floor.h"
 

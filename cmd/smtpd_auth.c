@@ -1,9 +1,9 @@
 /* Logins: the SASL machine asks, auth answers; this carries it. */
 #include "cmd/smtpd.h"
 #include "core/clock.h"
+#include "core/codec.h"
 #include "core/ipc.pb-c.h"
 #include "core/log.h"
-#include "store/codec.h"
 
 enum { CHALLENGE_MAX = 8192 };
 

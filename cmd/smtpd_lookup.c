@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "cmd/smtpd.h"
+#include "core/codec.h"
 #include "core/log.h"
 #include "core/mail_addr.h"
-#include "store/codec.h"
 #include "store/view_directory.h"
 
 enum { TRIES = 3, ROOM_RCPT_MAX = 16 };

@@ -4,11 +4,11 @@
 
 #include "cmd/smtpd.h"
 #include "core/clock.h"
+#include "core/codec.h"
 #include "core/ipc.pb-c.h"
 #include "core/log.h"
 #include "smtp/smtp_repeat.h"
-#include "store/apply.h"
-#include "store/codec.h"
+#include "store/command.h"
 #include "store/view_queue.h"
 
 enum {
@@ -247,10 +247,10 @@ err_of_code(const struct smtpd_client *c, const Commands__Result *r)
 {
 	if (!r)
 		return ERR_CORRUPT;
-	if (r->code == APPLY_DONE || r->code == APPLY_REPEAT)
+	if (r->code == COMMAND_DONE || r->code == COMMAND_REPEAT)
 		return ERR_OK;
 	log_error("%s: the store refused the mail: %s", c->name, r->text);
-	return r->code == APPLY_QUOTA ? ERR_QUOTA : ERR_SYSTEM;
+	return r->code == COMMAND_QUOTA ? ERR_QUOTA : ERR_SYSTEM;
 }
 
 static void
@@ -274,7 +274,7 @@ on_queued(void *arg, enum err e, const ProtobufCMessage *answer)
 		return;
 	}
 	view_queue_id_format(r->id, id);
-	log_mail(c, id, r->code == APPLY_REPEAT ? "repeat (taken already)" : "queued");
+	log_mail(c, id, r->code == COMMAND_REPEAT ? "repeat (taken already)" : "queued");
 	tell_queued(c, ERR_OK, slice_str(id));
 }
 

@@ -39,7 +39,7 @@ enum err keyd_client_read_account(enum err e, const ProtobufCMessage *answer,
 	struct slice public_key, struct seal_pair *pair);
 
 /* imapd: wraps the data key of a new mail for the account that logged in (APPEND). fresh: the
- * store refused the last epoch as unknown (APPLY_NO_EPOCH): begin a new one. */
+ * store refused the last epoch as unknown (COMMAND_NO_EPOCH): begin a new one. */
 struct keyd_client_wrap {
 	struct slice permit;
 	uint64_t account;

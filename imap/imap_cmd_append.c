@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/codec.h"
 #include "core/mail_scan.h"
 #include "core/must.h"
 #include "imap/imap_index.h"
 #include "imap/imap_private.h"
-#include "store/apply.h"
-#include "store/codec.h"
+#include "store/command.h"
 #include "store/view_mailbox.h"
 
 struct imap_append {
@@ -68,8 +68,8 @@ read_head(struct imap_session *s, struct imap_append *a)
 	return imap_parse_is(p, '{') || imap_parse_is(p, '~');
 }
 
-/* The mailbox must be there, so that the client hears of it before it sends (RFC 9051 6.3.12).
- */
+/* The mailbox must be there, so that the client hears of it before it sends (RFC 9051
+ * 6.3.12). */
 static const char *
 find_box(struct imap_session *s, struct imap_append *a)
 {
@@ -157,8 +157,8 @@ imap_cmd_append_data(struct imap_session *s, struct slice data)
 	mail_scan_feed(a->scan, data);
 	a->size += data.n;
 	while (data.n && !a->failed) {
-		/* A part is sealed when the next octet comes: only then it isn't the last one.
-		 */
+		/* A part is sealed when the next octet comes: only then it isn't the last
+		 * one. */
 		if (a->plain.n == SEAL_PART_PLAIN)
 			seal_part_out(s, a, false);
 		n = SEAL_PART_PLAIN - a->plain.n;
@@ -176,7 +176,7 @@ on_appended(struct imap_session *s, enum err e, const Commands__Result *r)
 	struct imap_append *a = s->append;
 
 	/* keyd's epoch never reached the log: once more with a new one. */
-	if (!e && r->code == APPLY_NO_EPOCH && !a->fresh) {
+	if (!e && r->code == COMMAND_NO_EPOCH && !a->fresh) {
 		a->fresh = true;
 		s->then = on_appended;
 		s->ops->wrap(s->host, &a->key, true);

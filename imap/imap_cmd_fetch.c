@@ -1,11 +1,11 @@
 /* imap_cmd_fetch: FETCH. Resumable: output is made in chunks, each in a transaction of its own,
  * and stops while the client doesn't read. A large section is read part by part; a 50 MB mail
  * is never whole in memory. */
+#include "core/codec.h"
 #include "core/mail_date.h"
 #include "core/mail_decode.h"
 #include "imap/imap_message.h"
 #include "imap/imap_private.h"
-#include "store/codec.h"
 #include "store/view_mailbox.h"
 
 enum { CHUNK = 131072, FILTER_MAX = 1 << 20, SEEN_BATCH = 500 };

@@ -1,7 +1,7 @@
 /* imap_cmd_mailbox: CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, LIST, LSUB, STATUS,
  * GETQUOTA, GETQUOTAROOT. */
+#include "core/codec.h"
 #include "imap/imap_private.h"
-#include "store/codec.h"
 #include "store/view_directory.h"
 #include "store/view_mailbox.h"
 

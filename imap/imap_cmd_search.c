@@ -3,13 +3,13 @@
  * are served between slices of the work. */
 #include <stdlib.h>
 
+#include "core/codec.h"
 #include "core/mail_fold.h"
 #include "core/mail_search.h"
 #include "core/must.h"
 #include "imap/imap_message.h"
 #include "imap/imap_private.h"
 #include "imap/imap_seqset.h"
-#include "store/codec.h"
 #include "store/view_mailbox.h"
 
 enum { SLICE_MESSAGES = 500, SLICE_TEXTS = 100, HEADER_MAX = 1 << 20, DAY_SEC = 86400 };

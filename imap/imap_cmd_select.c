@@ -1,6 +1,6 @@
 /* imap_cmd_select: SELECT, EXAMINE, CLOSE, UNSELECT, IDLE. */
+#include "core/codec.h"
 #include "imap/imap_private.h"
-#include "store/codec.h"
 #include "store/view_mailbox.h"
 
 /* --- SELECT and EXAMINE --- */

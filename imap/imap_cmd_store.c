@@ -1,8 +1,8 @@
 /* imap_cmd_store: STORE, COPY, MOVE, EXPUNGE: many messages go in batches, each one command of
  * the log. */
+#include "core/codec.h"
 #include "imap/imap_private.h"
 #include "imap/imap_seqset.h"
-#include "store/codec.h"
 #include "store/view_mailbox.h"
 
 enum { BATCH = 500 }; /* below the store's limit on one command */

@@ -1,10 +1,10 @@
 /* imap_lex: cuts a client's octets into commands (RFC 9051 sections 4.3 and 9,
- * RFC 7888 LITERAL+). Pure.
- * A command's text is kept as it came, literals inside it ("{3}" CRLF "abc"),
- * so that imap_parse reads it without a side table. What is announced or sent
- * costs at most `cap` octets of memory: longer text is read to its end and
- * dropped, a literal is kept only when the caller says so and it fits. CRLF and bare
- * LF both end a line; NUL and 8-bit octets are passed on for the parser to judge. */
+ * RFC 7888 LITERAL+). Pure. A command's text is kept as it came, literals
+ * inside it ("{3}" CRLF "abc"), so that imap_parse reads it without a side
+ * table. What is announced or sent costs at most `cap` octets of memory: longer
+ * text is read to its end and dropped, a literal is kept only when the caller
+ * says so and it fits. CRLF and bare LF both end a line; NUL and 8-bit octets
+ * are passed on for the parser to judge. */
 #ifndef IMAP_LEX_H
 #define IMAP_LEX_H
 

@@ -54,8 +54,8 @@ selection(struct imap_parse *p, struct imap_list *l)
 		if (!imap_parse_skip(p, ' '))
 			break;
 	}
-	/* "RECURSIVEMATCH MUST NOT occur as the only selection option (or only with REMOTE)".
-	 */
+	/* "RECURSIVEMATCH MUST NOT occur as the only selection option (or only with
+	 * REMOTE)". */
 	if ((l->select & IMAP_LIST_RECURSIVE) &&
 		!(l->select & (IMAP_LIST_SUBSCRIBED | IMAP_LIST_SPECIAL)))
 		return imap_parse_fail(p, "RECURSIVEMATCH needs another selection option");

@@ -139,8 +139,7 @@ static enum err
 open_part(struct imap_message *m, uint64_t part)
 {
 	struct arena a;
-	struct slice sealed;
-	bool last;
+	struct view_mailbox_part got;
 	enum err e;
 
 	if (m->has_plain && m->plain_part == part)
@@ -152,11 +151,11 @@ open_part(struct imap_message *m, uint64_t part)
 		m->plain = must_alloc(SEAL_PART_PLAIN);
 	arena_init(&a, 8192);
 	m->has_plain = false;
-	e = view_mailbox_part(m->txn, m->row.payload, (uint32_t)part, &a, &sealed, &last);
+	e = view_mailbox_part(m->txn, m->row.payload, (uint32_t)part, &a, &got);
 	if (!e)
-		e = seal_part_open(&m->key, part, last, sealed, m->plain);
+		e = seal_part_open(&m->key, part, got.is_last, got.sealed, m->plain);
 	if (!e) {
-		m->plain_n = sealed.n - SEAL_TAG;
+		m->plain_n = got.sealed.n - SEAL_TAG;
 		m->plain_part = part;
 		m->has_plain = true;
 	}

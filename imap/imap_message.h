@@ -9,7 +9,7 @@
 #include "core/mail_scan.h"
 #include "crypto/seal.h"
 #include "imap/imap_index.h"
-#include "store/schema.h"
+#include "store/view_mailbox.h"
 
 struct imap_session;
 struct db_txn;

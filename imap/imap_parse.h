@@ -1,8 +1,8 @@
-/* imap_parse: the words of a command (RFC 9051 section 9). Pure.
- * Works over the complete text of one command as imap_lex gives it, its literals inside.
- * Each function reads at the front, moves on and returns true; or returns false and leaves
- * one sentence in `error` for the tagged BAD. What is returned lies in the text or the arena.
- */
+/* imap_parse: the words of a command (RFC 9051 section 9). Pure. Works over the
+ * complete text of one command as imap_lex gives it, its literals inside. Each
+ * function reads at the front, moves on and returns true; or returns false and
+ * leaves one sentence in `error` for the tagged BAD. What is returned lies in
+ * the text or the arena. */
 #ifndef IMAP_PARSE_H
 #define IMAP_PARSE_H
 
@@ -53,8 +53,8 @@ bool imap_parse_char(struct imap_parse *p, uint8_t c); /* c must be next */
 bool imap_parse_space(struct imap_parse *p);
 bool imap_parse_end(struct imap_parse *p); /* CRLF or LF and nothing behind it */
 bool imap_parse_is_end(const struct imap_parse *p);
-/* True, and taken, when the next word (up to a non-atom octet) is `word` in any case. No error.
- */
+/* True, and taken, when the next word (up to a non-atom octet) is `word` in any case. No
+ * error. */
 bool imap_parse_word(struct imap_parse *p, const char *word);
 
 bool imap_parse_tag(struct imap_parse *p, struct slice *out);

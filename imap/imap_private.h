@@ -10,7 +10,7 @@
 #include "imap/imap_parse.h"
 #include "imap/imap_search.h"
 #include "imap/imap_session.h"
-#include "store/schema.h"
+#include "store/view_mailbox.h"
 
 enum imap_state {
 	IMAP_NOT_AUTHENTICATED = 1,

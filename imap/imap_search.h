@@ -1,7 +1,7 @@
-/* imap_search: SEARCH's keys as a flat program (RFC 9051 section 6.4.4, RFC 4731, RFC 7162).
- * Pure. Parsing and evaluation use no recursion: depth and number of keys are
- * capped. Evaluation is three-valued, so that a message's text is read only when the
- * cheap keys leave the answer open. */
+/* imap_search: SEARCH's keys as a flat program (RFC 9051 section 6.4.4, RFC
+ * 4731, RFC 7162). Pure. Parsing and evaluation use no recursion: depth and
+ * number of keys are capped. Evaluation is three-valued, so that a message's
+ * text is read only when the cheap keys leave the answer open. */
 #ifndef IMAP_SEARCH_H
 #define IMAP_SEARCH_H
 

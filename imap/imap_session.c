@@ -8,7 +8,7 @@
 #include "imap/imap_body.h"
 #include "imap/imap_private.h"
 #include "imap/imap_utf7.h"
-#include "store/apply.h"
+#include "store/command.h"
 
 enum {
 	CAP_BEFORE = 8192,
@@ -214,15 +214,15 @@ imap_refused(struct imap_session *s, enum err e, const Commands__Result *r)
 		/* Handed over, and unknown: neither OK nor NO would be true. */
 		imap_session_bye(s, "[UNAVAILABLE] The outcome of your command is not known; "
 				    "connect again and look");
-	} else if (r->code == APPLY_DONE) {
+	} else if (r->code == COMMAND_DONE) {
 		return false;
-	} else if (r->code == APPLY_NOT_FOUND) {
+	} else if (r->code == COMMAND_NOT_FOUND) {
 		imap_no(s, "[NONEXISTENT] %s", r->text);
-	} else if (r->code == APPLY_EXISTS) {
+	} else if (r->code == COMMAND_EXISTS) {
 		imap_no(s, "[ALREADYEXISTS] %s", r->text);
-	} else if (r->code == APPLY_QUOTA) {
+	} else if (r->code == COMMAND_QUOTA) {
 		imap_no(s, "[OVERQUOTA] The mailbox is full");
-	} else if (r->code == APPLY_LIMIT) {
+	} else if (r->code == COMMAND_LIMIT) {
 		imap_no(s, "[LIMIT] %s", r->text);
 	} else {
 		imap_no(s, "[CANNOT] %s", r->text);

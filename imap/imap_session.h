@@ -3,7 +3,8 @@
  * the functions below, everything that it wants leaves through struct
  * imap_host. Reads the database through the host's transactions.
  *
- * One question at a time: while one is out, or output waits for room, input is not taken. */
+ * One question at a time: while one is out, or output waits for room, input is
+ * not taken. */
 #ifndef IMAP_SESSION_H
 #define IMAP_SESSION_H
 
@@ -12,9 +13,9 @@
 #include "crypto/sasl.h"
 #include "crypto/seal.h"
 #include "store/commands.pb-c.h"
-#include "store/db.h"
 
 struct imap_session;
+struct db_txn;
 
 struct imap_host {
 	/* Queues output. */
@@ -38,8 +39,8 @@ struct imap_host {
 	void (*wrap)(void *host, const struct seal_key *key, bool fresh);
 	/* A spool file without a name, or -1. */
 	int (*spool)(void *host);
-	/* Calls imap_session_drained in the loop's next turn: long work lets others in between.
-	 */
+	/* Calls imap_session_drained in the loop's next turn: long work lets others in
+	 * between. */
 	void (*later)(void *host);
 };
 

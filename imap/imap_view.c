@@ -3,9 +3,9 @@
  * message. */
 #include <stdlib.h>
 
+#include "core/codec.h"
 #include "core/must.h"
 #include "imap/imap_private.h"
-#include "store/codec.h"
 #include "store/view_mailbox.h"
 
 void
@@ -270,9 +270,9 @@ bool
 imap_view_uids(struct imap_session *s, struct imap_seqset *set, bool is_uid, uint32_t **uids,
 	uint32_t *n)
 {
-	struct imap_box *b = &s->box;
-	uint64_t total = 0;
-	uint32_t first, last;
+	const struct imap_box *b = &s->box;
+	const struct imap_range *r;
+	uint64_t room;
 
 	if (set->is_saved) {
 		use_saved(s, uids, n);
@@ -283,21 +283,16 @@ imap_view_uids(struct imap_session *s, struct imap_seqset *set, bool is_uid, uin
 		imap_bad(s, "There is no message with that number");
 		return false;
 	}
-	for (uint32_t pass = 0; pass < 2; pass++) {
-		if (pass)
-			*uids = arena_alloc(&s->arena, (total + 1) * sizeof **uids);
-		total = 0;
-		for (uint32_t r = 0; r < set->n; r++) {
-			first = is_uid ? imap_view_from(s, set->ranges[r].from)
-				       : set->ranges[r].from - 1;
-			last = set->ranges[r].to;
-			for (uint32_t i = first;
-				i < b->count && (is_uid ? b->uid[i] <= last : i < last);
-				i++, total++)
-				if (pass)
-					(*uids)[total] = b->uid[i];
-		}
+	room = imap_seqset_count(set);
+	if (room > b->count)
+		room = b->count;
+	*uids = arena_alloc(&s->arena, (room + 1) * sizeof **uids);
+	*n = 0;
+	for (r = set->ranges; r < set->ranges + set->n; r++) {
+		uint32_t i = is_uid ? imap_view_from(s, r->from) : r->from - 1;
+
+		for (; i < b->count && (is_uid ? b->uid[i] : i + 1) <= r->to; i++)
+			(*uids)[(*n)++] = b->uid[i];
 	}
-	*n = (uint32_t)total;
 	return true;
 }

@@ -1,6 +1,25 @@
 #include "smtp/smtp_cmd.h"
 
 #include "core/utf8.h"
+#include "smtp/smtp_session_inner.h"
+
+struct smtp_row {
+	const char *name;
+	uint8_t states; /* enum smtp_state */
+	uint8_t flags;
+	enum smtp_reply elsewhere; /* in other states; NONE: the state says it itself */
+	/* May set s->arg. NONE: proceed. No effect but on s->line and the pending arguments. */
+	enum smtp_reply (*check)(struct smtp_session *s, struct slice args);
+	void (*proceed)(struct smtp_session *s, struct slice args);
+};
+enum {
+	SMTP_ROW_SMTP = 1,  /* not on LMTP */
+	SMTP_ROW_LMTP = 2,  /* only there */
+	SMTP_ROW_BARE = 4,  /* takes no argument */
+	SMTP_ROW_ARGS = 8,  /* needs one */
+	SMTP_ROW_UTF8 = 16, /* may hold 8-bit octets */
+	SMTP_ROW_JUNK = 32  /* counts towards junk_max */
+};
 
 static bool
 is_lmtp(const struct smtp_session *s)

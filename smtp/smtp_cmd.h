@@ -1,88 +1,9 @@
-/* smtp_cmd: the commands, one constant row each, and what the files of the
- * session share. Private to smtp_session*.c and smtp_cmd*.c. Pure. */
+/* smtp_cmd: a command line of the client, checked and carried out by the row
+ * of its verb. Private to smtp_session*.c and smtp_cmd*.c. Pure. */
 #ifndef SMTP_CMD_H
 #define SMTP_CMD_H
 
-#include "smtp/smtp_data.h"
-#include "smtp/smtp_head.h"
 #include "smtp/smtp_session.h"
-
-/* How far the transaction is; bits, for the rows. */
-enum smtp_state {
-	SMTP_ST_NEW = 1, /* no EHLO yet */
-	SMTP_ST_READY = 2,
-	SMTP_ST_MAIL = 4, /* sender given, no recipient accepted */
-	SMTP_ST_RCPT = 8,
-	SMTP_ST_CHUNKS = 16, /* between chunks of a message */
-	SMTP_ST_ANY = 31
-};
-/* What the next octets of the client are. */
-enum smtp_mode {
-	SMTP_MODE_COMMAND,
-	SMTP_MODE_AUTH,
-	SMTP_MODE_DATA,
-	SMTP_MODE_CHUNK,
-	SMTP_MODE_WAIT, /* none: a question is open */
-	SMTP_MODE_TLS,	/* none: the handshake's */
-	SMTP_MODE_CLOSED
-};
-/* When the key of the last mail is lifted. */
-enum smtp_lift {
-	SMTP_LIFT_NONE,
-	SMTP_LIFT_COMMAND, /* at the next command: the client waits for replies */
-	SMTP_LIFT_BODY	   /* at the next body behind a 354: it sends commands in groups */
-};
-
-struct smtp_session {
-	struct smtp_limits lim;
-	struct smtp_who who;
-	struct arena keep, hello, tx, line; /* session, since EHLO, transaction, command */
-	struct slice hostname, client_ip, client_name, id;
-	struct slice helo, tls_cipher;
-	bool may_starttls, offers_scram, is_esmtp;
-	bool is_skipping; /* the rest of a line that was too long */
-	bool is_leaving;  /* close after the answer that is awaited */
-	bool has_pipelined;
-	enum smtp_state state;
-	enum smtp_mode mode;
-	enum smtp_lift lift;
-	uint32_t errors, auth_failures, junk, mails, refused_rcpts;
-	uint64_t now_ms, idle_from_ms, tx_from_ms, window_from_ms, window_octets;
-	int64_t now_sec;
-
-	/* the transaction */
-	struct smtp_envelope env;
-	size_t rcpt_room;
-	struct smtp_mail mail;	    /* MAIL, while its question is open */
-	struct smtp_rcpt_args rcpt; /* RCPT, likewise */
-	struct smtp_data data;
-	struct smtp_head head;
-	uint64_t chunk_left;
-	bool chunk_is_last, is_body_open, has_failed_chunk;
-	enum smtp_reply doom; /* why the message will be refused */
-
-	struct slice arg; /* for the "%" of the reply to come */
-	struct buf reply, head_text;
-	struct smtp_acts *out;
-};
-
-struct smtp_row {
-	const char *name;
-	uint8_t states; /* enum smtp_state */
-	uint8_t flags;
-	enum smtp_reply elsewhere; /* in other states; NONE: the state says it itself */
-	/* May set s->arg. NONE: proceed. No effect but on s->line and the pending arguments. */
-	enum smtp_reply (*check)(struct smtp_session *s, struct slice args);
-	void (*proceed)(struct smtp_session *s, struct slice args);
-};
-enum {
-	SMTP_ROW_SMTP = 1,  /* not on LMTP */
-	SMTP_ROW_LMTP = 2,  /* only there */
-	SMTP_ROW_BARE = 4,  /* takes no argument */
-	SMTP_ROW_ARGS = 8,  /* needs one */
-	SMTP_ROW_UTF8 = 16, /* may hold 8-bit octets */
-	SMTP_ROW_JUNK = 32  /* counts towards junk_max */
-};
 
 /* smtp_cmd.c: one command line without its end; is_bare: it had bare CR, LF or NUL. */
 void smtp_cmd_line(struct smtp_session *s, struct slice line, bool is_bare);
@@ -102,18 +23,5 @@ enum smtp_reply smtp_cmd_auth_check(struct smtp_session *s, struct slice args);
 void smtp_cmd_auth_proceed(struct smtp_session *s, struct slice args);
 void smtp_cmd_auth_line(struct smtp_session *s, struct slice line, bool is_bare);
 void smtp_cmd_auth_answer(struct smtp_session *s, const struct smtp_event *ev);
-
-/* smtp_session_body.c: octets in DATA and CHUNK mode; gives how many were taken. */
-size_t smtp_session_body_input(struct smtp_session *s, struct slice in);
-void smtp_session_body_begin(struct smtp_session *s);
-void smtp_session_body_scored(struct smtp_session *s, enum err e, struct slice refusal);
-void smtp_session_body_queued(struct smtp_session *s, const struct smtp_event *ev);
-
-/* smtp_session.c */
-void smtp_session_say(struct smtp_session *s, enum smtp_reply r);
-void smtp_session_act(struct smtp_session *s, enum smtp_act_kind kind, struct slice slice);
-void smtp_session_close(struct smtp_session *s, enum smtp_reply why);
-/* Forgets sender, recipients and body; state READY unless it is NEW. */
-void smtp_session_reset(struct smtp_session *s);
 
 #endif

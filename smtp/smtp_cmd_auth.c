@@ -1,6 +1,7 @@
 /* AUTH (RFC 4954): the session carries lines; what they mean is for the SASL
  * machine, which the driver holds. */
 #include "smtp/smtp_cmd.h"
+#include "smtp/smtp_session_inner.h"
 
 static bool
 is_offered(const struct smtp_session *s, struct slice mechanism)

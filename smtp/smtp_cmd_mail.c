@@ -1,5 +1,6 @@
 /* MAIL, RCPT, DATA and BDAT. */
 #include "smtp/smtp_cmd.h"
+#include "smtp/smtp_session_inner.h"
 
 enum { RCPT_ROOM_FIRST = 4 };
 

@@ -7,7 +7,8 @@
 #include "core/arena.h"
 #include "core/err.h"
 #include "store/commands.pb-c.h"
-#include "store/db.h"
+
+struct db_txn;
 
 enum { SMTP_ROUTE_DEPTH_MAX = 10 };
 

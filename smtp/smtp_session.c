@@ -3,6 +3,7 @@
 
 #include "core/must.h"
 #include "smtp/smtp_cmd.h"
+#include "smtp/smtp_session_inner.h"
 
 enum { REPLY_BASE = 4096, REPLY_PER_RCPT = 512, HEAD_MAX = 8192 };
 /* How a client begins that believes the port to be TLS; no verb does. */

@@ -1,5 +1,5 @@
 /* A message's octets, and what becomes of it at its end. */
-#include "smtp/smtp_cmd.h"
+#include "smtp/smtp_session_inner.h"
 #include "smtp/smtp_trace.h"
 
 void

@@ -10,18 +10,8 @@
 #include "store/apply_step.h"
 #include "store/apply_sweep.h"
 
-const char *
-apply_code_text(enum apply_code c)
-{
-	static const char *const texts[] = {"done", "repeat", "not found", "already exists",
-		"overtaken", "over quota", "invalid", "limit reached", "not supported",
-		"unknown epoch"};
-
-	return (unsigned)c < sizeof texts / sizeof *texts ? texts[c] : "unknown";
-}
-
 enum err
-apply_refuse(struct apply *a, enum apply_code code, const char *text)
+apply_refuse(struct apply *a, enum command_code code, const char *text)
 {
 	a->result->code = code;
 	a->result->text = (char *)(uintptr_t)text;
@@ -92,7 +82,7 @@ apply_queue_part(struct apply *a, const Commands__Command *c)
 	case COMMANDS__COMMAND__BODY_SWEEP:
 		return apply_sweep(a, c->sweep);
 	default:
-		return apply_refuse(a, APPLY_UNSUPPORTED, "unknown command");
+		return apply_refuse(a, COMMAND_UNSUPPORTED, "unknown command");
 	}
 }
 

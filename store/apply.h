@@ -1,6 +1,6 @@
 /* apply: command -> result, over one open write transaction. Pure: calls
- * nothing but db, schema, the codec and the digest; no clock, no random number, no
- * normalisation: those happen before the proposal. A command that is refused
+ * nothing but db, schema, the codec and the digest; no clock, no random number,
+ * no normalisation: those happen before the proposal. A command that is refused
  * changes nothing (checks come before the first write). A returned err other
  * than ERR_OK is the database's and stops the store. */
 #ifndef STORE_APPLY_H
@@ -9,23 +9,9 @@
 #include "core/arena.h"
 #include "core/buf.h"
 #include "core/err.h"
+#include "store/command.h"
 #include "store/commands.pb-c.h"
 #include "store/db.h"
-
-enum apply_code {
-	APPLY_DONE,
-	APPLY_REPEAT, /* an equal mail was taken already: id = the first item */
-	APPLY_NOT_FOUND,
-	APPLY_EXISTS,
-	APPLY_STALE,
-	APPLY_QUOTA,
-	APPLY_INVALID,
-	APPLY_LIMIT,
-	APPLY_UNSUPPORTED,
-	APPLY_NO_EPOCH /* the key is wrapped under an epoch that isn't logged: ask keyd for a
-			  fresh one */
-};
-const char *apply_code_text(enum apply_code c);
 
 /* What changed, for Watch. Lists live in the arena. */
 struct apply_touched {
@@ -52,7 +38,7 @@ struct apply {
 enum err apply_command(struct apply *a, const Commands__Command *cmd);
 
 /* Refuse: sets code and text; returns ERR_OK, so that `return apply_refuse(...)` reads well. */
-enum err apply_refuse(struct apply *a, enum apply_code code, const char *text);
+enum err apply_refuse(struct apply *a, enum command_code code, const char *text);
 void apply_touch_mailbox(struct apply *a, uint64_t mailbox);
 void apply_touch_account_gone(struct apply *a, uint64_t account);
 

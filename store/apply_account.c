@@ -59,7 +59,7 @@ create(struct apply *a, const Commands__AccountPut *c)
 
 	if (r.public_key.len != 32 || secret[0].n == 0 || secret[0].n > SECRET_MAX ||
 		c->account == 0 || c->account >> 56)
-		return apply_refuse(a, APPLY_INVALID, "bad account");
+		return apply_refuse(a, COMMAND_INVALID, "bad account");
 	r.created_sec = a->time_sec;
 	r.used_bytes = r.used_messages = 0;
 	r.next_uidvalidity = (uint32_t)a->time_sec;
@@ -121,17 +121,17 @@ apply_account_put(struct apply *a, const Commands__AccountPut *c)
 	enum err e;
 
 	if (!c->record)
-		return apply_refuse(a, APPLY_INVALID, "no record");
+		return apply_refuse(a, COMMAND_INVALID, "no record");
 	e = apply_row_account(a, c->account, &r);
 	a->touched->directory = true;
 	if (e == ERR_NOT_FOUND && c->wrapped_secret.len)
 		return create(a, c);
 	if (e == ERR_NOT_FOUND)
-		return apply_refuse(a, APPLY_NOT_FOUND, "no such account");
+		return apply_refuse(a, COMMAND_NOT_FOUND, "no such account");
 	if (e)
 		return e;
 	if (c->wrapped_secret.len)
-		return apply_refuse(a, APPLY_EXISTS, "the account exists already");
+		return apply_refuse(a, COMMAND_EXISTS, "the account exists already");
 	take_fields(r, c->record, c->mask);
 	if (c->end_sessions)
 		apply_touch_account_gone(a, c->account);
@@ -187,8 +187,9 @@ apply_account_del(struct apply *a, const Commands__AccountDel *c)
 	enum err e = apply_row_account(a, c->account, &r);
 
 	if (e)
-		return e == ERR_NOT_FOUND ? apply_refuse(a, APPLY_NOT_FOUND, "no such account")
-					  : e;
+		return e == ERR_NOT_FOUND
+			       ? apply_refuse(a, COMMAND_NOT_FOUND, "no such account")
+			       : e;
 	a->touched->directory = true;
 	apply_touch_account_gone(a, c->account);
 	e = apply_row_del(a, DB_VAULT, schema_u8_u64(&k, VIEW_VAULT_ACCOUNT, c->account));
@@ -210,14 +211,15 @@ apply_account_epoch(struct apply *a, const Commands__EpochNew *c)
 	enum err e;
 
 	if (key.n == 0 || key.n > EPOCH_KEY_MAX)
-		return apply_refuse(a, APPLY_INVALID, "bad epoch key");
+		return apply_refuse(a, COMMAND_INVALID, "bad epoch key");
 	e = apply_row_account(a, c->account, &r);
 	if (e)
-		return e == ERR_NOT_FOUND ? apply_refuse(a, APPLY_NOT_FOUND, "no such account")
-					  : e;
+		return e == ERR_NOT_FOUND
+			       ? apply_refuse(a, COMMAND_NOT_FOUND, "no such account")
+			       : e;
 	e = db_get(a->txn, DB_EPOCH, schema_u64_u64(&k, c->account, c->epoch), &old);
 	if (!e && !slice_eq(old, key))
-		return apply_refuse(a, APPLY_EXISTS, "the epoch exists already");
+		return apply_refuse(a, COMMAND_EXISTS, "the epoch exists already");
 	if (!e || e != ERR_NOT_FOUND)
 		return e;
 	return db_put(a->txn, DB_EPOCH, schema_u64_u64(&k, c->account, c->epoch), key);
@@ -237,10 +239,10 @@ apply_account_queue_key(struct apply *a, const Commands__QueueKey *c)
 		return apply_row_del(
 			a, DB_VAULT, schema_u8_u64(&k, VIEW_VAULT_QUEUE_DAY, c->day));
 	if (parts[0].n != 32 || parts[1].n == 0 || parts[1].n > SECRET_MAX)
-		return apply_refuse(a, APPLY_INVALID, "bad queue key");
+		return apply_refuse(a, COMMAND_INVALID, "bad queue key");
 	e = view_directory_vault(a->txn, VIEW_VAULT_QUEUE_DAY, c->day, &wrap_kind, &old);
 	if (!e)
-		return apply_refuse(a, APPLY_EXISTS, "the day has its key");
+		return apply_refuse(a, COMMAND_EXISTS, "the day has its key");
 	if (e != ERR_NOT_FOUND)
 		return e;
 	a->touched->directory = true;

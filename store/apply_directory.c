@@ -20,7 +20,7 @@ apply_directory_setting(struct apply *a, const Commands__Setting *c)
 	struct slice name = slice_str(c->name), value = codec_slice(c->value);
 
 	if (!is_name(name) || value.n > APPLY_DIRECTORY_SETTING_MAX)
-		return apply_refuse(a, APPLY_INVALID, "bad setting");
+		return apply_refuse(a, COMMAND_INVALID, "bad setting");
 	a->touched->directory = true;
 	return value.n ? db_put(a->txn, DB_SETTING, name, value)
 		       : apply_row_del(a, DB_SETTING, name);
@@ -44,12 +44,12 @@ apply_directory_domain_put(struct apply *a, const Commands__DomainPut *c)
 
 	if (!is_name(name) || slice_has(name, '@') ||
 		!codec_unpack(&commands__domain__descriptor, codec_slice(c->record), a->arena))
-		return apply_refuse(a, APPLY_INVALID, "bad domain");
+		return apply_refuse(a, COMMAND_INVALID, "bad domain");
 	e = db_get(a->txn, DB_DOMAIN, name, &old);
 	if (e && e != ERR_NOT_FOUND)
 		return e;
 	if (!e && c->create_only)
-		return apply_refuse(a, APPLY_EXISTS, "the domain exists already");
+		return apply_refuse(a, COMMAND_EXISTS, "the domain exists already");
 	a->touched->directory = true;
 	return db_put(a->txn, DB_DOMAIN, name, codec_slice(c->record));
 }
@@ -73,10 +73,10 @@ apply_directory_domain_del(struct apply *a, const Commands__DomainDel *c)
 	enum err e;
 
 	if (!is_name(name))
-		return apply_refuse(a, APPLY_NOT_FOUND, "no such domain");
+		return apply_refuse(a, COMMAND_NOT_FOUND, "no such domain");
 	e = db_get(a->txn, DB_DOMAIN, name, &v);
 	if (e)
-		return e == ERR_NOT_FOUND ? apply_refuse(a, APPLY_NOT_FOUND, "no such domain")
+		return e == ERR_NOT_FOUND ? apply_refuse(a, COMMAND_NOT_FOUND, "no such domain")
 					  : e;
 	e = db_cursor_open(a->txn, DB_ADDRESS, &cursor);
 	if (e)
@@ -87,7 +87,7 @@ apply_directory_domain_del(struct apply *a, const Commands__DomainDel *c)
 	if (e && e != ERR_NOT_FOUND)
 		return e;
 	if (used)
-		return apply_refuse(a, APPLY_EXISTS, "the domain still has addresses");
+		return apply_refuse(a, COMMAND_EXISTS, "the domain still has addresses");
 	a->touched->directory = true;
 	return db_del(a->txn, DB_DOMAIN, name);
 }
@@ -123,15 +123,15 @@ apply_directory_address_put(struct apply *a, const Commands__AddressPut *c)
 
 	if (!c->record || c->record->n_target > APPLY_DIRECTORY_TARGETS_MAX ||
 		c->record->n_forward > APPLY_DIRECTORY_TARGETS_MAX)
-		return apply_refuse(a, APPLY_LIMIT, "too many targets");
+		return apply_refuse(a, COMMAND_LIMIT, "too many targets");
 	problem = address_problem(a, address, c->record);
 	if (problem)
-		return apply_refuse(a, APPLY_INVALID, problem);
+		return apply_refuse(a, COMMAND_INVALID, problem);
 	e = view_directory_address(a->txn, address, a->arena, &old);
 	if (e && e != ERR_NOT_FOUND)
 		return e;
 	if (!e && (c->create_only || old->kind != c->record->kind))
-		return apply_refuse(a, APPLY_EXISTS, "the address exists already");
+		return apply_refuse(a, COMMAND_EXISTS, "the address exists already");
 	a->touched->directory = true;
 	return apply_row_put(a, DB_ADDRESS, address, c->record);
 }
@@ -144,12 +144,12 @@ apply_directory_address_del(struct apply *a, const Commands__AddressDel *c)
 	enum err e = view_directory_address(a->txn, address, a->arena, &old);
 
 	if (e == ERR_NOT_FOUND || (!e && (uint32_t)old->kind != c->kind))
-		return apply_refuse(a, APPLY_NOT_FOUND, "no such address");
+		return apply_refuse(a, COMMAND_NOT_FOUND, "no such address");
 	if (e)
 		return e;
 	if (old->primary)
 		return apply_refuse(
-			a, APPLY_INVALID, "the primary address goes with its account");
+			a, COMMAND_INVALID, "the primary address goes with its account");
 	a->touched->directory = true;
 	return db_del(a->txn, DB_ADDRESS, address);
 }

@@ -128,17 +128,18 @@ apply_mailbox_create(struct apply *a, const Commands__MailboxCreate *c)
 	enum err e = apply_row_account(a, c->account, &r);
 
 	if (e)
-		return e == ERR_NOT_FOUND ? apply_refuse(a, APPLY_NOT_FOUND, "no such account")
-					  : e;
+		return e == ERR_NOT_FOUND
+			       ? apply_refuse(a, COMMAND_NOT_FOUND, "no such account")
+			       : e;
 	if (!is_name(name))
-		return apply_refuse(a, APPLY_INVALID, "not a mailbox name");
+		return apply_refuse(a, COMMAND_INVALID, "not a mailbox name");
 	e = view_mailbox_by_name(a->txn, c->account, name, a->arena, &m);
 	if (!e)
-		return apply_refuse(a, APPLY_EXISTS, "the mailbox exists already");
+		return apply_refuse(a, COMMAND_EXISTS, "the mailbox exists already");
 	if (e == ERR_NOT_FOUND)
 		e = view_mailbox_each(a->txn, c->account, a->arena, count_one, &count);
 	if (!e && count.n + APPLY_MAILBOX_DEPTH_MAX > APPLY_MAILBOX_COUNT_MAX)
-		return apply_refuse(a, APPLY_LIMIT, "too many mailboxes");
+		return apply_refuse(a, COMMAND_LIMIT, "too many mailboxes");
 	if (!e)
 		e = make_parents(a, c->account, r, name);
 	if (!e)
@@ -200,13 +201,14 @@ apply_mailbox_delete(struct apply *a, const Commands__MailboxDelete *c)
 	enum err e;
 
 	if (is_inbox(name))
-		return apply_refuse(a, APPLY_INVALID, "INBOX can't be deleted");
+		return apply_refuse(a, COMMAND_INVALID, "INBOX can't be deleted");
 	e = view_mailbox_by_name(a->txn, c->account, name, a->arena, &m);
 	if (!e)
 		e = apply_row_account(a, c->account, &r);
 	if (e)
-		return e == ERR_NOT_FOUND ? apply_refuse(a, APPLY_NOT_FOUND, "no such mailbox")
-					  : e;
+		return e == ERR_NOT_FOUND
+			       ? apply_refuse(a, COMMAND_NOT_FOUND, "no such mailbox")
+			       : e;
 	e = delete_one(a, r, m);
 	return e ? e : apply_row_put_account(a, c->account, r);
 }
@@ -307,12 +309,13 @@ apply_mailbox_rename(struct apply *a, const Commands__MailboxRename *c)
 	if (!e)
 		e = apply_row_account(a, c->account, &r);
 	if (e)
-		return e == ERR_NOT_FOUND ? apply_refuse(a, APPLY_NOT_FOUND, "no such mailbox")
-					  : e;
+		return e == ERR_NOT_FOUND
+			       ? apply_refuse(a, COMMAND_NOT_FOUND, "no such mailbox")
+			       : e;
 	if (!is_name(to) || is_inbox(to))
-		return apply_refuse(a, APPLY_INVALID, "not a mailbox name");
+		return apply_refuse(a, COMMAND_INVALID, "not a mailbox name");
 	if (!view_mailbox_by_name(a->txn, c->account, to, a->arena, &other))
-		return apply_refuse(a, APPLY_EXISTS, "the new mailbox exists already");
+		return apply_refuse(a, COMMAND_EXISTS, "the new mailbox exists already");
 	prefix = arena_alloc(a->arena, from.n + 1);
 	memcpy(prefix, from.p, from.n);
 	prefix[from.n] = '/';
@@ -323,7 +326,7 @@ apply_mailbox_rename(struct apply *a, const Commands__MailboxRename *c)
 	if (e)
 		return e;
 	if (!is_inbox(from) && !children_fit(a, &l, from, to))
-		return apply_refuse(a, APPLY_INVALID, "the new name can't lie there");
+		return apply_refuse(a, COMMAND_INVALID, "the new name can't lie there");
 	e = make_parents(a, c->account, r, to);
 	if (!e)
 		e = rename_one(a, m, to);
@@ -347,8 +350,9 @@ apply_mailbox_subscribe(struct apply *a, const Commands__Subscribe *c)
 		a->txn, c->account, codec_slice(c->name), a->arena, &m);
 
 	if (e)
-		return e == ERR_NOT_FOUND ? apply_refuse(a, APPLY_NOT_FOUND, "no such mailbox")
-					  : e;
+		return e == ERR_NOT_FOUND
+			       ? apply_refuse(a, COMMAND_NOT_FOUND, "no such mailbox")
+			       : e;
 	m->subscribed = c->on;
 	return apply_row_put_mailbox(a, m);
 }

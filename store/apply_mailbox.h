@@ -14,8 +14,8 @@ enum {
 
 enum err apply_mailbox_create(struct apply *a, const Commands__MailboxCreate *c);
 enum err apply_mailbox_delete(struct apply *a, const Commands__MailboxDelete *c);
-/* With its children. INBOX: its messages move into the new mailbox, a new empty INBOX is made.
- */
+/* With its children. INBOX: its messages move into the new mailbox, a new empty INBOX is
+ * made. */
 enum err apply_mailbox_rename(struct apply *a, const Commands__MailboxRename *c);
 enum err apply_mailbox_subscribe(struct apply *a, const Commands__Subscribe *c);
 

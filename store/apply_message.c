@@ -100,7 +100,8 @@ keyword_bits(struct apply *a, Commands__Mailbox *box, size_t n, const ProtobufCB
 
 /* Drops the body that came with a refused command, then refuses. */
 static enum err
-refuse_body(struct apply *a, const Commands__Body *body, enum apply_code code, const char *text)
+refuse_body(
+	struct apply *a, const Commands__Body *body, enum command_code code, const char *text)
 {
 	enum err e = apply_payload_refuse(a, body);
 
@@ -141,26 +142,26 @@ apply_message_append(struct apply *a, const Commands__Append *c)
 	if (!fits || c->wrapped_key.len != SCHEMA_WRAPPED_KEY ||
 		c->sealed_head.len > APPLY_MESSAGE_BLOB_MAX ||
 		c->sealed_index.len > APPLY_MESSAGE_BLOB_MAX)
-		return refuse_body(a, c->body, APPLY_INVALID, "bad message");
+		return refuse_body(a, c->body, COMMAND_INVALID, "bad message");
 	e = apply_row_mailbox(a, c->mailbox, &box);
 	if (!e && box->account != c->account)
 		e = ERR_NOT_FOUND;
 	if (!e)
 		e = apply_row_account(a, c->account, &r);
 	if (e == ERR_NOT_FOUND)
-		return refuse_body(a, c->body, APPLY_NOT_FOUND, "no such mailbox");
+		return refuse_body(a, c->body, COMMAND_NOT_FOUND, "no such mailbox");
 	if (e)
 		return e;
 	e = view_directory_epoch(a->txn, c->account, c->epoch, &sealed);
 	if (e == ERR_NOT_FOUND)
-		return refuse_body(a, c->body, APPLY_NO_EPOCH, "unknown epoch");
+		return refuse_body(a, c->body, COMMAND_NO_EPOCH, "unknown epoch");
 	if (e)
 		return e;
 	m = appended(a, c);
 	if (view_directory_over_quota(r, apply_message_weight(&m)))
-		return refuse_body(a, c->body, APPLY_QUOTA, "over quota");
+		return refuse_body(a, c->body, COMMAND_QUOTA, "over quota");
 	if (!keyword_bits(a, box, c->n_keyword, c->keyword, &m.keywords))
-		return refuse_body(a, c->body, APPLY_LIMIT, "too many keywords");
+		return refuse_body(a, c->body, COMMAND_LIMIT, "too many keywords");
 	e = apply_payload_make(a, c->body);
 	if (!e)
 		e = apply_message_insert(a, box, r, &m, uid);
@@ -268,15 +269,16 @@ apply_message_flags(struct apply *a, const Commands__FlagsStore *c)
 	enum err e = apply_row_mailbox(a, c->mailbox, &box);
 
 	if (e)
-		return e == ERR_NOT_FOUND ? apply_refuse(a, APPLY_NOT_FOUND, "no such mailbox")
-					  : e;
+		return e == ERR_NOT_FOUND
+			       ? apply_refuse(a, COMMAND_NOT_FOUND, "no such mailbox")
+			       : e;
 	if (c->mode > 2 || !keyword_bits(a, box, c->n_keyword, c->keyword, &bits))
-		return apply_refuse(a, APPLY_LIMIT, "too many keywords");
+		return apply_refuse(a, COMMAND_LIMIT, "too many keywords");
 	e = choose_all(a, c->mailbox, c->uids, &chosen);
 	if (e)
 		return e;
 	if (chosen.too_many)
-		return apply_refuse(a, APPLY_LIMIT, "too many messages in one command");
+		return apply_refuse(a, COMMAND_LIMIT, "too many messages in one command");
 	a->result->uid = arena_alloc(a->arena, (chosen.n + 1) * sizeof(uint32_t));
 	a->result->refused_uid = arena_alloc(a->arena, (chosen.n + 1) * sizeof(uint32_t));
 	for (size_t i = 0; i < chosen.n && !e; i++)
@@ -390,8 +392,9 @@ apply_message_copy(struct apply *a, const Commands__Copy *c)
 	if (!e)
 		e = apply_row_account(a, from->account, &r);
 	if (e)
-		return e == ERR_NOT_FOUND ? apply_refuse(a, APPLY_NOT_FOUND, "no such mailbox")
-					  : e;
+		return e == ERR_NOT_FOUND
+			       ? apply_refuse(a, COMMAND_NOT_FOUND, "no such mailbox")
+			       : e;
 	if (from->id == to->id)
 		to = from;
 	e = choose_all(a, c->mailbox, c->uids, &chosen);
@@ -400,9 +403,9 @@ apply_message_copy(struct apply *a, const Commands__Copy *c)
 	if (e)
 		return e;
 	if (chosen.too_many)
-		return apply_refuse(a, APPLY_LIMIT, "too many messages in one command");
+		return apply_refuse(a, COMMAND_LIMIT, "too many messages in one command");
 	if (!c->move && chosen.n && view_directory_over_quota(r, bytes))
-		return apply_refuse(a, APPLY_QUOTA, "over quota");
+		return apply_refuse(a, COMMAND_QUOTA, "over quota");
 	a->result->uid = arena_alloc(a->arena, (chosen.n + 1) * sizeof(uint32_t));
 	a->result->source_uid = arena_alloc(a->arena, (chosen.n + 1) * sizeof(uint32_t));
 	a->result->uidvalidity = to->uidvalidity;
@@ -432,13 +435,14 @@ apply_message_expunge(struct apply *a, const Commands__Expunge *c)
 	if (!e)
 		e = apply_row_account(a, box->account, &r);
 	if (e)
-		return e == ERR_NOT_FOUND ? apply_refuse(a, APPLY_NOT_FOUND, "no such mailbox")
-					  : e;
+		return e == ERR_NOT_FOUND
+			       ? apply_refuse(a, COMMAND_NOT_FOUND, "no such mailbox")
+			       : e;
 	e = choose_all(a, c->mailbox, c->uids, &chosen);
 	if (e)
 		return e;
 	if (chosen.too_many)
-		return apply_refuse(a, APPLY_LIMIT, "too many messages in one command");
+		return apply_refuse(a, COMMAND_LIMIT, "too many messages in one command");
 	a->result->uid = arena_alloc(a->arena, (chosen.n + 1) * sizeof(uint32_t));
 	a->result->modseq = a->index;
 	for (size_t i = 0; i < chosen.n && !e; i++) {

@@ -139,7 +139,7 @@ apply_payload_chunk(struct apply *a, const Commands__Chunk *c)
 	/* A repeated or odd chunk changes nothing. */
 	if (c->n != u->n_index || a->body_sealed_size == 0) {
 		e = apply_payload_refuse(a, NULL);
-		return e ? e : apply_refuse(a, APPLY_STALE, "chunk out of order");
+		return e ? e : apply_refuse(a, COMMAND_STALE, "chunk out of order");
 	}
 	index = arena_alloc(a->arena, (u->n_index + 1) * sizeof *index);
 	if (u->n_index)

@@ -1,6 +1,6 @@
 /* apply_payload: what keeps a body alive. A payload row names the log entries
- * that carry the sealed body and counts its references (queue item,
- * message rows). At 0 the entries become garbage, which each node frees. */
+ * that carry the sealed body and counts its references (queue item, message
+ * rows). At 0 the entries become garbage, which each node frees. */
 #ifndef STORE_APPLY_PAYLOAD_H
 #define STORE_APPLY_PAYLOAD_H
 

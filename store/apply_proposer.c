@@ -81,7 +81,7 @@ apply_proposer_check(struct apply *a, const Commands__Command *c, bool *known)
 	if (e && e != ERR_NOT_FOUND)
 		return e;
 	if (e || boot != c->boot || c->seq < below)
-		return apply_refuse(a, APPLY_STALE, "the proposal is of another life");
+		return apply_refuse(a, COMMAND_STALE, "the proposal is of another life");
 	e = db_get(a->txn, DB_PROPOSER, key_of(key, a->node, c->seq), &row);
 	if (!e)
 		return recall(a, row);

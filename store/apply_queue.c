@@ -231,7 +231,7 @@ apply_queue_enqueue(struct apply *a, const Commands__Enqueue *c)
 		a->result->id = seen.n ? schema_get_u64(seen.p) : 0;
 		e = apply_payload_refuse(a, c->body);
 		return e ? e
-			 : apply_refuse(a, seen.n ? APPLY_REPEAT : APPLY_INVALID,
+			 : apply_refuse(a, seen.n ? COMMAND_REPEAT : COMMAND_INVALID,
 				   seen.n ? "an equal mail was taken already" : why);
 	}
 	a->result->id = a->index;
@@ -328,8 +328,9 @@ apply_queue_control(struct apply *a, const Commands__QueueControl *c)
 	enum err e = view_queue_item(a->txn, c->item, a->arena, &item);
 
 	if (e)
-		return e == ERR_NOT_FOUND ? apply_refuse(a, APPLY_NOT_FOUND, "no such queue id")
-					  : e;
+		return e == ERR_NOT_FOUND
+			       ? apply_refuse(a, COMMAND_NOT_FOUND, "no such queue id")
+			       : e;
 	a->result->id = item->id;
 	if (c->verb == COMMANDS__QUEUE_CONTROL__VERB__DELETE) {
 		item->rcpt_left = 0;

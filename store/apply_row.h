@@ -3,8 +3,8 @@
 #ifndef STORE_APPLY_ROW_H
 #define STORE_APPLY_ROW_H
 
+#include "core/codec.h"
 #include "store/apply.h"
-#include "store/codec.h"
 #include "store/schema.h"
 
 enum err apply_row_put(struct apply *a, enum db_table t, struct slice key, const void *message);

@@ -14,7 +14,7 @@ struct stepping {
 	Commands__RcptRow *row;
 	const Commands__RcptStep *step;
 	uint32_t uid; /* DELIVER: the message's */
-	enum apply_code code;
+	enum command_code code;
 };
 
 static struct schema_message
@@ -49,23 +49,23 @@ deliver(struct stepping *s)
 	enum err e;
 
 	if (!d || d->wrapped_key.len != SCHEMA_WRAPPED_KEY || d->delivered_to.len > 1000) {
-		s->code = APPLY_INVALID;
+		s->code = COMMAND_INVALID;
 		return ERR_OK;
 	}
 	e = apply_row_account(a, d->account, &r);
 	if (e == ERR_NOT_FOUND) {
-		s->code = APPLY_NOT_FOUND;
+		s->code = COMMAND_NOT_FOUND;
 		return ERR_OK;
 	}
 	if (!e)
 		e = view_directory_epoch(a->txn, d->account, d->epoch, &sealed);
 	if (e == ERR_NOT_FOUND) {
-		s->code = APPLY_NO_EPOCH;
+		s->code = COMMAND_NO_EPOCH;
 		return ERR_OK;
 	}
 	m = delivered(s);
 	if (!e && view_directory_over_quota(r, apply_message_weight(&m))) {
-		s->code = APPLY_QUOTA;
+		s->code = COMMAND_QUOTA;
 		return ERR_OK;
 	}
 	if (!e)
@@ -87,7 +87,7 @@ static enum err
 expand(struct stepping *s)
 {
 	if (s->item->rcpt_count + s->step->n_into > APPLY_QUEUE_RCPT_MAX) {
-		s->code = APPLY_LIMIT;
+		s->code = COMMAND_LIMIT;
 		return ERR_OK;
 	}
 	s->row->done = true;
@@ -122,7 +122,7 @@ outcome(struct stepping *s)
 		r->next_try_sec = s->a->time_sec;
 		return ERR_OK;
 	default:
-		s->code = APPLY_UNSUPPORTED;
+		s->code = COMMAND_UNSUPPORTED;
 		return ERR_OK;
 	}
 }
@@ -136,7 +136,7 @@ step_one(struct stepping *s)
 	enum err e = view_queue_rcpt(a->txn, s->item->id, s->step->rcpt, a->arena, &s->row);
 
 	if (e == ERR_NOT_FOUND || (!e && (s->row->done || s->row->step != s->step->step))) {
-		s->code = APPLY_STALE;
+		s->code = COMMAND_STALE;
 		return ERR_OK;
 	}
 	if (e)
@@ -190,7 +190,7 @@ apply_step(struct apply *a, const Commands__Step *c)
 		return e;
 	if (!ok) {
 		e = apply_payload_refuse(a, c->bounce ? c->bounce->body : NULL);
-		return e ? e : apply_refuse(a, APPLY_STALE, "the item has moved on");
+		return e ? e : apply_refuse(a, COMMAND_STALE, "the item has moved on");
 	}
 	out->step_code = arena_alloc(a->arena, (c->n_step + 1) * sizeof(uint32_t));
 	out->uid = arena_alloc(a->arena, (c->n_step + 1) * sizeof(uint32_t));

@@ -1,12 +1,13 @@
 #include "store/check.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/codec.h"
 #include "core/must.h"
 #include "store/check_inner.h"
-#include "store/codec.h"
 #include "store/schema.h"
 #include "store/view_directory.h"
 
@@ -67,8 +68,8 @@ check_vault(struct check *c, struct slice k, struct slice v)
 	if (k.n != 9 || v.n < 2)
 		check_say(c, "a vault row is damaged");
 	else if (k.p[0] == VIEW_VAULT_ACCOUNT && !has_account(c, schema_get_u64(k.p + 1)))
-		check_say(c, "the vault keeps the key of account %llu, which is gone",
-			(unsigned long long)schema_get_u64(k.p + 1));
+		check_say(c, "the vault keeps the key of account %" PRIu64 ", which is gone",
+			schema_get_u64(k.p + 1));
 	return ERR_OK;
 }
 
@@ -78,8 +79,8 @@ check_epoch(struct check *c, struct slice k, struct slice v)
 	if (k.n != 16 || v.n == 0)
 		check_say(c, "an epoch row is damaged");
 	else if (!has_account(c, schema_get_u64(k.p)))
-		check_say(c, "there is an epoch of account %llu, which is gone",
-			(unsigned long long)schema_get_u64(k.p));
+		check_say(c, "there is an epoch of account %" PRIu64 ", which is gone",
+			schema_get_u64(k.p));
 	return ERR_OK;
 }
 
@@ -221,7 +222,7 @@ step_log(struct check *c)
 		return ERR_NOT_FOUND;
 	e = raft_log_check(&c->log, c->txn, c->log_at, is_first ? NULL : c->chain, c->chain);
 	if (e == ERR_NOT_FOUND || e == ERR_CORRUPT || e == ERR_CRYPTO) {
-		check_say(c, "log entry %llu: %s", (unsigned long long)c->log_at, err_text(e));
+		check_say(c, "log entry %" PRIu64 ": %s", c->log_at, err_text(e));
 		e = ERR_OK;
 	}
 	c->log_at++;

@@ -1,10 +1,10 @@
 /* check: proves the invariants of a database over one snapshot: counts equal
  * their references, no payload row lies outside log, upload, payload and
- * garbage, mailbox and account counters equal their rows, the table of
- * changes fits the messages, what is due fits the recipients, names are
- * unique, the log's chain holds, and the digest is that of the rows. In
- * steps, so that the store can do it while it works. Memory: some 50 octets for
- * each message, payload and log entry with a body. */
+ * garbage, mailbox and account counters equal their rows, the table of changes
+ * fits the messages, what is due fits the recipients, names are unique, the
+ * log's chain holds, and the digest is that of the rows. In steps, so that the
+ * store can do it while it works. Memory: some 50 octets for each message,
+ * payload and log entry with a body. */
 #ifndef STORE_CHECK_H
 #define STORE_CHECK_H
 

@@ -1,10 +1,10 @@
+#include <inttypes.h>
+
+#include "core/codec.h"
 #include "store/check_inner.h"
-#include "store/codec.h"
 #include "store/schema.h"
 #include "store/view_directory.h"
 #include "store/view_mailbox.h"
-
-typedef unsigned long long ull;
 
 /* Its key in the vault, and the address that is its name. */
 static enum err
@@ -16,14 +16,14 @@ check_account_refs(struct check *c, uint64_t id, const Commands__Account *r)
 	enum err e = view_directory_vault(c->txn, VIEW_VAULT_ACCOUNT, id, &wrap_kind, &wrapped);
 
 	if (e == ERR_NOT_FOUND)
-		check_say(c, "account %llu has no key in the vault", (ull)id);
+		check_say(c, "account %" PRIu64 " has no key in the vault", id);
 	if (e && e != ERR_NOT_FOUND)
 		return e;
 	e = view_directory_address(c->txn, codec_slice(r->name), &c->arena, &address);
 	if (e && e != ERR_NOT_FOUND)
 		return e;
 	if (e || address->kind != COMMANDS__ADDRESS__KIND__ACCOUNT || address->account != id)
-		check_say(c, "account %llu isn't reached by its name", (ull)id);
+		check_say(c, "account %" PRIu64 " isn't reached by its name", id);
 	return ERR_OK;
 }
 
@@ -73,7 +73,7 @@ check_mail_mailbox(struct check *c, struct slice k, struct slice v)
 	}
 	m = check_map_put(&c->mailboxes, r->id);
 	if (m->swept)
-		check_say(c, "mailbox %llu is there and being swept", (ull)r->id);
+		check_say(c, "mailbox %" PRIu64 " is there and being swept", r->id);
 	*m = (struct check_mailbox){.account = r->account,
 		.modseq = r->modseq,
 		.bytes_used = r->bytes_used,
@@ -83,12 +83,12 @@ check_mail_mailbox(struct check *c, struct slice k, struct slice v)
 		.deleted = r->deleted,
 		.keywords = (uint32_t)r->n_keyword};
 	if (!check_map_get(&c->accounts, r->account))
-		check_say(c, "mailbox %llu is of an account that is gone", (ull)r->id);
+		check_say(c, "mailbox %" PRIu64 " is of an account that is gone", r->id);
 	e = view_mailbox_by_name(c->txn, r->account, codec_slice(r->name), &c->arena, &named);
 	if (e && e != ERR_NOT_FOUND)
 		return e;
 	if (e || named->id != r->id)
-		check_say(c, "mailbox %llu isn't reached by its name", (ull)r->id);
+		check_say(c, "mailbox %" PRIu64 " isn't reached by its name", r->id);
 	return ERR_OK;
 }
 
@@ -123,11 +123,11 @@ check_message_refs(struct check *c, const struct check_mailbox *box, struct slic
 	if (e && e != ERR_NOT_FOUND)
 		return e;
 	if (e || v.n != 1 || v.p[0] != 0)
-		check_say(c, "message %llu/%u lacks its change", (ull)mailbox, uid);
+		check_say(c, "message %" PRIu64 "/%u lacks its change", mailbox, uid);
 	e = view_directory_epoch(c->txn, box->account, m->epoch, &v);
 	if (e == ERR_NOT_FOUND)
-		check_say(c, "message %llu/%u is wrapped by an epoch that isn't there",
-			(ull)mailbox, uid);
+		check_say(c, "message %" PRIu64 "/%u is wrapped by an epoch that isn't there",
+			mailbox, uid);
 	return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
@@ -162,15 +162,16 @@ check_mail_message(struct check *c, struct slice k, struct slice v)
 	check_payload_ref(c, m.payload);
 	box = check_map_get(&c->mailboxes, schema_get_u64(k.p));
 	if (!box) {
-		check_say(c, "message %llu/%u is in no mailbox", (ull)schema_get_u64(k.p), uid);
+		check_say(
+			c, "message %" PRIu64 "/%u is in no mailbox", schema_get_u64(k.p), uid);
 		return ERR_OK;
 	}
 	if (box->swept)
 		return ERR_OK;
 	if (uid == 0 || uid >= box->uidnext || m.modseq > box->modseq ||
 		(box->keywords < 64 && m.keywords >> box->keywords))
-		check_say(c, "message %llu/%u is past its mailbox's counters",
-			(ull)schema_get_u64(k.p), uid);
+		check_say(c, "message %" PRIu64 "/%u is past its mailbox's counters",
+			schema_get_u64(k.p), uid);
 	count_message(c, box, &m);
 	return check_message_refs(c, box, k, &m);
 }
@@ -192,7 +193,7 @@ check_mail_change(struct check *c, struct slice k, struct slice v)
 	uid = schema_get_u32(k.p + 16);
 	box = check_map_get(&c->mailboxes, mailbox);
 	if (!box)
-		check_say(c, "change of %llu/%u is in no mailbox", (ull)mailbox, uid);
+		check_say(c, "change of %" PRIu64 "/%u is in no mailbox", mailbox, uid);
 	if (!box || box->swept)
 		return ERR_OK;
 	e = view_mailbox_message(c->txn, mailbox, uid, &m);
@@ -200,8 +201,8 @@ check_mail_change(struct check *c, struct slice k, struct slice v)
 		return e;
 	if ((v.p[0] == 1) != (e == ERR_NOT_FOUND) ||
 		(!e && m.modseq != schema_get_u64(k.p + 8)))
-		check_say(
-			c, "a change of %llu/%u isn't the message's newest", (ull)mailbox, uid);
+		check_say(c, "a change of %" PRIu64 "/%u isn't the message's newest", mailbox,
+			uid);
 	return ERR_OK;
 }
 
@@ -217,16 +218,14 @@ check_mail_totals(struct check *c)
 			(m->exists != m->messages || m->unseen != m->messages_unseen ||
 				m->deleted != m->messages_deleted || m->bytes_used != m->bytes))
 			check_say(c,
-				"mailbox %llu counts %u messages, %u unseen, %u deleted, %llu "
-				"octets; it has %u, %u, %u, %llu",
-				(ull)id, m->exists, m->unseen, m->deleted, (ull)m->bytes_used,
-				m->messages, m->messages_unseen, m->messages_deleted,
-				(ull)m->bytes);
+				"mailbox %" PRIu64 " counts %u messages, %u unseen, "
+				"%u deleted, %" PRIu64 " octets; it has %u, %u, %u, %" PRIu64,
+				id, m->exists, m->unseen, m->deleted, m->bytes_used,
+				m->messages, m->messages_unseen, m->messages_deleted, m->bytes);
 	for (size_t at = 0; (a = check_map_next(&c->accounts, &at, &id));)
 		if (a->used_bytes != a->bytes || a->used_messages != a->messages)
 			check_say(c,
-				"account %llu counts %llu messages, %llu octets; it has %llu, "
-				"%llu",
-				(ull)id, (ull)a->used_messages, (ull)a->used_bytes,
-				(ull)a->messages, (ull)a->bytes);
+				"account %" PRIu64 " counts %" PRIu64 " messages, "
+				"%" PRIu64 " octets; it has %" PRIu64 ", %" PRIu64,
+				id, a->used_messages, a->used_bytes, a->messages, a->bytes);
 }

@@ -1,8 +1,8 @@
-#include "store/check_inner.h"
-#include "store/codec.h"
-#include "store/schema.h"
+#include <inttypes.h>
 
-typedef unsigned long long ull;
+#include "core/codec.h"
+#include "store/check_inner.h"
+#include "store/schema.h"
 
 void
 check_payload_ref(struct check *c, uint64_t payload)
@@ -20,8 +20,8 @@ own(struct check *c, enum check_owner_kind kind, uint64_t id, const uint64_t *in
 		struct check_owner *o = check_map_put(&c->owners, index[i]);
 
 		if (o->kind)
-			check_say(c, "the payload of log entry %llu is named twice",
-				(ull)index[i]);
+			check_say(c, "the payload of log entry %" PRIu64 " is named twice",
+				index[i]);
 		o->kind = kind;
 		o->id = id;
 	}
@@ -93,11 +93,11 @@ check_payload_body(struct check *c, struct slice k, struct slice v)
 	/* Garbage goes row by row: its first rows may be gone. */
 	o = check_map_get(&c->owners, index);
 	if (schema_get_u32(k.p + 8) != c->body_row++ && !(o && o->kind == CHECK_GARBAGE))
-		check_say(c, "the payload of log entry %llu has a gap", (ull)index);
+		check_say(c, "the payload of log entry %" PRIu64 " has a gap", index);
 	if (o)
 		o->bytes += v.n;
 	else if (index < c->log.first || index > c->log.last || index <= c->log.applied)
-		check_say(c, "the payload of log entry %llu is named by nobody", (ull)index);
+		check_say(c, "the payload of log entry %" PRIu64 " is named by nobody", index);
 	return ERR_OK;
 }
 
@@ -126,14 +126,20 @@ check_payload_totals(struct check *c)
 	add_bytes(c);
 	for (size_t at = 0; (p = check_map_next(&c->payloads, &at, &id));) {
 		if (p->refs != p->count)
-			check_say(c, "payload %llu counts %llu references; it has %llu",
-				(ull)id, (ull)p->count, (ull)p->refs);
+			check_say(c,
+				"payload %" PRIu64 " counts %" PRIu64
+				" references; it has %" PRIu64,
+				id, p->count, p->refs);
 		if (p->bytes != p->sealed_size)
-			check_say(c, "payload %llu should have %llu octets; it has %llu",
-				(ull)id, (ull)p->sealed_size, (ull)p->bytes);
+			check_say(c,
+				"payload %" PRIu64 " should have %" PRIu64
+				" octets; it has %" PRIu64,
+				id, p->sealed_size, p->bytes);
 	}
 	for (size_t at = 0; (p = check_map_next(&c->uploads, &at, &id));)
 		if (p->bytes != p->sealed_size)
-			check_say(c, "upload %llu should have %llu octets; it has %llu",
-				(ull)id, (ull)p->sealed_size, (ull)p->bytes);
+			check_say(c,
+				"upload %" PRIu64 " should have %" PRIu64
+				" octets; it has %" PRIu64,
+				id, p->sealed_size, p->bytes);
 }

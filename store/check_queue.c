@@ -1,10 +1,10 @@
+#include <inttypes.h>
+
+#include "core/codec.h"
 #include "store/apply_queue.h"
 #include "store/check_inner.h"
-#include "store/codec.h"
 #include "store/schema.h"
 #include "store/view_queue.h"
-
-typedef unsigned long long ull;
 
 enum err
 check_queue_item(struct check *c, struct slice k, struct slice v)
@@ -40,8 +40,8 @@ check_rcpt_due(struct check *c, const struct check_item *item, struct slice k,
 		return e;
 	/* A held item's recipients are taken out of `due`; a late step may put one back. */
 	if (waits != !e && !(waits && item->held))
-		check_say(c, "recipient %u of item %llu is %s", schema_get_u32(k.p + 8),
-			(ull)schema_get_u64(k.p), waits ? "never due" : "due for nothing");
+		check_say(c, "recipient %u of item %" PRIu64 " is %s", schema_get_u32(k.p + 8),
+			schema_get_u64(k.p), waits ? "never due" : "due for nothing");
 	return ERR_OK;
 }
 
@@ -122,7 +122,8 @@ check_queue_totals(struct check *c)
 	for (size_t at = 0; (item = check_map_next(&c->items, &at, &id));)
 		if (item->rcpts != item->count || item->open != item->left || !item->left)
 			check_say(c,
-				"item %llu counts %u recipients, %u of them open; it has %u, "
+				"item %" PRIu64
+				" counts %u recipients, %u of them open; it has %u, "
 				"%u",
-				(ull)id, item->count, item->left, item->rcpts, item->open);
+				id, item->count, item->left, item->rcpts, item->open);
 }

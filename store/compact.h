@@ -1,5 +1,5 @@
-/* compact: a copy of the database without free pages, row by row in key order, so
- * that every page of it is full and nothing that was deleted is left in it.
+/* compact: a copy of the database without free pages, row by row in key order,
+ * so that every page of it is full and nothing that was deleted is left in it.
  * Bodies, which never change, are copied in steps while the store works; then
  * the rest in one go, while it doesn't. The caller frees no garbage between
  * begin and finish. */
@@ -20,8 +20,8 @@ enum err compact_step(struct compact *c, bool *done);
 enum err compact_finish(struct compact *c);
 /* Removes what was made. NULL is fine. */
 void compact_abort(struct compact *c);
-/* Puts dir/compact.mdb in the place of dir/data.mdb, on disk too. Nobody may have either open.
- */
+/* Puts dir/compact.mdb in the place of dir/data.mdb, on disk too. Nobody may have either
+ * open. */
 enum err compact_swap(const char *dir);
 
 #endif

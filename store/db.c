@@ -212,8 +212,8 @@ db_lmdb_stands(const struct db_txn *txn)
 }
 
 /* A reader that was stopped for long in the midst of a lookup goes on over pages that have been
- * written over. LMDB bounds what it follows, and asserts the rest: that ends the lookup here.
- */
+ * written over. LMDB bounds what it follows, and asserts the rest: that ends the lookup
+ * here. */
 static jmp_buf *trap;
 
 static void

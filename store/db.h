@@ -1,10 +1,10 @@
 /* db: the LMDB environment: tables, transactions, cursors. The home of lmdb.
- * One writer (the store). Readers use view.h, which opens the same file
- * RDONLY and NOLOCK. Every value that a state table holds is counted into
- * the state digest (a sum of row hashes) by db_put and db_del. Returned
- * slices point into the map: valid until the transaction's next write or its
- * end. Over a view (view.h) each read may end with ERR_BUSY: the store took
- * the snapshot away, begin again. Any LMDB error but MDB_NOTFOUND, MDB_MAP_FULL and ENOSPC is
+ * One writer (the store). Readers use view.h, which opens the same file RDONLY
+ * and NOLOCK. Every value that a state table holds is counted into the state
+ * digest (a sum of row hashes) by db_put and db_del. Returned slices point into
+ * the map: valid until the transaction's next write or its end. Over a view
+ * (view.h) each read may end with ERR_BUSY: the store took the snapshot away,
+ * begin again. Any LMDB error but MDB_NOTFOUND, MDB_MAP_FULL and ENOSPC is
  * ERR_IO or ERR_CORRUPT, and the store stops on it. */
 #ifndef STORE_DB_H
 #define STORE_DB_H
@@ -59,8 +59,8 @@ struct db_options {
 	bool bulk;
 };
 
-/* dir/data.mdb. ERR_VERSION: newer format, untouched; ERR_NOT_FOUND: no database and !create.
- */
+/* dir/data.mdb. ERR_VERSION: newer format, untouched; ERR_NOT_FOUND: no database and
+ * !create. */
 enum err db_open(struct db **db, const char *dir, const struct db_options *opt);
 void db_close(struct db *db);
 enum err db_begin(struct db *db, bool write, struct db_txn **txn);

@@ -4,9 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/codec.h"
 #include "core/must.h"
 #include "core/rand.h"
-#include "store/codec.h"
 #include "store/engine_inner.h"
 #include "store/schema.h"
 
@@ -68,8 +68,11 @@ load(struct engine *e)
 		db_abort(txn);
 		return err;
 	}
-	raft_init(&e->raft, e->log.node, e->log.hard, e->log.last, e->log.last_term,
-		e->log.applied);
+	raft_init(&e->raft, e->log.node,
+		&(struct raft_stored){.hard = e->log.hard,
+			.last = e->log.last,
+			.last_term = e->log.last_term,
+			.commit = e->log.applied});
 	return db_commit(txn);
 }
 

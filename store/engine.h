@@ -1,8 +1,8 @@
 /* engine: the store's turn of the loop. Proposals are collected; a turn appends
  * them to the log and applies them in one write transaction (with one voter,
  * what is durable is committed), and tells the proposers after the commit, in
- * order. The log is the only way in: `hairpin init` goes through it too.
- * Works without a loop or ipc: call engine_turn until it is idle. */
+ * order. The log is the only way in: `hairpin init` goes through it too. Works
+ * without a loop or ipc: call engine_turn until it is idle. */
 #ifndef STORE_ENGINE_H
 #define STORE_ENGINE_H
 

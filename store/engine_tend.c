@@ -1,5 +1,5 @@
 #include "core/clock.h"
-#include "store/codec.h"
+#include "core/codec.h"
 #include "store/engine_inner.h"
 #include "store/schema.h"
 

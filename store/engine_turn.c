@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/codec.h"
 #include "core/must.h"
 #include "core/rand.h"
-#include "store/codec.h"
 #include "store/engine_inner.h"
 #include "store/schema.h"
 

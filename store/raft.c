@@ -1,17 +1,16 @@
 #include "store/raft.h"
 
 void
-raft_init(struct raft *r, uint32_t self, struct raft_hard hard, uint64_t last,
-	uint64_t last_term, uint64_t commit)
+raft_init(struct raft *r, uint32_t self, const struct raft_stored *found)
 {
 	*r = (struct raft){
 		.self = self,
-		.term = hard.term,
-		.vote = hard.vote,
-		.last = last,
-		.last_term = last_term,
-		.durable = last,
-		.commit = commit,
+		.term = found->hard.term,
+		.vote = found->hard.vote,
+		.last = found->last,
+		.last_term = found->last_term,
+		.durable = found->last,
+		.commit = found->commit,
 	};
 }
 

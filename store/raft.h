@@ -32,6 +32,13 @@ struct raft_hard {
 	uint32_t vote;
 };
 
+/* What a node finds on its disk when it starts. */
+struct raft_stored {
+	struct raft_hard hard;
+	uint64_t last, last_term; /* newest entry */
+	uint64_t commit;	  /* up to which it is known to be committed */
+};
+
 enum raft_event_type { RAFT_TICK, RAFT_PROPOSED, RAFT_PERSISTED };
 struct raft_event {
 	enum raft_event_type type;
@@ -51,9 +58,8 @@ struct raft_update {
 	enum raft_role role;
 };
 
-/* hard, last, last_term, commit: as found on disk. A single voter stands at its first tick. */
-void raft_init(struct raft *r, uint32_t self, struct raft_hard hard, uint64_t last,
-	uint64_t last_term, uint64_t commit);
+/* A single voter stands at its first tick. */
+void raft_init(struct raft *r, uint32_t self, const struct raft_stored *found);
 /* Fills update whole. ERR_UNAVAILABLE: PROPOSED while not leading. ERR_CORRUPT: an invariant
  * broke: stop the node. */
 enum err raft_step(struct raft *r, const struct raft_event *ev, struct raft_update *update);

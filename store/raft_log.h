@@ -1,14 +1,30 @@
 /* raft_log: the log on disk: rows of entries with their sealed commands, the
  * payload rows, the chain hash, term and vote, the applied index.
  *
- * Row of table log: u64 term, u8 type, u64 payload octets, 32 payload hash
- * (zeros without payload), 32 chain hash, sealed command (crypto/seal
- * box_key under the log key; AAD: cluster id 16, index u64, term u64, type u8, payload
- * hash 32). Chain: h(i) = H(h(i-1), term, type, sealed command, payload hash).
- * A body below SCHEMA_INLINE_MAX is cut so that its rows fill LMDB's pages; how is up to each
- * node. Table meta: "hard" {u64 term, u32 vote}, "applied" u64, "first" u64 (first log row),
- * "tail" {u64 last, u64 term, 32 chain hash}, "time" u64, "cluster" 16 octets, "node" u32,
- * "logkey" wrapped. */
+ * A row of table log:
+ *
+ *    0  u64  term
+ *    8  u8   type
+ *    9  u64  octets of payload
+ *   17  32   payload hash (zeros without payload)
+ *   49  32   chain hash
+ *   81       sealed command
+ *
+ * The command is sealed under the log key (crypto/seal, box_key) with the AAD
+ * cluster id 16, index u64, term u64, type u8, payload hash 32. The chain is
+ * h(i) = H(h(i-1), term, type, sealed command, payload hash). A body below
+ * SCHEMA_INLINE_MAX is cut so that its rows fill LMDB's pages; how is up to
+ * each node. Of table meta these are the log's:
+ *
+ *   applied  u64
+ *   cluster  16 octets
+ *   first    u64 (first log row)
+ *   hard     term u64, vote u32
+ *   logkey   the log key, wrapped
+ *   node     u32
+ *   tail     last u64, its term u64, its chain hash 32
+ *   time     u64
+ */
 #ifndef STORE_RAFT_LOG_H
 #define STORE_RAFT_LOG_H
 

@@ -1,8 +1,9 @@
 /* room: space on the disk, looked after before each turn. The data file is
- * always allocated ROOM_AHEAD past its end, so that a commit doesn't meet a full disk; a
- * ballast file (reserve in the data folder) is given up when that fails, so that
- * expunge, compaction and delivery of what is queued can go on while new
- * mail is refused. When there is space again the ballast comes first, then mail. */
+ * always allocated ROOM_AHEAD past its end, so that a commit doesn't meet a
+ * full disk; a ballast file (reserve in the data folder) is given up when that
+ * fails, so that expunge, compaction and delivery of what is queued can go on
+ * while new mail is refused. When there is space again the ballast comes first,
+ * then mail. */
 #ifndef STORE_ROOM_H
 #define STORE_ROOM_H
 
@@ -22,8 +23,8 @@ struct room {
  * behind. */
 void room_init(struct room *r, const char *dir, bool wants_ballast);
 /* room->full says whether new mail is to be refused; it may change at most every ROOM_LOOK_MS,
- * at once when it becomes true. Logs the changes. An err isn't about space, and stops the node.
- */
+ * at once when it becomes true. Logs the changes. An err isn't about space, and stops the
+ * node. */
 enum err room_look(struct room *r, struct db *db, uint64_t now_ms);
 
 #endif

@@ -1,28 +1,44 @@
 /* schema: the keys of every table, and the hot record `message` octet by octet.
  * Integers are big-endian, so that LMDB's order is theirs. Pure.
  *
- *   table         key                              value
- *   meta          name (text)                      see raft_log.h
- *   log           index u64                        {term, type, sealed command, sizes, chain
- * hash}: raft_log.h body          index u64, row u32               sealed payload octets of
- * that entry: rows of SCHEMA_SMALL_ROW octets when its sealed size is below SCHEMA_INLINE_MAX,
- * else of SCHEMA_PART_SEALED setting       name                             octets domain
- * A-label domain                   commands.Domain address       canonical local@domain,
- * @domain  commands.Address account       account u64                      commands.Account
- *   vault         kind u8 ('a' account, 'q' queue day, 'd' domain key), id u64   kind u8
- * wrap_kind, wrapped secret (queue day: public key 32 + wrapped) epoch         account u64,
- * epoch u64           epoch key sealed to the account's public key mailbox       mailbox u64
- * commands.Mailbox mailbox_name  account u64, name                mailbox u64 message mailbox
- * u64, uid u32             below change        mailbox u64, modseq u64, uid u32 u8 kind: 0
- * there (its newest change), 1 expunged item          item u64 commands.Item rcpt          item
- * u64, number u32             commands.RcptRow due           next_try_sec u64, item u64, number
- * u32    empty   (recipients that wait for the courier) repeat        repeat key item u64,
- * until_sec u64 repeat_due    until_sec u64, repeat key        empty upload        upload u64
- * commands.UploadRow payload       payload id u64                   commands.PayloadRow garbage
- * index u64                        empty  (each node frees these below its first log row) sweep
- * kind u8, id u64                  empty  ('m' mailbox, 'a' account: rows still to go) proposer
- * node u32, seq u64                boot u64, commands.Result ; seq 0: boot u64, answered_below
- * u64
+ *   table         key                           value
+ *   ------------  ----------------------------  ---------------------------------------------
+ *   meta          name (text)                   raft_log.h; "format" and "digest": db.c
+ *   log           index u64                     raft_log.h
+ *   body          index u64, row u32            that entry's sealed payload: rows of at most
+ *                                               SCHEMA_SMALL_ROW octets if its sealed size is
+ *                                               below SCHEMA_INLINE_MAX, else one row for each
+ *                                               part (SCHEMA_PART_SEALED)
+ *   setting       name                          octets
+ *   domain        A-label domain                commands.Domain
+ *   address       canonical local@domain,       commands.Address
+ *                 or @domain
+ *   account       account u64                   commands.Account
+ *   vault         kind u8, id u64               wrap_kind u8, wrapped secret
+ *                   'a' account                   (queue day: before the wrapped secret 32
+ *                   'q' queue day                 octets of public key)
+ *                   'd' domain key
+ *   epoch         account u64, epoch u64        epoch key, sealed to the account's public key
+ *   mailbox       mailbox u64                   commands.Mailbox
+ *   mailbox_name  account u64, name             mailbox u64
+ *   message       mailbox u64, uid u32          below
+ *   change        mailbox u64, modseq u64,      u8: 0 it is there (its newest change),
+ *                 uid u32                       1 expunged
+ *   item          item u64                      commands.Item
+ *   rcpt          item u64, number u32          commands.RcptRow
+ *   due           next_try_sec u64, item u64,   empty (recipients that wait for the courier)
+ *                 number u32
+ *   repeat        repeat key                    item u64, until_sec u64
+ *   repeat_due    until_sec u64, repeat key     empty
+ *   upload        upload u64                    commands.UploadRow
+ *   payload       payload u64                   commands.PayloadRow
+ *   garbage       index u64                     empty (each node frees those below its first
+ *                                               log row)
+ *   sweep         kind u8, id u64               empty (rows that are still to go)
+ *                   'm' mailbox
+ *                   'a' account
+ *   proposer      node u32, seq u64             boot u64, commands.Result
+ *                   seq 0                         boot u64, answered_below u64
  *
  * An id is the log index of the command that made it. Its top octet is the
  * number of the Raft group, 0 today. */
@@ -36,8 +52,8 @@ enum {
 	SCHEMA_PART_SEALED = 65520,
 	SCHEMA_INLINE_MAX = 16384, /* sealed bodies below this use small rows */
 	SCHEMA_SMALL_ROW = 2016,
-	SCHEMA_ENTRY_BODY_MAX =
-		4 * 65520, /* sealed octets that one log entry may carry: whole parts */
+	/* Sealed octets that one log entry may carry: whole parts. */
+	SCHEMA_ENTRY_BODY_MAX = 4 * SCHEMA_PART_SEALED,
 	SCHEMA_KEYWORDS_MAX = 64,
 	SCHEMA_WRAPPED_KEY = 72,
 };
@@ -60,15 +76,31 @@ enum schema_special_use {
 	SCHEMA_USE_ALL
 };
 
-/* Table message, format 1. Fixed part, then the variable parts in this order without gaps.
- *   0 u8  format (1)            1 u8 wrap_kind (0 epoch key)   2 u8 flags    3 u8 zero
- *   4 u16 delivered_to octets   6 u16 zero
- *   8 u64 keywords (bit n = the mailbox's keyword n)
- *  16 u64 modseq               24 i64 internal_date_sec        32 i16 zone_min  34 u16 zero  36
- * u32 head_size (plain) 40 u64 size (payload plain) 48 u64 payload id               56 u64
- * epoch 64 u32 sealed_head octets   68 u32 sealed_index octets      72 u64 save_date_sec 80 72
- * octets wrapped key   152 delivered_to, sealed_head, sealed_index RFC822.SIZE = size +
- * head_size + (delivered_to ? octets of "Delivered-To: " + delivered_to + CRLF : 0). */
+/* Table message, format 1: a fixed part, then the variable parts in this order without gaps.
+ *
+ *     0  u8   format (1)
+ *     1  u8   wrap_kind (0: by an epoch's key)
+ *     2  u8   flags
+ *     3  u8   zero
+ *     4  u16  octets of delivered_to
+ *     6  u16  zero
+ *     8  u64  keywords (bit n: the mailbox's keyword n)
+ *    16  u64  modseq
+ *    24  i64  internal_date_sec
+ *    32  i16  zone_min
+ *    34  u16  zero
+ *    36  u32  head_size (plain)
+ *    40  u64  size (payload, plain)
+ *    48  u64  payload id
+ *    56  u64  epoch
+ *    64  u32  octets of sealed_head
+ *    68  u32  octets of sealed_index
+ *    72  u64  save_date_sec
+ *    80  72   wrapped key
+ *   152       delivered_to, sealed_head, sealed_index
+ *
+ * RFC822.SIZE is size + head_size, and if there is a delivered_to the octets of
+ * "Delivered-To: " delivered_to CRLF. */
 enum { SCHEMA_MESSAGE_FORMAT = 1, SCHEMA_MESSAGE_FIXED = 152 };
 
 struct schema_message {

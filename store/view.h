@@ -1,19 +1,21 @@
 /* view: read-only views of the database in the reader processes (smtpd, imapd,
- * courier): RDONLY and NOLOCK, so that a broken-in reader can't touch the
- * lock file. The store publishes in a shared page the oldest transaction
- * whose pages stay put (floor, floor.h). A transaction lives for one command
- * or one chunk of output, VIEW_LIFE_MS at most; before what was read is used,
- * view_is_valid says whether it was whole. If not: begin again. Reads over a snapshot that the
- * floor has passed fail with ERR_BUSY by themselves; what they gave before stays mapped, but
- * may have been written over. */
+ * courier): RDONLY and NOLOCK, so that a broken-in reader can't touch the lock
+ * file. The store publishes in a shared page the oldest transaction whose pages
+ * stay put (floor, floor.h). A transaction lives for one command or one chunk
+ * of output, VIEW_LIFE_MS at most; before what was read is used, view_is_valid
+ * says whether it was whole. If not: begin again. Reads over a snapshot that
+ * the floor has passed fail with ERR_BUSY by themselves; what they gave before
+ * stays mapped, but may have been written over. */
 #ifndef STORE_VIEW_H
 #define STORE_VIEW_H
 
+#include <stdbool.h>
+
 #include "core/err.h"
-#include "store/db.h"
 
 enum { VIEW_LIFE_MS = 2000, VIEW_WAIT_MS = 1000 };
 struct view;
+struct db_txn;
 
 /* dir: the folder of data.mdb. page: the shared page. Opened again by itself after a compaction
  * swapped the file. */

@@ -1,21 +1,31 @@
 #include "store/view_directory.h"
 
-#include "store/codec.h"
+#include "core/codec.h"
+#include "store/db.h"
 #include "store/schema.h"
 
 enum { ADDRESS_MAX = 400 };
 
+/* A table whose rows are messages. */
+struct records {
+	enum db_table table;
+	const ProtobufCMessageDescriptor *type;
+};
+static const struct records domains = {DB_DOMAIN, &commands__domain__descriptor};
+static const struct records addresses = {DB_ADDRESS, &commands__address__descriptor};
+static const struct records accounts = {DB_ACCOUNT, &commands__account__descriptor};
+
 static enum err
-get_record(struct db_txn *txn, enum db_table t, struct slice key,
-	const ProtobufCMessageDescriptor *type, struct arena *a, void **out)
+get_record(struct db_txn *txn, const struct records *of, struct slice key, struct arena *a,
+	void **out)
 {
 	struct slice raw;
-	enum err e = db_get(txn, t, key, &raw);
+	enum err e = db_get(txn, of->table, key, &raw);
 	void *record;
 
 	if (e)
 		return e;
-	record = codec_unpack(type, raw, a);
+	record = codec_unpack(of->type, raw, a);
 	if (!record)
 		return ERR_CORRUPT;
 	*out = record;
@@ -31,7 +41,7 @@ view_directory_domain(
 
 	if (domain.n == 0 || domain.n > ADDRESS_MAX)
 		return ERR_NOT_FOUND;
-	e = get_record(txn, DB_DOMAIN, domain, &commands__domain__descriptor, a, &r);
+	e = get_record(txn, &domains, domain, a, &r);
 	if (!e)
 		*out = r;
 	return e;
@@ -46,7 +56,7 @@ view_directory_address(
 
 	if (address.n == 0 || address.n > ADDRESS_MAX)
 		return ERR_NOT_FOUND;
-	e = get_record(txn, DB_ADDRESS, address, &commands__address__descriptor, a, &r);
+	e = get_record(txn, &addresses, address, a, &r);
 	if (!e)
 		*out = r;
 	return e;
@@ -58,8 +68,7 @@ view_directory_account(
 {
 	struct schema_key k;
 	void *r;
-	enum err e = get_record(txn, DB_ACCOUNT, schema_u64(&k, account),
-		&commands__account__descriptor, a, &r);
+	enum err e = get_record(txn, &accounts, schema_u64(&k, account), a, &r);
 
 	if (!e)
 		*out = r;

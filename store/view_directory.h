@@ -8,7 +8,8 @@
 #include "core/arena.h"
 #include "core/err.h"
 #include "store/commands.pb-c.h"
-#include "store/db.h"
+
+struct db_txn;
 
 enum { VIEW_VAULT_ACCOUNT = 'a', VIEW_VAULT_QUEUE_DAY = 'q', VIEW_VAULT_DOMAIN = 'd' };
 
@@ -44,8 +45,8 @@ enum err view_directory_may_send_as(
 /* Over quota if `size` more octets came? */
 bool view_directory_over_quota(const Commands__Account *record, uint64_t size);
 
-/* wrapped: borrowed from the transaction. For the queue day: 32 octets public key come first.
- */
+/* wrapped: borrowed from the transaction. For the queue day: 32 octets public key come
+ * first. */
 enum err view_directory_vault(struct db_txn *txn, uint8_t kind, uint64_t id, uint8_t *wrap_kind,
 	struct slice *wrapped);
 /* The newest queue key: what mail is sealed to now. */

@@ -1,6 +1,7 @@
 #include "store/view_mailbox.h"
 
-#include "store/codec.h"
+#include "core/codec.h"
+#include "store/db.h"
 
 enum { NAME_MAX_OCTETS = 480 };
 
@@ -166,11 +167,12 @@ inline_part(
 
 enum err
 view_mailbox_part(struct db_txn *txn, uint64_t payload, uint32_t n, struct arena *a,
-	struct slice *part, bool *last)
+	struct view_mailbox_part *out)
 {
 	enum { ENTRY_PARTS = SCHEMA_ENTRY_BODY_MAX / SCHEMA_PART_SEALED };
 	Commands__PayloadRow *row;
 	struct schema_key k;
+	struct slice sealed;
 	uint64_t parts;
 	enum err e = view_mailbox_payload(txn, payload, a, &row);
 
@@ -179,10 +181,14 @@ view_mailbox_part(struct db_txn *txn, uint64_t payload, uint32_t n, struct arena
 	parts = (row->sealed_size + SCHEMA_PART_SEALED - 1) / SCHEMA_PART_SEALED;
 	if (n >= parts || n / ENTRY_PARTS >= row->n_index)
 		return ERR_NOT_FOUND;
-	*last = n + 1 == parts;
 	if (row->sealed_size < SCHEMA_INLINE_MAX)
-		return inline_part(txn, row->index[0], row->sealed_size, a, part);
-	e = db_get(txn, DB_BODY,
-		schema_u64_u32(&k, row->index[n / ENTRY_PARTS], n % ENTRY_PARTS), part);
-	return e == ERR_NOT_FOUND ? ERR_CORRUPT : e;
+		e = inline_part(txn, row->index[0], row->sealed_size, a, &sealed);
+	else
+		e = db_get(txn, DB_BODY,
+			schema_u64_u32(&k, row->index[n / ENTRY_PARTS], n % ENTRY_PARTS),
+			&sealed);
+	if (e)
+		return e == ERR_NOT_FOUND ? ERR_CORRUPT : e;
+	*out = (struct view_mailbox_part){sealed, n + 1 == parts};
+	return ERR_OK;
 }

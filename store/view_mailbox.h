@@ -6,8 +6,9 @@
 #include "core/arena.h"
 #include "core/err.h"
 #include "store/commands.pb-c.h"
-#include "store/db.h"
 #include "store/schema.h"
+
+struct db_txn;
 
 enum err view_mailbox(
 	struct db_txn *txn, uint64_t mailbox, struct arena *a, Commands__Mailbox **out);
@@ -27,10 +28,14 @@ enum err view_mailbox_message(
 enum err view_mailbox_changes(struct db_txn *txn, uint64_t mailbox, uint64_t after,
 	bool (*each)(void *arg, uint32_t uid, uint64_t modseq, bool gone), void *arg);
 
-/* Sealed part n of a payload, at most SCHEMA_PART_SEALED octets, assembled into out when it
- * lies in small rows; otherwise borrowed from the map. last: is it the payload's last part? */
+struct view_mailbox_part {
+	struct slice sealed; /* at most SCHEMA_PART_SEALED octets */
+	bool is_last;	     /* of the payload's parts */
+};
+/* Part n of a payload, assembled in the arena when it lies in small rows; otherwise borrowed
+ * from the map. ERR_NOT_FOUND: no such part, or no such payload. */
 enum err view_mailbox_part(struct db_txn *txn, uint64_t payload, uint32_t n, struct arena *a,
-	struct slice *part, bool *last);
+	struct view_mailbox_part *out);
 enum err view_mailbox_payload(
 	struct db_txn *txn, uint64_t payload, struct arena *a, Commands__PayloadRow **out);
 

@@ -1,6 +1,7 @@
 #include "store/view_queue.h"
 
-#include "store/codec.h"
+#include "core/codec.h"
+#include "store/db.h"
 #include "store/schema.h"
 
 enum err

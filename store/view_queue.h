@@ -6,7 +6,8 @@
 #include "core/buf.h"
 #include "core/err.h"
 #include "store/commands.pb-c.h"
-#include "store/db.h"
+
+struct db_txn;
 
 enum err view_queue_item(
 	struct db_txn *txn, uint64_t item, struct arena *a, Commands__Item **out);

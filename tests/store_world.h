@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/codec.h"
 #include "core/rand.h"
 #include "store/check.h"
-#include "store/codec.h"
 #include "store/engine.h"
 #include "store/schema.h"
 #include "store/view_directory.h"
@@ -74,7 +74,7 @@ world_add_user(void)
 	domain.name = world_bytes("example.org");
 	c.body_case = COMMANDS__COMMAND__BODY_DOMAIN_PUT;
 	c.domain_put = &domain;
-	assert_int_equal(world_propose(&c, SLICE_EMPTY)->code, APPLY_DONE);
+	assert_int_equal(world_propose(&c, SLICE_EMPTY)->code, COMMAND_DONE);
 	record.name = world_bytes("u0@example.org");
 	record.public_key = (ProtobufCBinaryData){32, public_key};
 	put.account = WORLD_ACCOUNT;
@@ -82,13 +82,13 @@ world_add_user(void)
 	put.wrapped_secret = world_bytes("the wrapped secret of the account");
 	c.body_case = COMMANDS__COMMAND__BODY_ACCOUNT_PUT;
 	c.account_put = &put;
-	assert_int_equal(world_propose(&c, SLICE_EMPTY)->code, APPLY_DONE);
+	assert_int_equal(world_propose(&c, SLICE_EMPTY)->code, COMMAND_DONE);
 	epoch.account = WORLD_ACCOUNT;
 	epoch.epoch = 1;
 	epoch.sealed_key = world_bytes("sealed epoch key");
 	c.body_case = COMMANDS__COMMAND__BODY_EPOCH_NEW;
 	c.epoch_new = &epoch;
-	assert_int_equal(world_propose(&c, SLICE_EMPTY)->code, APPLY_DONE);
+	assert_int_equal(world_propose(&c, SLICE_EMPTY)->code, COMMAND_DONE);
 	assert_int_equal(db_begin(engine_db(world.e), false, &txn), ERR_OK);
 	assert_int_equal(view_directory_account(txn, WORLD_ACCOUNT, &world.a, &r), ERR_OK);
 	world.inbox = r->inbox;

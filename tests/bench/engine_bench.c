@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/codec.h"
 #include "core/must.h"
 #include "core/rand.h"
-#include "store/codec.h"
 #include "store/engine.h"
 #include "store/floor.h"
 #include "store/schema.h"
@@ -52,7 +52,8 @@ static void
 on_done(void *arg, enum err e, uint64_t index, const Commands__Result *r)
 {
 	(void)index;
-	must(e == ERR_OK && r->code == APPLY_DONE && (!r->n_step_code || r->step_code[0] == 0));
+	must(e == ERR_OK && r->code == COMMAND_DONE &&
+		(!r->n_step_code || r->step_code[0] == 0));
 	if (arg)
 		*(uint64_t *)arg = r->id;
 }

@@ -3,6 +3,7 @@ import re
 
 FUNCTION_LINES = 100
 FILE_LINES = 1000
+COLUMNS = 96  # with tabs of 8; clang-format leaves comments alone
 NESTING = 3
 ARGUMENTS = 5
 
@@ -35,7 +36,7 @@ HOMES = [
     (re.compile(r"openssl/"), _homes(r"crypto/\w+\.[ch]")),
     (re.compile(r"lmdb\.h"), _homes(r"store/(db|view)\w*\.[ch]")),
     (re.compile(r"sodium\.h"), _homes(r"crypto/(seal|pwhash)\.c", r"core/rand\.c")),
-    (re.compile(r"protobuf-c/"), _homes(r"core/ipc\w*\.[ch]", r"store/\w+\.[ch]")),
+    (re.compile(r"protobuf-c/"), _homes(r"core/(ipc|codec)\w*\.[ch]", r"store/\w+\.[ch]")),
     (re.compile(r"unbound\.h"), _homes(r"core/dns\w*\.c")),
     (re.compile(r"seccomp\.h|linux/(landlock|seccomp)\.h"), _homes(r"core/sandbox\w*\.c")),
     (re.compile(r"gmime/|glib\.h"), _homes(r"core/mail_mime\w*\.c")),

@@ -34,10 +34,10 @@ fill(void **state)
 	q.repeat_until_sec = UINT64_C(1) << 40;
 	c.body_case = COMMANDS__COMMAND__BODY_ENQUEUE;
 	c.enqueue = &q;
-	assert_int_equal(world_propose(&c, SLICE_LIT("mail"))->code, APPLY_DONE);
+	assert_int_equal(world_propose(&c, SLICE_LIT("mail"))->code, COMMAND_DONE);
 	/* A refused one leaves garbage. */
 	body.sealed_size = 5;
-	assert_int_equal(world_propose(&c, SLICE_LIT("mail"))->code, APPLY_INVALID);
+	assert_int_equal(world_propose(&c, SLICE_LIT("mail"))->code, COMMAND_INVALID);
 	return 0;
 }
 

@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/codec.h"
 #include "core/rand.h"
 #include "store/check.h"
-#include "store/codec.h"
 #include "store/engine.h"
 #include "store/schema.h"
 #include "store/view_directory.h"
@@ -195,7 +195,7 @@ static void
 on_appended(void *arg, enum err e, uint64_t index, const Commands__Result *r)
 {
 	(void)index;
-	if (!e && r->code == APPLY_DONE)
+	if (!e && r->code == COMMAND_DONE)
 		shared->uid_of[(uintptr_t)arg] = r->uid[0];
 }
 
@@ -236,7 +236,7 @@ static void
 on_expunged(void *arg, enum err e, uint64_t index, const Commands__Result *r)
 {
 	(void)index;
-	if (!e && r->code == APPLY_DONE)
+	if (!e && r->code == COMMAND_DONE)
 		shared->gone[(uintptr_t)arg] = 2;
 }
 
@@ -300,23 +300,22 @@ see(void *arg, uint32_t uid, const struct schema_message *m)
 {
 	static uint8_t wanted[800000];
 	struct seen *seen = arg;
-	struct slice part;
+	struct view_mailbox_part part;
 	struct arena a;
 	uint64_t at = 0;
 	uint32_t mail;
-	bool last = false;
 
 	arena_init(&a, 0);
-	assert_int_equal(view_mailbox_part(seen->txn, m->payload, 0, &a, &part, &last), ERR_OK);
-	mail = schema_get_u32(part.p);
+	assert_int_equal(view_mailbox_part(seen->txn, m->payload, 0, &a, &part), ERR_OK);
+	mail = schema_get_u32(part.sealed.p);
 	assert_true(mail < shared->next);
 	assert_int_equal(body_of(mail, wanted), m->size);
-	for (uint32_t n = 0; at < m->size; n++, at += part.n) {
+	for (uint32_t n = 0; at < m->size; n++, at += part.sealed.n) {
 		assert_int_equal(
-			view_mailbox_part(seen->txn, m->payload, n, &a, &part, &last), ERR_OK);
-		assert_memory_equal(part.p, wanted + at, part.n / 4 * 4);
+			view_mailbox_part(seen->txn, m->payload, n, &a, &part), ERR_OK);
+		assert_memory_equal(part.sealed.p, wanted + at, part.sealed.n / 4 * 4);
 	}
-	assert_true(last);
+	assert_true(part.is_last);
 	assert_int_equal(seen->of_mail[mail], 0); /* never twice */
 	seen->of_mail[mail] = uid;
 	seen->n++;

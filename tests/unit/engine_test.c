@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/codec.h"
 #include "core/rand.h"
 #include "store/check.h"
-#include "store/codec.h"
 #include "store/engine.h"
 #include "store/schema.h"
 #include "store/view_directory.h"
@@ -97,8 +97,8 @@ setup(void **state)
 	put.name = bytes("example.org");
 	c.body_case = COMMANDS__COMMAND__BODY_DOMAIN_PUT;
 	c.domain_put = &put;
-	assert_int_equal(propose(&c, SLICE_EMPTY)->code, APPLY_DONE);
-	assert_int_equal(add_user(ACCOUNT, "u0@example.org")->code, APPLY_DONE);
+	assert_int_equal(propose(&c, SLICE_EMPTY)->code, COMMAND_DONE);
+	assert_int_equal(add_user(ACCOUNT, "u0@example.org")->code, COMMAND_DONE);
 	read_inbox();
 	return 0;
 }
@@ -146,7 +146,7 @@ log_epoch(void)
 	epoch.sealed_key = bytes("sealed");
 	c.body_case = COMMANDS__COMMAND__BODY_EPOCH_NEW;
 	c.epoch_new = &epoch;
-	assert_int_equal(propose(&c, SLICE_EMPTY)->code, APPLY_DONE);
+	assert_int_equal(propose(&c, SLICE_EMPTY)->code, COMMAND_DONE);
 }
 
 static Commands__Result *
@@ -205,9 +205,9 @@ a_user_gets_the_usual_mailboxes_and_a_second_one_is_refused(void **state)
 {
 	(void)state;
 	assert_int_equal(count_rows(DB_MAILBOX), 6);
-	assert_int_equal(add_user(ACCOUNT + 1, "u0@example.org")->code, APPLY_EXISTS);
+	assert_int_equal(add_user(ACCOUNT + 1, "u0@example.org")->code, COMMAND_EXISTS);
 	assert_int_equal(count_rows(DB_ACCOUNT), 1);
-	assert_int_equal(add_user(ACCOUNT + 1, "u0@elsewhere.org")->code, APPLY_INVALID);
+	assert_int_equal(add_user(ACCOUNT + 1, "u0@elsewhere.org")->code, COMMAND_INVALID);
 }
 
 static void
@@ -215,24 +215,23 @@ an_appended_message_is_there_after_reopening_with_its_body(void **state)
 {
 	struct schema_message m;
 	struct db_txn *txn;
-	struct slice part;
-	bool last;
+	struct view_mailbox_part part;
 	Commands__Result *r = append("before its epoch");
 
 	(void)state;
-	assert_int_equal(r->code, APPLY_NO_EPOCH);
+	assert_int_equal(r->code, COMMAND_NO_EPOCH);
 	log_epoch();
 	r = append("hello body");
-	assert_int_equal(r->code, APPLY_DONE);
+	assert_int_equal(r->code, COMMAND_DONE);
 	assert_int_equal(r->uid[0], 1);
 	engine_close(w.e);
 	open_engine(false);
 	assert_int_equal(append("next")->uid[0], 2);
 	assert_int_equal(db_begin(engine_db(w.e), false, &txn), ERR_OK);
 	assert_int_equal(view_mailbox_message(txn, w.inbox, 1, &m), ERR_OK);
-	assert_int_equal(view_mailbox_part(txn, m.payload, 0, &w.a, &part, &last), ERR_OK);
-	assert_true(last);
-	assert_slice(part, "hello body");
+	assert_int_equal(view_mailbox_part(txn, m.payload, 0, &w.a, &part), ERR_OK);
+	assert_true(part.is_last);
+	assert_slice(part.sealed, "hello body");
 	db_abort(txn);
 }
 
@@ -251,7 +250,7 @@ an_append_whose_body_is_not_as_announced_is_refused_and_freed(void **state)
 	q = envelope(&body, "abc", list, 1);
 	c.body_case = COMMANDS__COMMAND__BODY_ENQUEUE;
 	c.enqueue = &q;
-	assert_int_equal(propose(&c, SLICE_LIT("abcd"))->code, APPLY_INVALID);
+	assert_int_equal(propose(&c, SLICE_LIT("abcd"))->code, COMMAND_INVALID);
 	assert_int_equal(count_rows(DB_PAYLOAD), 0);
 	assert_int_equal(count_rows(DB_GARBAGE), 1);
 	assert_int_equal(engine_compact(w.e), ERR_OK);
@@ -300,10 +299,10 @@ a_delivery_happens_once_however_often_it_is_proposed(void **state)
 	c.body_case = COMMANDS__COMMAND__BODY_ENQUEUE;
 	c.enqueue = &q;
 	r = propose(&c, SLICE_LIT("text"));
-	assert_int_equal(r->code, APPLY_DONE);
+	assert_int_equal(r->code, COMMAND_DONE);
 	item = r->id;
 	r = propose(&c, SLICE_LIT("text"));
-	assert_int_equal(r->code, APPLY_REPEAT);
+	assert_int_equal(r->code, COMMAND_REPEAT);
 	assert_int_equal(r->id, item);
 	assert_int_equal(count_rows(DB_DUE), 1);
 
@@ -311,16 +310,16 @@ a_delivery_happens_once_however_often_it_is_proposed(void **state)
 	d.wrapped_key = (ProtobufCBinaryData){sizeof wrapped, wrapped};
 	one.delivery = &d;
 	r = step(item, &one);
-	assert_int_equal(r->step_code[0], APPLY_DONE);
+	assert_int_equal(r->step_code[0], COMMAND_DONE);
 	assert_int_equal(r->uid[0], 1);
 	r = step(item, &one);
-	assert_int_equal(r->step_code[0], APPLY_STALE);
+	assert_int_equal(r->step_code[0], COMMAND_STALE);
 	assert_int_equal(count_rows(DB_MESSAGE), 1);
 	assert_int_equal(count_rows(DB_DUE), 0);
 	assert_int_equal(count_rows(DB_ITEM), 1);
 	one.rcpt = 1;
 	one.outcome = COMMANDS__OUTCOME__OUTCOME_FAIL;
-	assert_int_equal(step(item, &one)->step_code[0], APPLY_DONE);
+	assert_int_equal(step(item, &one)->step_code[0], COMMAND_DONE);
 	assert_int_equal(count_rows(DB_ITEM), 0);
 	assert_int_equal(count_rows(DB_RCPT), 0);
 	assert_int_equal(count_rows(DB_PAYLOAD), 1);
@@ -352,11 +351,11 @@ a_circle_of_aliases_ends_and_nobody_is_reached_twice(void **state)
 	one.outcome = COMMANDS__OUTCOME__OUTCOME_EXPAND;
 	one.n_into = 3;
 	one.into = into;
-	assert_int_equal(step(item, &one)->step_code[0], APPLY_DONE);
+	assert_int_equal(step(item, &one)->step_code[0], COMMAND_DONE);
 	assert_int_equal(count_rows(DB_RCPT), 3);
 	one.rcpt = 1;
 	y = a;
-	assert_int_equal(step(item, &one)->step_code[0], APPLY_DONE);
+	assert_int_equal(step(item, &one)->step_code[0], COMMAND_DONE);
 	assert_int_equal(count_rows(DB_RCPT), 3);
 	assert_int_equal(count_rows(DB_DUE), 1);
 }
@@ -433,7 +432,7 @@ a_deleted_account_leaves_nothing_after_the_sweep(void **state)
 	d.account = ACCOUNT;
 	c.body_case = COMMANDS__COMMAND__BODY_ACCOUNT_DEL;
 	c.account_del = &d;
-	assert_int_equal(propose(&c, SLICE_EMPTY)->code, APPLY_DONE);
+	assert_int_equal(propose(&c, SLICE_EMPTY)->code, COMMAND_DONE);
 	assert_int_equal(count_rows(DB_VAULT), 0);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(engine_tend(w.e), ERR_OK);
@@ -456,9 +455,10 @@ a_body_from_a_file_goes_in_by_chunks_and_comes_back_whole(void **state)
 	Commands__Body body = COMMANDS__BODY__INIT;
 	struct engine_proposal p = {.fd_size = SIZE};
 	struct db_txn *txn;
-	struct slice k, v, part;
+	struct slice k, v;
+	struct view_mailbox_part part = {.is_last = false};
 	uint64_t got = 0;
-	bool more = true, last = false;
+	bool more = true;
 
 	(void)state;
 	log_epoch();
@@ -481,16 +481,15 @@ a_body_from_a_file_goes_in_by_chunks_and_comes_back_whole(void **state)
 	assert_int_equal(count_rows(DB_UPLOAD), 0);
 	assert_int_equal(db_begin(engine_db(w.e), false, &txn), ERR_OK);
 	assert_int_equal(db_first_from(txn, DB_PAYLOAD, SLICE_EMPTY, &k, &v), ERR_OK);
-	for (uint32_t n = 0; !last; n++) {
+	for (uint32_t n = 0; !part.is_last; n++) {
 		assert_int_equal(
-			view_mailbox_part(txn, schema_get_u64(k.p), n, &w.a, &part, &last),
-			ERR_OK);
-		for (size_t i = 0; i < part.n; i += 4) {
+			view_mailbox_part(txn, schema_get_u64(k.p), n, &w.a, &part), ERR_OK);
+		for (size_t i = 0; i < part.sealed.n; i += 4) {
 			uint32_t word = (uint32_t)((got + i) / 4);
 
-			assert_memory_equal(part.p + i, &word, 4);
+			assert_memory_equal(part.sealed.p + i, &word, 4);
 		}
-		got += part.n;
+		got += part.sealed.n;
 	}
 	assert_int_equal(got, SIZE);
 	db_abort(txn);

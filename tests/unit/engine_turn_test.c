@@ -214,7 +214,7 @@ a_large_body_goes_in_by_pieces_and_small_mails_pass_it(void **state)
 	}
 	assert_int_equal(world_violations(false), 0);
 	turn_until_idle();
-	assert_int_equal(large.code, APPLY_DONE);
+	assert_int_equal(large.code, COMMAND_DONE);
 	assert_int_equal(world_count(DB_UPLOAD), 0);
 }
 
@@ -345,7 +345,7 @@ without_its_key_the_engine_takes_no_turn(void **state)
 	assert_false(a.came);
 	assert_int_equal(engine_set_key(world.e, &world.key, SLICE_EMPTY), ERR_OK);
 	turn_until_idle();
-	assert_int_equal(a.code, APPLY_DONE);
+	assert_int_equal(a.code, COMMAND_DONE);
 }
 
 /* A failing disk: nobody is told anything, the engine goes no further, and the next life is
@@ -361,7 +361,7 @@ a_write_or_sync_that_fails_stops_the_engine_and_loses_nothing(void **state)
 	for (int at = 1; at <= 14; at++) {
 		assert_int_equal(append(SLICE_LIT("answered"), &a), ERR_OK);
 		turn_until_idle();
-		assert_int_equal(a.code, APPLY_DONE);
+		assert_int_equal(a.code, COMMAND_DONE);
 		kept++;
 		assert_int_equal(append(SLICE_LIT("in doubt"), &b), ERR_OK);
 		fault.write_errno = at % 2 ? EIO : ENOSPC;
@@ -402,10 +402,10 @@ expunge(uint32_t first, uint32_t last)
 	s.flags = SCHEMA_DELETED;
 	c.body_case = COMMANDS__COMMAND__BODY_FLAGS_STORE;
 	c.flags_store = &s;
-	assert_int_equal(world_propose(&c, SLICE_EMPTY)->code, APPLY_DONE);
+	assert_int_equal(world_propose(&c, SLICE_EMPTY)->code, COMMAND_DONE);
 	c.body_case = COMMANDS__COMMAND__BODY_EXPUNGE;
 	c.expunge = &x;
-	assert_int_equal(world_propose(&c, SLICE_EMPTY)->code, APPLY_DONE);
+	assert_int_equal(world_propose(&c, SLICE_EMPTY)->code, COMMAND_DONE);
 }
 
 /* Room is looked at again after a second; time passes by itself. */
@@ -439,7 +439,7 @@ on_a_full_disk_new_mail_waits_outside_and_expunge_goes_on(void **state)
 	usleep(1100 * 1000);
 	assert_int_equal(append(SLICE_LIT("after"), &a), ERR_OK);
 	turn_until_idle();
-	assert_int_equal(a.code, APPLY_DONE);
+	assert_int_equal(a.code, COMMAND_DONE);
 	engine_stats(world.e, &stats);
 	assert_false(stats.full);
 }
@@ -545,7 +545,7 @@ a_deleted_account_s_key_is_nowhere_in_the_file_after_compaction(void **state)
 	d.account = WORLD_ACCOUNT;
 	c.body_case = COMMANDS__COMMAND__BODY_ACCOUNT_DEL;
 	c.account_del = &d;
-	assert_int_equal(world_propose(&c, SLICE_EMPTY)->code, APPLY_DONE);
+	assert_int_equal(world_propose(&c, SLICE_EMPTY)->code, COMMAND_DONE);
 	assert_int_equal(engine_tend(world.e), ERR_OK);
 	turn_until_idle();
 	assert_int_equal(engine_compact(world.e), ERR_OK);
@@ -611,14 +611,14 @@ a_proposal_takes_effect_once_however_often_it_comes(void **state)
 	c->boot = boot.boot = 5;
 	c->seq = 1;
 	/* A node that never logged its boot isn't heard. */
-	assert_int_equal(apply_it(txn, c, 1000).code, APPLY_STALE);
+	assert_int_equal(apply_it(txn, c, 1000).code, COMMAND_STALE);
 	boot.body_case = COMMANDS__COMMAND__BODY_BOOT_NODE;
 	boot.boot_node = &new_boot;
-	assert_int_equal(apply_it(txn, &boot, 1001).code, APPLY_DONE);
+	assert_int_equal(apply_it(txn, &boot, 1001).code, COMMAND_DONE);
 	first = apply_it(txn, c, 1002);
-	assert_int_equal(first.code, APPLY_DONE);
+	assert_int_equal(first.code, COMMAND_DONE);
 	second = apply_it(txn, c, 1003);
-	assert_int_equal(second.code, APPLY_DONE);
+	assert_int_equal(second.code, COMMAND_DONE);
 	assert_int_equal(second.id, first.id);
 	assert_int_equal(second.uid[0], first.uid[0]);
 	/* The next says that 1 was answered: from now on 1 is refused. */
@@ -627,12 +627,12 @@ a_proposal_takes_effect_once_however_often_it_comes(void **state)
 	assert_int_equal(apply_it(txn, c, 1004).uid[0], first.uid[0] + 1);
 	c->seq = 1;
 	c->answered_below = 0;
-	assert_int_equal(apply_it(txn, c, 1005).code, APPLY_STALE);
+	assert_int_equal(apply_it(txn, c, 1005).code, COMMAND_STALE);
 	/* So is all of the old boot once there is a new one. */
 	boot.boot = 6;
-	assert_int_equal(apply_it(txn, &boot, 1006).code, APPLY_DONE);
+	assert_int_equal(apply_it(txn, &boot, 1006).code, COMMAND_DONE);
 	c->seq = 2;
-	assert_int_equal(apply_it(txn, c, 1007).code, APPLY_STALE);
+	assert_int_equal(apply_it(txn, c, 1007).code, COMMAND_STALE);
 	c->boot = 6;
 	assert_int_equal(apply_it(txn, c, 1008).uid[0], first.uid[0] + 2);
 	db_abort(txn);

@@ -4,8 +4,63 @@
 
 #include "imap/imap_lex.h"
 
-/* Runs a whole input in pieces of `step` octets and writes what came as text. Literals up to
- * 8 octets are kept, "APPEND" ones streamed, others refused. */
+/* Literals up to 8 octets are kept, "APPEND" ones streamed, others refused. */
+static void
+decide(struct imap_lex *l, struct buf *log)
+{
+	struct slice text = imap_lex_text(l);
+
+	buf_printf(log, "L%llu%s%s ", (unsigned long long)l->literal_size,
+		l->literal_sync ? "" : "+", l->literal_binary ? "~" : "");
+	if (slice_find_slice(text, SLICE_LIT("APPEND")) < text.n) {
+		imap_lex_stream(l);
+	} else if ((l->literal_size > 8 || !imap_lex_keep(l)) && imap_lex_refuse(l)) {
+		buf_put_str(log, "no ");
+		imap_lex_next(l, false);
+	}
+}
+
+static void
+take_command(struct imap_lex *l, const char *how, struct buf *log)
+{
+	buf_put_str(log, how);
+	buf_put_slice(log, slice_cut(imap_lex_text(l), 0, 24));
+	buf_put_str(log, "] ");
+	imap_lex_next(l, false);
+}
+
+/* Writes an event as text and does what it asks for. */
+static void
+on_event(struct imap_lex *l, enum imap_lex_event e, struct slice data, struct buf *log)
+{
+	switch (e) {
+	case IMAP_LEX_MORE:
+		break;
+	case IMAP_LEX_LITERAL:
+		decide(l, log);
+		break;
+	case IMAP_LEX_DATA:
+		buf_put_slice(log, data);
+		break;
+	case IMAP_LEX_DATA_END:
+		buf_put_str(log, ". ");
+		break;
+	case IMAP_LEX_COMMAND:
+		take_command(l, "C[", log);
+		break;
+	case IMAP_LEX_TOO_LONG:
+		take_command(l, "T[", log);
+		break;
+	case IMAP_LEX_REFUSED:
+		take_command(l, "R[", log);
+		break;
+	case IMAP_LEX_LOST:
+		buf_put_str(log, "LOST ");
+		break;
+	}
+}
+
+/* Runs a whole input in pieces of `step` octets and writes what came as text. */
 static void
 run(struct slice in, size_t step, size_t cap, struct buf *log)
 {
@@ -16,40 +71,11 @@ run(struct slice in, size_t step, size_t cap, struct buf *log)
 	imap_lex_init(&l, cap);
 	for (size_t at = 0; at < in.n; at += step) {
 		piece = slice_cut(in, at, at + step);
-		for (;;) {
+		do {
 			data = SLICE_EMPTY;
 			e = imap_lex_step(&l, &piece, &data);
-			if (e == IMAP_LEX_MORE)
-				break;
-			if (e == IMAP_LEX_LITERAL) {
-				buf_printf(log, "L%llu%s%s ",
-					(unsigned long long)l.literal_size,
-					l.literal_sync ? "" : "+", l.literal_binary ? "~" : "");
-				if (slice_find_slice(imap_lex_text(&l), SLICE_LIT("APPEND")) <
-					imap_lex_text(&l).n) {
-					imap_lex_stream(&l);
-				} else if (l.literal_size > 8 || !imap_lex_keep(&l)) {
-					if (imap_lex_refuse(&l)) {
-						buf_put_str(log, "no ");
-						imap_lex_next(&l, false);
-					}
-				}
-			} else if (e == IMAP_LEX_DATA) {
-				buf_put_slice(log, data);
-			} else if (e == IMAP_LEX_DATA_END) {
-				buf_put_str(log, ". ");
-			} else if (e == IMAP_LEX_LOST) {
-				buf_put_str(log, "LOST ");
-				break;
-			} else {
-				buf_put_str(log, e == IMAP_LEX_COMMAND	  ? "C["
-						 : e == IMAP_LEX_TOO_LONG ? "T["
-									  : "R[");
-				buf_put_slice(log, slice_cut(imap_lex_text(&l), 0, 24));
-				buf_put_str(log, "] ");
-				imap_lex_next(&l, false);
-			}
-		}
+			on_event(&l, e, data, log);
+		} while (e != IMAP_LEX_MORE && e != IMAP_LEX_LOST);
 		assert_true(l.text.n <= cap && l.text.room <= cap);
 	}
 	imap_lex_fini(&l);
@@ -122,11 +148,11 @@ an_append_literal_is_streamed(void **state)
 static void
 impossible_sizes_are_refused_or_end_it(void **state)
 {
+	struct buf log;
+
 	(void)state;
 	expect("a X {99999999999999999999999999}\r\nb\r\n",
 		"L9223372036854775807 no C[b\r\n] ");
-	(void)state;
-	struct buf log;
 	buf_init(&log, 4096);
 	run(SLICE_LIT("a X {99999999999999999999999999+}\r\n"), 64, 1024, &log);
 	assert_slice(buf_slice(&log), "LOST ");

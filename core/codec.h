@@ -1,7 +1,7 @@
-/* codec: protobuf records to and from octets, memory from an arena. Pure.
- * Input is capped at CODEC_MAX octets and, through the arena, bounded. */
-#ifndef STORE_CODEC_H
-#define STORE_CODEC_H
+/* codec: protobuf messages to and from octets, memory from an arena; and their
+ * octets as slices. Knows no message by name. Pure. */
+#ifndef CORE_CODEC_H
+#define CORE_CODEC_H
 
 #include <protobuf-c/protobuf-c.h>
 
@@ -9,12 +9,13 @@
 
 enum { CODEC_MAX = 4 << 20 };
 
-/* NULL when malformed or too large. Lives as long as the arena; never freed by itself. */
+/* NULL when malformed or longer than CODEC_MAX octets. Lives as long as the arena; never freed
+ * by itself. Keeps nothing of raw. */
 void *codec_unpack(const ProtobufCMessageDescriptor *type, struct slice raw, struct arena *a);
+/* message: any that was initialised. */
 struct slice codec_pack(const void *message, struct arena *a);
-/* For protobuf-c's own calls. */
-ProtobufCAllocator codec_allocator(struct arena *a);
 
+/* Both borrow. */
 static inline struct slice
 codec_slice(ProtobufCBinaryData d)
 {

@@ -1,4 +1,4 @@
-#include "store/codec.h"
+#include "core/codec.h"
 
 static void *
 take(void *arena, size_t n)
@@ -6,6 +6,7 @@ take(void *arena, size_t n)
 	return arena_alloc(arena, n);
 }
 
+/* The arena's reset frees. */
 static void
 drop(void *arena, void *p)
 {
@@ -13,16 +14,10 @@ drop(void *arena, void *p)
 	(void)p;
 }
 
-ProtobufCAllocator
-codec_allocator(struct arena *a)
-{
-	return (ProtobufCAllocator){.alloc = take, .free = drop, .allocator_data = a};
-}
-
 void *
 codec_unpack(const ProtobufCMessageDescriptor *type, struct slice raw, struct arena *a)
 {
-	ProtobufCAllocator from = codec_allocator(a);
+	ProtobufCAllocator from = {.alloc = take, .free = drop, .allocator_data = a};
 
 	if (raw.n > CODEC_MAX)
 		return NULL;
