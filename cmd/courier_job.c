@@ -452,7 +452,8 @@ on_wrapped(void *arg, enum err e, const ProtobufCMessage *answer)
 static void
 ask_wrap(struct courier_job *j)
 {
-	ipc_ask_role(j->c->p->ipc, ROLE_KEYD, IPC_KEYD_WRAP, &j->wrap.base, -1, COURIER_ASK_MS,
+	ipc_ask_role(j->c->p->ipc, ROLE_KEYD,
+		&(struct ipc_call){IPC_KEYD_WRAP, &j->wrap.base, -1, COURIER_ASK_MS},
 		on_wrapped, j);
 }
 

@@ -5,12 +5,13 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "core/arena.h"
 #include "core/buf.h"
 #include "core/clock.h"
+#include "core/codec.h"
+#include "core/ipc_packet.h"
 #include "core/ipc_table.h"
 #include "core/log.h"
 #include "core/loop.h"
@@ -82,19 +83,6 @@ ipc_role_name(enum role r)
 
 static void on_tick(void *arg);
 static void lose(struct ipc_peer *p, const char *why);
-
-static void *
-take(void *arena, size_t n)
-{
-	return arena_alloc(arena, n);
-}
-
-static void
-give(void *arena, void *p)
-{
-	(void)arena;
-	(void)p;
-}
 
 struct ipc *
 ipc_new(struct loop *loop, enum role self, uint32_t instance)
@@ -287,30 +275,6 @@ lose(struct ipc_peer *p, const char *why)
 
 /* --- sending ------------------------------------------------------------------- */
 
-static ssize_t
-send_frame(int to, const void *bytes, size_t n, int fd)
-{
-	struct iovec iov = {(void *)(uintptr_t)bytes, n};
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
-	struct cmsghdr *c;
-
-	if (fd >= 0) {
-		memset(&control, 0, sizeof control);
-		m.msg_control = control.room;
-		m.msg_controllen = sizeof control.room;
-		c = CMSG_FIRSTHDR(&m);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof fd);
-	}
-	return sendmsg(to, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
 static void
 on_writable(void *arg)
 {
@@ -318,7 +282,7 @@ on_writable(void *arg)
 	struct out_frame *f;
 
 	while ((f = p->out)) {
-		if (send_frame(p->fd, f->bytes, f->n, f->fd) < 0) {
+		if (ipc_packet_send(p->fd, f->bytes, f->n, f->fd) < 0) {
 			if (errno != EAGAIN && errno != EINTR)
 				lose(p, NULL);
 			return;
@@ -361,7 +325,7 @@ post(struct ipc_peer *p, const uint8_t *bytes, size_t n, int fd)
 	if (p->lost)
 		return;
 	if (!p->out) {
-		if (send_frame(p->fd, bytes, n, fd) >= 0)
+		if (ipc_packet_send(p->fd, bytes, n, fd) >= 0)
 			return;
 		if (errno != EAGAIN && errno != EINTR && errno != ENOBUFS) {
 			lose(p, NULL);
@@ -442,43 +406,26 @@ direct(struct ipc_question *q, struct ipc_peer *to)
 }
 
 struct ipc_question *
-ipc_ask_role(struct ipc *ipc, enum role role, enum ipc_type type, const ProtobufCMessage *msg,
-	int fd, uint32_t timeout_ms, ipc_answer_cb cb, void *arg)
+ipc_ask_role(struct ipc *ipc, enum role role, const struct ipc_call *call, ipc_answer_cb cb,
+	void *arg)
 {
 	struct ipc_peer *to = ipc_any(ipc, role);
-	struct ipc_question *q = new_question(ipc, type, timeout_ms);
-	size_t n = pack(ipc, (struct header){type, 0, q->id, ERR_OK}, msg);
+	struct ipc_question *q = new_question(ipc, call->type, call->timeout_ms);
+	size_t n = pack(ipc, (struct header){call->type, 0, q->id, ERR_OK}, call->msg);
 
 	q->role = role;
 	q->cb = cb;
 	q->arg = arg;
 	if (n == 0) {
 		/* Ours alone can be too large: the asker hears of it like of a lost peer. */
-		log_error("ipc: question %s is too large", ipc_table_rule(type)->name);
+		log_error("ipc: question %s is too large", ipc_table_rule(call->type)->name);
 		q->deadline_ms = 0;
 	} else if (to) {
 		direct(q, to);
-		post(to, ipc->frame, n, fd);
+		post(to, ipc->frame, n, call->fd);
 	} else {
-		q->parked = new_frame(ipc->frame, n, fd);
+		q->parked = new_frame(ipc->frame, n, call->fd);
 	}
-	return q;
-}
-
-struct ipc_question *
-ipc_ask(struct ipc_peer *to, enum ipc_type type, const ProtobufCMessage *msg, int fd,
-	uint32_t timeout_ms, ipc_answer_cb cb, void *arg)
-{
-	struct ipc_question *q = new_question(to->ipc, type, timeout_ms);
-	size_t n = pack(to->ipc, (struct header){type, 0, q->id, ERR_OK}, msg);
-
-	q->cb = cb;
-	q->arg = arg;
-	direct(q, to);
-	if (n)
-		post(to, to->ipc->frame, n, fd);
-	else
-		q->deadline_ms = 0;
 	return q;
 }
 
@@ -556,14 +503,6 @@ find_question(struct ipc_peer *p, uint32_t id)
 	return NULL;
 }
 
-static const ProtobufCMessage *
-unpack(struct ipc *ipc, const ProtobufCMessageDescriptor *type, struct slice payload)
-{
-	ProtobufCAllocator from = {take, give, &ipc->arena};
-
-	return protobuf_c_message_unpack(type, &from, payload.n, payload.p);
-}
-
 static void
 got_answer(
 	struct ipc_peer *p, const struct ipc_rule *rule, struct header h, struct slice payload)
@@ -577,7 +516,7 @@ got_answer(
 	}
 	if (!q || q->type != h.type)
 		return; /* cancelled or timed out meanwhile */
-	if (!h.e && !(answer = unpack(p->ipc, rule->answer, payload))) {
+	if (!h.e && !(answer = codec_unpack(rule->answer, payload, &p->ipc->arena))) {
 		lose(p, "a malformed answer");
 		return;
 	}
@@ -597,7 +536,7 @@ got_question(struct ipc_peer *p, const struct ipc_rule *rule, struct header h,
 		lose(p, "a frame that it may not send");
 		return;
 	}
-	f.msg = unpack(ipc, rule->question, payload);
+	f.msg = codec_unpack(rule->question, payload, &ipc->arena);
 	if (!f.msg) {
 		lose(p, "a malformed question");
 		return;
@@ -630,33 +569,6 @@ got_frame(struct ipc_peer *p, struct slice raw, int *fd)
 		got_question(p, rule, h, slice_from(raw, HEADER), fd);
 }
 
-/* One packet. Octets, 0 at the end, -1 with errno. fd is ours to close. */
-static ssize_t
-receive(int from, uint8_t *p, size_t room, int *fd)
-{
-	struct iovec iov = {p, room};
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct msghdr m = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.room,
-		.msg_controllen = sizeof control.room};
-	struct cmsghdr *c;
-	ssize_t n = recvmsg(from, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-
-	*fd = -1;
-	if (n <= 0)
-		return n;
-	c = CMSG_FIRSTHDR(&m);
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-		c->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(fd, CMSG_DATA(c), sizeof *fd);
-	/* A cut packet is longer than any frame of ours: header too short marks it broken. */
-	return m.msg_flags & MSG_TRUNC ? 1 : n;
-}
-
 static void
 on_readable(void *arg)
 {
@@ -666,7 +578,7 @@ on_readable(void *arg)
 	int fd;
 
 	for (int i = 0; i < FRAMES_A_TURN && !p->lost; i++) {
-		n = receive(p->fd, frame, IPC_FRAME_MAX, &fd);
+		n = ipc_packet_receive(p->fd, frame, IPC_FRAME_MAX, &fd);
 		if (n <= 0) {
 			if (n == 0 || (errno != EAGAIN && errno != EINTR))
 				lose(p, NULL);
@@ -797,7 +709,7 @@ ipc_ask_now(struct ipc_peer *to, enum ipc_type type, const ProtobufCMessage *msg
 	while ((now_ms = clock_ms()) < until_ms && !to->lost) {
 		if (poll(&ready, 1, (int)(until_ms - now_ms)) <= 0)
 			continue;
-		got = receive(to->fd, raw, IPC_FRAME_MAX, &fd);
+		got = ipc_packet_receive(to->fd, raw, IPC_FRAME_MAX, &fd);
 		if (got <= 0) {
 			e = ERR_PEER;
 			break;

@@ -88,15 +88,18 @@ struct ipc_peer *ipc_any(struct ipc *ipc, enum role role);
 enum role ipc_peer_role(const struct ipc_peer *p);
 uint32_t ipc_peer_instance(const struct ipc_peer *p);
 
-/* Asks; to may be NULL (then ERR_PEER comes from the loop). fd is duplicated by the kernel: the
- * caller keeps and closes its own; -1 = none. Returns a handle for ipc_cancel (callback never
- * comes then); the handle dies with the callback. */
-struct ipc_question *ipc_ask(struct ipc_peer *to, enum ipc_type type,
-	const ProtobufCMessage *msg, int fd, uint32_t timeout_ms, ipc_answer_cb cb, void *arg);
-/* Same, but for an ipc when the role's peer may be missing now: waits for one until the
- * deadline. */
-struct ipc_question *ipc_ask_role(struct ipc *ipc, enum role to, enum ipc_type type,
-	const ProtobufCMessage *msg, int fd, uint32_t timeout_ms, ipc_answer_cb cb, void *arg);
+/* A question. fd: -1 none; the kernel duplicates it, the caller keeps and closes its own. */
+struct ipc_call {
+	enum ipc_type type;
+	const ProtobufCMessage *msg;
+	int fd;
+	uint32_t timeout_ms;
+};
+/* Asks the least busy process of a role; while there is none the question waits for one, until
+ * its deadline. Returns a handle for ipc_cancel (then the callback never comes); it dies with
+ * the callback. */
+struct ipc_question *ipc_ask_role(struct ipc *ipc, enum role to, const struct ipc_call *call,
+	ipc_answer_cb cb, void *arg);
 void ipc_cancel(struct ipc_question *q);
 /* One way. */
 void ipc_tell(struct ipc_peer *to, enum ipc_type type, const ProtobufCMessage *msg, int fd);

@@ -103,9 +103,12 @@ def a_dripping_client_is_not_waited_for(s):
 def tls_garbage_and_half_handshakes_hurt_nobody(s):
     for junk in (b"\x16\x03\x01\xff\xff" + b"\x41" * 3000, b"EHLO c\r\n", b"\0" * 10000, os.urandom(5000)):
         with connect(s, 465) as c:
-            c.sendall(junk)
-            c.shutdown(socket.SHUT_WR)
-            lines(c)
+            try:
+                c.sendall(junk)
+                c.shutdown(socket.SHUT_WR)
+                lines(c)
+            except OSError:
+                pass  # ended before we had said it all
     for _ in range(5):
         c = connect(s)
         c.recv(100)

@@ -90,7 +90,8 @@ a_question_gets_its_answer_and_its_fd_arrives(void **state)
 	setup(&p, true);
 	q.command = (ProtobufCBinaryData){7, body};
 	q.body = (ProtobufCBinaryData){sizeof body, body};
-	ipc_ask_role(p.smtpd, ROLE_STORE, IPC_PROPOSE, &q.base, 0, 5000, on_answer, &p);
+	ipc_ask_role(p.smtpd, ROLE_STORE, &(struct ipc_call){IPC_PROPOSE, &q.base, 0, 5000},
+		on_answer, &p);
 	loop_run(p.loop);
 	assert_int_equal(p.e, ERR_OK);
 	assert_int_equal(p.index, 7);
@@ -106,7 +107,8 @@ a_lost_peer_ends_the_question_once(void **state)
 	(void)state;
 	setup(&p, true);
 	p.mute = true;
-	ipc_ask_role(p.smtpd, ROLE_STORE, IPC_PROPOSE, &q.base, -1, 5000, on_answer, &p);
+	ipc_ask_role(p.smtpd, ROLE_STORE, &(struct ipc_call){IPC_PROPOSE, &q.base, -1, 5000},
+		on_answer, &p);
 	ipc_free(p.store);
 	loop_run(p.loop);
 	assert_int_equal(p.e, ERR_PEER);
@@ -124,7 +126,8 @@ a_mute_peer_ends_the_question_at_its_deadline(void **state)
 	(void)state;
 	setup(&p, true);
 	p.mute = true;
-	ipc_ask_role(p.smtpd, ROLE_STORE, IPC_PROPOSE, &q.base, -1, 60, on_answer, &p);
+	ipc_ask_role(p.smtpd, ROLE_STORE, &(struct ipc_call){IPC_PROPOSE, &q.base, -1, 60},
+		on_answer, &p);
 	loop_run(p.loop);
 	assert_int_equal(p.e, ERR_TIMEOUT);
 	assert_int_equal(p.questions, 1);
@@ -139,8 +142,8 @@ a_cancelled_question_never_calls_back(void **state)
 
 	(void)state;
 	setup(&p, true);
-	ipc_cancel(
-		ipc_ask_role(p.smtpd, ROLE_STORE, IPC_PROPOSE, &q.base, -1, 60, on_answer, &p));
+	ipc_cancel(ipc_ask_role(p.smtpd, ROLE_STORE,
+		&(struct ipc_call){IPC_PROPOSE, &q.base, -1, 60}, on_answer, &p));
 	loop_after(p.loop, 150, stop, &p);
 	loop_run(p.loop);
 	assert_int_equal(p.questions, 1);
@@ -156,7 +159,8 @@ a_question_waits_for_a_peer_that_comes_later(void **state)
 
 	(void)state;
 	setup(&p, false);
-	ipc_ask_role(p.smtpd, ROLE_STORE, IPC_PROPOSE, &q.base, -1, 5000, on_answer, &p);
+	ipc_ask_role(p.smtpd, ROLE_STORE, &(struct ipc_call){IPC_PROPOSE, &q.base, -1, 5000},
+		on_answer, &p);
 	ipc_add_peer(p.smtpd, ROLE_STORE, 0, p.raw);
 	p.raw = -1;
 	loop_run(p.loop);
