@@ -109,17 +109,36 @@ mail_date_format(struct mail_date d, struct buf *out)
 		p.minute, p.second, p.zone_min < 0 ? '-' : '+', zone / 60, zone % 60);
 }
 
+static void
+two_digits(char *to, int v)
+{
+	to[0] = (char)('0' + v / 10 % 10);
+	to[1] = (char)('0' + v % 10);
+}
+
+/* By hand: one for each message of a listing, where printf was a tenth of the time. */
 bool
 mail_date_format_imap(struct mail_date d, struct buf *out)
 {
+	char text[] = "\"00-Mon-0000 00:00:00 +0000\"";
 	struct parts p;
 	int zone;
 
 	split(d, &p);
 	zone = p.zone_min < 0 ? -p.zone_min : p.zone_min;
-	return buf_printf(out, "\"%2d-%.3s-%04d %02d:%02d:%02d %c%02d%02d\"", p.day,
-		months + (p.month - 1) * 3, (int)p.year, p.hour, p.minute, p.second,
-		p.zone_min < 0 ? '-' : '+', zone / 60, zone % 60);
+	two_digits(text + 1, p.day);
+	if (text[1] == '0')
+		text[1] = ' ';
+	memcpy(text + 4, months + (p.month - 1) * 3, 3);
+	two_digits(text + 8, (int)(p.year / 100));
+	two_digits(text + 10, (int)(p.year % 100));
+	two_digits(text + 13, p.hour);
+	two_digits(text + 16, p.minute);
+	two_digits(text + 19, p.second);
+	text[22] = p.zone_min < 0 ? '-' : '+';
+	two_digits(text + 23, zone / 60);
+	two_digits(text + 25, zone % 60);
+	return buf_put(out, text, sizeof text - 1);
 }
 
 /* --- the lenient reader ---------------------------------------------------- */

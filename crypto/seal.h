@@ -58,6 +58,7 @@ enum err seal_blob_open(
 /* With the subkey at hand (seal_subkey). out has room for blob.n - SEAL_BLOB_EXTRA. */
 enum err seal_blob_open_with(
 	const struct seal_key *subkey, const char *purpose, struct slice blob, uint8_t *out);
+/* HChaCha20 of the purpose: at most 16 octets, not beginning with "hp1". */
 void seal_subkey(const struct seal_key *key, const char *purpose, struct seal_key *subkey);
 
 /* AEAD under a key with the caller's AAD: nonce || cipher. */

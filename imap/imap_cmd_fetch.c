@@ -258,7 +258,8 @@ put_att(struct imap_session *s, struct fetch *f, const struct imap_att *a)
 	put_blank(s, f);
 	switch (a->kind) {
 	case IMAP_ATT_UID:
-		imap_printf(s, "UID %u", f->m.uid);
+		imap_put(s, "UID ");
+		buf_put_dec(&s->out, f->m.uid);
 		return ERR_OK;
 	case IMAP_ATT_FLAGS:
 		imap_view_put_flags(s, f->box, row);
