@@ -215,6 +215,8 @@ collect(void *arg, const Commands__Mailbox *m)
 	struct boxes *b = arg;
 	const Commands__Mailbox **more;
 
+	if (schema_is_stage(codec_slice(m->name)))
+		return true;
 	if (b->n == b->room) {
 		b->room = b->room ? b->room * 2 : 16;
 		more = arena_alloc(&b->s->arena, b->room * sizeof *more);

@@ -7,6 +7,7 @@
 #include "store/apply_payload.h"
 #include "store/apply_proposer.h"
 #include "store/apply_queue.h"
+#include "store/apply_stage.h"
 #include "store/apply_step.h"
 #include "store/apply_sweep.h"
 
@@ -106,6 +107,10 @@ apply_mailbox_part(struct apply *a, const Commands__Command *c)
 		return apply_message_copy(a, c->copy);
 	case COMMANDS__COMMAND__BODY_EXPUNGE:
 		return apply_message_expunge(a, c->expunge);
+	case COMMANDS__COMMAND__BODY_STAGE_OPEN:
+		return apply_stage_open(a, c->stage_open);
+	case COMMANDS__COMMAND__BODY_STAGE_CLOSE:
+		return apply_stage_close(a, c->stage_close);
 	default:
 		return apply_queue_part(a, c);
 	}

@@ -174,9 +174,8 @@ apply_mailbox_for_delivery(
 	return e ? e : apply_row_put_account(a, account, r);
 }
 
-/* Row and name go now, messages later. */
-static enum err
-delete_one(struct apply *a, Commands__Account *r, const Commands__Mailbox *m)
+enum err
+apply_mailbox_drop(struct apply *a, Commands__Account *r, const Commands__Mailbox *m)
 {
 	struct schema_key k;
 	enum err e = db_del(
@@ -184,6 +183,8 @@ delete_one(struct apply *a, Commands__Account *r, const Commands__Mailbox *m)
 
 	if (!e)
 		e = db_del(a->txn, DB_MAILBOX, schema_u64(&k, m->id));
+	if (!e && schema_is_stage(codec_slice(m->name)))
+		e = db_del(a->txn, DB_SWEEP, schema_u8_u64(&k, 's', m->id));
 	if (!e)
 		e = db_put(a->txn, DB_SWEEP, schema_u8_u64(&k, 'm', m->id), SLICE_EMPTY);
 	r->used_bytes -= m->bytes_used < r->used_bytes ? m->bytes_used : r->used_bytes;
@@ -209,7 +210,7 @@ apply_mailbox_delete(struct apply *a, const Commands__MailboxDelete *c)
 		return e == ERR_NOT_FOUND
 			       ? apply_refuse(a, COMMAND_NOT_FOUND, "no such mailbox")
 			       : e;
-	e = delete_one(a, r, m);
+	e = apply_mailbox_drop(a, r, m);
 	return e ? e : apply_row_put_account(a, c->account, r);
 }
 
@@ -249,7 +250,7 @@ apply_mailbox_delete_all(struct apply *a, uint64_t account)
 	if (!e)
 		e = view_mailbox_each(a->txn, account, a->arena, collect, &l);
 	for (size_t i = 0; i < l.n && !e; i++)
-		e = delete_one(a, r, l.m[i]);
+		e = apply_mailbox_drop(a, r, l.m[i]);
 	return e;
 }
 

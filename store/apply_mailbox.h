@@ -26,6 +26,10 @@ enum err apply_mailbox_make(struct apply *a, uint64_t account, Commands__Account
 /* INBOX or an existing one by name, else made. */
 enum err apply_mailbox_for_delivery(
 	struct apply *a, uint64_t account, struct slice name, Commands__Mailbox **out);
+/* Row and name (of a stage: its sweep row too) go now, messages later. The caller writes r
+ * back. */
+enum err apply_mailbox_drop(struct apply *a, Commands__Account *r, const Commands__Mailbox *m);
+/* Stages too. */
 enum err apply_mailbox_delete_all(struct apply *a, uint64_t account);
 
 #endif

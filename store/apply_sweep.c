@@ -3,6 +3,7 @@
 #include "store/apply_message.h"
 #include "store/apply_queue.h"
 #include "store/apply_row.h"
+#include "store/apply_stage.h"
 
 /* The next message of a mailbox that is gone. ERR_NOT_FOUND: none left. */
 static enum err
@@ -36,13 +37,26 @@ sweep_change(struct apply *a, uint64_t mailbox)
 	return e ? e : db_del(a->txn, DB_CHANGE, arena_dup(a->arena, k));
 }
 
+/* One row of a mailbox that is gone, or its mark when that was the last. */
+static enum err
+sweep_mailbox(struct apply *a, uint64_t mailbox)
+{
+	struct schema_key own;
+	enum err e = sweep_message(a, mailbox);
+
+	if (e == ERR_NOT_FOUND)
+		e = sweep_change(a, mailbox);
+	if (e == ERR_NOT_FOUND)
+		e = db_del(a->txn, DB_SWEEP, schema_u8_u64(&own, 'm', mailbox));
+	return e;
+}
+
 enum err
 apply_sweep(struct apply *a, const Commands__Sweep *c)
 {
 	uint32_t left = c->limit < APPLY_SWEEP_MAX ? c->limit : APPLY_SWEEP_MAX;
-	struct schema_key own;
 	struct slice k, v;
-	uint64_t mailbox;
+	bool is_over;
 	enum err e = apply_queue_expire_repeats(a, left);
 
 	for (; left && !e; left--) {
@@ -51,12 +65,14 @@ apply_sweep(struct apply *a, const Commands__Sweep *c)
 			return e == ERR_NOT_FOUND ? ERR_OK : e;
 		if (k.n != 9)
 			return ERR_CORRUPT;
-		mailbox = schema_get_u64(k.p + 1);
-		e = sweep_message(a, mailbox);
-		if (e == ERR_NOT_FOUND)
-			e = sweep_change(a, mailbox);
-		if (e == ERR_NOT_FOUND)
-			e = db_del(a->txn, DB_SWEEP, schema_u8_u64(&own, 'm', mailbox));
+		if (k.p[0] == 'm') {
+			e = sweep_mailbox(a, schema_get_u64(k.p + 1));
+			continue;
+		}
+		/* Mailboxes come first, then stages in the order of their age. */
+		e = apply_stage_expire(a, schema_get_u64(k.p + 1), v, &is_over);
+		if (!e && !is_over)
+			return ERR_OK;
 	}
 	return e;
 }

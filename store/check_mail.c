@@ -48,15 +48,40 @@ check_mail_account(struct check *c, struct slice k, struct slice v)
 enum err
 check_mail_sweep(struct check *c, struct slice k, struct slice v)
 {
-	struct check_mailbox *m;
+	Commands__Mailbox *r = NULL;
+	enum err e;
 
-	if (k.n != 9 || v.n || k.p[0] != 'm') {
+	if (k.n == 9 && v.n == 0 && k.p[0] == 'm') {
+		((struct check_mailbox *)check_map_put(&c->mailboxes, schema_get_u64(k.p + 1)))
+			->swept = 1;
+		return ERR_OK;
+	}
+	if (k.n != 9 || v.n != 8 || k.p[0] != 's') {
 		check_say(c, "a sweep row is damaged");
 		return ERR_OK;
 	}
-	m = check_map_put(&c->mailboxes, schema_get_u64(k.p + 1));
-	m->swept = 1;
+	e = view_mailbox(c->txn, schema_get_u64(k.p + 1), &c->arena, &r);
+	if (e && e != ERR_NOT_FOUND)
+		return e;
+	if (e || !schema_is_stage(codec_slice(r->name)))
+		check_say(c, "a stage is waited for that isn't there");
 	return ERR_OK;
+}
+
+/* A stage has a time when it is dropped. */
+static enum err
+check_stage(struct check *c, const Commands__Mailbox *r)
+{
+	struct schema_key k;
+	struct slice until;
+	enum err e;
+
+	if (!schema_is_stage(codec_slice(r->name)))
+		return ERR_OK;
+	e = db_get(c->txn, DB_SWEEP, schema_u8_u64(&k, 's', r->id), &until);
+	if (e == ERR_NOT_FOUND)
+		check_say(c, "stage %" PRIu64 " would stay for ever", r->id);
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
 enum err
@@ -89,7 +114,7 @@ check_mail_mailbox(struct check *c, struct slice k, struct slice v)
 		return e;
 	if (e || named->id != r->id)
 		check_say(c, "mailbox %" PRIu64 " isn't reached by its name", r->id);
-	return ERR_OK;
+	return check_stage(c, r);
 }
 
 enum err

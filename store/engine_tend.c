@@ -28,8 +28,10 @@ look(struct engine *e, bool *sweep)
 	if (err)
 		return err;
 	err = db_first_from(txn, DB_SWEEP, SLICE_EMPTY, &k, &v);
-	*sweep = !err;
-	if (err == ERR_NOT_FOUND) {
+	/* A mailbox that is gone; or the oldest stage, past its time. */
+	*sweep = !err && k.n == 9 &&
+		 (k.p[0] == 'm' || (v.n == 8 && schema_get_u64(v.p) < clock_wall_sec()));
+	if (!*sweep && (!err || err == ERR_NOT_FOUND)) {
 		err = db_first_from(txn, DB_REPEAT_DUE, SLICE_EMPTY, &k, &v);
 		*sweep = !err && k.n > 8 && schema_get_u64(k.p) < clock_wall_sec();
 	}

@@ -20,7 +20,7 @@
  *                   'd' domain key
  *   epoch         account u64, epoch u64        epoch key, sealed to the account's public key
  *   mailbox       mailbox u64                   commands.Mailbox
- *   mailbox_name  account u64, name             mailbox u64
+ *   mailbox_name  account u64, name             mailbox u64 (a stage's name: NUL, its id)
  *   message       mailbox u64, uid u32          below
  *   change        mailbox u64, modseq u64,      u8: 0 it is there (its newest change),
  *                 uid u32                       1 expunged
@@ -34,9 +34,9 @@
  *   payload       payload u64                   commands.PayloadRow
  *   garbage       index u64                     empty (each node frees those below its first
  *                                               log row)
- *   sweep         kind u8, id u64               empty (rows that are still to go)
- *                   'm' mailbox
- *                   'a' account
+ *   sweep         kind u8, id u64               what is still to go
+ *                   'm' mailbox                   empty
+ *                   's' stage                     until_sec u64, then it is dropped
  *   proposer      node u32, seq u64             boot u64, commands.Result
  *                   seq 0                         boot u64, answered_below u64
  *
@@ -126,6 +126,12 @@ struct slice schema_u64(struct schema_key *k, uint64_t a);
 struct slice schema_u64_u64(struct schema_key *k, uint64_t a, uint64_t b);
 struct slice schema_u64_u32(struct schema_key *k, uint64_t a, uint32_t b);
 struct slice schema_u64_u64_u32(struct schema_key *k, uint64_t a, uint64_t b, uint32_t c);
+/* Is it the name of a stage (apply_stage.h)? */
+static inline bool
+schema_is_stage(struct slice mailbox_name)
+{
+	return mailbox_name.n && mailbox_name.p[0] == '\0';
+}
 struct slice schema_u8_u64(struct schema_key *k, uint8_t a, uint64_t b);
 uint64_t schema_get_u64(const uint8_t *p);
 uint32_t schema_get_u32(const uint8_t *p);

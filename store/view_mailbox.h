@@ -15,7 +15,8 @@ enum err view_mailbox(
 /* name: UTF-8, canonical (INBOX in upper case). */
 enum err view_mailbox_by_name(struct db_txn *txn, uint64_t account, struct slice name,
 	struct arena *a, Commands__Mailbox **out);
-/* Every mailbox of the account in name order; each returns false to stop. */
+/* Every mailbox of the account in name order, stages first (schema_is_stage); each returns
+ * false to stop. */
 enum err view_mailbox_each(struct db_txn *txn, uint64_t account, struct arena *a,
 	bool (*each)(void *arg, const Commands__Mailbox *m), void *arg);
 /* Messages with uid >= from in order; false stops. Damaged rows end with ERR_CORRUPT. */
