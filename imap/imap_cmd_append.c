@@ -1,5 +1,7 @@
-/* imap_cmd_append: APPEND. The literal is sealed as it comes: in memory up to one part, then in
- * a spool file; it is scanned on the way for its index. OK is said when the log has it. */
+/* imap_cmd_append: APPEND, of several messages too (RFC 3502). A literal is sealed as it
+ * comes: in memory up to one part, then in a spool file; it is scanned on the way for its
+ * index. OK is said when the log has it. Several messages gather in a stage of the store and
+ * come into the mailbox together. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -11,11 +13,25 @@
 #include "store/command.h"
 #include "store/view_mailbox.h"
 
-struct imap_append {
-	struct slice mailbox;
+enum { MESSAGES_MAX = 1000 }; /* of one command: as many as the store moves at once */
+
+struct options {
 	struct imap_flags flags;
 	struct imap_date_time date;
-	bool has_date, failed, fresh;
+	bool has_date;
+};
+
+struct imap_append {
+	struct slice mailbox;
+	uint64_t mailbox_id, stage; /* stage: 0 while one message is all */
+	uint32_t messages;
+	size_t text_at;	 /* the command's text behind the announcement of the message at hand */
+	const char *why; /* refused; said when the client has sent all */
+	bool has_next;	 /* another literal is announced, and waits */
+	struct options next;
+	/* The message at hand. */
+	struct options options;
+	bool failed, fresh;
 	uint64_t size, sealed_size, part;
 	struct seal_key key;
 	struct mail_scan *scan;
@@ -25,51 +41,151 @@ struct imap_append {
 	struct buf index;  /* sealed */
 	uint64_t epoch;
 	uint8_t wrapped[SEAL_WRAPPED];
-	uint64_t mailbox_id;
 };
 
-void
-imap_cmd_append_free(struct imap_session *s)
+static void
+end_message(struct imap_append *a)
 {
-	struct imap_append *a = s->append;
-
 	seal_wipe(&a->key, sizeof a->key);
 	mail_scan_free(a->scan);
+	a->scan = NULL;
 	buf_fini_secret(&a->plain);
 	buf_fini(&a->sealed);
 	buf_fini(&a->index);
 	if (a->fd >= 0)
 		close(a->fd);
-	free(a);
+	a->fd = -1;
+}
+
+void
+imap_cmd_append_free(struct imap_session *s)
+{
+	end_message(s->append);
+	free(s->append);
 	s->append = NULL;
 }
 
-/* "tag APPEND mailbox [(flags)] [date] " up to the literal. */
+/* Its octets are what the client sends next. */
+static void
+begin_message(struct imap_session *s, struct imap_append *a, const struct options *o)
+{
+	a->options = *o;
+	a->failed = a->fresh = a->has_next = false;
+	a->size = a->sealed_size = a->part = 0;
+	a->messages++;
+	seal_key_new(&a->key);
+	a->scan = mail_scan_new();
+	a->text_at = imap_lex_text(&s->lex).n;
+	imap_lex_stream(&s->lex);
+}
+
+/* --- a command that fails --- */
+
+static void
+on_dropped(struct imap_session *s, enum err e, const Commands__Result *r)
+{
+	(void)e;
+	(void)r;
+	/* A stage that stayed is swept in time. */
+	imap_no(s, "%s", s->append->why);
+}
+
+static void
+end_refused(struct imap_session *s)
+{
+	struct imap_append *a = s->append;
+	Commands__Command c = COMMANDS__COMMAND__INIT;
+	Commands__StageClose close = COMMANDS__STAGE_CLOSE__INIT;
+
+	if (!a->stage) {
+		imap_no(s, "%s", a->why);
+		return;
+	}
+	close.stage = a->stage;
+	c.body_case = COMMANDS__COMMAND__BODY_STAGE_CLOSE;
+	c.stage_close = &close;
+	imap_propose(s, &c, on_dropped);
+}
+
+/* A literal that waits is let fall first, unless its client waits too. why: static, or in the
+ * command's arena. */
+static void
+refuse(struct imap_session *s, const char *why, bool at_literal)
+{
+	s->append->why = why;
+	if (!at_literal || imap_lex_refuse(&s->lex))
+		end_refused(s);
+}
+
+bool
+imap_cmd_append_refused(struct imap_session *s)
+{
+	if (!s->append)
+		return false;
+	if (!s->append->why)
+		s->append->why = "[CANNOT] The command is too long";
+	end_refused(s);
+	return true;
+}
+
+/* True: the answer is an error, the command is ended or will be. */
 static bool
-read_head(struct imap_session *s, struct imap_append *a)
+is_refused(struct imap_session *s, enum err e, const Commands__Result *r)
+{
+	const char *why = imap_refusal(s, e, r);
+
+	if (!why)
+		return false;
+	if (*why)
+		refuse(s, why, s->append->has_next);
+	else
+		imap_refused(s, e, r);
+	return true;
+}
+
+/* --- literals are announced --- */
+
+static void
+keep_keywords(struct imap_session *s, struct options *o)
+{
+	/* They lie in the command's text, which grows and moves. */
+	for (uint32_t i = 0; i < o->flags.n_keywords; i++)
+		o->flags.keywords[i] = arena_dup(&s->arena, o->flags.keywords[i]);
+}
+
+/* "[(flags) ][date-time ]{n}" */
+static bool
+read_options(struct imap_session *s, struct imap_parse *p, struct options *o)
+{
+	*o = (struct options){0};
+	if (imap_parse_is(p, '(') &&
+		(!imap_parse_flags(p, false, &o->flags) || !imap_parse_space(p)))
+		return false;
+	if (imap_parse_is(p, '"')) {
+		if (!imap_parse_date_time(p, &o->date) || !imap_parse_space(p))
+			return false;
+		o->has_date = true;
+	}
+	keep_keywords(s, o);
+	return imap_parse_is(p, '{') || imap_parse_is(p, '~');
+}
+
+/* "tag APPEND mailbox " and the first message's options. */
+static bool
+read_head(struct imap_session *s, struct imap_append *a, struct options *o)
 {
 	struct imap_parse *p = &s->parse;
 	struct slice name;
 
 	imap_parse_init(p, imap_lex_text(&s->lex), &s->arena);
 	p->is_utf8 = s->rev2;
-	if (!imap_parse_tag(p, &s->tag) || !imap_parse_space(p) || !imap_parse_atom(p, &name) ||
-		!imap_parse_space(p) || !imap_parse_mailbox(p, &a->mailbox) ||
-		!imap_parse_space(p))
-		return false;
-	if (imap_parse_is(p, '(') &&
-		(!imap_parse_flags(p, false, &a->flags) || !imap_parse_space(p)))
-		return false;
-	if (imap_parse_is(p, '"')) {
-		if (!imap_parse_date_time(p, &a->date) || !imap_parse_space(p))
-			return false;
-		a->has_date = true;
-	}
-	return imap_parse_is(p, '{') || imap_parse_is(p, '~');
+	return imap_parse_tag(p, &s->tag) && imap_parse_space(p) && imap_parse_atom(p, &name) &&
+	       imap_parse_space(p) && imap_parse_mailbox(p, &a->mailbox) &&
+	       imap_parse_space(p) && read_options(s, p, o);
 }
 
-/* The mailbox must be there, so that the client hears of it before it sends (RFC 9051
- * 6.3.12). */
+/* The mailbox must be there, so that the client hears of it before it sends (RFC 9051 6.3.12).
+ */
 static const char *
 find_box(struct imap_session *s, struct imap_append *a)
 {
@@ -87,18 +203,27 @@ find_box(struct imap_session *s, struct imap_append *a)
 	return NULL;
 }
 
-bool
-imap_cmd_append_begin(struct imap_session *s)
+static const char *
+judge_size(const struct imap_session *s)
+{
+	if (s->lex.literal_size > s->set.append_max)
+		return "[TOOBIG] The message is larger than APPENDLIMIT";
+	return s->lex.literal_size ? NULL : "[CANNOT] An empty message";
+}
+
+static bool
+begin_first(struct imap_session *s)
 {
 	struct imap_append *a = must_zalloc(sizeof *a);
-	const char *why = NULL;
+	struct options o;
+	const char *why;
 
 	a->fd = -1;
 	buf_init(&a->plain, SEAL_PART_PLAIN);
 	buf_init(&a->sealed, SEAL_PART);
 	buf_init(&a->index, IMAP_INDEX_MAX + 256);
 	s->append = a;
-	if (!read_head(s, a)) {
+	if (!read_head(s, a, &o)) {
 		/* This literal is the mailbox's name, or nonsense that the whole command will
 		 * show. */
 		imap_cmd_append_free(s);
@@ -107,26 +232,71 @@ imap_cmd_append_begin(struct imap_session *s)
 	}
 	s->tag = arena_dup(&s->arena, s->tag);
 	s->in_command = true;
-	if (s->lex.literal_size > s->set.append_max)
-		why = "[TOOBIG] The message is larger than APPENDLIMIT";
-	else if (s->lex.literal_size == 0)
-		why = "[CANNOT] An empty message";
+	why = judge_size(s);
 	if (!why)
 		why = find_box(s, a);
-	if (why) {
-		/* Synchronising: the client sends nothing now. Else its octets fall, and BAD
-		 * says so at their end. */
-		if (imap_lex_refuse(&s->lex))
-			imap_no(s, "%s", why);
-		else
-			imap_cmd_append_free(s);
-		return false;
-	}
-	seal_key_new(&a->key);
-	a->scan = mail_scan_new();
-	imap_lex_stream(&s->lex);
+	if (why)
+		refuse(s, why, true);
+	else
+		begin_message(s, a, &o);
 	return true;
 }
+
+static void finish_message(struct imap_session *s);
+
+static void
+on_staged(struct imap_session *s, enum err e, const Commands__Result *r)
+{
+	if (is_refused(s, e, r))
+		return;
+	s->append->stage = r->id;
+	finish_message(s);
+}
+
+static void
+open_stage(struct imap_session *s)
+{
+	Commands__Command c = COMMANDS__COMMAND__INIT;
+	Commands__StageOpen open = COMMANDS__STAGE_OPEN__INIT;
+
+	open.account = s->account;
+	c.body_case = COMMANDS__COMMAND__BODY_STAGE_OPEN;
+	c.stage_open = &open;
+	imap_propose(s, &c, on_staged);
+}
+
+/* Another message follows: the one at hand goes to the stage first. */
+static void
+begin_next(struct imap_session *s)
+{
+	struct imap_append *a = s->append;
+	struct imap_parse *p = &s->parse;
+	const char *why = judge_size(s);
+
+	imap_parse_init(p, slice_from(imap_lex_text(&s->lex), a->text_at), &s->arena);
+	if (!imap_parse_space(p) || !read_options(s, p, &a->next))
+		why = "[CANNOT] What follows the message isn't another one";
+	else if (a->messages == MESSAGES_MAX)
+		why = "[LIMIT] Too many messages in one command";
+	a->has_next = true;
+	if (why)
+		refuse(s, why, true);
+	else if (a->stage)
+		finish_message(s);
+	else
+		open_stage(s);
+}
+
+bool
+imap_cmd_append_begin(struct imap_session *s)
+{
+	if (!s->append)
+		return begin_first(s);
+	begin_next(s);
+	return true;
+}
+
+/* --- the octets of a message --- */
 
 /* The full part goes out, sealed. */
 static void
@@ -168,7 +338,33 @@ imap_cmd_append_data(struct imap_session *s, struct slice data)
 	}
 }
 
-/* --- after the literal --- */
+/* --- after a message --- */
+
+static void
+on_closed(struct imap_session *s, enum err e, const Commands__Result *r)
+{
+	if (is_refused(s, e, r))
+		return;
+	if (r->n_uid == 0)
+		imap_ok(s, "Appended");
+	else
+		imap_ok(s, "[APPENDUID %u %u:%u] Appended", r->uidvalidity, r->uid[0],
+			r->uid[r->n_uid - 1]);
+}
+
+static void
+close_stage(struct imap_session *s)
+{
+	struct imap_append *a = s->append;
+	Commands__Command c = COMMANDS__COMMAND__INIT;
+	Commands__StageClose close = COMMANDS__STAGE_CLOSE__INIT;
+
+	close.stage = a->stage;
+	close.to = a->mailbox_id;
+	c.body_case = COMMANDS__COMMAND__BODY_STAGE_CLOSE;
+	c.stage_close = &close;
+	imap_propose(s, &c, on_closed);
+}
 
 static void
 on_appended(struct imap_session *s, enum err e, const Commands__Result *r)
@@ -182,9 +378,19 @@ on_appended(struct imap_session *s, enum err e, const Commands__Result *r)
 		s->ops->wrap(s->host, &a->key, true);
 		return;
 	}
-	if (!imap_refused(s, e, r))
+	if (is_refused(s, e, r))
+		return;
+	if (a->has_next) {
+		end_message(a);
+		begin_message(s, a, &a->next);
+		if (s->lex.literal_sync)
+			s->ops->write(s->host, SLICE_LIT("+ OK\r\n"));
+	} else if (a->stage) {
+		close_stage(s);
+	} else {
 		imap_ok(s, "[APPENDUID %u %u] Appended", r->uidvalidity,
 			r->n_uid ? r->uid[0] : 0);
+	}
 }
 
 static void
@@ -198,15 +404,16 @@ propose(struct imap_session *s, struct imap_append *a)
 	body.size = a->size;
 	body.sealed_size = a->sealed_size;
 	p.account = s->account;
-	p.mailbox = a->mailbox_id;
+	p.mailbox = a->stage ? a->stage : a->mailbox_id;
 	p.body = &body;
-	p.flags = a->flags.system;
-	p.keyword = arena_alloc(&s->arena, (a->flags.n_keywords + 1u) * sizeof *p.keyword);
-	for (uint32_t i = 0; i < a->flags.n_keywords; i++)
-		p.keyword[p.n_keyword++] = codec_bytes(a->flags.keywords[i]);
-	if (a->has_date) {
-		p.internal_date_sec = a->date.sec;
-		p.zone_min = a->date.zone_min;
+	p.flags = a->options.flags.system;
+	p.keyword = arena_alloc(
+		&s->arena, (a->options.flags.n_keywords + 1u) * sizeof *p.keyword);
+	for (uint32_t i = 0; i < a->options.flags.n_keywords; i++)
+		p.keyword[p.n_keyword++] = codec_bytes(a->options.flags.keywords[i]);
+	if (a->options.has_date) {
+		p.internal_date_sec = a->options.date.sec;
+		p.zone_min = a->options.date.zone_min;
 	}
 	p.epoch = a->epoch;
 	p.wrapped_key = (ProtobufCBinaryData){sizeof a->wrapped, a->wrapped};
@@ -227,7 +434,8 @@ imap_cmd_append_wrapped(
 	if (!a)
 		return;
 	if (e || wrapped.n != sizeof a->wrapped) {
-		imap_no(s, "[UNAVAILABLE] The message can't be sealed now, try again");
+		refuse(s, "[UNAVAILABLE] The message can't be sealed now, try again",
+			a->has_next);
 		return;
 	}
 	a->epoch = epoch;
@@ -235,24 +443,17 @@ imap_cmd_append_wrapped(
 	propose(s, a);
 }
 
-void
-imap_cmd_append_end(struct imap_session *s)
+static void
+finish_message(struct imap_session *s)
 {
 	struct imap_append *a = s->append;
-	struct slice text = imap_lex_text(&s->lex);
 	struct buf index;
 
-	/* Behind the literal: the line end. MULTIAPPEND isn't offered. */
-	while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
-		text.n--;
-	if (text.n == 0 || text.p[text.n - 1] != '}') {
-		imap_bad(s, "Nothing may follow the message");
-		return;
-	}
 	seal_part_out(s, a, true);
 	mail_scan_finish(a->scan);
 	if (a->failed) {
-		imap_no(s, "[LIMIT] No space left on the server's disk, try again later");
+		refuse(s, "[LIMIT] No space left on the server's disk, try again later",
+			a->has_next);
 		return;
 	}
 	buf_init(&index, IMAP_INDEX_MAX + 1);
@@ -261,6 +462,18 @@ imap_cmd_append_end(struct imap_session *s)
 	buf_fini_secret(&index);
 	s->then = on_appended;
 	s->ops->wrap(s->host, &a->key, false);
+}
+
+void
+imap_cmd_append_end(struct imap_session *s)
+{
+	struct slice rest = slice_from(imap_lex_text(&s->lex), s->append->text_at);
+
+	s->append->has_next = false;
+	if (slice_trim(rest).n)
+		refuse(s, "[CANNOT] Nothing may follow the message", false);
+	else
+		finish_message(s);
 }
 
 static void

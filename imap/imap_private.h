@@ -107,6 +107,9 @@ bool imap_end(struct imap_session *s);
 /* Asks the store; then comes with the answer. What isn't DONE: imap_refused says it. */
 void imap_propose(struct imap_session *s, Commands__Command *c,
 	void (*then)(struct imap_session *s, enum err e, const Commands__Result *result));
+/* Why the store refused: "[CODE] words", in the arena or static; NULL: it didn't; "": nobody
+ * knows what became of it. */
+const char *imap_refusal(struct imap_session *s, enum err e, const Commands__Result *result);
 /* True: the answer is an error, the command was ended (NO with the right code, or BYE when
  * nobody knows what became of it). */
 bool imap_refused(struct imap_session *s, enum err e, const Commands__Result *result);
@@ -142,10 +145,13 @@ enum err imap_message_key(struct imap_session *s, struct db_txn *txn,
 /* --- the commands, by file --- */
 extern const struct imap_command imap_cmd_auth[], imap_cmd_mailbox[], imap_cmd_select[],
 	imap_cmd_fetch[], imap_cmd_store[], imap_cmd_append[], imap_cmd_search[];
-/* The literal of APPEND: announced (true: it is taken), its octets, its end. */
+/* A literal of APPEND: announced (true: it is a message: streamed, refused, or it waits for the
+ * one before), its octets, the command's end. refused: the command ended after a literal that
+ * fell, or is too long; false: no APPEND was at hand. */
 bool imap_cmd_append_begin(struct imap_session *s);
 void imap_cmd_append_data(struct imap_session *s, struct slice data);
 void imap_cmd_append_end(struct imap_session *s);
+bool imap_cmd_append_refused(struct imap_session *s);
 void imap_cmd_append_free(struct imap_session *s);
 void imap_cmd_append_wrapped(
 	struct imap_session *s, enum err e, uint64_t epoch, struct slice wrapped);

@@ -83,10 +83,10 @@ imap_capabilities(struct imap_session *s)
 			imap_put(s, " AUTH=SCRAM-SHA-256-PLUS");
 		return;
 	}
-	imap_put(s,
-		" NAMESPACE UNSELECT UIDPLUS MOVE IDLE CHILDREN LIST-EXTENDED LIST-STATUS "
-		"SPECIAL-USE STATUS=SIZE ESEARCH SEARCHRES CONDSTORE QUOTA QUOTA=RES-STORAGE "
-		"QUOTA=RES-MESSAGE");
+	imap_put(s, " NAMESPACE UNSELECT UIDPLUS MOVE IDLE CHILDREN LIST-EXTENDED LIST-STATUS "
+		    "SPECIAL-USE STATUS=SIZE MULTIAPPEND ESEARCH SEARCHRES CONDSTORE QUOTA "
+		    "QUOTA=RES-STORAGE "
+		    "QUOTA=RES-MESSAGE");
 	imap_printf(s, " APPENDLIMIT=%llu", (unsigned long long)s->set.append_max);
 }
 
@@ -203,30 +203,56 @@ imap_propose(struct imap_session *s, Commands__Command *c,
 	s->ops->propose(s->host, c, SLICE_EMPTY, -1, 0);
 }
 
+static const char *
+code_of(const Commands__Result *r)
+{
+	switch ((int)r->code) {
+	case COMMAND_NOT_FOUND:
+		return "[NONEXISTENT]";
+	case COMMAND_EXISTS:
+		return "[ALREADYEXISTS]";
+	case COMMAND_QUOTA:
+		return "[OVERQUOTA]";
+	case COMMAND_LIMIT:
+		return "[LIMIT]";
+	default:
+		return "[CANNOT]";
+	}
+}
+
+const char *
+imap_refusal(struct imap_session *s, enum err e, const Commands__Result *r)
+{
+	struct slice text;
+	char *why;
+
+	if (e == ERR_FULL)
+		return "[LIMIT] No space left on the server's disk, try again later";
+	if (e == ERR_UNAVAILABLE)
+		return "[UNAVAILABLE] Not possible now, try again later";
+	if (e)
+		return "";
+	if (r->code == COMMAND_DONE)
+		return NULL;
+	text = r->code == COMMAND_QUOTA ? SLICE_LIT("The mailbox is full") : slice_str(r->text);
+	why = arena_alloc(&s->arena, text.n + 32);
+	snprintf(why, text.n + 32, "%s %.*s", code_of(r), SLICE_FMT(text));
+	return why;
+}
+
 bool
 imap_refused(struct imap_session *s, enum err e, const Commands__Result *r)
 {
-	if (e == ERR_FULL) {
-		imap_no(s, "[LIMIT] No space left on the server's disk, try again later");
-	} else if (e == ERR_UNAVAILABLE) {
-		imap_no(s, "[UNAVAILABLE] Not possible now, try again later");
-	} else if (e) {
-		/* Handed over, and unknown: neither OK nor NO would be true. */
+	const char *why = imap_refusal(s, e, r);
+
+	if (!why)
+		return false;
+	/* Handed over, and unknown: neither OK nor NO would be true. */
+	if (!*why)
 		imap_session_bye(s, "[UNAVAILABLE] The outcome of your command is not known; "
 				    "connect again and look");
-	} else if (r->code == COMMAND_DONE) {
-		return false;
-	} else if (r->code == COMMAND_NOT_FOUND) {
-		imap_no(s, "[NONEXISTENT] %s", r->text);
-	} else if (r->code == COMMAND_EXISTS) {
-		imap_no(s, "[ALREADYEXISTS] %s", r->text);
-	} else if (r->code == COMMAND_QUOTA) {
-		imap_no(s, "[OVERQUOTA] The mailbox is full");
-	} else if (r->code == COMMAND_LIMIT) {
-		imap_no(s, "[LIMIT] %s", r->text);
-	} else {
-		imap_no(s, "[CANNOT] %s", r->text);
-	}
+	else
+		imap_no(s, "%s", why);
 	return true;
 }
 
@@ -364,7 +390,7 @@ on_literal(struct imap_session *s)
 	/* APPEND's mailbox may be a literal itself: the message is the one that
 	 * imap_cmd_append_begin can parse up to. */
 	if (is_append && imap_cmd_append_begin(s)) {
-		if (is_sync)
+		if (is_sync && s->lex.phase == IMAP_LEX_IN_STREAM)
 			s->ops->write(s->host, SLICE_LIT("+ OK\r\n"));
 		return;
 	}
@@ -402,6 +428,8 @@ on_event(struct imap_session *s, enum imap_lex_event ev, struct slice data)
 		struct slice text = imap_lex_text(&s->lex);
 		size_t at = slice_find(text, ' ');
 
+		if (imap_cmd_append_refused(s))
+			break;
 		s->tag = at < 64 && at < text.n ? arena_dup(&s->arena, slice_cut(text, 0, at))
 						: SLICE_EMPTY;
 		imap_bad(s, ev == IMAP_LEX_REFUSED ? "[TOOBIG] The literal is too long"
