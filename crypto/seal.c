@@ -88,15 +88,24 @@ seal_part_open(
 		       : ERR_OK;
 }
 
+/* Short words in 16 octets. None begins like the nonce of a part, which goes through the same
+ * function. */
+static void
+put_purpose(const char *purpose, uint8_t out[16])
+{
+	size_t n = strlen(purpose);
+
+	must(n <= 16 && memcmp(purpose, "hp1", n < 3 ? n : 3) != 0);
+	memset(out, 0, 16);
+	memcpy(out, purpose, n);
+}
+
 void
 seal_subkey(const struct seal_key *key, const char *purpose, struct seal_key *subkey)
 {
-	uint8_t in[crypto_core_hchacha20_INPUTBYTES] = {0};
-	size_t n = strlen(purpose);
+	uint8_t in[crypto_core_hchacha20_INPUTBYTES];
 
-	/* No purpose begins like the nonce of a part, which goes through the same function. */
-	must(n <= sizeof in && memcmp(purpose, "hp1", n < 3 ? n : 3) != 0);
-	memcpy(in, purpose, n);
+	put_purpose(purpose, in);
 	crypto_core_hchacha20(subkey->b, in, key->b, NULL);
 }
 
@@ -106,7 +115,7 @@ seal_box_key(const struct seal_key *key, struct slice aad, struct slice plain, s
 	size_t n;
 	uint8_t *to;
 
-	if (__builtin_add_overflow(plain.n, (size_t)SEAL_BLOB_EXTRA, &n))
+	if (__builtin_add_overflow(plain.n, (size_t)SEAL_AEAD_EXTRA, &n))
 		return ERR_LIMIT;
 	to = buf_room(out, n);
 	if (!to)
@@ -122,7 +131,7 @@ seal_box_key(const struct seal_key *key, struct slice aad, struct slice plain, s
 static enum err
 open_nonced(const struct seal_key *key, struct slice aad, struct slice sealed, uint8_t *out)
 {
-	if (sealed.n < SEAL_BLOB_EXTRA)
+	if (sealed.n < SEAL_AEAD_EXTRA)
 		return ERR_CRYPTO;
 	return crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL,
 		       sealed.p + SEAL_NONCE, sealed.n - SEAL_NONCE, aad.p, aad.n, sealed.p,
@@ -138,47 +147,62 @@ seal_box_key_open(
 	uint8_t *to;
 	enum err e;
 
-	if (sealed.n < SEAL_BLOB_EXTRA)
+	if (sealed.n < SEAL_AEAD_EXTRA)
 		return ERR_CRYPTO;
-	to = buf_room(out, sealed.n - SEAL_BLOB_EXTRA);
+	to = buf_room(out, sealed.n - SEAL_AEAD_EXTRA);
 	if (!to)
 		return ERR_LIMIT;
 	e = open_nonced(key, aad, sealed, to);
 	if (!e)
-		buf_grow(out, sealed.n - SEAL_BLOB_EXTRA);
+		buf_grow(out, sealed.n - SEAL_AEAD_EXTRA);
 	return e;
+}
+
+/* XChaCha20 takes its key for the rest from the first 16 octets of the nonce: with the purpose
+ * there it is under a subkey of its own. */
+static void
+blob_nonce(const char *purpose, const uint8_t random[SEAL_BLOB_NONCE], uint8_t out[SEAL_NONCE])
+{
+	put_purpose(purpose, out);
+	memcpy(out + 16, random, SEAL_BLOB_NONCE);
 }
 
 enum err
 seal_blob(const struct seal_key *key, const char *purpose, struct slice plain, struct buf *out)
 {
-	struct seal_key subkey;
-	enum err e;
+	uint8_t nonce[SEAL_NONCE], *to;
+	size_t n;
 
-	seal_subkey(key, purpose, &subkey);
-	e = seal_box_key(&subkey, slice_str(purpose), plain, out);
-	seal_wipe(&subkey, sizeof subkey);
-	return e;
+	if (__builtin_add_overflow(plain.n, (size_t)SEAL_BLOB_EXTRA, &n))
+		return ERR_LIMIT;
+	to = buf_room(out, n);
+	if (!to)
+		return ERR_LIMIT;
+	randombytes_buf(to, SEAL_BLOB_NONCE);
+	blob_nonce(purpose, to, nonce);
+	crypto_aead_xchacha20poly1305_ietf_encrypt(
+		to + SEAL_BLOB_NONCE, NULL, plain.p, plain.n, NULL, 0, NULL, nonce, key->b);
+	buf_grow(out, n);
+	return ERR_OK;
 }
 
 enum err
 seal_blob_open(
 	const struct seal_key *key, const char *purpose, struct slice blob, struct buf *out)
 {
-	struct seal_key subkey;
-	enum err e;
+	uint8_t nonce[SEAL_NONCE], *to;
 
-	seal_subkey(key, purpose, &subkey);
-	e = seal_box_key_open(&subkey, slice_str(purpose), blob, out);
-	seal_wipe(&subkey, sizeof subkey);
-	return e;
-}
-
-enum err
-seal_blob_open_with(
-	const struct seal_key *subkey, const char *purpose, struct slice blob, uint8_t *out)
-{
-	return open_nonced(subkey, slice_str(purpose), blob, out);
+	if (blob.n < SEAL_BLOB_EXTRA)
+		return ERR_CRYPTO;
+	to = buf_room(out, blob.n - SEAL_BLOB_EXTRA);
+	if (!to)
+		return ERR_LIMIT;
+	blob_nonce(purpose, blob.p, nonce);
+	if (crypto_aead_xchacha20poly1305_ietf_decrypt(to, NULL, NULL, blob.p + SEAL_BLOB_NONCE,
+		    blob.n - SEAL_BLOB_NONCE, NULL, 0, nonce, key->b))
+		return ERR_CRYPTO;
+	buf_grow(out, blob.n - SEAL_BLOB_EXTRA);
+	return ERR_OK;
 }
 
 void

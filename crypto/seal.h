@@ -1,13 +1,15 @@
 /* seal: sealing at rest, on libsodium. Pure but for random nonces and keys.
  *
- * Layouts (octets):
- *   part      XChaCha20-Poly1305 of at most 65,504 octets of text, 16 octets longer. Key: the
- * mail's data key. Nonce: "hp1part\0", u64 part number, u8 1 if the last part, 7 zero octets.
- * AAD: u8 format 1, u64 number. blob      24 random octets nonce, then the same cipher under
- * the subkey of a purpose. AAD: the purpose. wrapped   24 random octets nonce, 32 octets key
- * sealed, 16 octets tag: 72. AAD: the caller's. box       libsodium's sealed box: 32 octets
- * ephemeral key, text, 16 octets tag (48 longer). Every opening fails with ERR_CRYPTO alike,
- * whatever was wrong. */
+ * Layouts (octets); all but the sealed box are XChaCha20-Poly1305, whose tag has 16:
+ *   part     at most 65,504 octets of text, and the tag. Key: the mail's data key. Nonce:
+ *            "hp1part\0", u64 part number, u8 1 if it is the last part, 7 zeros. AAD: u8 format
+ *            1, u64 number.
+ *   blob     8 random octets, text, tag. Key: the mail's data key. Nonce: the purpose in 16
+ *            octets (which makes a subkey of its own), then the 8. No AAD.
+ *   aead     24 random octets nonce, text, tag. AAD: the caller's.
+ *   wrapped  the same of a key: 72.
+ *   box      libsodium's sealed box: 32 octets ephemeral key, text, tag.
+ * Every opening fails with ERR_CRYPTO alike, whatever was wrong. */
 #ifndef CRYPTO_SEAL_H
 #define CRYPTO_SEAL_H
 
@@ -20,7 +22,9 @@ enum {
 	SEAL_NONCE = 24,
 	SEAL_PART_PLAIN = 65504,
 	SEAL_PART = SEAL_PART_PLAIN + SEAL_TAG,
-	SEAL_BLOB_EXTRA = SEAL_NONCE + SEAL_TAG,
+	SEAL_AEAD_EXTRA = SEAL_NONCE + SEAL_TAG,
+	SEAL_BLOB_NONCE = 8,
+	SEAL_BLOB_EXTRA = SEAL_BLOB_NONCE + SEAL_TAG,
 	SEAL_WRAPPED = SEAL_NONCE + SEAL_KEY + SEAL_TAG,
 	SEAL_BOX_EXTRA = 48,
 	SEAL_HASH = 32
@@ -55,13 +59,10 @@ enum err seal_blob(
 	const struct seal_key *key, const char *purpose, struct slice plain, struct buf *out);
 enum err seal_blob_open(
 	const struct seal_key *key, const char *purpose, struct slice blob, struct buf *out);
-/* With the subkey at hand (seal_subkey). out has room for blob.n - SEAL_BLOB_EXTRA. */
-enum err seal_blob_open_with(
-	const struct seal_key *subkey, const char *purpose, struct slice blob, uint8_t *out);
 /* HChaCha20 of the purpose: at most 16 octets, not beginning with "hp1". */
 void seal_subkey(const struct seal_key *key, const char *purpose, struct seal_key *subkey);
 
-/* AEAD under a key with the caller's AAD: nonce || cipher. */
+/* aead. ERR_LIMIT: out is full. */
 enum err seal_box_key(
 	const struct seal_key *key, struct slice aad, struct slice plain, struct buf *out);
 enum err seal_box_key_open(

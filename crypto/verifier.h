@@ -13,7 +13,7 @@
 
 enum {
 	VERIFIER_SEALED_MAX = 1 + 1 + PWHASH_TEXT_MAX + 1 + PWHASH_SALT + 4 + 64 +
-			      SEAL_BLOB_EXTRA
+			      SEAL_AEAD_EXTRA
 };
 
 struct verifier {
