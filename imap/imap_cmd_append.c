@@ -13,7 +13,10 @@
 #include "store/command.h"
 #include "store/view_mailbox.h"
 
-enum { MESSAGES_MAX = 1000 }; /* of one command: as many as the store moves at once */
+enum {
+	MESSAGES_MAX = 1000, /* of one command: as many as the store moves at once */
+	WRAPS_MAX = 200	     /* messages by one epoch before keyd is asked anew */
+};
 
 struct options {
 	struct imap_flags flags;
@@ -31,7 +34,8 @@ struct imap_append {
 	struct options next;
 	/* The message at hand. */
 	struct options options;
-	bool failed, fresh;
+	bool failed, fresh; /* fresh: keyd was asked for a new epoch */
+	bool is_from_keyd;  /* its key's wrapping */
 	uint64_t size, sealed_size, part;
 	struct seal_key key;
 	struct mail_scan *scan;
@@ -366,6 +370,8 @@ close_stage(struct imap_session *s)
 	imap_propose(s, &c, on_closed);
 }
 
+static void ask_wrap(struct imap_session *s, struct imap_append *a);
+
 static void
 on_appended(struct imap_session *s, enum err e, const Commands__Result *r)
 {
@@ -374,12 +380,15 @@ on_appended(struct imap_session *s, enum err e, const Commands__Result *r)
 	/* keyd's epoch never reached the log: once more with a new one. */
 	if (!e && r->code == COMMAND_NO_EPOCH && !a->fresh) {
 		a->fresh = true;
-		s->then = on_appended;
-		s->ops->wrap(s->host, &a->key, true);
+		ask_wrap(s, a);
 		return;
 	}
 	if (is_refused(s, e, r))
 		return;
+	if (a->is_from_keyd) {
+		s->wrap_epoch = a->epoch;
+		s->wraps_left = WRAPS_MAX;
+	}
 	if (a->has_next) {
 		end_message(a);
 		begin_message(s, a, &a->next);
@@ -444,6 +453,29 @@ imap_cmd_append_wrapped(
 }
 
 static void
+ask_wrap(struct imap_session *s, struct imap_append *a)
+{
+	a->is_from_keyd = true;
+	s->wraps_left = 0;
+	s->then = on_appended;
+	s->ops->wrap(s->host, &a->key, a->fresh);
+}
+
+/* The session can open the epochs of its account anyway: it wraps by the last one itself. */
+static void
+wrap(struct imap_session *s, struct imap_append *a)
+{
+	a->is_from_keyd = false;
+	if (s->wraps_left == 0 || imap_message_wrap(s, s->wrap_epoch, &a->key, a->wrapped)) {
+		ask_wrap(s, a);
+		return;
+	}
+	s->wraps_left--;
+	a->epoch = s->wrap_epoch;
+	propose(s, a);
+}
+
+static void
 finish_message(struct imap_session *s)
 {
 	struct imap_append *a = s->append;
@@ -460,8 +492,7 @@ finish_message(struct imap_session *s)
 	if (imap_index_build(a->scan, &index))
 		seal_blob(&a->key, "index", buf_slice(&index), &a->index);
 	buf_fini_secret(&index);
-	s->then = on_appended;
-	s->ops->wrap(s->host, &a->key, false);
+	wrap(s, a);
 }
 
 void

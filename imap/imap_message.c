@@ -54,6 +54,24 @@ imap_message_key(struct imap_session *s, struct db_txn *txn, const struct schema
 		epoch, seal_aad_epoch(&aad, s->account, row->epoch), row->wrapped_key, key);
 }
 
+enum err
+imap_message_wrap(struct imap_session *s, uint64_t epoch, const struct seal_key *key,
+	uint8_t wrapped[SEAL_WRAPPED])
+{
+	const struct seal_key *with;
+	struct seal_aad aad;
+	struct db_txn *txn = s->ops->begin(s->host);
+	enum err e = txn ? find_epoch(s, txn, epoch, &with) : ERR_BUSY;
+
+	if (!e && !s->ops->is_valid(s->host))
+		e = ERR_BUSY;
+	if (!e)
+		seal_wrap(with, seal_aad_epoch(&aad, s->account, epoch), key, wrapped);
+	if (txn)
+		s->ops->end(s->host);
+	return e;
+}
+
 void
 imap_message_init(struct imap_message *m, struct imap_session *s)
 {

@@ -69,6 +69,9 @@ struct imap_session {
 	struct seal_pair *pair; /* secret memory */
 	struct imap_epoch *epoch;
 	uint32_t epochs, epoch_last;
+	/* The epoch that keyd used for our last message: it does for so many more. */
+	uint64_t wrap_epoch;
+	uint32_t wraps_left;
 	struct imap_box box;
 	struct sasl sasl;
 	bool in_sasl;
@@ -141,6 +144,10 @@ void imap_view_put_flags(
 /* --- a message's text (imap_message.c) --- */
 enum err imap_message_key(struct imap_session *s, struct db_txn *txn,
 	const struct schema_message *row, struct seal_key *key);
+
+/* Wraps a new message's key by an epoch that is in the log. */
+enum err imap_message_wrap(struct imap_session *s, uint64_t epoch, const struct seal_key *key,
+	uint8_t wrapped[SEAL_WRAPPED]);
 
 /* --- the commands, by file --- */
 extern const struct imap_command imap_cmd_auth[], imap_cmd_mailbox[], imap_cmd_select[],
