@@ -479,6 +479,8 @@ on_input(void *arg, struct slice in)
 	bool outer = enter(c);
 	size_t used = imap_session_input(c->session, in);
 
+	if (imap_session_is_between(c->session))
+		conn_acknowledge(c->conn);
 	leave(c, outer);
 	return used;
 }

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -342,6 +344,14 @@ conn_finish(struct conn *c)
 	update(c);
 	if (pending(c) == 0)
 		loop_want(c->watch, false, true);
+}
+
+void
+conn_acknowledge(struct conn *c)
+{
+	int on = 1;
+
+	setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
 void

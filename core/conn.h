@@ -54,6 +54,9 @@ enum err conn_write(struct conn *c, struct slice s);
 /* Octets queued and not yet sent. */
 size_t conn_pending(const struct conn *c);
 /* Stops and resumes on_input; back-pressure towards the peer. */
+/* Acknowledges now what was read: the client may hold back the rest of a command until then
+ * (Nagle's algorithm against delayed acknowledgement costs 40 ms). */
+void conn_acknowledge(struct conn *c);
 void conn_pause(struct conn *c, bool paused);
 /* Input not yet consumed is dropped (STARTTLS injection), output is flushed first, then the
  * handshake runs. */

@@ -537,6 +537,12 @@ imap_login(struct imap_session *s, const struct imap_login *login)
 	imap_lex_cap(&s->lex, CAP_AFTER);
 }
 
+bool
+imap_session_is_between(const struct imap_session *s)
+{
+	return s->lex.phase == IMAP_LEX_IN_LINE && s->lex.line_at > 0;
+}
+
 uint64_t
 imap_session_account(const struct imap_session *s)
 {

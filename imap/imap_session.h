@@ -84,6 +84,8 @@ void imap_session_touched(struct imap_session *s);
 /* BYE and close: the account is gone or its password changed; the server stops; a deadline
  * passed. */
 void imap_session_bye(struct imap_session *s, const char *why);
+/* Is a literal in, and the rest of its command not yet? Many clients send that by itself. */
+bool imap_session_is_between(const struct imap_session *s);
 /* 0: none. */
 uint64_t imap_session_account(const struct imap_session *s);
 uint64_t imap_session_mailbox(const struct imap_session *s);

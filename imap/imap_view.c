@@ -125,6 +125,7 @@ struct changes {
 	uint32_t *gone; /* UIDs, as the table has them */
 	uint32_t gone_n, gone_room;
 	uint32_t fresh;	    /* new messages */
+	uint32_t at, known; /* compared: place in the picture, and how many it held */
 	struct arena arena; /* not the command's: IDLE may last for days */
 };
 
@@ -153,23 +154,30 @@ is_own(const struct imap_box *b, uint64_t modseq)
 	return false;
 }
 
+static void
+note_gone(struct changes *c, uint32_t uid)
+{
+	uint32_t *more;
+
+	if (c->gone_n == c->gone_room) {
+		c->gone_room = c->gone_room ? c->gone_room * 2 : 64;
+		more = arena_alloc(&c->arena, c->gone_room * sizeof *more);
+		if (c->gone_n)
+			memcpy(more, c->gone, c->gone_n * sizeof *more);
+		c->gone = more;
+	}
+	c->gone[c->gone_n++] = uid;
+}
+
 static bool
 on_change(void *arg, uint32_t uid, uint64_t modseq, bool gone)
 {
 	struct changes *c = arg;
 	struct imap_box *b = &c->s->box;
 	uint32_t seq = imap_view_seq(c->s, uid);
-	uint32_t *more;
 
 	if (gone && seq) {
-		if (c->gone_n == c->gone_room) {
-			c->gone_room = c->gone_room ? c->gone_room * 2 : 64;
-			more = arena_alloc(&c->arena, c->gone_room * sizeof *more);
-			if (c->gone_n)
-				memcpy(more, c->gone, c->gone_n * sizeof *more);
-			c->gone = more;
-		}
-		c->gone[c->gone_n++] = uid;
+		note_gone(c, uid);
 	} else if (!gone && seq) {
 		if (!is_own(b, modseq))
 			put_fetch_flags(c, seq, uid);
@@ -178,6 +186,35 @@ on_change(void *arg, uint32_t uid, uint64_t modseq, bool gone)
 		c->fresh++;
 	}
 	return true;
+}
+
+static bool
+on_compared(void *arg, uint32_t uid, const struct schema_message *row)
+{
+	struct changes *c = arg;
+	struct imap_box *b = &c->s->box;
+
+	while (c->at < c->known && b->uid[c->at] < uid)
+		note_gone(c, b->uid[c->at++]);
+	if (c->at < c->known && b->uid[c->at] == uid)
+		c->at++;
+	if (row->modseq > b->modseq)
+		on_change(c, uid, row->modseq, false);
+	return true;
+}
+
+/* The picture is older than the changes that are kept: all of the mailbox is looked at. */
+static enum err
+compare(struct changes *c)
+{
+	struct imap_box *b = &c->s->box;
+	enum err e;
+
+	c->known = b->count;
+	e = view_mailbox_messages(c->txn, b->id, 1, on_compared, c);
+	while (!e && c->at < c->known)
+		note_gone(c, b->uid[c->at++]);
+	return e;
 }
 
 static int
@@ -220,6 +257,8 @@ tell(struct changes *c)
 	if (e || c->m->modseq == s->box.modseq)
 		return true;
 	e = view_mailbox_changes(c->txn, s->box.id, s->box.modseq, on_change, c);
+	if (e == ERR_STALE)
+		e = compare(c);
 	if (e || !s->ops->is_valid(s->host) || (c->gone_n && !c->may_expunge)) {
 		/* Torn, or numbers must stay while the command runs: told at a later command's
 		 * end. */

@@ -11,14 +11,39 @@ apply_message_weight(const struct schema_message *m)
 	return schema_message_size(m);
 }
 
+/* The oldest changes go: whoever knows the mailbox from before them compares all of it. */
 static enum err
-put_change(struct apply *a, uint64_t mailbox, uint64_t modseq, uint32_t uid, bool gone)
+prune_changes(struct apply *a, Commands__Mailbox *box)
+{
+	struct schema_key from;
+	struct slice k, v;
+	enum err e = ERR_OK;
+
+	for (int i = 0; i < APPLY_MESSAGE_CHANGES_PRUNED && !e; i++) {
+		e = db_first_from(a->txn, DB_CHANGE, schema_u64(&from, box->id), &k, &v);
+		if (e || k.n != 20 || schema_get_u64(k.p) != box->id)
+			return e ? e : ERR_CORRUPT;
+		box->changes_from = schema_get_u64(k.p + 8);
+		box->changes--;
+		e = db_del(a->txn, DB_CHANGE, arena_dup(a->arena, k));
+	}
+	return e;
+}
+
+/* Rows are only added: one that is no longer the message's newest is passed over by the reader.
+ * Deleting it here would touch another page for each change. */
+static enum err
+put_change(struct apply *a, Commands__Mailbox *box, uint32_t uid, bool gone)
 {
 	struct schema_key k;
 	uint8_t kind = gone;
-
-	return db_put(a->txn, DB_CHANGE, schema_u64_u64_u32(&k, mailbox, modseq, uid),
+	enum err e = db_put(a->txn, DB_CHANGE, schema_u64_u64_u32(&k, box->id, a->index, uid),
 		slice_of(&kind, 1));
+
+	box->changes++;
+	if (!e && box->changes > APPLY_MESSAGE_CHANGES_MAX)
+		e = prune_changes(a, box);
+	return e;
 }
 
 static enum err
@@ -63,7 +88,7 @@ apply_message_insert(struct apply *a, Commands__Mailbox *box, Commands__Account 
 	r->used_messages++;
 	apply_touch_mailbox(a, box->id);
 	e = put_row(a, box->id, *uid, m);
-	return e ? e : put_change(a, box->id, a->index, *uid, false);
+	return e ? e : put_change(a, box, *uid, false);
 }
 
 /* Bits of the named keywords in box; new ones are added. False: no room, or a bad name. */
@@ -229,9 +254,8 @@ static enum err
 store_one(struct apply *a, const Commands__FlagsStore *c, Commands__Mailbox *box, uint32_t uid,
 	uint64_t bits)
 {
-	struct schema_key k;
 	struct schema_message m;
-	uint64_t keywords, old_modseq;
+	uint64_t keywords;
 	uint8_t flags;
 	enum err e = view_mailbox_message(a->txn, box->id, uid, &m);
 
@@ -247,17 +271,13 @@ store_one(struct apply *a, const Commands__FlagsStore *c, Commands__Mailbox *box
 	if (flags == m.flags && keywords == m.keywords)
 		return ERR_OK;
 	count(box, &m, false);
-	old_modseq = m.modseq;
 	m.flags = flags;
 	m.keywords = keywords;
 	m.modseq = box->modseq = a->index;
 	count(box, &m, true);
 	a->result->modseq = a->index;
 	e = put_row(a, box->id, uid, &m);
-	if (!e)
-		e = apply_row_del(
-			a, DB_CHANGE, schema_u64_u64_u32(&k, box->id, old_modseq, uid));
-	return e ? e : put_change(a, box->id, a->index, uid, false);
+	return e ? e : put_change(a, box, uid, false);
 }
 
 enum err
@@ -292,11 +312,9 @@ apply_message_drop(
 	struct apply *a, uint64_t mailbox, uint32_t uid, const struct schema_message *m)
 {
 	struct schema_key k;
-	uint64_t payload = m->payload, modseq = m->modseq;
+	uint64_t payload = m->payload;
 	enum err e = db_del(a->txn, DB_MESSAGE, schema_u64_u32(&k, mailbox, uid));
 
-	if (!e)
-		e = apply_row_del(a, DB_CHANGE, schema_u64_u64_u32(&k, mailbox, modseq, uid));
 	return e ? e : apply_payload_unref(a, payload);
 }
 
@@ -315,7 +333,7 @@ expunge_one(struct apply *a, Commands__Mailbox *box, Commands__Account *r, uint3
 	r->used_messages -= r->used_messages > 0;
 	box->modseq = a->index;
 	e = apply_message_drop(a, box->id, uid, &m);
-	return e ? e : put_change(a, box->id, a->index, uid, true);
+	return e ? e : put_change(a, box, uid, true);
 }
 
 /* Keyword bits of one mailbox in the numbering of another. False: no room. */

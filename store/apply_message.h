@@ -10,7 +10,10 @@
 enum {
 	APPLY_MESSAGE_MAX = 1000,
 	APPLY_MESSAGE_BLOB_MAX = 262144,
-	APPLY_MESSAGE_KEYWORD_MAX = 128
+	APPLY_MESSAGE_KEYWORD_MAX = 128,
+	/* Rows of table change for one mailbox; past it the oldest go, so many at once. */
+	APPLY_MESSAGE_CHANGES_MAX = 10000,
+	APPLY_MESSAGE_CHANGES_PRUNED = 1000
 };
 
 enum err apply_message_append(struct apply *a, const Commands__Append *c);

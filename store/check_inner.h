@@ -13,8 +13,8 @@ struct check_account {
 	uint64_t used_bytes, used_messages, bytes, messages;
 };
 struct check_mailbox {
-	uint64_t account, modseq, bytes_used, bytes;
-	uint32_t uidnext, exists, unseen, deleted, keywords;
+	uint64_t account, modseq, changes_from, bytes_used, bytes;
+	uint32_t uidnext, exists, unseen, deleted, keywords, changes, changes_seen;
 	uint32_t messages, messages_unseen, messages_deleted,
 		swept; /* swept: deleted, its rows are still going */
 };

@@ -106,6 +106,8 @@ check_mail_mailbox(struct check *c, struct slice k, struct slice v)
 		.exists = r->exists,
 		.unseen = r->unseen,
 		.deleted = r->deleted,
+		.changes_from = r->changes_from,
+		.changes = r->changes,
 		.keywords = (uint32_t)r->n_keyword};
 	if (!check_map_get(&c->accounts, r->account))
 		check_say(c, "mailbox %" PRIu64 " is of an account that is gone", r->id);
@@ -147,7 +149,7 @@ check_message_refs(struct check *c, const struct check_mailbox *box, struct slic
 
 	if (e && e != ERR_NOT_FOUND)
 		return e;
-	if (e || v.n != 1 || v.p[0] != 0)
+	if (m->modseq > box->changes_from && (e || v.n != 1 || v.p[0] != 0))
 		check_say(c, "message %" PRIu64 "/%u lacks its change", mailbox, uid);
 	e = view_directory_epoch(c->txn, box->account, m->epoch, &v);
 	if (e == ERR_NOT_FOUND)
@@ -206,7 +208,7 @@ check_mail_change(struct check *c, struct slice k, struct slice v)
 {
 	struct schema_message m;
 	struct check_mailbox *box;
-	uint64_t mailbox;
+	uint64_t mailbox, modseq;
 	uint32_t uid;
 	enum err e;
 
@@ -221,13 +223,18 @@ check_mail_change(struct check *c, struct slice k, struct slice v)
 		check_say(c, "change of %" PRIu64 "/%u is in no mailbox", mailbox, uid);
 	if (!box || box->swept)
 		return ERR_OK;
+	modseq = schema_get_u64(k.p + 8);
+	box->changes_seen++;
+	if (uid == 0 || uid >= box->uidnext || modseq > box->modseq ||
+		modseq < box->changes_from)
+		check_say(c,
+			"change %" PRIu64 " of %" PRIu64 "/%u is past its mailbox's counters",
+			modseq, mailbox, uid);
 	e = view_mailbox_message(c->txn, mailbox, uid, &m);
 	if (e && e != ERR_NOT_FOUND)
 		return e;
-	if ((v.p[0] == 1) != (e == ERR_NOT_FOUND) ||
-		(!e && m.modseq != schema_get_u64(k.p + 8)))
-		check_say(c, "a change of %" PRIu64 "/%u isn't the message's newest", mailbox,
-			uid);
+	if (!e && (v.p[0] == 1 || m.modseq < modseq))
+		check_say(c, "message %" PRIu64 "/%u is older than its change", mailbox, uid);
 	return ERR_OK;
 }
 
@@ -247,6 +254,10 @@ check_mail_totals(struct check *c)
 				"%u deleted, %" PRIu64 " octets; it has %u, %u, %u, %" PRIu64,
 				id, m->exists, m->unseen, m->deleted, m->bytes_used,
 				m->messages, m->messages_unseen, m->messages_deleted, m->bytes);
+	for (size_t at = 0; (m = check_map_next(&c->mailboxes, &at, &id));)
+		if (!m->swept && m->changes != m->changes_seen)
+			check_say(c, "mailbox %" PRIu64 " counts %u changes; it has %u", id,
+				m->changes, m->changes_seen);
 	for (size_t at = 0; (a = check_map_next(&c->accounts, &at, &id));)
 		if (a->used_bytes != a->bytes || a->used_messages != a->messages)
 			check_say(c,

@@ -22,8 +22,8 @@
  *   mailbox       mailbox u64                   commands.Mailbox
  *   mailbox_name  account u64, name             mailbox u64 (a stage's name: NUL, its id)
  *   message       mailbox u64, uid u32          below
- *   change        mailbox u64, modseq u64,      u8: 0 it is there (its newest change),
- *                 uid u32                       1 expunged
+ *   change        mailbox u64, modseq u64,      u8: 0 it is there, 1 expunged; a row that isn't
+ *                 uid u32                       its message's newest change says nothing
  *   item          item u64                      commands.Item
  *   rcpt          item u64, number u32          commands.RcptRow
  *   due           next_try_sec u64, item u64,   empty (recipients that wait for the courier)

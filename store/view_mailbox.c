@@ -99,6 +99,23 @@ view_mailbox_message(
 	return schema_message_read(row, m) ? ERR_OK : ERR_CORRUPT;
 }
 
+struct change {
+	uint32_t uid;
+	uint64_t modseq;
+	bool gone;
+};
+
+/* An expunge is always the last; another change only if the message is still as it left it. */
+static enum err
+is_newest(struct db_txn *txn, uint64_t mailbox, const struct change *x, bool *newest)
+{
+	struct schema_message m;
+	enum err e = x->gone ? ERR_OK : view_mailbox_message(txn, mailbox, x->uid, &m);
+
+	*newest = !e && (x->gone || m.modseq == x->modseq);
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
 enum err
 view_mailbox_changes(struct db_txn *txn, uint64_t mailbox, uint64_t after,
 	bool (*each)(void *arg, uint32_t uid, uint64_t modseq, bool gone), void *arg)
@@ -108,6 +125,7 @@ view_mailbox_changes(struct db_txn *txn, uint64_t mailbox, uint64_t after,
 	struct db_cursor *c;
 	struct slice k, v;
 	Commands__Mailbox *m;
+	bool newest;
 	enum err e;
 
 	arena_init(&a, 0);
@@ -122,8 +140,11 @@ view_mailbox_changes(struct db_txn *txn, uint64_t mailbox, uint64_t after,
 		return e;
 	for (e = db_seek(c, schema_u64_u64_u32(&from, mailbox, after + 1, 0), &k, &v);
 		!e && k.n == 20 && schema_get_u64(k.p) == mailbox; e = db_next(c, &k, &v)) {
-		if (!each(arg, schema_get_u32(k.p + 16), schema_get_u64(k.p + 8),
-			    v.n && v.p[0] == 1))
+		struct change x = {
+			schema_get_u32(k.p + 16), schema_get_u64(k.p + 8), v.n && v.p[0] == 1};
+
+		e = is_newest(txn, mailbox, &x, &newest);
+		if (e || (newest && !each(arg, x.uid, x.modseq, x.gone)))
 			break;
 	}
 	db_cursor_close(c);
