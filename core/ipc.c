@@ -465,23 +465,6 @@ ipc_ask_role(struct ipc *ipc, enum role role, enum ipc_type type, const Protobuf
 	return q;
 }
 
-struct ipc_question *
-ipc_ask(struct ipc_peer *to, enum ipc_type type, const ProtobufCMessage *msg, int fd,
-	uint32_t timeout_ms, ipc_answer_cb cb, void *arg)
-{
-	struct ipc_question *q = new_question(to->ipc, type, timeout_ms);
-	size_t n = pack(to->ipc, (struct header){type, 0, q->id, ERR_OK}, msg);
-
-	q->cb = cb;
-	q->arg = arg;
-	direct(q, to);
-	if (n)
-		post(to, to->ipc->frame, n, fd);
-	else
-		q->deadline_ms = 0;
-	return q;
-}
-
 void
 ipc_cancel(struct ipc_question *q)
 {
