@@ -418,14 +418,17 @@ pack(struct ipc *ipc, struct header h, const ProtobufCMessage *msg)
 }
 
 static struct ipc_question *
-new_question(struct ipc *ipc, enum ipc_type type, uint32_t timeout_ms)
+new_question(struct ipc *ipc, enum ipc_type type, struct ipc_wait wait)
 {
 	struct ipc_question *q = must_zalloc(sizeof *q);
 
 	q->ipc = ipc;
+	q->role = ipc_table_answerer(type);
 	q->type = type;
+	q->cb = wait.cb;
+	q->arg = wait.arg;
 	q->id = ++ipc->next_id ? ipc->next_id : ++ipc->next_id;
-	q->deadline_ms = clock_ms() + timeout_ms;
+	q->deadline_ms = clock_ms() + wait.timeout_ms;
 	if (!ipc->tick)
 		ipc->tick = loop_after(ipc->loop, TICK_MS, on_tick, ipc);
 	q->next = &ipc->questions;
@@ -442,16 +445,13 @@ direct(struct ipc_question *q, struct ipc_peer *to)
 }
 
 struct ipc_question *
-ipc_ask_role(struct ipc *ipc, enum role role, enum ipc_type type, const ProtobufCMessage *msg,
-	int fd, uint32_t timeout_ms, ipc_answer_cb cb, void *arg)
+ipc_ask(struct ipc *ipc, enum ipc_type type, const ProtobufCMessage *msg, int fd,
+	struct ipc_wait wait)
 {
-	struct ipc_peer *to = ipc_any(ipc, role);
-	struct ipc_question *q = new_question(ipc, type, timeout_ms);
+	struct ipc_question *q = new_question(ipc, type, wait);
+	struct ipc_peer *to = ipc_any(ipc, q->role);
 	size_t n = pack(ipc, (struct header){type, 0, q->id, ERR_OK}, msg);
 
-	q->role = role;
-	q->cb = cb;
-	q->arg = arg;
 	if (n == 0) {
 		/* Ours alone can be too large: the asker hears of it like of a lost peer. */
 		log_error("ipc: question %s is too large", ipc_table_rule(type)->name);

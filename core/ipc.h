@@ -5,8 +5,8 @@
  * payload, and whether it carries an fd. A frame that breaks the table cuts
  * that peer off (logged); the process survives. Every question has a
  * deadline; its callback comes exactly once: with the answer, ERR_TIMEOUT, or
- * ERR_PEER when the other process died. No callback comes before
- * ipc_ask_role returns. Not thread-safe; one loop. */
+ * ERR_PEER when the other process died. No callback comes before ipc_ask
+ * returns. Not thread-safe; one loop. */
 #ifndef CORE_IPC_H
 #define CORE_IPC_H
 
@@ -88,11 +88,18 @@ struct ipc_peer *ipc_any(struct ipc *ipc, enum role role);
 enum role ipc_peer_role(const struct ipc_peer *p);
 uint32_t ipc_peer_instance(const struct ipc_peer *p);
 
-/* Asks the least busy instance of a role; when there is none, waits for one until the deadline.
- * fd is duplicated by the kernel: the caller keeps and closes its own; -1 = none. Returns a
- * handle for ipc_cancel (callback never comes then); the handle dies with the callback. */
-struct ipc_question *ipc_ask_role(struct ipc *ipc, enum role to, enum ipc_type type,
-	const ProtobufCMessage *msg, int fd, uint32_t timeout_ms, ipc_answer_cb cb, void *arg);
+/* How long an asker waits, and who hears the answer. */
+struct ipc_wait {
+	uint32_t timeout_ms;
+	ipc_answer_cb cb;
+	void *arg;
+};
+/* Asks the least busy instance of the role that answers the type; when there is none, waits for
+ * one until the deadline. fd is duplicated by the kernel: the caller keeps and closes its own;
+ * -1 = none. Returns a handle for ipc_cancel (callback never comes then); the handle dies with
+ * the callback. */
+struct ipc_question *ipc_ask(struct ipc *ipc, enum ipc_type type, const ProtobufCMessage *msg,
+	int fd, struct ipc_wait wait);
 void ipc_cancel(struct ipc_question *q);
 /* One way. */
 void ipc_tell(struct ipc_peer *to, enum ipc_type type, const ProtobufCMessage *msg, int fd);

@@ -5,6 +5,7 @@
 
 #include "core/ipc.h"
 #include "core/ipc.pb-c.h"
+#include "core/ipc_table.h"
 #include "core/loop.h"
 
 /* Two ipcs on one loop: an smtpd and the store. */
@@ -14,7 +15,7 @@ struct pair {
 	int raw; /* the smtpd's end, when the test speaks itself */
 	enum err e;
 	uint64_t index;
-	int answers, questions;
+	int answers, questions, fds;
 	bool mute;
 };
 
@@ -26,8 +27,10 @@ on_propose(void *arg, struct ipc_frame *f)
 	Ipc__Proposed a = IPC__PROPOSED__INIT;
 
 	p->questions++;
-	if (f->fd >= 0)
+	if (f->fd >= 0) {
+		p->fds++;
 		close(f->fd);
+	}
 	a.index = q->command.len;
 	if (!p->mute)
 		ipc_answer(p->store, ipc_ticket(f), ERR_OK, &a.base);
@@ -90,11 +93,25 @@ a_question_gets_its_answer_and_its_fd_arrives(void **state)
 	setup(&p, true);
 	q.command = (ProtobufCBinaryData){7, body};
 	q.body = (ProtobufCBinaryData){sizeof body, body};
-	ipc_ask_role(p.smtpd, ROLE_STORE, IPC_PROPOSE, &q.base, 0, 5000, on_answer, &p);
+	ipc_ask(p.smtpd, IPC_PROPOSE, &q.base, 0, (struct ipc_wait){5000, on_answer, &p});
 	loop_run(p.loop);
 	assert_int_equal(p.e, ERR_OK);
 	assert_int_equal(p.index, 7);
+	assert_int_equal(p.fds, 1);
 	teardown(&p);
+}
+
+static void
+every_question_has_one_role_that_answers_it(void **state)
+{
+	const struct ipc_rule *rule;
+
+	(void)state;
+	for (unsigned type = 0; type < IPC_TYPE_MAX; type++) {
+		rule = ipc_table_rule(type);
+		if (rule && rule->answer)
+			assert_int_equal(rule->to, 1u << ipc_table_answerer(rule->type));
+	}
 }
 
 static void
@@ -106,7 +123,7 @@ a_lost_peer_ends_the_question_once(void **state)
 	(void)state;
 	setup(&p, true);
 	p.mute = true;
-	ipc_ask_role(p.smtpd, ROLE_STORE, IPC_PROPOSE, &q.base, -1, 5000, on_answer, &p);
+	ipc_ask(p.smtpd, IPC_PROPOSE, &q.base, -1, (struct ipc_wait){5000, on_answer, &p});
 	ipc_free(p.store);
 	loop_run(p.loop);
 	assert_int_equal(p.e, ERR_PEER);
@@ -124,7 +141,7 @@ a_mute_peer_ends_the_question_at_its_deadline(void **state)
 	(void)state;
 	setup(&p, true);
 	p.mute = true;
-	ipc_ask_role(p.smtpd, ROLE_STORE, IPC_PROPOSE, &q.base, -1, 60, on_answer, &p);
+	ipc_ask(p.smtpd, IPC_PROPOSE, &q.base, -1, (struct ipc_wait){60, on_answer, &p});
 	loop_run(p.loop);
 	assert_int_equal(p.e, ERR_TIMEOUT);
 	assert_int_equal(p.questions, 1);
@@ -139,8 +156,8 @@ a_cancelled_question_never_calls_back(void **state)
 
 	(void)state;
 	setup(&p, true);
-	ipc_cancel(
-		ipc_ask_role(p.smtpd, ROLE_STORE, IPC_PROPOSE, &q.base, -1, 60, on_answer, &p));
+	ipc_cancel(ipc_ask(
+		p.smtpd, IPC_PROPOSE, &q.base, -1, (struct ipc_wait){60, on_answer, &p}));
 	loop_after(p.loop, 150, stop, &p);
 	loop_run(p.loop);
 	assert_int_equal(p.questions, 1);
@@ -156,7 +173,7 @@ a_question_waits_for_a_peer_that_comes_later(void **state)
 
 	(void)state;
 	setup(&p, false);
-	ipc_ask_role(p.smtpd, ROLE_STORE, IPC_PROPOSE, &q.base, -1, 5000, on_answer, &p);
+	ipc_ask(p.smtpd, IPC_PROPOSE, &q.base, -1, (struct ipc_wait){5000, on_answer, &p});
 	ipc_add_peer(p.smtpd, ROLE_STORE, 0, p.raw);
 	p.raw = -1;
 	loop_run(p.loop);
@@ -213,6 +230,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_question_gets_its_answer_and_its_fd_arrives),
+		cmocka_unit_test(every_question_has_one_role_that_answers_it),
 		cmocka_unit_test(a_lost_peer_ends_the_question_once),
 		cmocka_unit_test(a_mute_peer_ends_the_question_at_its_deadline),
 		cmocka_unit_test(a_cancelled_question_never_calls_back),
