@@ -34,8 +34,7 @@ const char *ipc_role_name(enum role r);
 
 enum { IPC_FRAME_MAX = 160 * 1024, IPC_INSTANCE_MAX = 16 };
 
-/* type, question (ipc.proto), answer (or Empty), asker roles, answerer roles, max payload, fd
- */
+/* The numbers on the wire; core/ipc_table has each one's rule. */
 enum ipc_type {
 	IPC_START = 1,
 	IPC_LISTENER,
