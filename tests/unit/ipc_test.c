@@ -1,5 +1,6 @@
 #include "tests/test.h"
 
+#include <dirent.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -225,6 +226,62 @@ a_frame_against_the_table_cuts_the_peer_off(void **state)
 	}
 }
 
+static int
+open_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* As somebody sends who doesn't keep to ipc_wire_send. */
+static void
+send_with_fds(int to, struct slice frame, const int *fd, size_t n)
+{
+	struct iovec iov = {(void *)(uintptr_t)frame.p, frame.n};
+	union {
+		char room[CMSG_SPACE(4 * sizeof(int))];
+		struct cmsghdr align;
+	} control = {{0}};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.room};
+	struct cmsghdr *c = &control.align;
+
+	assert_true(n <= 4);
+	m.msg_controllen = CMSG_SPACE(n * sizeof *fd);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(n * sizeof *fd);
+	memcpy(CMSG_DATA(c), fd, n * sizeof *fd);
+	assert_int_equal(sendmsg(to, &m, 0), frame.n);
+}
+
+static void
+fds_beyond_the_first_stay_outside(void **state)
+{
+	static const uint8_t propose[12] = {0, 16, 0, 0, 0, 0, 0, 1};
+	static const int fds[4] = {0, 0, 0, 0};
+	struct pair p;
+	int before = open_fds();
+
+	(void)state;
+	for (size_t n = 1; n <= 4; n++) {
+		setup(&p, false);
+		p.mute = true;
+		send_with_fds(p.raw, slice_of(propose, sizeof propose), fds, n);
+		loop_after(p.loop, 20, stop, &p);
+		loop_run(p.loop);
+		assert_int_equal(p.questions, 1);
+		assert_int_equal(p.fds, 1);
+		teardown(&p);
+		assert_int_equal(open_fds(), before);
+	}
+}
+
 int
 main(void)
 {
@@ -237,6 +294,7 @@ main(void)
 		cmocka_unit_test(a_question_waits_for_a_peer_that_comes_later),
 		cmocka_unit_test(a_blocking_question_times_out),
 		cmocka_unit_test(a_frame_against_the_table_cuts_the_peer_off),
+		cmocka_unit_test(fds_beyond_the_first_stay_outside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
