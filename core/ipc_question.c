@@ -237,6 +237,7 @@ ipc_ask_now(struct ipc_peer *to, enum ipc_type type, const ProtobufCMessage *msg
 	struct pollfd ready = {to->fd, POLLIN, 0};
 	uint8_t *raw;
 	enum err e = ERR_TIMEOUT;
+	bool done = false;
 	ssize_t got;
 	int fd;
 
@@ -244,7 +245,7 @@ ipc_ask_now(struct ipc_peer *to, enum ipc_type type, const ProtobufCMessage *msg
 		return frame.n ? ERR_PEER : ERR_TOO_BIG;
 	ipc_peer_post(to, frame, -1);
 	raw = must_alloc(IPC_FRAME_MAX);
-	while ((now_ms = clock_ms()) < until_ms && !to->lost) {
+	while (!done && (now_ms = clock_ms()) < until_ms && !to->lost) {
 		if (poll(&ready, 1, (int)(until_ms - now_ms)) <= 0)
 			continue;
 		got = ipc_wire_receive(to->fd, raw, &fd);
@@ -252,10 +253,10 @@ ipc_ask_now(struct ipc_peer *to, enum ipc_type type, const ProtobufCMessage *msg
 			e = ERR_PEER;
 			break;
 		}
-		if (is_answer_to(
-			    slice_of(raw, (size_t)got), id, ipc_table_rule(type), &e, answer))
-			break;
-		stash(to, slice_of(raw, (size_t)got), fd);
+		frame = slice_of(raw, (size_t)got);
+		done = is_answer_to(frame, id, ipc_table_rule(type), &e, answer);
+		if (!done)
+			stash(to, frame, fd);
 		if (fd >= 0)
 			close(fd);
 	}

@@ -282,6 +282,46 @@ fds_beyond_the_first_stay_outside(void **state)
 	}
 }
 
+static void
+on_note(void *arg, struct ipc_frame *f)
+{
+	struct pair *p = arg;
+
+	(void)f;
+	p->questions++;
+	loop_stop(p->loop);
+}
+
+static void
+a_blocking_question_keeps_what_came_before_its_answer(void **state)
+{
+	static const uint8_t note[12] = {0, IPC_WATCH};
+	static const uint8_t answer[12] = {0, IPC_KEYD_SIGN, 0, 1, 0, 0, 0, 1};
+	Ipc__KeydSign q = IPC__KEYD_SIGN__INIT;
+	ProtobufCMessage *got = NULL;
+	struct ipc_peer *peer;
+	struct pair p;
+	int end[2], fd = 0, before;
+
+	(void)state;
+	setup(&p, false);
+	ipc_on(p.smtpd, IPC_WATCH, on_note, &p);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, end), 0);
+	peer = ipc_add_peer(p.smtpd, ROLE_STORE, 0, end[1]);
+	before = open_fds();
+	assert_int_equal(send(end[0], note, sizeof note, 0), sizeof note);
+	send_with_fds(end[0], slice_of(answer, sizeof answer), &fd, 1);
+	assert_int_equal(ipc_ask_now(peer, IPC_KEYD_SIGN, &q.base, 5000, &got), ERR_OK);
+	assert_ptr_equal(got->descriptor, &ipc__keyd_signed__descriptor);
+	protobuf_c_message_free_unpacked(got, NULL);
+	assert_int_equal(open_fds(), before);
+	assert_int_equal(p.questions, 0);
+	loop_run(p.loop);
+	assert_int_equal(p.questions, 1);
+	close(end[0]);
+	teardown(&p);
+}
+
 int
 main(void)
 {
@@ -295,6 +335,7 @@ main(void)
 		cmocka_unit_test(a_blocking_question_times_out),
 		cmocka_unit_test(a_frame_against_the_table_cuts_the_peer_off),
 		cmocka_unit_test(fds_beyond_the_first_stay_outside),
+		cmocka_unit_test(a_blocking_question_keeps_what_came_before_its_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
