@@ -1,6 +1,6 @@
-/* mail_decode: content transfer encodings, RFC 2045 section 6, streaming, both
- * ways. Decoding forgives all: what is no base64 is skipped, a broken =XX stays
- * as it is; it never fails and holds at most MAIL_DECODE_SLACK octets back. Pure. */
+/* mail_decode: content transfer encodings, RFC 2045 section 6, undone in pieces;
+ * core/mail_encode is the way there. It forgives all: what is no base64 is skipped, a broken
+ * =XX stays as it is; it never fails and holds at most MAIL_DECODE_SLACK octets back. Pure. */
 #ifndef CORE_MAIL_DECODE_H
 #define CORE_MAIL_DECODE_H
 
@@ -41,23 +41,5 @@ size_t mail_decode_end(struct mail_decode *d, uint8_t *out);
 /* Whole values (SASL, RFC 2047): strict base64 of RFC 4648 section 4, padding
  * needed, no other octets. False: it isn't, or out's cap was reached. */
 bool mail_decode_base64(struct slice in, struct buf *out);
-
-/* Encoders. Lines end in CRLF. */
-struct mail_encode {
-	uint8_t held[4]; /* base64: of a quantum; qp: white space or CR before what comes next
-			  */
-	size_t held_count, column;
-};
-
-void mail_encode_init(struct mail_encode *e);
-/* Base64 in lines of 76; end writes the last quantum and a CRLF. False: out is full. */
-bool mail_encode_base64(struct mail_encode *e, struct slice in, struct buf *out);
-bool mail_encode_base64_end(struct mail_encode *e, struct buf *out);
-/* Quoted-printable of text: CRLF and LF are line ends, everything else that the
- * RFC doesn't call safe becomes =XX, lines of 76. */
-bool mail_encode_qp(struct mail_encode *e, struct slice in, struct buf *out);
-bool mail_encode_qp_end(struct mail_encode *e, struct buf *out);
-/* Base64 of a whole value in one line, with padding, no line end. */
-bool mail_encode_base64_line(struct slice in, struct buf *out);
 
 #endif

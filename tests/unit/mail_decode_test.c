@@ -103,70 +103,6 @@ strict_base64_refuses_what_is_odd(void **state)
 }
 
 static void
-what_was_encoded_decodes_to_the_same(void **state)
-{
-	struct mail_encode e;
-	struct buf text, out;
-	uint8_t in[300];
-	size_t column;
-
-	(void)state;
-	buf_init(&text, 100000);
-	buf_init(&out, 100000);
-	for (unsigned seed = 1; seed < 400; seed++) {
-		size_t n = seed % sizeof in;
-
-		for (size_t i = 0; i < n; i++)
-			in[i] = (uint8_t)((seed * 2654435761u + i * i * 40503u) >> (seed % 16));
-		for (size_t i = 0; i < n; i++)
-			if (in[i] == '\n' && (i == 0 || in[i - 1] != '\r'))
-				in[i] = seed & 1 ? ' ' : '=';
-		for (int qp = 0; qp < 2; qp++) {
-			buf_clear(&text);
-			mail_encode_init(&e);
-			for (size_t i = 0; i < n; i += 7)
-				assert_true((qp ? mail_encode_qp : mail_encode_base64)(
-					&e, slice_cut(slice_of(in, n), i, i + 7), &text));
-			assert_true(
-				(qp ? mail_encode_qp_end : mail_encode_base64_end)(&e, &text));
-			column = 0;
-			for (size_t i = 0; i < text.n; i++) {
-				column = text.p[i] == '\n' ? 0 : column + 1;
-				assert_true(column <= 77);
-				assert_true(text.p[i] < 127);
-			}
-			decode(qp ? MAIL_ENCODING_QP : MAIL_ENCODING_BASE64, buf_slice(&text),
-				13, &out);
-			assert_int_equal(out.n, n);
-			assert_memory_equal(out.p ? out.p : in, in, n);
-		}
-	}
-	buf_fini(&text);
-	buf_fini(&out);
-}
-
-static void
-an_encoder_stops_at_the_cap(void **state)
-{
-	struct mail_encode e;
-	struct buf out;
-
-	(void)state;
-	buf_init(&out, 10);
-	mail_encode_init(&e);
-	assert_false(mail_encode_base64(&e, SLICE_LIT("0123456789"), &out));
-	buf_clear(&out);
-	mail_encode_init(&e);
-	assert_false(mail_encode_qp(&e, SLICE_LIT("====="), &out));
-	buf_clear(&out);
-	mail_encode_init(&e);
-	assert_false(mail_encode_qp(&e, SLICE_LIT(" \r\r\r\r\r\r\r\rx"), &out));
-	buf_clear(&out);
-	assert_false(mail_encode_base64_line(SLICE_LIT("0123456789"), &out));
-	buf_fini(&out);
-}
-
-static void
 encodings_are_known_by_name(void **state)
 {
 	(void)state;
@@ -185,8 +121,6 @@ main(void)
 		cmocka_unit_test(long_runs_of_blanks_are_bounded),
 		cmocka_unit_test(base64_is_decoded_and_forgiven),
 		cmocka_unit_test(strict_base64_refuses_what_is_odd),
-		cmocka_unit_test(what_was_encoded_decodes_to_the_same),
-		cmocka_unit_test(an_encoder_stops_at_the_cap),
 		cmocka_unit_test(encodings_are_known_by_name),
 	};
 
