@@ -2,7 +2,8 @@
 #ifndef CMD_CLI_STORE_H
 #define CMD_CLI_STORE_H
 
-/* `hairpin store check --offline`: over a database that nobody serves, or beside the server. Returns the exit code. */
+/* `hairpin store check --offline`: over a database that nobody serves, or beside the server.
+ * Returns the exit code. */
 int cli_store_check(int argc, char **argv);
 
 #endif
