@@ -71,8 +71,8 @@ on_hashed(void *arg, enum err e, const ProtobufCMessage *answer)
 	}
 	q.kind = 1;
 	q.id = put->account;
-	ipc_ask_role(r->courier->p->ipc, ROLE_KEYD,
-		&(struct ipc_call){IPC_KEYD_NEW_PAIR, &q.base, -1, COURIER_ASK_MS}, on_pair, r);
+	ipc_ask(r->courier->p->ipc, IPC_KEYD_NEW_PAIR, &q.base, -1,
+		(struct ipc_wait){COURIER_ASK_MS, on_pair, r});
 }
 
 /* False: no usable password was given; failed. */
@@ -90,8 +90,8 @@ ask_hash(struct control_request *r, struct slice user)
 	q.account = r->account;
 	q.password = codec_bytes(slice_str(password));
 	q.user = codec_bytes(user);
-	ipc_ask_role(r->courier->p->ipc, ROLE_AUTH,
-		&(struct ipc_call){IPC_AUTH_HASH, &q.base, -1, COURIER_ASK_MS}, on_hashed, r);
+	ipc_ask(r->courier->p->ipc, IPC_AUTH_HASH, &q.base, -1,
+		(struct ipc_wait){COURIER_ASK_MS, on_hashed, r});
 	return true;
 }
 

@@ -324,8 +324,8 @@ store_verb(struct control_request *r)
 	const char *space = strchr(r->verb->name, ' ');
 
 	q.verb = (char *)(uintptr_t)(space + 1);
-	ipc_ask_role(r->courier->p->ipc, ROLE_STORE,
-		&(struct ipc_call){IPC_STORE_ADMIN, &q.base, -1, ASK_MS}, on_store, r);
+	ipc_ask(r->courier->p->ipc, IPC_STORE_ADMIN, &q.base, -1,
+		(struct ipc_wait){ASK_MS, on_store, r});
 }
 
 const struct control_verb control_directory_verbs[] = {

@@ -42,7 +42,7 @@ bool courier_job_is_busy(const struct courier *c, uint64_t item);
 /* Makes today's queue key when it is missing and destroys those of days whose mail has gone. */
 void courier_key_tend(struct courier *c);
 
-/* Proposes; body may be empty. cb as in ipc_ask_role: answer is Ipc__Proposed. Returns the
+/* Proposes; body may be empty. cb as in ipc_ask: answer is Ipc__Proposed. Returns the
  * question. */
 struct ipc_question *courier_propose(struct courier *c, const Commands__Command *cmd,
 	struct slice body, ipc_answer_cb cb, void *arg);

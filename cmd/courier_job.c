@@ -452,9 +452,8 @@ on_wrapped(void *arg, enum err e, const ProtobufCMessage *answer)
 static void
 ask_wrap(struct courier_job *j)
 {
-	ipc_ask_role(j->c->p->ipc, ROLE_KEYD,
-		&(struct ipc_call){IPC_KEYD_WRAP, &j->wrap.base, -1, COURIER_ASK_MS},
-		on_wrapped, j);
+	ipc_ask(j->c->p->ipc, IPC_KEYD_WRAP, &j->wrap.base, -1,
+		(struct ipc_wait){COURIER_ASK_MS, on_wrapped, j});
 }
 
 static enum err

@@ -108,9 +108,8 @@ courier_key_tend(struct courier *c)
 		q.kind = 2;
 		q.id = today;
 		c->key_asked = true;
-		ipc_ask_role(c->p->ipc, ROLE_KEYD,
-			&(struct ipc_call){IPC_KEYD_NEW_PAIR, &q.base, -1, COURIER_ASK_MS},
-			on_pair, c);
+		ipc_ask(c->p->ipc, IPC_KEYD_NEW_PAIR, &q.base, -1,
+			(struct ipc_wait){COURIER_ASK_MS, on_pair, c});
 	}
 	view_end(c->view);
 }

@@ -212,8 +212,8 @@ ask_key(void *arg)
 	Ipc__KeydNamedKey q = IPC__KEYD_NAMED_KEY__INIT;
 
 	q.which = KEYRING_AUTH;
-	ipc_ask_role(a->p->ipc, ROLE_KEYD,
-		&(struct ipc_call){IPC_KEYD_NAMED_KEY, &q.base, -1, KEYD_MS}, on_key, a);
+	ipc_ask(a->p->ipc, IPC_KEYD_NAMED_KEY, &q.base, -1,
+		(struct ipc_wait){KEYD_MS, on_key, a});
 }
 
 static void

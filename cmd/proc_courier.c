@@ -40,8 +40,8 @@ courier_propose(struct courier *c, const Commands__Command *cmd, struct slice bo
 	arena_init(&a, 4096);
 	q.command = codec_bytes(codec_pack(cmd, &a));
 	q.body = codec_bytes(body);
-	asked = ipc_ask_role(c->p->ipc, ROLE_STORE,
-		&(struct ipc_call){IPC_PROPOSE, &q.base, -1, COURIER_ASK_MS}, cb, arg);
+	asked = ipc_ask(c->p->ipc, IPC_PROPOSE, &q.base, -1,
+		(struct ipc_wait){COURIER_ASK_MS, cb, arg});
 	arena_reset(&a);
 	return asked;
 }

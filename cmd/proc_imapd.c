@@ -227,8 +227,8 @@ host_propose(
 	q.command = codec_bytes(codec_pack(cmd, &a));
 	q.body = codec_bytes(body);
 	q.fd_size = fd_size;
-	c->question = ipc_ask_role(c->d->p->ipc, ROLE_STORE,
-		&(struct ipc_call){IPC_PROPOSE, &q.base, fd, ASK_MS}, on_proposed, c);
+	c->question = ipc_ask(c->d->p->ipc, IPC_PROPOSE, &q.base, fd,
+		(struct ipc_wait){ASK_MS, on_proposed, c});
 	if (fd >= 0)
 		close(fd);
 	arena_reset(&a);
@@ -266,9 +266,8 @@ on_wrapped(void *arg, enum err e, const ProtobufCMessage *answer)
 		cmd.body_case = COMMANDS__COMMAND__BODY_EPOCH_NEW;
 		cmd.epoch_new = &epoch;
 		q.command = codec_bytes(codec_pack(&cmd, &a));
-		ipc_ask_role(c->d->p->ipc, ROLE_STORE,
-			&(struct ipc_call){IPC_PROPOSE, &q.base, -1, ASK_MS}, drop_answer,
-			NULL);
+		ipc_ask(c->d->p->ipc, IPC_PROPOSE, &q.base, -1,
+			(struct ipc_wait){ASK_MS, drop_answer, NULL});
 		arena_reset(&a);
 	}
 	outer = enter(c);

@@ -140,8 +140,8 @@ ask_repeat_key(void *arg)
 	Ipc__KeydNamedKey q = IPC__KEYD_NAMED_KEY__INIT;
 
 	q.which = KEYRING_REPEAT;
-	ipc_ask_role(d->p->ipc, ROLE_KEYD,
-		&(struct ipc_call){IPC_KEYD_NAMED_KEY, &q.base, -1, KEYD_MS}, on_repeat_key, d);
+	ipc_ask(d->p->ipc, IPC_KEYD_NAMED_KEY, &q.base, -1,
+		(struct ipc_wait){KEYD_MS, on_repeat_key, d});
 }
 
 /* --- what the store tells --- */

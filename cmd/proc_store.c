@@ -484,8 +484,7 @@ ask_key(void *arg)
 	if (e && e != ERR_NOT_FOUND)
 		fail_stop("the log key", e);
 	q.wrapped = codec_bytes(buf_slice(&wrapped));
-	ipc_ask_role(s->p->ipc, ROLE_KEYD,
-		&(struct ipc_call){IPC_KEYD_LOG_KEY, &q.base, -1, KEY_MS}, on_key, s);
+	ipc_ask(s->p->ipc, IPC_KEYD_LOG_KEY, &q.base, -1, (struct ipc_wait){KEY_MS, on_key, s});
 	buf_fini(&wrapped);
 }
 

@@ -133,8 +133,8 @@ ask(struct smtpd_client *c)
 	step.channel_kind = q->binding;
 	step.client_address = codec_bytes(slice_of(c->address, c->address_n));
 	step.service = (char *)(uintptr_t) "smtp";
-	c->question = ipc_ask_role(c->d->p->ipc, ROLE_AUTH,
-		&(struct ipc_call){IPC_AUTH_STEP, &step.base, -1, SMTPD_AUTH_MS}, on_answer, c);
+	c->question = ipc_ask(c->d->p->ipc, IPC_AUTH_STEP, &step.base, -1,
+		(struct ipc_wait){SMTPD_AUTH_MS, on_answer, c});
 	buf_fini(&binding);
 }
 

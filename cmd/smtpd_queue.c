@@ -83,8 +83,8 @@ tell_lifts(struct smtpd *d)
 	arena_reset(&d->scratch);
 	q.command = codec_bytes(codec_pack(&cmd, &d->scratch));
 	d->lifts = 0;
-	ipc_ask_role(d->p->ipc, ROLE_STORE,
-		&(struct ipc_call){IPC_PROPOSE, &q.base, -1, SMTPD_ASK_MS}, on_lifted, d);
+	ipc_ask(d->p->ipc, IPC_PROPOSE, &q.base, -1,
+		(struct ipc_wait){SMTPD_ASK_MS, on_lifted, d});
 }
 
 static void
@@ -197,9 +197,8 @@ smtpd_queue_score(struct smtpd_client *c, struct slice head)
 		q.fd_size = b->sealed_size;
 	else
 		q.body = codec_bytes(buf_slice(&b->sealed));
-	c->question = ipc_ask_role(c->d->p->ipc, ROLE_FILTERD,
-		&(struct ipc_call){IPC_FILTER_SCORE, &q.base, b->fd, SMTPD_ASK_MS}, on_scored,
-		c);
+	c->question = ipc_ask(c->d->p->ipc, IPC_FILTER_SCORE, &q.base, b->fd,
+		(struct ipc_wait){SMTPD_ASK_MS, on_scored, c});
 	smtpd_body_wipe_key(b);
 }
 
@@ -347,8 +346,8 @@ send_proposal(struct smtpd_client *c, struct slice command)
 		q.fd_size = b->sealed_size;
 	else
 		q.body = codec_bytes(buf_slice(&b->sealed));
-	c->question = ipc_ask_role(c->d->p->ipc, ROLE_STORE,
-		&(struct ipc_call){IPC_PROPOSE, &q.base, b->fd, SMTPD_ASK_MS}, on_queued, c);
+	c->question = ipc_ask(c->d->p->ipc, IPC_PROPOSE, &q.base, b->fd,
+		(struct ipc_wait){SMTPD_ASK_MS, on_queued, c});
 }
 
 void

@@ -2,75 +2,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/arena.h"
-#include "core/buf.h"
-#include "core/clock.h"
 #include "core/codec.h"
-#include "core/ipc_packet.h"
-#include "core/ipc_table.h"
+#include "core/ipc_private.h"
 #include "core/log.h"
 #include "core/loop.h"
 #include "core/must.h"
 
-/* Frame: u16 type, u16 flags, u32 request id, u32 err. */
-enum { HEADER = 12, FLAG_ANSWER = 1, FRAMES_A_TURN = 64, QUEUE_MAX = 64 << 20, TICK_MS = 50 };
-enum { SOCKET_ROOM = 4 << 20 };
-
-struct ipc_question {
-	struct ipc_question *next, *prev;
-	struct ipc *ipc;
-	struct ipc_peer *to;	  /* NULL: waits for a peer of role */
-	struct out_frame *parked; /* while it waits */
-	enum role role;
-	enum ipc_type type;
-	uint32_t id;
-	uint64_t deadline_ms;
-	ipc_answer_cb cb;
-	void *arg;
-};
-
-struct out_frame {
-	struct out_frame *next;
-	int fd;
-	size_t n;
-	uint8_t bytes[];
-};
-
-struct ipc_peer {
-	struct ipc_peer *next;
-	struct ipc *ipc;
-	enum role role;
-	uint32_t instance, generation, asked;
-	int fd;
-	struct loop_fd *watch;
-	struct out_frame *out, **out_end; /* what the socket didn't take yet */
-	struct out_frame *stash;	  /* came while ipc_ask_now waited */
-	struct loop_timer *unstash;
-	size_t out_bytes;
-	bool lost;
-};
-
-struct ipc {
-	struct loop *loop;
-	enum role self;
-	uint32_t instance, next_id, generations;
-	struct ipc_peer *peers;
-	struct ipc_question questions; /* ring */
-	struct loop_timer *tick, *reap;
-	struct {
-		ipc_handler handler;
-		void *arg;
-	} on[IPC_TYPE_MAX];
-	void (*on_peer)(void *arg, struct ipc_peer *p, bool up);
-	void *on_peer_arg;
-	struct arena arena;
-	uint8_t frame[IPC_FRAME_MAX], in[IPC_FRAME_MAX]; /* packed here; received here */
-};
+enum { FRAMES_A_TURN = 64, QUEUE_MAX = 64 << 20, SOCKET_ROOM = 4 << 20 };
 
 const char *
 ipc_role_name(enum role r)
@@ -80,9 +22,6 @@ ipc_role_name(enum role r)
 
 	return (unsigned)r < ROLE_COUNT ? names[r] : "unknown";
 }
-
-static void on_tick(void *arg);
-static void lose(struct ipc_peer *p, const char *why);
 
 struct ipc *
 ipc_new(struct loop *loop, enum role self, uint32_t instance)
@@ -100,60 +39,20 @@ ipc_new(struct loop *loop, enum role self, uint32_t instance)
 static void
 free_frames(struct ipc_peer *p)
 {
-	struct out_frame *next;
-
-	for (struct out_frame *f = p->out; f; f = next) {
-		next = f->next;
-		if (f->fd >= 0)
-			close(f->fd);
-		free(f);
-	}
-	for (struct out_frame *f = p->stash; f; f = next) {
-		next = f->next;
-		if (f->fd >= 0)
-			close(f->fd);
-		free(f);
-	}
+	ipc_wire_clear(&p->out);
+	ipc_wire_clear(&p->stash);
 	loop_cancel(p->unstash);
 	p->unstash = NULL;
-	p->stash = p->out = NULL;
-	p->out_end = &p->out;
-	p->out_bytes = 0;
-}
-
-static void
-drop_parked(struct ipc_question *q)
-{
-	if (!q->parked)
-		return;
-	if (q->parked->fd >= 0)
-		close(q->parked->fd);
-	free(q->parked);
-	q->parked = NULL;
-}
-
-static void
-unlink_question(struct ipc_question *q)
-{
-	q->prev->next = q->next;
-	q->next->prev = q->prev;
-	if (q->to)
-		q->to->asked--;
-	drop_parked(q);
 }
 
 void
 ipc_free(struct ipc *ipc)
 {
 	struct ipc_peer *next;
-	struct ipc_question *q;
 
 	if (!ipc)
 		return;
-	while ((q = ipc->questions.next) != &ipc->questions) {
-		unlink_question(q);
-		free(q);
-	}
+	ipc_question_free_all(ipc);
 	for (struct ipc_peer *p = ipc->peers; p; p = next) {
 		next = p->next;
 		free_frames(p);
@@ -214,34 +113,14 @@ ipc_any(struct ipc *ipc, enum role role)
 	return best;
 }
 
-/* Ends a question with an answer or an err: unlinked first, so that the callback may do what it
- * likes. */
-static void
-settle(struct ipc_question *q, enum err e, const ProtobufCMessage *answer)
-{
-	ipc_answer_cb cb = q->cb;
-	void *arg = q->arg;
-
-	unlink_question(q);
-	free(q);
-	cb(arg, e, answer);
-}
-
 static void
 reap(void *arg)
 {
 	struct ipc *ipc = arg;
 	struct ipc_peer **at = &ipc->peers, *p;
-	struct ipc_question *q;
 
 	ipc->reap = NULL;
-	/* Callbacks may ask anew: start again from the front after each. */
-again:
-	for (q = ipc->questions.next; q != &ipc->questions; q = q->next)
-		if (q->to && q->to->lost) {
-			settle(q, ERR_PEER, NULL);
-			goto again;
-		}
+	ipc_question_end_lost(ipc);
 	while ((p = *at)) {
 		if (!p->lost) {
 			at = &p->next;
@@ -252,8 +131,8 @@ again:
 	}
 }
 
-static void
-lose(struct ipc_peer *p, const char *why)
+void
+ipc_peer_lose(struct ipc_peer *p, const char *why)
 {
 	struct ipc *ipc = p->ipc;
 
@@ -273,178 +152,60 @@ lose(struct ipc_peer *p, const char *why)
 		ipc->on_peer(ipc->on_peer_arg, p, false);
 }
 
-/* --- sending ------------------------------------------------------------------- */
+/* --- what goes out ---------------------------------------------------------------- */
 
 static void
 on_writable(void *arg)
 {
 	struct ipc_peer *p = arg;
-	struct out_frame *f;
+	struct ipc_wire_frame *f;
 
-	while ((f = p->out)) {
-		if (ipc_packet_send(p->fd, f->bytes, f->n, f->fd) < 0) {
+	while ((f = p->out.first)) {
+		if (ipc_wire_send(p->fd, slice_of(f->bytes, f->n), f->fd) < 0) {
 			if (errno != EAGAIN && errno != EINTR)
-				lose(p, NULL);
+				ipc_peer_lose(p, NULL);
 			return;
 		}
-		p->out = f->next;
-		if (!p->out)
-			p->out_end = &p->out;
-		p->out_bytes -= f->n;
-		if (f->fd >= 0)
-			close(f->fd);
-		free(f);
+		ipc_wire_free(ipc_wire_pop(&p->out));
 	}
 	loop_want(p->watch, true, false);
 }
 
-static struct out_frame *
-new_frame(const uint8_t *bytes, size_t n, int fd)
+void
+ipc_peer_post_later(struct ipc_peer *p, struct ipc_wire_frame *f)
 {
-	struct out_frame *f = must_alloc(sizeof *f + n);
-
-	f->next = NULL;
-	f->n = n;
-	f->fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
-	memcpy(f->bytes, bytes, n);
-	return f;
-}
-
-static void
-queue_frame(struct ipc_peer *p, struct out_frame *f)
-{
-	*p->out_end = f;
-	p->out_end = &f->next;
-	p->out_bytes += f->n;
+	ipc_wire_push(&p->out, f);
 	loop_want(p->watch, true, true);
 }
 
-static void
-post(struct ipc_peer *p, const uint8_t *bytes, size_t n, int fd)
+void
+ipc_peer_post(struct ipc_peer *p, struct slice frame, int fd)
 {
 	if (p->lost)
 		return;
-	if (!p->out) {
-		if (ipc_packet_send(p->fd, bytes, n, fd) >= 0)
+	if (!p->out.first) {
+		if (ipc_wire_send(p->fd, frame, fd) >= 0)
 			return;
 		if (errno != EAGAIN && errno != EINTR && errno != ENOBUFS) {
-			lose(p, NULL);
+			ipc_peer_lose(p, NULL);
 			return;
 		}
 	}
-	if (p->out_bytes + n > QUEUE_MAX) {
-		lose(p, "it doesn't read its frames");
+	if (p->out.size_bytes + frame.n > QUEUE_MAX) {
+		ipc_peer_lose(p, "it doesn't read its frames");
 		return;
 	}
-	queue_frame(p, new_frame(bytes, n, fd));
-}
-
-static void
-put_u32(uint8_t *p, uint32_t v)
-{
-	for (int i = 3; i >= 0; i--, v >>= 8)
-		p[i] = (uint8_t)v;
-}
-
-static uint32_t
-get_u32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-struct header {
-	enum ipc_type type;
-	unsigned flags;
-	uint32_t id;
-	enum err e;
-};
-
-/* Octets of the frame, in ipc->frame. 0: too large for the table. */
-static size_t
-pack(struct ipc *ipc, struct header h, const ProtobufCMessage *msg)
-{
-	const struct ipc_rule *rule = ipc_table_rule(h.type);
-	size_t n = msg ? protobuf_c_message_get_packed_size(msg) : 0;
-	uint8_t *p = ipc->frame;
-
-	must(rule != NULL);
-	if (n > rule->max)
-		return 0;
-	p[0] = (uint8_t)((unsigned)h.type >> 8);
-	p[1] = (uint8_t)h.type;
-	p[2] = 0;
-	p[3] = (uint8_t)h.flags;
-	put_u32(p + 4, h.id);
-	put_u32(p + 8, (uint32_t)h.e);
-	if (msg)
-		protobuf_c_message_pack(msg, p + HEADER);
-	return HEADER + n;
-}
-
-static struct ipc_question *
-new_question(struct ipc *ipc, enum ipc_type type, uint32_t timeout_ms)
-{
-	struct ipc_question *q = must_zalloc(sizeof *q);
-
-	q->ipc = ipc;
-	q->type = type;
-	q->id = ++ipc->next_id ? ipc->next_id : ++ipc->next_id;
-	q->deadline_ms = clock_ms() + timeout_ms;
-	if (!ipc->tick)
-		ipc->tick = loop_after(ipc->loop, TICK_MS, on_tick, ipc);
-	q->next = &ipc->questions;
-	q->prev = ipc->questions.prev;
-	q->prev->next = q->next->prev = q;
-	return q;
-}
-
-static void
-direct(struct ipc_question *q, struct ipc_peer *to)
-{
-	q->to = to;
-	to->asked++;
-}
-
-struct ipc_question *
-ipc_ask_role(struct ipc *ipc, enum role role, const struct ipc_call *call, ipc_answer_cb cb,
-	void *arg)
-{
-	struct ipc_peer *to = ipc_any(ipc, role);
-	struct ipc_question *q = new_question(ipc, call->type, call->timeout_ms);
-	size_t n = pack(ipc, (struct header){call->type, 0, q->id, ERR_OK}, call->msg);
-
-	q->role = role;
-	q->cb = cb;
-	q->arg = arg;
-	if (n == 0) {
-		/* Ours alone can be too large: the asker hears of it like of a lost peer. */
-		log_error("ipc: question %s is too large", ipc_table_rule(call->type)->name);
-		q->deadline_ms = 0;
-	} else if (to) {
-		direct(q, to);
-		post(to, ipc->frame, n, call->fd);
-	} else {
-		q->parked = new_frame(ipc->frame, n, call->fd);
-	}
-	return q;
-}
-
-void
-ipc_cancel(struct ipc_question *q)
-{
-	if (!q)
-		return;
-	unlink_question(q);
-	free(q);
+	ipc_peer_post_later(p, ipc_wire_new(frame, fd));
 }
 
 void
 ipc_tell(struct ipc_peer *to, enum ipc_type type, const ProtobufCMessage *msg, int fd)
 {
-	size_t n = pack(to->ipc, (struct header){type, 0, 0, ERR_OK}, msg);
+	struct slice frame = ipc_wire_format(
+		(struct ipc_wire_header){type, 0, 0, ERR_OK}, msg, to->ipc->frame);
 
-	if (n)
-		post(to, to->ipc->frame, n, fd);
+	if (frame.n)
+		ipc_peer_post(to, frame, fd);
 	else
 		log_error("ipc: note %s is too large", ipc_table_rule(type)->name);
 }
@@ -460,71 +221,23 @@ void
 ipc_answer(struct ipc *ipc, struct ipc_ticket t, enum err e, const ProtobufCMessage *msg)
 {
 	struct ipc_peer *p = ipc_peer(ipc, t.role, t.instance);
-	size_t n;
+	struct ipc_wire_header h = {t.type, IPC_WIRE_ANSWER, t.request_id, e};
+	struct slice frame;
 
 	if (!p || p->generation != t.generation || t.request_id == 0)
 		return;
-	n = pack(ipc, (struct header){t.type, FLAG_ANSWER, t.request_id, e}, e ? NULL : msg);
-	if (n == 0)
-		n = pack(ipc, (struct header){t.type, FLAG_ANSWER, t.request_id, ERR_TOO_BIG},
-			NULL);
-	post(p, ipc->frame, n, -1);
-}
-
-static void
-on_tick(void *arg)
-{
-	struct ipc *ipc = arg;
-	struct ipc_question *q;
-	uint64_t now_ms = clock_ms();
-
-	/* Only while somebody waits for an answer: an idle process sleeps. */
-	ipc->tick = NULL;
-	if (ipc->questions.next != &ipc->questions)
-		ipc->tick = loop_after(ipc->loop, TICK_MS, on_tick, ipc);
-again:
-	for (q = ipc->questions.next; q != &ipc->questions; q = q->next)
-		if (now_ms >= q->deadline_ms) {
-			settle(q, ERR_TIMEOUT, NULL);
-			goto again;
-		}
-}
-
-/* --- receiving ------------------------------------------------------------------ */
-
-static struct ipc_question *
-find_question(struct ipc_peer *p, uint32_t id)
-{
-	struct ipc *ipc = p->ipc;
-
-	for (struct ipc_question *q = ipc->questions.next; q != &ipc->questions; q = q->next)
-		if (q->id == id && q->to == p)
-			return q;
-	return NULL;
-}
-
-static void
-got_answer(
-	struct ipc_peer *p, const struct ipc_rule *rule, struct header h, struct slice payload)
-{
-	struct ipc_question *q = find_question(p, h.id);
-	const ProtobufCMessage *answer = NULL;
-
-	if (!rule->answer || (unsigned)h.e >= ERR_COUNT) {
-		lose(p, "an answer that it may not give");
-		return;
+	frame = ipc_wire_format(h, e ? NULL : msg, ipc->frame);
+	if (frame.n == 0) {
+		h.e = ERR_TOO_BIG;
+		frame = ipc_wire_format(h, NULL, ipc->frame);
 	}
-	if (!q || q->type != h.type)
-		return; /* cancelled or timed out meanwhile */
-	if (!h.e && !(answer = codec_unpack(rule->answer, payload, &p->ipc->arena))) {
-		lose(p, "a malformed answer");
-		return;
-	}
-	settle(q, h.e, answer);
+	ipc_peer_post(p, frame, -1);
 }
 
+/* --- what comes ------------------------------------------------------------------ */
+
 static void
-got_question(struct ipc_peer *p, const struct ipc_rule *rule, struct header h,
+got_question(struct ipc_peer *p, const struct ipc_rule *rule, struct ipc_wire_header h,
 	struct slice payload, int *fd)
 {
 	struct ipc *ipc = p->ipc;
@@ -533,12 +246,12 @@ got_question(struct ipc_peer *p, const struct ipc_rule *rule, struct header h,
 	if (!(rule->from & 1u << p->role) || !(rule->to & 1u << ipc->self) ||
 		(*fd >= 0 && !rule->fd) || (rule->answer == NULL) != (h.id == 0) ||
 		!ipc->on[h.type].handler) {
-		lose(p, "a frame that it may not send");
+		ipc_peer_lose(p, "a frame that it may not send");
 		return;
 	}
 	f.msg = codec_unpack(rule->question, payload, &ipc->arena);
 	if (!f.msg) {
-		lose(p, "a malformed question");
+		ipc_peer_lose(p, "a malformed question");
 		return;
 	}
 	f.fd = *fd;
@@ -547,26 +260,34 @@ got_question(struct ipc_peer *p, const struct ipc_rule *rule, struct header h,
 }
 
 static void
-got_frame(struct ipc_peer *p, struct slice raw, int *fd)
+dispatch(struct ipc_peer *p, struct slice raw, int *fd)
 {
 	const struct ipc_rule *rule;
-	struct header h;
+	struct ipc_wire_header h;
+	struct slice payload;
 
-	if (raw.n < HEADER) {
-		lose(p, "a short frame");
+	if (!ipc_wire_parse(raw, &h, &payload)) {
+		ipc_peer_lose(p, "a short frame");
 		return;
 	}
-	h = (struct header){(enum ipc_type)(raw.p[0] << 8 | raw.p[1]), raw.p[3],
-		get_u32(raw.p + 4), (enum err)get_u32(raw.p + 8)};
 	rule = ipc_table_rule((unsigned)h.type);
-	if (!rule || raw.n - HEADER > rule->max) {
-		lose(p, "an unknown or oversize frame");
+	if (!rule || payload.n > rule->max) {
+		ipc_peer_lose(p, "an unknown or oversize frame");
 		return;
 	}
-	if (h.flags & FLAG_ANSWER)
-		got_answer(p, rule, h, slice_from(raw, HEADER));
+	if (h.flags & IPC_WIRE_ANSWER)
+		ipc_question_got_answer(p, rule, h, payload);
 	else
-		got_question(p, rule, h, slice_from(raw, HEADER), fd);
+		got_question(p, rule, h, payload, fd);
+}
+
+void
+ipc_peer_got(struct ipc_peer *p, struct slice raw, int fd)
+{
+	dispatch(p, raw, &fd);
+	if (fd >= 0)
+		close(fd);
+	arena_reset(&p->ipc->arena);
 }
 
 static void
@@ -578,36 +299,17 @@ on_readable(void *arg)
 	int fd;
 
 	for (int i = 0; i < FRAMES_A_TURN && !p->lost; i++) {
-		n = ipc_packet_receive(p->fd, frame, IPC_FRAME_MAX, &fd);
+		n = ipc_wire_receive(p->fd, frame, &fd);
 		if (n <= 0) {
 			if (n == 0 || (errno != EAGAIN && errno != EINTR))
-				lose(p, NULL);
+				ipc_peer_lose(p, NULL);
 			break;
 		}
-		got_frame(p, slice_of(frame, (size_t)n), &fd);
-		if (fd >= 0)
-			close(fd);
-		arena_reset(&p->ipc->arena);
+		ipc_peer_got(p, slice_of(frame, (size_t)n), fd);
 	}
 }
 
-/* --- peers ------------------------------------------------------------------------ */
-
-static void
-send_parked(struct ipc_peer *p)
-{
-	struct ipc_question *next;
-
-	for (struct ipc_question *q = p->ipc->questions.next; q != &p->ipc->questions;
-		q = next) {
-		next = q->next;
-		if (q->to || !q->parked || q->role != p->role)
-			continue;
-		direct(q, p);
-		queue_frame(p, q->parked);
-		q->parked = NULL;
-	}
-}
+/* --- a new peer -------------------------------------------------------------------- */
 
 struct ipc_peer *
 ipc_add_peer(struct ipc *ipc, enum role role, uint32_t instance, int fd)
@@ -616,7 +318,7 @@ ipc_add_peer(struct ipc *ipc, enum role role, uint32_t instance, int fd)
 	int room = SOCKET_ROOM;
 
 	if (old)
-		lose(old, NULL);
+		ipc_peer_lose(old, NULL);
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
 	must(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
 	p->ipc = ipc;
@@ -624,103 +326,14 @@ ipc_add_peer(struct ipc *ipc, enum role role, uint32_t instance, int fd)
 	p->instance = instance;
 	p->generation = ++ipc->generations;
 	p->fd = fd;
-	p->out_end = &p->out;
+	ipc_wire_init(&p->out);
+	ipc_wire_init(&p->stash);
 	p->next = ipc->peers;
 	ipc->peers = p;
 	p->watch = loop_watch(ipc->loop, fd, on_readable, on_writable, p);
 	loop_want(p->watch, true, false);
 	if (ipc->on_peer)
 		ipc->on_peer(ipc->on_peer_arg, p, true);
-	send_parked(p);
+	ipc_question_peer_up(p);
 	return p;
-}
-
-/* --- the blocking question ----------------------------------------------------------- */
-
-static void
-on_stash(void *arg)
-{
-	struct ipc_peer *p = arg;
-	struct out_frame *f;
-
-	p->unstash = NULL;
-	while (!p->lost && (f = p->stash)) {
-		int fd = f->fd;
-
-		p->stash = f->next;
-		got_frame(p, slice_of(f->bytes, f->n), &fd);
-		if (fd >= 0)
-			close(fd);
-		free(f);
-		arena_reset(&p->ipc->arena);
-	}
-}
-
-/* Frames that came while we waited for another: seen in their order at the next turn. */
-static void
-stash(struct ipc_peer *p, struct slice raw, int fd)
-{
-	struct out_frame **end = &p->stash;
-
-	while (*end)
-		end = &(*end)->next;
-	*end = new_frame(raw.p, raw.n, fd);
-	if (!p->unstash)
-		p->unstash = loop_after(p->ipc->loop, 0, on_stash, p);
-}
-
-/* True: raw is the answer to id; e and answer are set. */
-static bool
-is_answer_to(struct slice raw, uint32_t id, const struct ipc_rule *rule, enum err *e,
-	ProtobufCMessage **answer)
-{
-	if (raw.n < HEADER || !(raw.p[3] & FLAG_ANSWER) || get_u32(raw.p + 4) != id)
-		return false;
-	*e = (enum err)get_u32(raw.p + 8);
-	if ((unsigned)*e >= ERR_COUNT)
-		*e = ERR_PEER;
-	if (!*e) {
-		*answer = protobuf_c_message_unpack(
-			rule->answer, NULL, raw.n - HEADER, raw.p + HEADER);
-		if (!*answer)
-			*e = ERR_PEER;
-	}
-	return true;
-}
-
-enum err
-ipc_ask_now(struct ipc_peer *to, enum ipc_type type, const ProtobufCMessage *msg,
-	uint32_t timeout_ms, ProtobufCMessage **answer)
-{
-	struct ipc *ipc = to->ipc;
-	uint64_t until_ms = clock_ms() + timeout_ms, now_ms;
-	uint32_t id = ++ipc->next_id ? ipc->next_id : ++ipc->next_id;
-	size_t n = pack(ipc, (struct header){type, 0, id, ERR_OK}, msg);
-	struct pollfd ready = {to->fd, POLLIN, 0};
-	uint8_t *raw;
-	enum err e = ERR_TIMEOUT;
-	ssize_t got;
-	int fd;
-
-	if (n == 0 || to->lost)
-		return n ? ERR_PEER : ERR_TOO_BIG;
-	post(to, ipc->frame, n, -1);
-	raw = must_alloc(IPC_FRAME_MAX);
-	while ((now_ms = clock_ms()) < until_ms && !to->lost) {
-		if (poll(&ready, 1, (int)(until_ms - now_ms)) <= 0)
-			continue;
-		got = ipc_packet_receive(to->fd, raw, IPC_FRAME_MAX, &fd);
-		if (got <= 0) {
-			e = ERR_PEER;
-			break;
-		}
-		if (is_answer_to(
-			    slice_of(raw, (size_t)got), id, ipc_table_rule(type), &e, answer))
-			break;
-		stash(to, slice_of(raw, (size_t)got), fd);
-		if (fd >= 0)
-			close(fd);
-	}
-	free(raw);
-	return e;
 }

@@ -34,8 +34,7 @@ const char *ipc_role_name(enum role r);
 
 enum { IPC_FRAME_MAX = 160 * 1024, IPC_INSTANCE_MAX = 16 };
 
-/* type, question (ipc.proto), answer (or Empty), asker roles, answerer roles, max payload, fd
- */
+/* The numbers on the wire; core/ipc_table has each one's rule. */
 enum ipc_type {
 	IPC_START = 1,
 	IPC_LISTENER,
@@ -88,18 +87,18 @@ struct ipc_peer *ipc_any(struct ipc *ipc, enum role role);
 enum role ipc_peer_role(const struct ipc_peer *p);
 uint32_t ipc_peer_instance(const struct ipc_peer *p);
 
-/* A question. fd: -1 none; the kernel duplicates it, the caller keeps and closes its own. */
-struct ipc_call {
-	enum ipc_type type;
-	const ProtobufCMessage *msg;
-	int fd;
+/* How long an asker waits, and who hears the answer. */
+struct ipc_wait {
 	uint32_t timeout_ms;
+	ipc_answer_cb cb;
+	void *arg;
 };
-/* Asks the least busy process of a role; while there is none the question waits for one, until
- * its deadline. Returns a handle for ipc_cancel (then the callback never comes); it dies with
+/* Asks the least busy instance of the role that answers the type; when there is none, waits for
+ * one until the deadline. fd is duplicated by the kernel: the caller keeps and closes its own;
+ * -1 = none. Returns a handle for ipc_cancel (callback never comes then); the handle dies with
  * the callback. */
-struct ipc_question *ipc_ask_role(struct ipc *ipc, enum role to, const struct ipc_call *call,
-	ipc_answer_cb cb, void *arg);
+struct ipc_question *ipc_ask(struct ipc *ipc, enum ipc_type type, const ProtobufCMessage *msg,
+	int fd, struct ipc_wait wait);
 void ipc_cancel(struct ipc_question *q);
 /* One way. */
 void ipc_tell(struct ipc_peer *to, enum ipc_type type, const ProtobufCMessage *msg, int fd);

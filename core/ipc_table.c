@@ -1,6 +1,7 @@
 #include "core/ipc_table.h"
 
 #include "core/ipc.pb-c.h"
+#include "core/must.h"
 
 #define R(role) (1u << ROLE_##role)
 enum { SMALL = 1024, MEDIUM = 16 * 1024, LARGE = IPC_FRAME_MAX - 64 };
@@ -49,4 +50,17 @@ ipc_table_rule(unsigned type)
 		if ((unsigned)rules[i].type == type)
 			return &rules[i];
 	return NULL;
+}
+
+enum role
+ipc_table_answerer(enum ipc_type type)
+{
+	const struct ipc_rule *rule = ipc_table_rule((unsigned)type);
+	unsigned role = 0;
+
+	must(rule && rule->answer);
+	while (role < ROLE_COUNT && rule->to != 1u << role)
+		role++;
+	must(role < ROLE_COUNT);
+	return (enum role)role;
 }

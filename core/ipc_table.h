@@ -15,5 +15,7 @@ struct ipc_rule {
 };
 /* NULL: no such type. */
 const struct ipc_rule *ipc_table_rule(unsigned type);
+/* The role that answers a question of this type: the table has just one for each. */
+enum role ipc_table_answerer(enum ipc_type type);
 
 #endif

@@ -1,6 +1,6 @@
-/* mail_decode: content transfer encodings, RFC 2045 section 6, streaming, both
- * ways. Decoding forgives all: what is no base64 is skipped, a broken =XX stays
- * as it is; it never fails and holds at most MAIL_DECODE_SLACK octets back. Pure. */
+/* mail_decode: content transfer encodings, RFC 2045 section 6, undone in pieces.
+ * It forgives all: what is no base64 is skipped, a broken =XX stays as it is; it never fails
+ * and holds at most MAIL_DECODE_SLACK octets back. Pure. */
 #ifndef CORE_MAIL_DECODE_H
 #define CORE_MAIL_DECODE_H
 

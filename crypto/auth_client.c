@@ -34,8 +34,8 @@ auth_client_ask(struct ipc *ipc, const struct sasl *s,
 	q.channel_kind = s->question.binding;
 	q.client_address = data_of(session->client_address);
 	q.service = (char *)(uintptr_t)session->service;
-	asked = ipc_ask_role(ipc, ROLE_AUTH,
-		&(struct ipc_call){IPC_AUTH_STEP, &q.base, -1, AUTH_CLIENT_MS}, cb, arg);
+	asked = ipc_ask(
+		ipc, IPC_AUTH_STEP, &q.base, -1, (struct ipc_wait){AUTH_CLIENT_MS, cb, arg});
 	buf_fini(&binding);
 	return asked;
 }

@@ -44,8 +44,8 @@ keyd_client_ask_repeat_key(struct ipc *ipc, ipc_answer_cb cb, void *arg)
 	Ipc__KeydNamedKey q = IPC__KEYD_NAMED_KEY__INIT;
 
 	q.which = KEYRING_REPEAT;
-	return ipc_ask_role(ipc, ROLE_KEYD,
-		&(struct ipc_call){IPC_KEYD_NAMED_KEY, &q.base, -1, KEYD_CLIENT_MS}, cb, arg);
+	return ipc_ask(ipc, IPC_KEYD_NAMED_KEY, &q.base, -1,
+		(struct ipc_wait){KEYD_CLIENT_MS, cb, arg});
 }
 
 enum err
@@ -71,8 +71,8 @@ keyd_client_ask_account(
 	q.account = of->account;
 	q.wrap_kind = of->wrap_kind;
 	q.wrapped_secret = data_of(of->wrapped);
-	return ipc_ask_role(ipc, ROLE_KEYD,
-		&(struct ipc_call){IPC_KEYD_ACCOUNT, &q.base, -1, KEYD_CLIENT_MS}, cb, arg);
+	return ipc_ask(
+		ipc, IPC_KEYD_ACCOUNT, &q.base, -1, (struct ipc_wait){KEYD_CLIENT_MS, cb, arg});
 }
 
 enum err
@@ -107,8 +107,8 @@ keyd_client_ask_wrap(
 	q.n_target = 1;
 	q.target = &targets;
 	q.fresh_epoch = what->fresh;
-	return ipc_ask_role(ipc, ROLE_KEYD,
-		&(struct ipc_call){IPC_KEYD_WRAP, &q.base, -1, KEYD_CLIENT_MS}, cb, arg);
+	return ipc_ask(
+		ipc, IPC_KEYD_WRAP, &q.base, -1, (struct ipc_wait){KEYD_CLIENT_MS, cb, arg});
 }
 
 enum err

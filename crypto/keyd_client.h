@@ -1,5 +1,5 @@
 /* keyd_client: typed questions to the process keyd, for those that serve
- * clients. An ask_ function sends and returns ipc_ask_role's handle (its rules hold: one
+ * clients. An ask_ function sends and returns ipc_ask's handle (its rules hold: one
  * callback, never before the return; cancel with ipc_cancel); in that callback the read_
  * function of the same name takes what the callback got, its error included. */
 #ifndef CRYPTO_KEYD_CLIENT_H

@@ -1,10 +1,12 @@
 #include "tests/test.h"
 
+#include <dirent.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/ipc.h"
 #include "core/ipc.pb-c.h"
+#include "core/ipc_table.h"
 #include "core/loop.h"
 
 /* Two ipcs on one loop: an smtpd and the store. */
@@ -14,7 +16,7 @@ struct pair {
 	int raw; /* the smtpd's end, when the test speaks itself */
 	enum err e;
 	uint64_t index;
-	int answers, questions;
+	int answers, questions, fds;
 	bool mute;
 };
 
@@ -26,8 +28,10 @@ on_propose(void *arg, struct ipc_frame *f)
 	Ipc__Proposed a = IPC__PROPOSED__INIT;
 
 	p->questions++;
-	if (f->fd >= 0)
+	if (f->fd >= 0) {
+		p->fds++;
 		close(f->fd);
+	}
 	a.index = q->command.len;
 	if (!p->mute)
 		ipc_answer(p->store, ipc_ticket(f), ERR_OK, &a.base);
@@ -90,12 +94,25 @@ a_question_gets_its_answer_and_its_fd_arrives(void **state)
 	setup(&p, true);
 	q.command = (ProtobufCBinaryData){7, body};
 	q.body = (ProtobufCBinaryData){sizeof body, body};
-	ipc_ask_role(p.smtpd, ROLE_STORE, &(struct ipc_call){IPC_PROPOSE, &q.base, 0, 5000},
-		on_answer, &p);
+	ipc_ask(p.smtpd, IPC_PROPOSE, &q.base, 0, (struct ipc_wait){5000, on_answer, &p});
 	loop_run(p.loop);
 	assert_int_equal(p.e, ERR_OK);
 	assert_int_equal(p.index, 7);
+	assert_int_equal(p.fds, 1);
 	teardown(&p);
+}
+
+static void
+every_question_has_one_role_that_answers_it(void **state)
+{
+	const struct ipc_rule *rule;
+
+	(void)state;
+	for (unsigned type = 0; type < IPC_TYPE_MAX; type++) {
+		rule = ipc_table_rule(type);
+		if (rule && rule->answer)
+			assert_int_equal(rule->to, 1u << ipc_table_answerer(rule->type));
+	}
 }
 
 static void
@@ -107,8 +124,7 @@ a_lost_peer_ends_the_question_once(void **state)
 	(void)state;
 	setup(&p, true);
 	p.mute = true;
-	ipc_ask_role(p.smtpd, ROLE_STORE, &(struct ipc_call){IPC_PROPOSE, &q.base, -1, 5000},
-		on_answer, &p);
+	ipc_ask(p.smtpd, IPC_PROPOSE, &q.base, -1, (struct ipc_wait){5000, on_answer, &p});
 	ipc_free(p.store);
 	loop_run(p.loop);
 	assert_int_equal(p.e, ERR_PEER);
@@ -126,8 +142,7 @@ a_mute_peer_ends_the_question_at_its_deadline(void **state)
 	(void)state;
 	setup(&p, true);
 	p.mute = true;
-	ipc_ask_role(p.smtpd, ROLE_STORE, &(struct ipc_call){IPC_PROPOSE, &q.base, -1, 60},
-		on_answer, &p);
+	ipc_ask(p.smtpd, IPC_PROPOSE, &q.base, -1, (struct ipc_wait){60, on_answer, &p});
 	loop_run(p.loop);
 	assert_int_equal(p.e, ERR_TIMEOUT);
 	assert_int_equal(p.questions, 1);
@@ -142,8 +157,8 @@ a_cancelled_question_never_calls_back(void **state)
 
 	(void)state;
 	setup(&p, true);
-	ipc_cancel(ipc_ask_role(p.smtpd, ROLE_STORE,
-		&(struct ipc_call){IPC_PROPOSE, &q.base, -1, 60}, on_answer, &p));
+	ipc_cancel(ipc_ask(
+		p.smtpd, IPC_PROPOSE, &q.base, -1, (struct ipc_wait){60, on_answer, &p}));
 	loop_after(p.loop, 150, stop, &p);
 	loop_run(p.loop);
 	assert_int_equal(p.questions, 1);
@@ -159,8 +174,7 @@ a_question_waits_for_a_peer_that_comes_later(void **state)
 
 	(void)state;
 	setup(&p, false);
-	ipc_ask_role(p.smtpd, ROLE_STORE, &(struct ipc_call){IPC_PROPOSE, &q.base, -1, 5000},
-		on_answer, &p);
+	ipc_ask(p.smtpd, IPC_PROPOSE, &q.base, -1, (struct ipc_wait){5000, on_answer, &p});
 	ipc_add_peer(p.smtpd, ROLE_STORE, 0, p.raw);
 	p.raw = -1;
 	loop_run(p.loop);
@@ -212,17 +226,116 @@ a_frame_against_the_table_cuts_the_peer_off(void **state)
 	}
 }
 
+static int
+open_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* As somebody sends who doesn't keep to ipc_wire_send. */
+static void
+send_with_fds(int to, struct slice frame, const int *fd, size_t n)
+{
+	struct iovec iov = {(void *)(uintptr_t)frame.p, frame.n};
+	union {
+		char room[CMSG_SPACE(4 * sizeof(int))];
+		struct cmsghdr align;
+	} control = {{0}};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.room};
+	struct cmsghdr *c = &control.align;
+
+	assert_true(n <= 4);
+	m.msg_controllen = CMSG_SPACE(n * sizeof *fd);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(n * sizeof *fd);
+	memcpy(CMSG_DATA(c), fd, n * sizeof *fd);
+	assert_int_equal(sendmsg(to, &m, 0), frame.n);
+}
+
+static void
+fds_beyond_the_first_stay_outside(void **state)
+{
+	static const uint8_t propose[12] = {0, 16, 0, 0, 0, 0, 0, 1};
+	static const int fds[4] = {0, 0, 0, 0};
+	struct pair p;
+	int before = open_fds();
+
+	(void)state;
+	for (size_t n = 1; n <= 4; n++) {
+		setup(&p, false);
+		p.mute = true;
+		send_with_fds(p.raw, slice_of(propose, sizeof propose), fds, n);
+		loop_after(p.loop, 20, stop, &p);
+		loop_run(p.loop);
+		assert_int_equal(p.questions, 1);
+		assert_int_equal(p.fds, 1);
+		teardown(&p);
+		assert_int_equal(open_fds(), before);
+	}
+}
+
+static void
+on_note(void *arg, struct ipc_frame *f)
+{
+	struct pair *p = arg;
+
+	(void)f;
+	p->questions++;
+	loop_stop(p->loop);
+}
+
+static void
+a_blocking_question_keeps_what_came_before_its_answer(void **state)
+{
+	static const uint8_t note[12] = {0, IPC_WATCH};
+	static const uint8_t answer[12] = {0, IPC_KEYD_SIGN, 0, 1, 0, 0, 0, 1};
+	Ipc__KeydSign q = IPC__KEYD_SIGN__INIT;
+	ProtobufCMessage *got = NULL;
+	struct ipc_peer *peer;
+	struct pair p;
+	int end[2], fd = 0, before;
+
+	(void)state;
+	setup(&p, false);
+	ipc_on(p.smtpd, IPC_WATCH, on_note, &p);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, end), 0);
+	peer = ipc_add_peer(p.smtpd, ROLE_STORE, 0, end[1]);
+	before = open_fds();
+	assert_int_equal(send(end[0], note, sizeof note, 0), sizeof note);
+	send_with_fds(end[0], slice_of(answer, sizeof answer), &fd, 1);
+	assert_int_equal(ipc_ask_now(peer, IPC_KEYD_SIGN, &q.base, 5000, &got), ERR_OK);
+	assert_ptr_equal(got->descriptor, &ipc__keyd_signed__descriptor);
+	protobuf_c_message_free_unpacked(got, NULL);
+	assert_int_equal(open_fds(), before);
+	assert_int_equal(p.questions, 0);
+	loop_run(p.loop);
+	assert_int_equal(p.questions, 1);
+	close(end[0]);
+	teardown(&p);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_question_gets_its_answer_and_its_fd_arrives),
+		cmocka_unit_test(every_question_has_one_role_that_answers_it),
 		cmocka_unit_test(a_lost_peer_ends_the_question_once),
 		cmocka_unit_test(a_mute_peer_ends_the_question_at_its_deadline),
 		cmocka_unit_test(a_cancelled_question_never_calls_back),
 		cmocka_unit_test(a_question_waits_for_a_peer_that_comes_later),
 		cmocka_unit_test(a_blocking_question_times_out),
 		cmocka_unit_test(a_frame_against_the_table_cuts_the_peer_off),
+		cmocka_unit_test(fds_beyond_the_first_stay_outside),
+		cmocka_unit_test(a_blocking_question_keeps_what_came_before_its_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
