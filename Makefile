@@ -20,10 +20,11 @@ PKG_build := gcc libc6-dev binutils pkg-config protobuf-c-compiler libprotobuf-c
 PKG_test := $(PKG_build) libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 \
 	universal-ctags python3 file curl swaks isync neomutt openssl strace procps xfsprogs e2fsprogs \
 	mount util-linux
-PKG_bench := $(PKG_test)
-# The goals that need no package, those that need few; all the others need the whole list.
-WANTS := $(if $(filter-out help clean,$(or $(MAKECMDGOALS),all)),$(if $(filter-out \
-	help clean all release debug objects install,$(or $(MAKECMDGOALS),all)),test,build))
+PKG_bench := $(PKG_test) postfix dovecot-imapd dovecot-lmtpd dovecot-sieve
+# The goals that need no package, those that need few, and those that need more.
+GOALS := $(filter-out help clean,$(or $(MAKECMDGOALS),all))
+WANTS := $(if $(filter bench,$(GOALS)),bench,$(if $(filter-out \
+	all release debug objects install demo,$(GOALS)),test,$(if $(GOALS),build)))
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 # A stamp that make includes: when the rule below had to make it, make starts anew.
 include $(WANTS:%=$(B)/packages-%)

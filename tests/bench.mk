@@ -1,7 +1,11 @@
-# The store's programs that aren't unit tests.
+PEERS ?= ../shared/peers
+ROUNDS ?= 3
+# What measures.
 $(B)/release/tests/%: tests/%.c $(B)/release/libhairpin.a
 	@mkdir -p $(@D)
 	$(CC) $(BASE) -I$(B)/gen $(WARN) $(CFLAGS_release) -o $@ $< $(B)/release/libhairpin.a $(LIBS)
 bench-engine: $(B)/release/tests/bench/engine_bench ## how fast the store commits, without network
 	$<
-.PHONY: bench-engine
+bench: $(B)/release/hairpin ## beside Postfix and Dovecot: ratios (PEERS: the load generators' folder)
+	@B=$(abspath $(B)) tests/bench/run $(PEERS) --rounds $(ROUNDS)
+.PHONY: bench bench-engine
