@@ -18,8 +18,8 @@ PKG_build := gcc libc6-dev binutils pkg-config protobuf-c-compiler libprotobuf-c
 	libssl-dev liblmdb-dev libsodium-dev libunbound-dev nettle-dev libgmp-dev libseccomp-dev \
 	libinih-dev libjansson-dev zlib1g-dev libidn2-dev libunistring-dev libutf8proc-dev
 PKG_test := $(PKG_build) libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 \
-	universal-ctags python3 file curl swaks isync neomutt openssl strace procps xfsprogs e2fsprogs \
-	mount util-linux
+	universal-ctags python3 file curl swaks libnet-ssleay-perl isync libsasl2-modules neomutt \
+	openssl strace procps xfsprogs e2fsprogs mount util-linux mandoc
 PKG_bench := $(PKG_test) postfix dovecot-imapd dovecot-lmtpd dovecot-sieve
 # The goals that need no package, those that need few, and those that need more.
 GOALS := $(filter-out help clean,$(or $(MAKECMDGOALS),all))
