@@ -54,7 +54,10 @@ update(struct conn *c)
 
 	if (c->phase == ENDED)
 		return;
-	write = pending(c) > 0 || c->kicked;
+	/* Who finishes or starts TLS with nothing left to send has a turn of its own to come:
+	 * nobody reads from that client any more, so nothing else would wake us. */
+	write = c->kicked || c->finishing || c->phase == FLUSHING_FOR_TLS ||
+		(pending(c) > 0 && c->phase != HANDSHAKE);
 	read = c->phase == HANDSHAKE ||
 	       (!c->paused && !c->finishing && c->phase != FLUSHING_FOR_TLS &&
 		       pending(c) <= c->lim.out_high);
@@ -262,7 +265,8 @@ after_flush(struct conn *c)
 		serve(c);
 		return;
 	}
-	if (pending(c) == 0 && c->finishing) {
+	/* Within a handshake nothing can be said. */
+	if (c->finishing && (pending(c) == 0 || c->phase == HANDSHAKE)) {
 		end(c, ERR_END);
 		return;
 	}
@@ -342,8 +346,6 @@ conn_finish(struct conn *c)
 	loop_cancel(c->idle);
 	c->idle = NULL;
 	update(c);
-	if (pending(c) == 0)
-		loop_want(c->watch, false, true);
 }
 
 void
@@ -472,5 +474,5 @@ conn_start_tls(struct conn *c, const struct conn_stream *stream, void *s)
 	c->stream = stream;
 	c->tls = s;
 	c->phase = FLUSHING_FOR_TLS;
-	loop_want(c->watch, false, true);
+	update(c);
 }

@@ -63,6 +63,7 @@ loop_run(struct loop *l)
 		if (l->turn)
 			l->turn(l->turn_arg);
 	}
+	l->stopped = false;
 }
 
 void

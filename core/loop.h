@@ -15,7 +15,7 @@ typedef void (*loop_cb)(void *arg);
 
 struct loop *loop_new(void);
 void loop_free(struct loop *l);
-/* Runs until loop_stop. */
+/* Runs until loop_stop, which ends one run. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 struct event_base *loop_base(struct loop *l);

@@ -13,7 +13,8 @@ import time
 sys.path.insert(0, sys.path[0])
 from hp import QUICK, Server, bodies  # noqa: E402
 
-LIMITS = "\n[limits]\nconnections_per_client = 100\nconnection_rate_per_minute = 0\n"
+# Few connections: a session that its process forgets to end is missed soon.
+LIMITS = "\n[limits]\nconnections_per_client = 20\nimap_connections_per_client = 20\nconnection_rate_per_minute = 0\n"
 KILLS = int(os.environ.get("KILLS", "100"))
 SMTP, IMAP = 4, 2
 
