@@ -212,7 +212,8 @@ login(struct imap_session *s)
 	buf_put_slice(&plain, password);
 	seal_b64(buf_slice(&plain), &encoded);
 	initial = buf_slice(&encoded);
-	if (plain.overflow || encoded.overflow)
+	/* PLAIN knows no empty ones (RFC 4616), LOGIN does. */
+	if (!name.n || !password.n || plain.overflow || encoded.overflow)
 		imap_no(s, "[AUTHENTICATIONFAILED] Wrong name or password");
 	else
 		begin(s, SASL_PLAIN, &initial);

@@ -3,19 +3,29 @@
 #include "store/apply_row.h"
 #include "store/view_mailbox.h"
 
+/* A name between slashes. A client that keeps mailboxes as folders would leave its own by "..". */
+static bool
+is_level(struct slice s)
+{
+	return s.n && !slice_eq(s, SLICE_LIT(".")) && !slice_eq(s, SLICE_LIT(".."));
+}
+
 static bool
 is_name(struct slice s)
 {
-	size_t depth = 1;
+	size_t depth = 0, at = 0, end;
 
-	if (s.n == 0 || s.n > APPLY_MAILBOX_NAME_MAX || s.p[0] == '/' || s.p[s.n - 1] == '/')
+	if (s.n > APPLY_MAILBOX_NAME_MAX)
 		return false;
-	for (size_t i = 0; i < s.n; i++) {
+	for (size_t i = 0; i < s.n; i++)
 		if (s.p[i] < ' ' || s.p[i] == 127)
 			return false;
-		if (s.p[i] == '/' && (s.p[i - 1] == '/' || ++depth > APPLY_MAILBOX_DEPTH_MAX))
+	do {
+		end = at + slice_find(slice_from(s, at), '/');
+		if (!is_level(slice_cut(s, at, end)) || ++depth > APPLY_MAILBOX_DEPTH_MAX)
 			return false;
-	}
+		at = end + 1;
+	} while (end < s.n);
 	return true;
 }
 
