@@ -142,6 +142,13 @@ imap_cmd_auth_line(struct imap_session *s, struct slice line)
 	buf_fini(&challenge);
 }
 
+void
+imap_cmd_auth_cancel(struct imap_session *s, const char *why)
+{
+	finish_sasl(s);
+	imap_bad(s, "%s", why);
+}
+
 static bool
 may_login(struct imap_session *s)
 {
@@ -237,14 +244,14 @@ enable(struct imap_session *s)
 	struct slice word;
 	bool rev2 = false, condstore = false;
 
-	while (imap_parse_skip(&s->parse, ' ')) {
-		if (!imap_parse_atom(&s->parse, &word)) {
+	do {
+		if (!imap_parse_space(&s->parse) || !imap_parse_atom(&s->parse, &word)) {
 			imap_bad_syntax(s);
 			return;
 		}
 		rev2 = rev2 || slice_eq_nocase(word, SLICE_LIT("IMAP4rev2"));
 		condstore = condstore || slice_eq_nocase(word, SLICE_LIT("CONDSTORE"));
-	}
+	} while (imap_parse_is(&s->parse, ' '));
 	if (!imap_end(s))
 		return;
 	s->rev2 = s->rev2 || rev2;

@@ -58,6 +58,18 @@ is_text(enum imap_search_op op)
 	return op == IMAP_SEARCH_FIELD || op == IMAP_SEARCH_BODY || op == IMAP_SEARCH_TEXT;
 }
 
+/* "$" in a key: the saved UIDs. */
+static void
+use_saved(struct imap_session *s, struct imap_search_key *k)
+{
+	k->op = IMAP_SEARCH_UID;
+	k->set.is_saved = false;
+	k->set.n = s->saved_n;
+	k->set.ranges = arena_alloc(&s->arena, (s->saved_n + 1) * sizeof *k->set.ranges);
+	for (uint32_t i = 0; i < s->saved_n; i++)
+		k->set.ranges[i] = (struct imap_range){s->saved[i], s->saved[i]};
+}
+
 static void
 prepare(struct imap_session *s, struct search *x)
 {
@@ -66,6 +78,8 @@ prepare(struct imap_session *s, struct search *x)
 	for (uint32_t i = 0; i < x->what.n; i++) {
 		struct imap_search_key *k = &x->what.keys[i];
 
+		if (k->set.is_saved)
+			use_saved(s, k);
 		if (k->op == IMAP_SEARCH_SEQ)
 			imap_seqset_resolve(&k->set, s->box.count);
 		else if (k->op == IMAP_SEARCH_UID)
@@ -405,16 +419,28 @@ put_extended(struct imap_session *s, const struct search *x)
 	imap_put(s, "\r\n");
 }
 
+/* RFC 9051 6.4.4.4: with MIN or MAX, and neither ALL nor COUNT, these alone are saved. */
+static void
+save(struct imap_session *s, const struct search *x)
+{
+	uint8_t want = x->what.returns;
+	bool all = want & (IMAP_SEARCH_ALL | IMAP_SEARCH_COUNT) || want == IMAP_SEARCH_SAVE;
+	uint32_t n = x->found_n;
+
+	free(s->saved);
+	s->saved = must_alloc((n + 1) * sizeof *s->saved);
+	s->saved_n = 0;
+	for (uint32_t i = 0; i < n; i++)
+		if (all || (i == 0 && want & IMAP_SEARCH_MIN) ||
+			(i == n - 1 && want & IMAP_SEARCH_MAX))
+			s->saved[s->saved_n++] = x->found[i];
+}
+
 static void
 finish(struct imap_session *s, struct search *x)
 {
-	if (x->what.returns & IMAP_SEARCH_SAVE) {
-		free(s->saved);
-		s->saved = x->found;
-		s->saved_n = x->found_n;
-		x->found = must_alloc((x->found_n + 1) * sizeof *x->found);
-		memcpy(x->found, s->saved, x->found_n * sizeof *x->found);
-	}
+	if (x->what.returns & IMAP_SEARCH_SAVE)
+		save(s, x);
 	/* RFC 9051 7.3.4: rev2 knows ESEARCH only. SAVE alone says nothing. */
 	if (x->what.has_return ? x->what.returns != IMAP_SEARCH_SAVE : s->rev2)
 		put_extended(s, x);

@@ -116,7 +116,8 @@ static void
 keep_stored(struct imap_session *s, struct batch *b, const Commands__Result *r)
 {
 	b->told = arena_alloc(&s->arena, (r->n_uid + 1) * sizeof *b->told);
-	memcpy(b->told, r->uid, r->n_uid * sizeof *b->told);
+	if (r->n_uid)
+		memcpy(b->told, r->uid, r->n_uid * sizeof *b->told);
 	b->told_n = (uint32_t)r->n_uid;
 	for (size_t i = 0; i < r->n_refused_uid; i++) {
 		uint32_t uid = r->refused_uid[i];

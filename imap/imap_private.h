@@ -162,6 +162,8 @@ bool imap_cmd_append_refused(struct imap_session *s);
 void imap_cmd_append_free(struct imap_session *s);
 void imap_cmd_append_wrapped(
 	struct imap_session *s, enum err e, uint64_t epoch, struct slice wrapped);
+/* A SASL response; one that was too long to be read ends the exchange by BAD. */
 void imap_cmd_auth_line(struct imap_session *s, struct slice line);
+void imap_cmd_auth_cancel(struct imap_session *s, const char *why);
 
 #endif

@@ -407,6 +407,30 @@ on_literal(struct imap_session *s)
 	}
 }
 
+/* The end of a command that is not known whole. */
+static void
+on_unread(struct imap_session *s, enum imap_lex_event ev)
+{
+	struct slice text = imap_lex_text(&s->lex);
+	size_t at = slice_find(text, ' ');
+
+	if (s->in_sasl) {
+		imap_cmd_auth_cancel(s, "The response is too long");
+		return;
+	}
+	if (s->idling) {
+		s->idling = false;
+		imap_bad(s, "DONE ends IDLE");
+		return;
+	}
+	if (imap_cmd_append_refused(s))
+		return;
+	s->tag = at < 64 && at < text.n ? arena_dup(&s->arena, slice_cut(text, 0, at))
+					: SLICE_EMPTY;
+	imap_bad(s, ev == IMAP_LEX_REFUSED ? "[TOOBIG] The literal is too long"
+					   : "The command is too long");
+}
+
 static void
 on_event(struct imap_session *s, enum imap_lex_event ev, struct slice data)
 {
@@ -424,18 +448,9 @@ on_event(struct imap_session *s, enum imap_lex_event ev, struct slice data)
 		on_command(s);
 		break;
 	case IMAP_LEX_TOO_LONG:
-	case IMAP_LEX_REFUSED: {
-		struct slice text = imap_lex_text(&s->lex);
-		size_t at = slice_find(text, ' ');
-
-		if (imap_cmd_append_refused(s))
-			break;
-		s->tag = at < 64 && at < text.n ? arena_dup(&s->arena, slice_cut(text, 0, at))
-						: SLICE_EMPTY;
-		imap_bad(s, ev == IMAP_LEX_REFUSED ? "[TOOBIG] The literal is too long"
-						   : "The command is too long");
+	case IMAP_LEX_REFUSED:
+		on_unread(s, ev);
 		break;
-	}
 	case IMAP_LEX_LOST:
 		imap_session_bye(s, "The literal is too long to be skipped");
 		break;
