@@ -3,7 +3,7 @@
 #include "store/apply_row.h"
 #include "store/view_mailbox.h"
 
-/* A name between slashes. A client that keeps mailboxes as folders would leave its own by "..". */
+/* Between slashes. A client that keeps mailboxes as folders would leave its own by "..". */
 static bool
 is_level(struct slice s)
 {
