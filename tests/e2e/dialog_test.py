@@ -14,7 +14,7 @@
   VANISH             we close, without a word
   WAIT seconds
 
-Scripts of users: u0, u1 (password pw), u2 (over quota)."""
+Scripts of users: u0, u1 (password pw), u2 (over quota), u3."""
 import base64
 import hashlib
 import hmac
@@ -179,7 +179,7 @@ def main():
     wanted = sys.argv[1:] or sorted(os.listdir(SCRIPTS))
     failed = 0
     limits = "\n[limits]\nmessage_size = 1M\nconnection_rate_per_minute = 0\n"
-    with Server(extra=QUICK + limits, users=("u0", "u1", "u2")) as server:
+    with Server(extra=QUICK + limits, users=("u0", "u1", "u2", "u3")) as server:
         server.cli("user", "set", "u2@example.org", "--quota-bytes", "10")
         for name in wanted:
             if not name.endswith((".smtp", ".imap")):
