@@ -136,9 +136,9 @@ make_folders(const struct init *in)
 		const char *below;
 		mode_t mode;
 		bool ours;
-	} folders[] = {{"", 0755, false}, {"db", 0750, true}, {"spool", 0700, true},
-		{"run", 0755, true}, {"keys", 0700, false}, {"keys/dkim", 0700, false},
-		{"tls", 0755, false}};
+	} folders[] = {{"", 0755, false}, {"db", 0750, true}, {"vault", 0750, true},
+		{"spool", 0700, true}, {"run", 0755, true}, {"keys", 0700, false},
+		{"keys/dkim", 0700, false}, {"tls", 0755, false}};
 	int code = EX_OK;
 
 	for (size_t i = 0; i < sizeof folders / sizeof *folders && !code; i++)
@@ -271,18 +271,19 @@ write_config(const struct init *in)
 static int
 make_database(const struct init *in)
 {
-	static const char *const files[] = {"db/data.mdb", "db/data.mdb-lock"};
-	char dir[PATH_ROOM], path[PATH_ROOM];
-	struct engine_options opt = {.dir = dir, .create = true};
+	static const char *const files[] = {"db/data.mdb", "db/data.mdb-lock", "vault/secrets"};
+	char dir[PATH_ROOM], vault[PATH_ROOM], path[PATH_ROOM];
+	struct engine_options opt = {.dir = dir, .vault = vault, .create = true};
 	struct engine *engine;
 	enum err e;
 
 	snprintf(dir, sizeof dir, "%s/db", in->data);
+	snprintf(vault, sizeof vault, "%s/vault", in->data);
 	e = engine_open(&opt, &engine);
 	if (e)
 		return cli_fail(EX_CANTCREAT, "%s: %s", dir, err_text(e));
 	engine_close(engine);
-	for (size_t i = 0; i < 2 && in->uid; i++) {
+	for (size_t i = 0; i < sizeof files / sizeof *files && in->uid; i++) {
 		snprintf(path, sizeof path, "%s/%s", in->data, files[i]);
 		if (chown(path, in->uid, in->uid))
 			return cli_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));

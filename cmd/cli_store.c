@@ -40,7 +40,7 @@ cli_store_check(int argc, char **argv)
 	static struct check_report report;
 	struct config_error why;
 	struct config config;
-	char dir[CONFIG_TEXT_MAX + 8];
+	char dir[CONFIG_TEXT_MAX + 8], vault[CONFIG_TEXT_MAX + 8];
 	json_t *json;
 	enum err e;
 
@@ -48,7 +48,8 @@ cli_store_check(int argc, char **argv)
 		return cli_fail(EX_CONFIG, "%s", why.text);
 	seal_init();
 	snprintf(dir, sizeof dir, "%s/db", config.data_dir);
-	e = check_folder(dir, &report);
+	snprintf(vault, sizeof vault, "%s/vault", config.data_dir);
+	e = check_folder(dir, vault, &report);
 	if (e)
 		return cli_fail(
 			EX_NOINPUT, "the database in %s can't be read: %s", dir, err_text(e));

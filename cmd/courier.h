@@ -9,6 +9,7 @@
 #include "crypto/seal.h"
 #include "store/commands.pb-c.h"
 #include "store/view.h"
+#include "store/view_vault.h"
 
 enum { COURIER_ASK_MS = 20000, COURIER_JOBS_MAX = 64, COURIER_DUE_MAX = 500 };
 
@@ -18,6 +19,7 @@ struct control;
 struct courier {
 	struct proc *p;
 	struct view *view; /* NULL until the database could be opened */
+	struct view_vault *vault;
 	struct seal_key permit_key;
 	struct courier_job *jobs; /* list */
 	uint32_t job_count;

@@ -457,26 +457,21 @@ ask_wrap(struct courier_job *j)
 }
 
 static enum err
-prepare_wrap(struct courier_job *j, struct db_txn *txn)
+prepare_wrap(struct courier_job *j)
 {
 	const Commands__Enqueue *env = j->item->envelope;
-	uint8_t *permit = arena_alloc(&j->arena, PERMIT_SIZE), wrap_kind;
-	struct slice secret;
-	enum err e = view_directory_vault(
-		txn, VIEW_VAULT_QUEUE_DAY, env->queue_day, &wrap_kind, &secret);
+	struct vault_row *secret = arena_alloc(&j->arena, sizeof *secret);
+	uint8_t *permit = arena_alloc(&j->arena, PERMIT_SIZE);
+	enum err e = view_vault_get(j->c->vault, VAULT_QUEUE, env->queue_day, secret);
 
 	if (e)
 		return e;
-	if (secret.n < 32)
-		return ERR_CORRUPT;
 	courier_permit(j->c, j->id, permit);
 	j->wrap.permit = (ProtobufCBinaryData){PERMIT_SIZE, permit};
 	j->wrap.item = j->id;
 	j->wrap.sealed_key = env->sealed_key;
 	j->wrap.queue_day = env->queue_day;
-	secret = arena_dup(&j->arena, secret);
-	j->wrap.queue_public_key = codec_bytes(slice_cut(secret, 0, 32));
-	j->wrap.queue_wrapped_secret = codec_bytes(slice_from(secret, 32));
+	j->wrap.queue_wrapped_secret = (ProtobufCBinaryData){secret->n, secret->secret};
 	return ERR_OK;
 }
 
@@ -491,7 +486,7 @@ read_item(struct courier_job *j, struct db_txn *txn, const uint32_t *number, siz
 	for (size_t i = 0; i < n && !e; i++)
 		e = decide(j, txn, number[i]);
 	if (!e && j->wrap.n_target)
-		e = prepare_wrap(j, txn);
+		e = prepare_wrap(j);
 	return e;
 }
 

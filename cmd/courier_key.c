@@ -72,9 +72,8 @@ destroy_old(struct courier *c, struct db_txn *txn, uint64_t today)
 	struct arena a;
 	enum err e;
 
-	e = db_first_from(txn, DB_VAULT, schema_u8_u64(&from, VIEW_VAULT_QUEUE_DAY, 0), &k, &v);
-	if (e || k.n != 9 || k.p[0] != VIEW_VAULT_QUEUE_DAY ||
-		schema_get_u64(k.p + 1) >= oldest.day)
+	e = db_first_from(txn, DB_VAULT, schema_u8_u64(&from, VAULT_QUEUE, 0), &k, &v);
+	if (e || k.n != 9 || k.p[0] != VAULT_QUEUE || schema_get_u64(k.p + 1) >= oldest.day)
 		return;
 	key.day = schema_get_u64(k.p + 1);
 	arena_init(&a, 0);

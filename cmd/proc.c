@@ -62,18 +62,21 @@ drop_privileges(const struct proc *p)
 static void
 enter_sandbox(struct proc *p)
 {
-	char db[512], spool[512], run[512];
-	struct sandbox_path path[4];
+	char db[512], vault[512], spool[512];
+	struct sandbox_path path[3];
 	struct sandbox_wish wish = {.path = path};
 	struct sandbox_report report;
 	unsigned needs = p->role->needs;
 
 	proc_path(p, "db", db);
 	proc_path(p, "spool", spool);
-	proc_path(p, "run", run);
+	proc_path(p, "vault", vault);
 	if (needs & (PROC_NEED_DB_READ | PROC_NEED_DB_WRITE))
 		path[wish.paths++] = (struct sandbox_path){
 			db, (needs & PROC_NEED_DB_WRITE) != 0};
+	if (needs & (PROC_NEED_VAULT | PROC_NEED_DB_WRITE))
+		path[wish.paths++] = (struct sandbox_path){
+			vault, (needs & PROC_NEED_DB_WRITE) != 0};
 	if (needs & PROC_NEED_SPOOL)
 		path[wish.paths++] = (struct sandbox_path){spool, true};
 	wish.accept = needs & PROC_NEED_ACCEPT;

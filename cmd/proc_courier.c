@@ -2,8 +2,8 @@
  *
  * Owns:     the work in hand on queue items (nothing of it lasts: the queue is in the
  * database), the control socket. Hears:    WATCH from the store, answers of store, keyd and
- * auth, the command line (its own user and root only). Touches:  the database read-only, the
- * control socket. The SMTP client comes with relaying. */
+ * auth, the command line (its own user and root only). Touches:  the database and the vault
+ * read-only, the control socket. The SMTP client comes with relaying. */
 #include <stdlib.h>
 
 #include "cmd/control.h"
@@ -165,9 +165,12 @@ static void
 start(struct proc *p)
 {
 	struct courier *c = must_zalloc(sizeof *c);
+	char vault[512];
 
 	c->p = p;
 	p->state = c;
+	proc_path(p, "vault", vault);
+	c->vault = view_vault_open(vault);
 	memcpy(c->permit_key.b, p->permit_item_key, sizeof c->permit_key.b);
 	ipc_on(p->ipc, IPC_WATCH, on_watch, c);
 	c->control = control_new(c);
@@ -186,7 +189,7 @@ listener(struct proc *p, uint32_t index, int fd)
 
 const struct proc_role proc_courier_role = {
 	.role = ROLE_COURIER,
-	.needs = PROC_NEED_DB_READ | PROC_NEED_ACCEPT,
+	.needs = PROC_NEED_DB_READ | PROC_NEED_VAULT | PROC_NEED_ACCEPT,
 	.start = start,
 	.listener = listener,
 };

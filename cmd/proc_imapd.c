@@ -2,7 +2,7 @@
  *
  * Owns:     its sessions, and the key pairs of the accounts that are logged in here.
  * Hears:    clients; WATCH from the store; answers of store, keyd and auth.
- * Touches:  accepted sockets, the database read-only, unnamed files in the spool. */
+ * Touches:  accepted sockets, database and vault read-only, unnamed files in the spool. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,6 +24,7 @@
 #include "crypto/keyd_client.h"
 #include "imap/imap_session.h"
 #include "store/view.h"
+#include "store/view_vault.h"
 #include "store/view_directory.h"
 
 enum {
@@ -70,6 +71,7 @@ struct listening {
 struct imapd {
 	struct proc *p;
 	struct view *view;
+	struct view_vault *vault;
 	bool in_view;
 	struct tls_server *tls;
 	struct buf cert;
@@ -404,9 +406,8 @@ look_up(struct client *c, struct slice user, struct arena *a, struct buf *verifi
 {
 	struct mail_addr given, folded;
 	struct db_txn *txn;
-	struct slice wrapped;
+	struct vault_row secret;
 	Commands__Account *r;
-	uint8_t kind;
 
 	buf_clear(&c->name);
 	buf_clear(&c->wrapped);
@@ -423,12 +424,12 @@ look_up(struct client *c, struct slice user, struct arena *a, struct buf *verifi
 	if (!txn)
 		return;
 	if (!view_directory_login(txn, buf_slice(&c->name), a, &c->account, &r) &&
-		!view_directory_vault(txn, VIEW_VAULT_ACCOUNT, c->account, &kind, &wrapped) &&
+		!view_vault_get(c->d->vault, VAULT_ACCOUNT, c->account, &secret) &&
 		!r->disabled && r->kind == 0) {
 		buf_put_slice(verifier, codec_slice(r->verifier));
 		buf_put_slice(&c->public_key, codec_slice(r->public_key));
-		buf_put_slice(&c->wrapped, wrapped);
-		c->wrap_kind = kind;
+		buf_put(&c->wrapped, secret.secret, secret.n);
+		c->wrap_kind = secret.wrap_kind;
 	} else {
 		c->account = 0;
 	}
@@ -687,7 +688,10 @@ start(struct proc *p)
 		.sign_arg = p->ipc,
 		.ticket_secret = slice_of(p->ticket_secret, sizeof p->ticket_secret),
 		.alpn = SLICE_LIT("imap")};
+	char vault[512];
 
+	proc_path(p, "vault", vault);
+	d->vault = view_vault_open(vault);
 	if (d->cert.n && tls_server_new(&set, &d->tls))
 		log_warn("tls/cert.pem can't be used: no TLS");
 	ipc_on(p->ipc, IPC_WATCH, on_watch, d);
@@ -731,7 +735,7 @@ stop(struct proc *p)
 
 const struct proc_role proc_imapd_role = {
 	.role = ROLE_IMAPD,
-	.needs = PROC_NEED_DB_READ | PROC_NEED_SPOOL | PROC_NEED_ACCEPT,
+	.needs = PROC_NEED_DB_READ | PROC_NEED_VAULT | PROC_NEED_SPOOL | PROC_NEED_ACCEPT,
 	.prepare = prepare,
 	.start = start,
 	.listener = listener,

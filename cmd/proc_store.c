@@ -1,10 +1,11 @@
 /* proc_store: the store: the log, and the only process that writes to the
- * database. It alone holds the lock file and the log key, which keyd unwraps
- * for it at start. It hears PROPOSE from smtpd, imapd and courier (each may
- * propose its own commands and no others), and STORE_ADMIN from courier. It
- * tells them with WATCH what a commit changed. It may touch the folder db/, and
- * the spool files whose fds come with proposals. One turn of the engine follows
- * each turn of the loop: whatever arrived meanwhile goes into one commit. */
+ * database and the vault. It alone holds the lock file and the log keys, which
+ * keyd unwraps for it at start. It hears PROPOSE from smtpd, imapd and courier
+ * (each may propose its own commands and no others), and STORE_ADMIN from
+ * courier. It tells them with WATCH what a commit changed. It may touch the
+ * folders db/ and vault/, and the spool files whose fds come with proposals. One
+ * turn of the engine follows each turn of the loop: whatever arrived meanwhile
+ * goes into one commit. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -19,6 +20,8 @@
 #include "store/check.h"
 #include "store/engine.h"
 #include "store/floor.h"
+#include "store/raft_log.h"
+#include "store/vault.h"
 
 enum {
 	TEND_MS = 1000,
@@ -38,8 +41,7 @@ struct store {
 	struct ipc_ticket compacting; /* who asked for the compaction that runs */
 	struct check *check;	      /* the one that runs, and who asked */
 	struct ipc_ticket checking;
-	struct seal_key log_key; /* for it */
-	char dir[512], spool[512];
+	char dir[512], vault[512], spool[512];
 };
 
 static struct store the_store;
@@ -354,11 +356,14 @@ step_check(struct store *s)
 static enum err
 start_check(struct store *s, struct ipc_ticket t)
 {
+	struct check_with with;
 	enum err e;
 
 	if (s->check || !engine_is_ready(s->engine))
 		return ERR_BUSY;
-	e = check_begin(engine_db(s->engine), &s->log_key, &s->check);
+	with.keys = &engine_log(s->engine)->keys;
+	with.vault = vault_file(engine_vault(s->engine));
+	e = check_begin(engine_db(s->engine), &with, &s->check);
 	if (!e)
 		s->checking = t;
 	return e;
@@ -463,11 +468,14 @@ on_key(void *arg, enum err e, const ProtobufCMessage *msg)
 	}
 	memcpy(key.b, k->key.data, SEAL_KEY);
 	e = engine_set_key(s->engine, &key, codec_slice(k->wrapped));
-	s->log_key = key;
 	seal_wipe(&key, sizeof key);
 	seal_wipe(k->key.data, k->key.len);
 	if (e)
 		fail_stop("the log key", e);
+	if (!engine_is_ready(s->engine)) {
+		ask_key(s);
+		return;
+	}
 	log_info("ready: applied %llu", (unsigned long long)engine_applied(s->engine));
 }
 
@@ -493,6 +501,7 @@ open_database(struct store *s)
 {
 	struct engine_options opt = {
 		.dir = s->dir,
+		.vault = s->vault,
 		.spool = s->spool,
 		.ballast = true,
 		.map_bytes = s->p->config.map_bytes,
@@ -508,7 +517,9 @@ open_database(struct store *s)
 	floor_void(s->p->floor_page);
 	e = engine_open(&opt, &s->engine);
 	if (e == ERR_NOT_FOUND)
-		log_error("fatal: no database in %s: run `hairpin init` first", s->dir);
+		log_error("fatal: no database in %s, or no vault in %s: run `hairpin init` "
+			  "first, or restore it from its backup",
+			s->dir, s->vault);
 	if (e == ERR_VERSION)
 		log_error(
 			"fatal: the database in %s is from another version of hairpin: it was "
@@ -530,6 +541,7 @@ start(struct proc *p)
 	s->p = p;
 	p->state = s;
 	proc_path(p, "db", s->dir);
+	proc_path(p, "vault", s->vault);
 	proc_path(p, "spool", s->spool);
 	open_database(s);
 	ipc_on(p->ipc, IPC_PROPOSE, on_propose, s);

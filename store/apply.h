@@ -22,6 +22,18 @@ struct apply_touched {
 	bool queue, directory;
 };
 
+/* What is to be done to the vault once this is committed, in order. */
+struct apply_secret {
+	bool put; /* else: delete */
+	uint8_t kind, wrap_kind;
+	uint64_t id, index;
+	struct slice secret;
+};
+struct apply_secrets {
+	struct apply_secret *list;
+	size_t n, room;
+};
+
 struct apply {
 	struct db_txn *txn;
 	struct arena *arena;	   /* per turn */
@@ -31,6 +43,7 @@ struct apply {
 	uint32_t node;
 	uint64_t boot;
 	struct apply_touched *touched;
+	struct apply_secrets *secrets;
 	Commands__Result *result; /* initialised by apply_command; lists in the arena */
 };
 

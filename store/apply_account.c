@@ -3,25 +3,10 @@
 #include "store/apply_directory.h"
 #include "store/apply_mailbox.h"
 #include "store/apply_row.h"
+#include "store/apply_vault.h"
 #include "store/view_directory.h"
 
-enum { SECRET_MAX = 512, EPOCH_KEY_MAX = 512 };
-
-static enum err
-vault_put(struct apply *a, uint8_t kind, uint64_t id, uint8_t wrap_kind,
-	const struct slice parts[2])
-{
-	struct schema_key k;
-	size_t n = 1 + parts[0].n + parts[1].n;
-	uint8_t *row = arena_alloc(a->arena, n);
-
-	row[0] = wrap_kind;
-	if (parts[0].n)
-		memcpy(row + 1, parts[0].p, parts[0].n);
-	if (parts[1].n)
-		memcpy(row + 1 + parts[0].n, parts[1].p, parts[1].n);
-	return db_put(a->txn, DB_VAULT, schema_u8_u64(&k, kind, id), slice_of(row, n));
-}
+enum { EPOCH_KEY_MAX = 512 };
 
 static enum err
 make_mailboxes(struct apply *a, uint64_t account, Commands__Account *r)
@@ -54,11 +39,14 @@ create(struct apply *a, const Commands__AccountPut *c)
 	Commands__Account r = *c->record;
 	Commands__AddressPut address = COMMANDS__ADDRESS_PUT__INIT;
 	Commands__Address leads = COMMANDS__ADDRESS__INIT;
-	const struct slice secret[2] = {codec_slice(c->wrapped_secret), SLICE_EMPTY};
+	const struct apply_vault_new secret = {.kind = VAULT_ACCOUNT,
+		.id = c->account,
+		.wrap_kind = (uint8_t)r.wrap_kind,
+		.secret = codec_slice(c->wrapped_secret)};
 	enum err e;
 
-	if (r.public_key.len != 32 || secret[0].n == 0 || secret[0].n > SECRET_MAX ||
-		c->account == 0 || c->account >> 56)
+	if (r.public_key.len != 32 || !apply_vault_fits(secret.secret) || c->account == 0 ||
+		c->account >> 56)
 		return apply_refuse(a, COMMAND_INVALID, "bad account");
 	r.created_sec = a->time_sec;
 	r.used_bytes = r.used_messages = 0;
@@ -81,7 +69,7 @@ create(struct apply *a, const Commands__AccountPut *c)
 		return apply_row_del(a, DB_ACCOUNT, schema_u64(&k, c->account));
 	}
 	if (!e)
-		e = vault_put(a, VIEW_VAULT_ACCOUNT, c->account, (uint8_t)r.wrap_kind, secret);
+		e = apply_vault_put(a, &secret);
 	if (!e)
 		e = make_mailboxes(a, c->account, &r);
 	if (!e)
@@ -192,7 +180,7 @@ apply_account_del(struct apply *a, const Commands__AccountDel *c)
 			       : e;
 	a->touched->directory = true;
 	apply_touch_account_gone(a, c->account);
-	e = apply_row_del(a, DB_VAULT, schema_u8_u64(&k, VIEW_VAULT_ACCOUNT, c->account));
+	e = apply_vault_del(a, VAULT_ACCOUNT, c->account);
 	if (!e)
 		e = delete_prefix(a, DB_EPOCH, c->account);
 	if (!e)
@@ -228,23 +216,22 @@ apply_account_epoch(struct apply *a, const Commands__EpochNew *c)
 enum err
 apply_account_queue_key(struct apply *a, const Commands__QueueKey *c)
 {
-	const struct slice parts[2] = {
-		codec_slice(c->public_key), codec_slice(c->wrapped_secret)};
-	struct schema_key k;
-	uint8_t wrap_kind;
-	struct slice old;
+	const struct apply_vault_new secret = {.kind = VAULT_QUEUE,
+		.id = c->day,
+		.secret = codec_slice(c->wrapped_secret),
+		.public_key = codec_slice(c->public_key)};
+	struct schema_vault old;
 	enum err e;
 
 	if (c->destroy)
-		return apply_row_del(
-			a, DB_VAULT, schema_u8_u64(&k, VIEW_VAULT_QUEUE_DAY, c->day));
-	if (parts[0].n != 32 || parts[1].n == 0 || parts[1].n > SECRET_MAX)
+		return apply_vault_del(a, VAULT_QUEUE, c->day);
+	if (secret.public_key.n != SCHEMA_PUBLIC_KEY || !apply_vault_fits(secret.secret))
 		return apply_refuse(a, COMMAND_INVALID, "bad queue key");
-	e = view_directory_vault(a->txn, VIEW_VAULT_QUEUE_DAY, c->day, &wrap_kind, &old);
+	e = view_directory_vault(a->txn, VAULT_QUEUE, c->day, &old);
 	if (!e)
 		return apply_refuse(a, COMMAND_EXISTS, "the day has its key");
 	if (e != ERR_NOT_FOUND)
 		return e;
 	a->touched->directory = true;
-	return vault_put(a, VIEW_VAULT_QUEUE_DAY, c->day, 0, parts);
+	return apply_vault_put(a, &secret);
 }

@@ -7,7 +7,6 @@
 #include "store/check.h"
 #include "store/check_map.h"
 #include "store/commands.pb-c.h"
-#include "store/raft_log.h"
 
 struct check_account {
 	uint64_t used_bytes, used_messages, bytes, messages;
@@ -47,6 +46,10 @@ struct check {
 };
 
 void check_say(struct check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Both ways: rows of the database, rows of the vault's file. */
+enum err check_vault(struct check *c, struct slice vault);
+enum err check_vault_row(struct check *c, struct slice k, struct slice v);
 
 enum err check_mail_account(struct check *c, struct slice k, struct slice v);
 enum err check_mail_mailbox(struct check *c, struct slice k, struct slice v);

@@ -11,12 +11,11 @@ static enum err
 check_account_refs(struct check *c, uint64_t id, const Commands__Account *r)
 {
 	Commands__Address *address;
-	struct slice wrapped;
-	uint8_t wrap_kind;
-	enum err e = view_directory_vault(c->txn, VIEW_VAULT_ACCOUNT, id, &wrap_kind, &wrapped);
+	struct schema_vault secret;
+	enum err e = view_directory_vault(c->txn, VAULT_ACCOUNT, id, &secret);
 
 	if (e == ERR_NOT_FOUND)
-		check_say(c, "account %" PRIu64 " has no key in the vault", id);
+		check_say(c, "account %" PRIu64 " has no key", id);
 	if (e && e != ERR_NOT_FOUND)
 		return e;
 	e = view_directory_address(c->txn, codec_slice(r->name), &c->arena, &address);

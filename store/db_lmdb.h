@@ -7,7 +7,7 @@
 #include "store/db.h"
 #include "store/floor.h"
 
-enum { DB_LMDB_FORMAT = 1 };
+enum { DB_LMDB_FORMAT = 2 };
 
 struct db {
 	MDB_env *env;

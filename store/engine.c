@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "core/codec.h"
+#include "core/log.h"
 #include "core/must.h"
 #include "core/rand.h"
 #include "store/engine_inner.h"
@@ -76,6 +77,19 @@ load(struct engine *e)
 	return db_commit(txn);
 }
 
+static enum err
+open_vault(struct engine *e)
+{
+	const char *dir = e->opt.vault ? e->opt.vault : e->opt.dir;
+	enum err err = vault_open(dir, e->log.cluster, e->opt.create, &e->vault);
+
+	if (err == ERR_DENIED)
+		log_error("the vault in %s belongs to another database", dir);
+	else if (err)
+		log_error("the vault in %s can't be opened: %s", dir, err_text(err));
+	return err;
+}
+
 enum err
 engine_open(const struct engine_options *opt, struct engine **out)
 {
@@ -95,6 +109,8 @@ engine_open(const struct engine_options *opt, struct engine **out)
 	err = db_open(&e->db, opt->dir, &how);
 	if (!err)
 		err = load(e);
+	if (!err)
+		err = open_vault(e);
 	if (err) {
 		engine_close(e);
 		return err;
@@ -116,58 +132,21 @@ engine_close(struct engine *e)
 	compact_abort(e->compact);
 	arena_reset(&e->arena);
 	raft_log_fini(&e->log);
+	vault_close(e->vault);
 	db_close(e->db);
 	free(e);
-}
-
-enum err
-engine_wrapped_key(struct engine *e, struct buf *wrapped)
-{
-	struct slice found;
-	struct db_txn *txn;
-	enum err err = db_begin(e->db, false, &txn);
-
-	if (err)
-		return err;
-	err = raft_log_get_key(txn, &found);
-	if (!err && !buf_put_slice(wrapped, found))
-		err = ERR_TOO_BIG;
-	db_abort(txn);
-	return err;
-}
-
-enum err
-engine_set_key(struct engine *e, const struct seal_key *key, struct slice new_wrapped)
-{
-	struct db_txn *txn;
-	enum err err = ERR_OK;
-
-	if (new_wrapped.n) {
-		err = db_begin(e->db, true, &txn);
-		if (err)
-			return err;
-		err = raft_log_put_key(txn, new_wrapped);
-		if (err) {
-			db_abort(txn);
-			return err;
-		}
-		err = db_commit(txn);
-	}
-	e->log.key = *key;
-	e->log.has_key = !err;
-	return err;
-}
-
-bool
-engine_is_ready(const struct engine *e)
-{
-	return e->log.has_key;
 }
 
 struct db *
 engine_db(struct engine *e)
 {
 	return e->db;
+}
+
+const struct vault *
+engine_vault(const struct engine *e)
+{
+	return e->vault;
 }
 
 uint64_t

@@ -25,6 +25,7 @@ struct engine;
 
 struct engine_options {
 	const char *dir;   /* of data.mdb */
+	const char *vault; /* the folder of the vault (vault.h); NULL: dir */
 	const char *spool; /* the folder whose file system spool files must be on; NULL: any */
 	bool create;
 	bool ballast; /* keep a reserve file for a full disk (room.h) */
@@ -39,13 +40,15 @@ struct engine_options {
 	void *arg;
 };
 
-/* Opens the database; the log key must be set before the first turn. ERR_VERSION: newer,
- * untouched. ERR_NOT_FOUND: none. */
+/* Opens database and vault; the log keys must be set before the first turn. ERR_VERSION: newer,
+ * untouched. ERR_NOT_FOUND: no database, or (said in the log) no vault. */
 enum err engine_open(const struct engine_options *opt, struct engine **engine);
 /* Proposals that wait are dropped without a callback. */
 void engine_close(struct engine *e);
-/* The wrapped log key in the database, or ERR_NOT_FOUND: then make one, and give both. */
+/* Until the engine is ready it wants log keys, one after the other: this is the wrapped form of
+ * the next one, or ERR_NOT_FOUND: then make one, and give both. */
 enum err engine_wrapped_key(struct engine *e, struct buf *wrapped);
+/* With the last one what a crash kept from the vault goes there. */
 enum err engine_set_key(struct engine *e, const struct seal_key *key, struct slice new_wrapped);
 bool engine_is_ready(const struct engine *e);
 
@@ -81,6 +84,7 @@ enum err engine_propose_now(struct engine *e, const Commands__Command *c, struct
 	struct arena *a, Commands__Result **result);
 
 struct db *engine_db(struct engine *e);
+const struct vault *engine_vault(const struct engine *e);
 uint64_t engine_applied(const struct engine *e);
 struct raft_log;
 const struct raft_log *engine_log(const struct engine *e);

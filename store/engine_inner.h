@@ -7,6 +7,7 @@
 #include "store/engine.h"
 #include "store/raft_log.h"
 #include "store/room.h"
+#include "store/vault.h"
 
 /* A proposal that waits, or one whose result waits for the commit. */
 struct engine_waiting {
@@ -32,11 +33,13 @@ enum engine_compacting { ENGINE_NOT_COMPACTING, ENGINE_TRIMS, ENGINE_COPIES };
 struct engine {
 	struct engine_options opt;
 	struct db *db;
+	struct vault *vault;
 	struct raft raft;
 	struct raft_log log;
 	struct room room;
 	struct arena arena; /* of a turn */
 	struct apply_touched touched;
+	struct apply_secrets secrets; /* of the turn: for the vault, after the commit */
 	struct engine_list queue;
 	uint64_t queue_bytes;
 	uint64_t seq, answered_below; /* of this boot's proposals */
@@ -60,6 +63,8 @@ struct engine_waiting *engine_inner_take(struct engine_list *l);
 void engine_inner_free(struct engine *e, struct engine_waiting *w);
 /* The log rows below this one aren't wanted. */
 uint64_t engine_tend_keep_from(const struct engine *e);
+/* What the commit decided, and wipes the log keys that no entry needs any more. */
+enum err engine_vault_commit(struct engine *e);
 /* After a commit: the next sweep, the next step of a compaction. */
 enum err engine_tend_after(struct engine *e);
 

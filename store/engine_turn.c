@@ -7,6 +7,7 @@
 #include "core/codec.h"
 #include "core/must.h"
 #include "core/rand.h"
+#include "store/apply_vault.h"
 #include "store/engine_inner.h"
 #include "store/schema.h"
 
@@ -50,6 +51,7 @@ struct turn {
 	struct db_txn *txn;
 	struct engine_list done;
 	uint64_t bytes, bulk, started_ms;
+	uint64_t secret_at; /* the first entry that brought a secret; 0: none */
 	uint32_t entries;
 };
 
@@ -60,7 +62,11 @@ enter(struct turn *t, Commands__Command *c, struct slice body, Commands__Result 
 	struct engine *e = t->e;
 	struct raft_event ev = {.type = RAFT_PROPOSED, .n = 1};
 	struct raft_update update;
-	struct apply a = {.txn = t->txn, .arena = &e->arena, .touched = &e->touched};
+	struct apply a = {.txn = t->txn,
+		.arena = &e->arena,
+		.touched = &e->touched,
+		.secrets = &e->secrets};
+	size_t secrets = e->secrets.n;
 	uint64_t now_sec = clock_wall_sec();
 	enum err err = raft_step(&e->raft, &ev, &update);
 
@@ -83,6 +89,8 @@ enter(struct turn *t, Commands__Command *c, struct slice body, Commands__Result 
 	a.result = result;
 	err = apply_command(&a, c);
 	e->log.applied = a.index;
+	if (e->secrets.n > secrets && !t->secret_at)
+		t->secret_at = a.index;
 	t->entries++;
 	t->bytes += body.n + ENTRY_EXTRA;
 	e->stats.entries++;
@@ -163,11 +171,17 @@ static enum err
 check(const struct engine *e, const struct engine_waiting *w, const Commands__Command *c,
 	Commands__Body **body)
 {
+	enum err err = ERR_OK;
+
 	if (!c || ((w->fd >= 0 || w->body.n) && (!body || !*body)))
 		return ERR_SYNTAX;
 	if (w->may && !w->may((int)c->body_case))
 		return ERR_DENIED;
-	return e->room.full && grows(c) ? ERR_FULL : ERR_OK;
+	if (e->room.full && grows(c))
+		return ERR_FULL;
+	if (apply_vault_secret(c).n)
+		err = vault_reserve(e->vault, e->secrets.n + 1);
+	return err;
 }
 
 /* One proposal into the transaction. ERR_MORE: it goes on next turn. Other errs are the
@@ -262,9 +276,14 @@ static enum err
 tidy(struct turn *t)
 {
 	struct engine *e = t->e;
-	uint64_t keep_from = engine_tend_keep_from(e);
+	uint64_t keep_from = engine_tend_keep_from(e), now = keep_from;
 	bool garbage = false;
-	enum err err = raft_log_trim(&e->log, t->txn, keep_from, TRIM_A_TURN);
+	enum err err;
+
+	/* The vault comes after the commit: until then the log must have what it lacks. */
+	if (t->secret_at && t->secret_at < now)
+		now = t->secret_at;
+	err = raft_log_trim(&e->log, t->txn, now, TRIM_A_TURN);
 
 	/* A copy that runs must find every body in place. */
 	if (!err && e->compacting != ENGINE_COPIES)
@@ -291,6 +310,9 @@ commit(struct turn *t)
 	if (err)
 		return err;
 	e->stats.commits++;
+	err = engine_vault_commit(e);
+	if (err)
+		return err;
 	durable.index = e->log.last;
 	durable.term = e->log.hard.term;
 	return raft_step(&e->raft, &durable, &update);
@@ -321,6 +343,7 @@ transact(struct turn *t)
 	if (err)
 		return err;
 	e->touched = (struct apply_touched){0};
+	e->secrets = (struct apply_secrets){0};
 	err = fill(t);
 	if (err)
 		db_abort(t->txn);

@@ -75,7 +75,7 @@ void
 raft_log_fini(struct raft_log *log)
 {
 	buf_fini_secret(&log->scratch);
-	seal_wipe(&log->key, sizeof log->key);
+	seal_wipe(&log->keys, sizeof log->keys);
 }
 
 enum err
@@ -159,6 +159,16 @@ entry_aad(const struct raft_log *log, uint64_t index, const uint8_t *row, uint8_
 	return slice_of(aad, AAD_SIZE);
 }
 
+/* NULL: it isn't at hand. */
+static const struct seal_key *
+key_of(const struct raft_log *log, uint64_t index)
+{
+	for (unsigned i = log->keys.n; i > 0; i--)
+		if (log->keys.key[i - 1].after < index)
+			return &log->keys.key[i - 1].key;
+	return NULL;
+}
+
 /* row holds term, type, payload octets, payload hash; sealed follows at ROW_FIXED. */
 static void
 chain_hash(const uint8_t before[SEAL_HASH], const uint8_t *row, struct slice sealed,
@@ -177,9 +187,12 @@ raft_log_append(struct raft_log *log, struct db_txn *txn, enum raft_log_type typ
 	uint64_t index = log->last + 1;
 	uint8_t aad[AAD_SIZE], row[ROW_FIXED] = {0}, chain[SEAL_HASH];
 	struct schema_key k;
+	const struct seal_key *key = key_of(log, index);
 	struct buf *b = &log->scratch;
 	enum err e;
 
+	if (!key)
+		return ERR_CRYPTO;
 	schema_set_u64(row, log->hard.term);
 	row[8] = (uint8_t)type;
 	schema_set_u64(row + 9, body.n);
@@ -187,7 +200,7 @@ raft_log_append(struct raft_log *log, struct db_txn *txn, enum raft_log_type typ
 		seal_hash(NULL, &body, 1, row + 17);
 	buf_clear(b);
 	buf_put(b, row, sizeof row);
-	e = seal_box_key(&log->key, entry_aad(log, index, row, aad), command, b);
+	e = seal_box_key(key, entry_aad(log, index, row, aad), command, b);
 	if (e)
 		return e;
 	chain_hash(log->chain, row, slice_from(buf_slice(b), ROW_FIXED), chain);
@@ -208,6 +221,7 @@ raft_log_read(struct raft_log *log, struct db_txn *txn, uint64_t index, uint64_t
 	struct slice *command)
 {
 	uint8_t aad[AAD_SIZE];
+	const struct seal_key *key = key_of(log, index);
 	struct schema_key k;
 	struct slice row;
 	enum err e = db_get(txn, DB_LOG, schema_u64(&k, index), &row);
@@ -216,8 +230,10 @@ raft_log_read(struct raft_log *log, struct db_txn *txn, uint64_t index, uint64_t
 		return e;
 	if (row.n < ROW_FIXED)
 		return ERR_CORRUPT;
+	if (!key)
+		return ERR_CRYPTO;
 	buf_clear(&log->scratch);
-	e = seal_box_key_open(&log->key, entry_aad(log, index, row.p, aad),
+	e = seal_box_key_open(key, entry_aad(log, index, row.p, aad),
 		slice_from(row, ROW_FIXED), &log->scratch);
 	if (e)
 		return e;
@@ -365,17 +381,28 @@ raft_log_check(struct raft_log *log, struct db_txn *txn, uint64_t index, const u
 	if (!e && n &&
 		(n != schema_get_u64(row.p + 9) || memcmp(hash, row.p + 17, SEAL_HASH) != 0))
 		return ERR_CORRUPT;
-	return e || !log->has_key ? e : raft_log_read(log, txn, index, &term, &command);
+	return e || !log->keys.n ? e : raft_log_read(log, txn, index, &term, &command);
 }
 
 enum err
-raft_log_get_key(struct db_txn *txn, struct slice *wrapped)
+raft_log_add_key(struct raft_log *log, uint64_t after, const struct seal_key *key)
 {
-	return db_get(txn, DB_META, SLICE_LIT("logkey"), wrapped);
+	struct raft_log_keys *keys = &log->keys;
+
+	if (keys->n == RAFT_LOG_KEYS)
+		return ERR_LIMIT;
+	keys->key[keys->n++] = (struct raft_log_key){after, *key};
+	return ERR_OK;
 }
 
-enum err
-raft_log_put_key(struct db_txn *txn, struct slice wrapped)
+void
+raft_log_drop_keys(struct raft_log *log, unsigned keep)
 {
-	return db_put(txn, DB_META, SLICE_LIT("logkey"), wrapped);
+	struct raft_log_keys old = log->keys;
+	unsigned drop = keep < old.n ? old.n - keep : 0;
+
+	seal_wipe(&log->keys, sizeof log->keys);
+	log->keys.n = old.n - drop;
+	memcpy(log->keys.key, old.key + drop, log->keys.n * sizeof *old.key);
+	seal_wipe(&old, sizeof old);
 }

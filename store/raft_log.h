@@ -11,7 +11,9 @@
  *   81       sealed command
  *
  * The command is sealed under the log key (crypto/seal, box_key) with the AAD
- * cluster id 16, index u64, term u64, type u8, payload hash 32. The chain is
+ * cluster id 16, index u64, term u64, type u8, payload hash 32. Log keys move
+ * on: each seals the entries above an index, up to that of the next key; they
+ * are kept in the vault (vault.h), not here. The chain is
  * h(i) = H(h(i-1), term, type, sealed command, payload hash). A body below
  * SCHEMA_INLINE_MAX is cut so that its rows fill LMDB's pages; how is up to
  * each node. Of table meta these are the log's:
@@ -20,7 +22,6 @@
  *   cluster  16 octets
  *   first    u64 (first log row)
  *   hard     term u64, vote u32
- *   logkey   the log key, wrapped
  *   node     u32
  *   tail     last u64, its term u64, its chain hash 32
  *   time     u64
@@ -35,15 +36,24 @@
 
 enum raft_log_type { RAFT_LOG_NOOP, RAFT_LOG_COMMAND };
 
+enum { RAFT_LOG_KEYS = 8 };
+struct raft_log_keys {
+	unsigned n;
+	struct raft_log_key {
+		uint64_t after; /* it seals the entries above this index */
+		struct seal_key key;
+	} key[RAFT_LOG_KEYS]; /* ascending */
+};
+
 struct raft_log {
-	struct seal_key key; /* the cluster's log key */
+	struct raft_log_keys keys;
 	uint8_t cluster[16];
 	uint32_t node;
 	struct raft_hard hard;
 	uint64_t first, last, last_term, applied, time_sec;
 	uint8_t chain[SEAL_HASH]; /* of `last` */
 	struct buf scratch;
-	bool has_key;
+	bool has_key;	    /* may it be appended to? The engine says so */
 	uint32_t page_left; /* octets that the newest page of table body has left, as far as we
 			       know */
 };
@@ -57,7 +67,7 @@ void raft_log_fini(struct raft_log *log);
 enum err raft_log_append(struct raft_log *log, struct db_txn *txn, enum raft_log_type type,
 	struct slice command, struct slice body);
 /* Opens entry index; command lives in log->scratch until the next call. ERR_CRYPTO: not what
- * was appended. */
+ * was appended, or sealed by a key that isn't at hand. */
 enum err raft_log_read(struct raft_log *log, struct db_txn *txn, uint64_t index, uint64_t *term,
 	struct slice *command);
 /* Writes hard, applied, tail, time and first. Once per transaction, last. */
@@ -75,11 +85,14 @@ enum err raft_log_trim(
 /* Frees garbage payload of entries below first, at most max rows. *more: some is left. */
 enum err raft_log_free(struct raft_log *log, struct db_txn *txn, uint32_t max, bool *more);
 /* One entry: its chain hash (before: its predecessor's; NULL: not known), its seal (if
- * has_key), the hash of its payload if that is there. Gives its chain hash. ERR_CORRUPT,
+ * there are keys), the hash of its payload if that is there. Gives its chain hash. ERR_CORRUPT,
  * ERR_CRYPTO, ERR_NOT_FOUND (no such row). */
 enum err raft_log_check(struct raft_log *log, struct db_txn *txn, uint64_t index,
 	const uint8_t *before, uint8_t chain[SEAL_HASH]);
-enum err raft_log_get_key(struct db_txn *txn, struct slice *wrapped);
-enum err raft_log_put_key(struct db_txn *txn, struct slice wrapped);
+/* Entries above `after` are sealed by it from now on; after is above that of every other key.
+ * ERR_LIMIT: too many keys. */
+enum err raft_log_add_key(struct raft_log *log, uint64_t after, const struct seal_key *key);
+/* Wipes the keys but the newest `keep`. */
+void raft_log_drop_keys(struct raft_log *log, unsigned keep);
 
 #endif

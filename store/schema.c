@@ -124,6 +124,32 @@ schema_message_size(const struct schema_message *m)
 	return m->size + m->head_size + frame;
 }
 
+bool
+schema_vault_read(struct slice row, struct schema_vault *v)
+{
+	if (row.n != SCHEMA_VAULT_FIXED && row.n != SCHEMA_VAULT_FIXED + SCHEMA_PUBLIC_KEY)
+		return false;
+	*v = (struct schema_vault){.wrap_kind = row.p[0],
+		.flags = row.p[1],
+		.index = schema_get_u64(row.p + 2),
+		.hash = row.p + 10,
+		.public_key = slice_from(row, SCHEMA_VAULT_FIXED)};
+	return true;
+}
+
+struct slice
+schema_vault_write(
+	const struct schema_vault *v, uint8_t row[SCHEMA_VAULT_FIXED + SCHEMA_PUBLIC_KEY])
+{
+	row[0] = v->wrap_kind;
+	row[1] = v->flags;
+	schema_set_u64(row + 2, v->index);
+	memcpy(row + 10, v->hash, SCHEMA_VAULT_FIXED - 10);
+	if (v->public_key.n)
+		memcpy(row + SCHEMA_VAULT_FIXED, v->public_key.p, SCHEMA_PUBLIC_KEY);
+	return slice_of(row, SCHEMA_VAULT_FIXED + (v->public_key.n ? SCHEMA_PUBLIC_KEY : 0));
+}
+
 struct slice
 schema_u64(struct schema_key *k, uint64_t a)
 {

@@ -14,10 +14,10 @@
  *   address       canonical local@domain,       commands.Address
  *                 or @domain
  *   account       account u64                   commands.Account
- *   vault         kind u8, id u64               wrap_kind u8, wrapped secret
- *                   'a' account                   (queue day: before the wrapped secret 32
- *                   'q' queue day                 octets of public key)
- *                   'd' domain key
+ *   vault         kind u8, id u64               wrap_kind u8, flags u8, index u64, hash 32,
+ *                   'a' account                   and for 'q' the public key 32: what the
+ *                   'q' queue key                 vault's file (vault.h) holds, without the
+ *                   'l' 0: the newest log key     secret itself, whose hash it is
  *   epoch         account u64, epoch u64        epoch key, sealed to the account's public key
  *   mailbox       mailbox u64                   commands.Mailbox
  *   mailbox_name  account u64, name             mailbox u64 (a stage's name: NUL, its id)
@@ -117,6 +117,19 @@ bool schema_message_read(struct slice row, struct schema_message *m);
 /* Octets of the row; writes it when room >= that. */
 size_t schema_message_write(const struct schema_message *m, uint8_t *row, size_t room);
 uint64_t schema_message_size(const struct schema_message *m);
+
+/* Table vault. index: the log entry that brought the secret. */
+enum { SCHEMA_VAULT_FIXED = 42, SCHEMA_PUBLIC_KEY = 32 };
+struct schema_vault {
+	uint8_t wrap_kind, flags;
+	uint64_t index;
+	const uint8_t *hash;	 /* SEAL_HASH octets; borrowed */
+	struct slice public_key; /* empty, or SCHEMA_PUBLIC_KEY octets; borrowed */
+};
+/* False: damaged. */
+bool schema_vault_read(struct slice row, struct schema_vault *v);
+struct slice schema_vault_write(
+	const struct schema_vault *v, uint8_t row[SCHEMA_VAULT_FIXED + SCHEMA_PUBLIC_KEY]);
 
 /* Keys: build into k (which has room), return the slice over it. */
 struct schema_key {

@@ -220,25 +220,22 @@ view_directory_over_quota(const Commands__Account *r, uint64_t size)
 }
 
 enum err
-view_directory_vault(struct db_txn *txn, uint8_t kind, uint64_t id, uint8_t *wrap_kind,
-	struct slice *wrapped)
+view_directory_vault(
+	struct db_txn *txn, enum vault_kind kind, uint64_t id, struct schema_vault *out)
 {
 	struct schema_key k;
 	struct slice row;
-	enum err e = db_get(txn, DB_VAULT, schema_u8_u64(&k, kind, id), &row);
+	enum err e = db_get(txn, DB_VAULT, schema_u8_u64(&k, (uint8_t)kind, id), &row);
 
 	if (e)
 		return e;
-	if (row.n < 1)
-		return ERR_CORRUPT;
-	*wrap_kind = row.p[0];
-	*wrapped = slice_from(row, 1);
-	return ERR_OK;
+	return schema_vault_read(row, out) ? ERR_OK : ERR_CORRUPT;
 }
 
 enum err
 view_directory_queue_key(struct db_txn *txn, uint64_t *day, uint8_t public_key[32])
 {
+	struct schema_vault found = {0};
 	struct schema_key from;
 	struct db_cursor *c;
 	struct slice k, v;
@@ -247,15 +244,15 @@ view_directory_queue_key(struct db_txn *txn, uint64_t *day, uint8_t public_key[3
 	if (e)
 		return e;
 	/* The last row of kind 'q' is the one before kind 'q' + 1. */
-	e = db_seek(c, schema_u8_u64(&from, VIEW_VAULT_QUEUE_DAY + 1, 0), &k, &v);
+	e = db_seek(c, schema_u8_u64(&from, VAULT_QUEUE + 1, 0), &k, &v);
 	e = e == ERR_NOT_FOUND ? db_last(c, &k, &v) : e ? e : db_prev(c, &k, &v);
-	if (!e && (k.n != 9 || k.p[0] != VIEW_VAULT_QUEUE_DAY))
+	if (!e && (k.n != 9 || k.p[0] != VAULT_QUEUE))
 		e = ERR_NOT_FOUND;
-	if (!e && v.n < 33)
+	if (!e && (!schema_vault_read(v, &found) || !found.public_key.n))
 		e = ERR_CORRUPT;
 	if (!e) {
 		*day = schema_get_u64(k.p + 1);
-		memcpy(public_key, v.p + 1, 32);
+		memcpy(public_key, found.public_key.p, 32);
 	}
 	db_cursor_close(c);
 	return e;

@@ -1,4 +1,4 @@
-/* view_directory: reading the directory and the vault over any transaction.
+/* view_directory: reading the directory, and what it knows of the vault, over any transaction.
  * Records live in the arena. ERR_NOT_FOUND is an answer; ERR_CORRUPT means a
  * damaged record. Addresses and domains come in canonical form
  * (mail_addr_canonical): nothing is folded here. */
@@ -8,10 +8,10 @@
 #include "core/arena.h"
 #include "core/err.h"
 #include "store/commands.pb-c.h"
+#include "store/schema.h"
+#include "store/vault_image.h"
 
 struct db_txn;
-
-enum { VIEW_VAULT_ACCOUNT = 'a', VIEW_VAULT_QUEUE_DAY = 'q', VIEW_VAULT_DOMAIN = 'd' };
 
 enum err view_directory_domain(
 	struct db_txn *txn, struct slice domain, struct arena *a, Commands__Domain **out);
@@ -45,10 +45,9 @@ enum err view_directory_may_send_as(
 /* Over quota if `size` more octets came? */
 bool view_directory_over_quota(const Commands__Account *record, uint64_t size);
 
-/* wrapped: borrowed from the transaction. For the queue day: 32 octets public key come
- * first. */
-enum err view_directory_vault(struct db_txn *txn, uint8_t kind, uint64_t id, uint8_t *wrap_kind,
-	struct slice *wrapped);
+/* What the database knows of a secret (which is in the vault's file: view_vault.h). */
+enum err view_directory_vault(
+	struct db_txn *txn, enum vault_kind kind, uint64_t id, struct schema_vault *out);
 /* The newest queue key: what mail is sealed to now. */
 enum err view_directory_queue_key(struct db_txn *txn, uint64_t *day, uint8_t public_key[32]);
 enum err view_directory_epoch(

@@ -10,7 +10,9 @@
 #include "core/rand.h"
 #include "store/check.h"
 #include "store/engine.h"
+#include "store/raft_log.h"
 #include "store/schema.h"
+#include "store/vault.h"
 #include "store/view_directory.h"
 #include "tests/test.h"
 
@@ -112,13 +114,14 @@ world_setup(void **state)
 /* The violations that a check of the open engine's database finds; said if there should be
  * none. */
 static inline uint64_t
-world_violations(bool expected)
+world_violations_of(const struct raft_log_keys *keys, bool expected)
 {
 	struct check *c;
 	bool done = false;
+	struct check_with with = {keys, vault_file(engine_vault(world.e))};
 	uint64_t n;
 
-	assert_int_equal(check_begin(engine_db(world.e), &world.key, &c), ERR_OK);
+	assert_int_equal(check_begin(engine_db(world.e), &with, &c), ERR_OK);
 	while (!done)
 		assert_int_equal(check_step(c, 9, &done), ERR_OK);
 	n = check_report(c)->violations;
@@ -126,6 +129,12 @@ world_violations(bool expected)
 		print_error("%s\n", check_report(c)->text[i]);
 	check_end(c);
 	return n;
+}
+
+static inline uint64_t
+world_violations(bool expected)
+{
+	return world_violations_of(&engine_log(world.e)->keys, expected);
 }
 
 static inline int

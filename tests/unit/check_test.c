@@ -74,10 +74,10 @@ a_sound_database_has_no_violation(void **state)
 	(void)state;
 	assert_int_equal(world_violations(false), 0);
 	/* Offline as well, and beside the store. */
-	assert_int_equal(check_folder(world.dir, r), ERR_OK);
+	assert_int_equal(check_folder(world.dir, world.dir, r), ERR_OK);
 	assert_int_equal(r->violations, 0);
 	assert_true(r->rows > 30);
-	assert_int_equal(check_folder("/nonexistent", r), ERR_NOT_FOUND);
+	assert_int_equal(check_folder("/nonexistent", world.dir, r), ERR_NOT_FOUND);
 }
 
 static void
@@ -227,9 +227,11 @@ a_digest_that_is_not_that_of_the_rows_is_found_out(void **state)
 static void
 a_log_of_another_key_is_found_out(void **state)
 {
+	struct raft_log_keys other = {.n = 1};
+
 	(void)state;
-	seal_key_new(&world.key);
-	assert_true(world_violations(true) > 5);
+	seal_key_new(&other.key[0].key);
+	assert_true(world_violations_of(&other, true) > 5);
 }
 
 int

@@ -341,7 +341,7 @@ everything_answered_is_there(void)
 			assert_int_equal(seen.of_mail[mail], shared->gone[uid] == 2 ? 0 : uid);
 	}
 	engine_close(engine);
-	assert_int_equal(check_folder(dir, &report), ERR_OK);
+	assert_int_equal(check_folder(dir, dir, &report), ERR_OK);
 	for (size_t i = 0; i < report.texts; i++)
 		print_error("%s\n", report.text[i]);
 	assert_int_equal(report.violations, 0);

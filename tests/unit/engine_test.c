@@ -8,7 +8,9 @@
 #include "core/rand.h"
 #include "store/check.h"
 #include "store/engine.h"
+#include "store/raft_log.h"
 #include "store/schema.h"
+#include "store/vault.h"
 #include "store/view_directory.h"
 #include "store/view_mailbox.h"
 #include "store/view_queue.h"
@@ -111,7 +113,11 @@ check_all(void)
 	bool done = false;
 	const struct check_report *r;
 
-	assert_int_equal(check_begin(engine_db(w.e), &w.key, &c), ERR_OK);
+	assert_int_equal(check_begin(engine_db(w.e),
+				 &(struct check_with){
+					 &engine_log(w.e)->keys, vault_file(engine_vault(w.e))},
+				 &c),
+		ERR_OK);
 	while (!done)
 		assert_int_equal(check_step(c, 7, &done), ERR_OK);
 	r = check_report(c);

@@ -18,11 +18,11 @@ static void
 load(void)
 {
 	struct db_txn *txn = begin();
-	struct seal_key key = log_of.key;
+	struct raft_log_keys keys = log_of.keys;
 
 	memset(&log_of, 0, sizeof log_of);
 	assert_int_equal(raft_log_load(&log_of, txn), ERR_OK);
-	log_of.key = key;
+	log_of.keys = keys;
 	log_of.has_key = true;
 	assert_int_equal(db_commit(txn), ERR_OK);
 }
@@ -37,7 +37,8 @@ setup(void **state)
 	assert_non_null(mkdtemp(dir));
 	assert_int_equal(db_open(&db, dir, &how), ERR_OK);
 	memset(&log_of, 0, sizeof log_of);
-	seal_key_new(&log_of.key);
+	log_of.keys.n = 1;
+	seal_key_new(&log_of.keys.key[0].key);
 	load();
 	log_of.hard = (struct raft_hard){3, 1};
 	return 0;
@@ -122,7 +123,8 @@ what_was_appended_is_read_again_after_reopening(void **state)
 	(void)state;
 	append_three();
 	raft_log_fini(&log_of);
-	seal_key_new(&log_of.key);
+	log_of.keys.n = 1;
+	seal_key_new(&log_of.keys.key[0].key);
 	log_of.has_key = false;
 	db_close(db);
 	assert_int_equal(db_open(&db, dir, &(struct db_options){0}), ERR_OK);
