@@ -8,31 +8,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "cmd/cli_mime.h"
-
-static const char version[] = "0.1.0";
-
-struct verb {
-	const char *name, *help;
-	int (*run)(int argc, char **argv);
-};
-
-static int help(int argc, char **argv);
-static int say_version(int argc, char **argv);
-
-static const struct verb verbs[] = {
-	{"init", "set up this machine: data folder, keys, certificate, first domain and user",
-		cli_init_run},
-	{"check", "look for what is wrong, and say how to mend it", cli_check_run},
-	{"mime", "mime dump <MAIL: the parts of a mail and where they are, in JSON",
-		cli_mime_run},
-	{"imap", "imap bodystructure|envelope <MAIL: a mail as IMAP shows it", cli_mime_imap},
-	{"addr", "addr parse ADDRESS: is it one, and what is its canonical form",
-		cli_mime_addr},
-	{"demo", "show the main job: mail in, kept, read, over a crash", cli_demo_run},
-	{"help", "this page", help},
-	{"version", "say the version", say_version},
-};
+#include "cmd/cli_help.h"
 
 int
 cli_fail(int code, const char *format, ...)
@@ -47,28 +23,56 @@ cli_fail(int code, const char *format, ...)
 	return code;
 }
 
-const char *
-cli_option(int argc, char **argv, const char *name)
+int
+cli_misused(const struct cli_verb *verb, const char *format, ...)
 {
-	for (int i = 0; i + 1 < argc; i++)
-		if (!strcmp(argv[i], name))
-			return argv[i + 1];
+	va_list ap;
+	size_t group = strcspn(verb->name, " ");
+
+	va_start(ap, format);
+	fputs("hairpin: ", stderr);
+	vfprintf(stderr, format, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	cli_help_usage(stderr, "usage: ", verb);
+	fprintf(stderr, "`hairpin help %.*s` says more.\n", (int)group, verb->name);
+	return EX_USAGE;
+}
+
+int
+cli_put_json(json_t *j)
+{
+	int rc = json_dumpf(j, stdout, JSON_INDENT(2));
+
+	json_decref(j);
+	putchar('\n');
+	return rc || fflush(stdout) ? cli_fail(EX_IOERR, "the answer can't be written") : EX_OK;
+}
+
+/* --- what was said --- */
+
+const char *
+cli_value(const struct cli_line *line, const char *name)
+{
+	for (size_t i = 0; i < line->options; i++)
+		if (!strcmp(line->option[i].name, name))
+			return line->option[i].value;
 	return NULL;
 }
 
 bool
-cli_flag(int argc, char **argv, const char *name)
+cli_has(const struct cli_line *line, const char *name)
 {
-	for (int i = 0; i < argc; i++)
-		if (!strcmp(argv[i], name))
+	for (size_t i = 0; i < line->options; i++)
+		if (!strcmp(line->option[i].name, name))
 			return true;
 	return false;
 }
 
 const char *
-cli_config_path(int argc, char **argv)
+cli_config_path(const struct cli_line *line)
 {
-	const char *said = cli_option(argc, argv, "-c");
+	const char *said = cli_value(line, "-c");
 
 	if (!said)
 		said = getenv("HAIRPIN_CONFIG");
@@ -91,11 +95,11 @@ read_line(FILE *from)
 }
 
 char *
-cli_password(int argc, char **argv)
+cli_password(const struct cli_line *line)
 {
-	const char *said = cli_option(argc, argv, "--password");
+	const char *said = cli_value(line, "--password");
 	struct termios saved, silent;
-	char *line;
+	char *word;
 
 	if (said)
 		return strdup(said);
@@ -105,56 +109,140 @@ cli_password(int argc, char **argv)
 	silent.c_lflag &= ~(tcflag_t)ECHO;
 	fputs("Password: ", stderr);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-	line = read_line(stdin);
+	word = read_line(stdin);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &saved);
 	fputc('\n', stderr);
-	return line;
+	return word;
 }
 
+/* --- reading a line --- */
+
+/* How many words of argv the option took; 0: it won't do, and that was said. */
 static int
-say_version(int argc, char **argv)
+read_option(struct cli_line *line, int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
-	printf("hairpin %s\n", version);
+	const struct cli_option *o = cli_verbs_option(line->verb, argv[0]);
+
+	if (!o) {
+		cli_misused(line->verb, "no option %s here; did you mean %s?", argv[0],
+			cli_verbs_nearest_option(line->verb, argv[0]));
+		return 0;
+	}
+	if (o->value && argc < 2) {
+		cli_misused(line->verb, "%s wants a %s behind it", o->name, o->value);
+		return 0;
+	}
+	if (cli_has(line, o->name) || line->options == CLI_OPTIONS_MAX) {
+		cli_misused(line->verb, "%s was given twice", o->name);
+		return 0;
+	}
+	line->option[line->options].name = o->name;
+	line->option[line->options++].value = o->value ? argv[1] : NULL;
+	return o->value ? 2 : 1;
+}
+
+/* The words against the verb's args. */
+static int
+check_words(const struct cli_line *line)
+{
+	const char *at = line->verb->args;
+	size_t least = 0, most = 0;
+
+	while (*at) {
+		size_t n = strcspn(at, " ");
+
+		if (n > 3 && !strncmp(at + n - 3, "...", 3))
+			most = CLI_WORDS_MAX;
+		least += *at != '<' && *at != '[';
+		most += *at != '<';
+		at += n + strspn(at + n, " ");
+	}
+	if (line->words < least)
+		return cli_misused(line->verb, "%s: something is missing", line->verb->name);
+	if (line->words > most)
+		return cli_misused(
+			line->verb, "%s: `%s` is too much", line->verb->name, line->word[most]);
 	return EX_OK;
 }
 
 static int
-help(int argc, char **argv)
+unknown(int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
-	puts("hairpin: a whole mail system in one program\n\n"
-	     "Start here:\n"
-	     "  hairpin init              set up: asks for a domain and a first user\n"
-	     "  hairpin serve             run it (stays in the foreground)\n\n"
-	     "Verbs:");
-	printf("  %-42s %s\n", "serve [-c FILE]", "run the server");
-	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-		printf("  %-42s %s\n", verbs[i].name, verbs[i].help);
-	cli_control_help();
-	puts("\nEverywhere: -c FILE names the configuration (or the environment's "
-	     "HAIRPIN_CONFIG; else\n"
-	     "/etc/hairpin/hairpin.conf); --json makes reading verbs answer in JSON.");
-	return EX_OK;
+	const struct cli_verb *group = cli_verbs_group(argv[0]);
+
+	if (!group)
+		return cli_fail(EX_USAGE,
+			"no such verb: %s; did you mean `hairpin %s`?\n"
+			"`hairpin help` lists them all.",
+			argv[0], cli_verbs_nearest(argv[0]));
+	if (argc > 1 && argv[1][0] != '-')
+		cli_fail(0, "%s %s: no such verb", argv[0], argv[1]);
+	else
+		cli_fail(0, "%s: a second word is needed", argv[0]);
+	for (const struct cli_verb *v = group; v->name && cli_verbs_same_group(v, group); v++)
+		cli_help_usage(stderr, v == group ? "usage: " : "       ", v);
+	fprintf(stderr, "`hairpin help %s` says more.\n", argv[0]);
+	return EX_USAGE;
+}
+
+int
+cli_read(int argc, char **argv, struct cli_line *line)
+{
+	bool words_only = false;
+	int used = 0;
+
+	*line = (struct cli_line){.verb = cli_verbs_find(argc, argv, &used)};
+	if (!line->verb)
+		return unknown(argc, argv);
+	for (int i = used; i < argc; i += used) {
+		used = 1;
+		if (!words_only && !strcmp(argv[i], "--"))
+			words_only = true;
+		else if (!words_only && argv[i][0] == '-' && argv[i][1])
+			used = read_option(line, argc - i, argv + i);
+		else if (line->words == CLI_WORDS_MAX)
+			return cli_misused(line->verb, "more than %d words", CLI_WORDS_MAX);
+		else
+			line->word[line->words++] = argv[i];
+		if (!used)
+			return EX_USAGE;
+	}
+	return check_words(line);
+}
+
+static bool
+wants_help(int argc, char **argv)
+{
+	for (int i = 0; i < argc && strcmp(argv[i], "--"); i++)
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+			return true;
+	return false;
 }
 
 int
 cli_run(int argc, char **argv)
 {
+	static struct cli_line line;
+	int code;
+
+	if (argc > 2 && !strcmp(argv[0], "-c")) {
+		setenv("HAIRPIN_CONFIG", argv[1], true);
+		argc -= 2;
+		argv += 2;
+	}
 	if (argc < 1) {
-		help(0, NULL);
+		cli_help_all(stderr);
 		return EX_USAGE;
 	}
-	if (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h"))
-		return help(0, NULL);
-	if (!strcmp(argv[0], "--version"))
-		return say_version(0, NULL);
-	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-		if (!strcmp(argv[0], verbs[i].name))
-			return verbs[i].run(argc - 1, argv + 1);
-	if (cli_control_knows(argv[0]))
-		return cli_control_run(argc, argv);
-	return cli_fail(EX_USAGE, "no such verb: %s (`hairpin help` lists them)", argv[0]);
+	if (wants_help(argc, argv)) {
+		if (cli_verbs_group(argv[0]))
+			cli_help_group(stdout, cli_verbs_group(argv[0]));
+		else
+			cli_help_all(stdout);
+		return EX_OK;
+	}
+	if (!strcmp(argv[0], "--version") || !strcmp(argv[0], "-V"))
+		return cli_help_version(NULL);
+	code = cli_read(argc, argv, &line);
+	return code ? code : line.verb->run(&line);
 }

@@ -1,6 +1,5 @@
-/* cli_check: `hairpin check`: looks at configuration, files, certificate and the running
- * server, says what is wrong and how to mend it. Changes nothing; can be run at any time. Exit
- * code 0: nothing found; 1: something. */
+#include "cmd/cli_check.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cmd/cli.h"
+#include "cmd/cli_control.h"
 #include "core/buf.h"
 #include "crypto/tls_cert.h"
 
@@ -112,7 +111,7 @@ check_server(struct check *c)
 {
 	json_t *request = json_pack("{s:s}", "verb", "store stats"), *answer = NULL;
 
-	if (cli_ask(c->config_path, request, &answer)) {
+	if (cli_control_ask(c->config_path, request, &answer)) {
 		find(c, "start it: hairpin serve", "the server doesn't answer");
 	} else {
 		if (json_is_true(json_object_get(answer, "full")))
@@ -132,8 +131,7 @@ print_found(struct check *c)
 	json_t *one;
 
 	if (c->json) {
-		json_dumpf(c->found, stdout, JSON_INDENT(2));
-		putchar('\n');
+		cli_put_json(json_incref(c->found));
 		return;
 	}
 	json_array_foreach(c->found, i, one)
@@ -146,11 +144,11 @@ print_found(struct check *c)
 }
 
 int
-cli_check_run(int argc, char **argv)
+cli_check_run(const struct cli_line *line)
 {
-	struct check c = {.config_path = cli_config_path(argc, argv),
+	struct check c = {.config_path = cli_config_path(line),
 		.found = json_array(),
-		.json = cli_flag(argc, argv, "--json")};
+		.json = cli_has(line, "--json")};
 	struct config_error why;
 	int code;
 

@@ -1,5 +1,6 @@
-/* cli_control: the verbs that the running server answers: a row of words becomes a request of
- * JSON for the control socket (control.h), and its answer becomes a table, or stays JSON. */
+#include "cmd/cli_control.h"
+
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,118 +9,53 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "cmd/cli.h"
-#include "cmd/cli_store.h"
+#include "cmd/cli_verbs.h"
 
-/* args: names of the positional arguments; a last one that ends in "..." takes the rest as a
- * list. */
-struct row {
-	const char *verb, *args, *help;
-	bool wants_password;
-};
-
-static const struct row rows[] = {
-	{"domain add", "domain", "take mail for a domain", false},
-	{"domain delete", "domain", "no longer (its addresses must be gone)", false},
-	{"domain list", "", "the domains", false},
-	{"user add", "address", "a mailbox; --password, --full-name, --quota-bytes, --send-as",
-		true},
-	{"user delete", "address", "with all mail; its key is destroyed", false},
-	{"user list", "", "the users", false},
-	{"user show", "address", "one user", false},
-	{"user password", "address", "a new password; ends the user's sessions", true},
-	{"user set", "address",
-		"--full-name, --quota-bytes, --quota-messages, --send-as, --disable, --enable",
-		false},
-	{"alias add", "address targets...", "an address that leads to others", false},
-	{"alias delete", "address", "", false},
-	{"alias list", "", "", false},
-	{"group set", "address targets...", "a group and its members, inside and outside",
-		false},
-	{"group delete", "address", "", false},
-	{"group list", "", "", false},
-	{"forward set", "address targets...", "send a user's mail on; --keep leaves a copy",
-		false},
-	{"forward clear", "address", "", false},
-	{"forward list", "", "", false},
-	{"catch-all set", "address targets...", "where @domain leads when nobody else is meant",
-		false},
-	{"catch-all delete", "address", "", false},
-	{"catch-all list", "", "", false},
-	{"service add", "address", "a login for a program that may send", true},
-	{"service delete", "address", "", false},
-	{"service list", "", "", false},
-	{"service password", "address", "", true},
-	{"queue list", "", "what waits", false},
-	{"queue show", "id", "one item", false},
-	{"queue retry", "id", "try now", false},
-	{"queue hold", "id", "leave it alone", false},
-	{"queue release", "id", "go on with it", false},
-	{"queue delete", "id", "throw it away, without a bounce", false},
-	{"store stats", "", "sizes and counts", false},
-	{"store check", "",
-		"prove every invariant of the database (--offline: without a server)", false},
-	{"store compact", "",
-		"drop the log's prefix and free pages (destroyed keys are gone then)", false},
-};
-enum { ROWS = sizeof rows / sizeof *rows };
-
+/* How the options of the server's verbs stand in the request. */
 static const struct {
 	const char *option, *name;
-	char kind; /* t text, n number, l list of texts (commas), y true, f false */
-} options[] = {{"--full-name", "full_name", 't'}, {"--quota-bytes", "quota_bytes", 'n'},
+	char kind; /* t text, n number, s size, l list of texts (commas), y true, f false */
+} options[] = {{"--full-name", "full_name", 't'}, {"--quota-bytes", "quota_bytes", 's'},
 	{"--quota-messages", "quota_messages", 'n'}, {"--send-as", "send_as", 'l'},
 	{"--disable", "disabled", 'y'}, {"--enable", "disabled", 'f'}, {"--keep", "keep", 'y'},
-	{"--password", "password", 't'}, {"-c", NULL, 't'}, {"--json", NULL, 'y'}};
+	{"--password", "password", 't'}};
 enum { OPTIONS = sizeof options / sizeof *options };
-
-bool
-cli_control_knows(const char *word)
-{
-	size_t n = strlen(word);
-
-	for (size_t i = 0; i < ROWS; i++)
-		if (!strncmp(rows[i].verb, word, n) && rows[i].verb[n] == ' ')
-			return true;
-	return false;
-}
-
-void
-cli_control_help(void)
-{
-	char line[128];
-
-	for (size_t i = 0; i < ROWS; i++) {
-		snprintf(line, sizeof line, "%s %s", rows[i].verb, rows[i].args);
-		printf("  %-42s %s\n", line, rows[i].help);
-	}
-}
 
 /* --- asking --- */
 
+/* EX_OK and *out, or why not, which was said. */
 static int
-connect_socket(const char *config_path)
+connect_socket(const char *config_path, int *out)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	struct config_error why;
 	struct config config;
-	int fd;
+	int fd, code = EX_OK;
 
-	if (config_load(config_path, &config, &why)) {
-		cli_fail(EX_CONFIG, "%s", why.text);
-		return -1;
-	}
+	if (config_load(config_path, &config, &why))
+		return cli_fail(EX_CONFIG, "%s", why.text);
 	if ((size_t)snprintf(at.sun_path, sizeof at.sun_path, "%s/run/control.sock",
 		    config.data_dir) >= sizeof at.sun_path)
-		return -1;
+		return cli_fail(EX_CONFIG,
+			"data_dir %s is too long for a Unix socket below it: choose a shorter "
+			"one",
+			config.data_dir);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof at) == 0)
-		return fd;
-	cli_fail(EX_UNAVAILABLE, "no server answers at %s: start it with `hairpin serve -c %s`",
-		at.sun_path, config_path);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof at) == 0) {
+		*out = fd;
+		return EX_OK;
+	}
+	if (errno == EACCES)
+		code = cli_fail(EX_NOPERM,
+			"%s lets in root and the server's own user only: try with sudo",
+			at.sun_path);
+	else
+		code = cli_fail(EX_UNAVAILABLE,
+			"no server answers at %s: start it with `hairpin serve -c %s`",
+			at.sun_path, config_path);
 	if (fd >= 0)
 		close(fd);
-	return -1;
+	return code;
 }
 
 /* All that comes until the end; malloc'ed. */
@@ -141,17 +77,15 @@ read_all(int fd)
 }
 
 int
-cli_ask(const char *config_path, json_t *request, json_t **answer)
+cli_control_ask(const char *config_path, json_t *request, json_t **answer)
 {
-	int fd = connect_socket(config_path);
-	char *text = json_dumps(request, JSON_COMPACT);
-	int code = EX_OK;
+	int fd, code = connect_socket(config_path, &fd);
+	char *text;
 
-	if (fd < 0) {
-		free(text);
-		return EX_UNAVAILABLE;
-	}
-	if (dprintf(fd, "%s\n", text) < 0)
+	if (code)
+		return code;
+	text = json_dumps(request, JSON_COMPACT);
+	if (!text || dprintf(fd, "%s\n", text) < 0)
 		code = EX_IOERR;
 	free(text);
 	text = read_all(fd);
@@ -171,20 +105,6 @@ cli_ask(const char *config_path, json_t *request, json_t **answer)
 
 /* --- building the request --- */
 
-static const struct row *
-find_row(int argc, char **argv)
-{
-	char verb[64];
-
-	if (argc < 2)
-		return NULL;
-	snprintf(verb, sizeof verb, "%s %s", argv[0], argv[1]);
-	for (size_t i = 0; i < ROWS; i++)
-		if (!strcmp(rows[i].verb, verb))
-			return &rows[i];
-	return NULL;
-}
-
 static void
 put_list(json_t *request, const char *name, const char *text)
 {
@@ -198,97 +118,99 @@ put_list(json_t *request, const char *name, const char *text)
 	json_object_set_new(request, name, list);
 }
 
-/* How many words the option takes; 0: no such option; -1: bad value. */
-static int
-put_option(json_t *request, const char *word, const char *value)
-{
-	char *end;
-
-	for (size_t i = 0; i < OPTIONS; i++) {
-		const char *name = options[i].name;
-
-		if (strcmp(options[i].option, word))
-			continue;
-		if (options[i].kind == 'y' || options[i].kind == 'f') {
-			if (name)
-				json_object_set_new(
-					request, name, json_boolean(options[i].kind == 'y'));
-			return 1;
-		}
-		if (!value)
-			return -1;
-		if (options[i].kind == 'l')
-			put_list(request, name, value);
-		else if (options[i].kind == 'n') {
-			json_object_set_new(
-				request, name, json_integer(strtoll(value, &end, 10)));
-			if (*end || !*value)
-				return -1;
-		} else if (name) {
-			json_object_set_new(request, name, json_string(value));
-		}
-		return 2;
-	}
-	return 0;
-}
-
-/* The next positional argument. False: too many. */
+/* Digits, and for a size one of K, M, G, T behind them. */
 static bool
-put_word(json_t *request, const char **args, const char *word)
+put_number(json_t *request, const char *name, const char *text, bool is_size)
 {
-	size_t n = strcspn(*args, " ");
-	char name[32];
-	json_t *list;
+	static const char units[] = "KMGT";
+	const char *unit;
+	char *end;
+	long long n;
 
-	if (n == 0 || n >= sizeof name)
+	errno = 0;
+	n = strtoll(text, &end, 10);
+	unit = strchr(units, *end);
+	if (*text < '0' || *text > '9' || errno || (*end && (!is_size || !unit || end[1])))
 		return false;
-	snprintf(name, sizeof name, "%.*s", (int)n, *args);
-	if (n > 3 && !strcmp(name + n - 3, "...")) {
-		name[n - 3] = '\0';
-		list = json_object_get(request, name);
-		if (!list) {
-			list = json_array();
-			json_object_set_new(request, name, list);
-		}
-		json_array_append_new(list, json_string(word));
-		return true;
-	}
-	json_object_set_new(request, name, json_string(word));
-	*args += n + strspn(*args + n, " ");
+	for (; *end && unit >= units; unit--)
+		if (__builtin_mul_overflow(n, 1024, &n))
+			return false;
+	json_object_set_new(request, name, json_integer(n));
 	return true;
 }
 
-static int
-usage(const struct row *row)
+/* False: the value won't do; that was said. */
+static bool
+put_option(json_t *request, const struct cli_line *line, const char *option, const char *value)
 {
-	return cli_fail(EX_USAGE, "usage: hairpin %s %s%s", row->verb, row->args,
-		row->wants_password ? " [--password WORD]" : "");
+	for (size_t i = 0; i < OPTIONS; i++) {
+		const char *name = options[i].name;
+		char kind = options[i].kind;
+
+		if (strcmp(options[i].option, option))
+			continue;
+		if (kind == 'y' || kind == 'f')
+			json_object_set_new(request, name, json_boolean(kind == 'y'));
+		else if (kind == 'l')
+			put_list(request, name, value);
+		else if (kind == 't')
+			json_object_set_new(request, name, json_string(value));
+		else if (!put_number(request, name, value, kind == 's'))
+			return cli_misused(line->verb, "%s %s: a number is needed%s", option,
+				       value, kind == 's' ? ", like 500M or 5G" : "") == 0;
+	}
+	return true;
 }
 
+/* The words by the names that the verb's args give them: "ADDRESS TARGET..." becomes "address"
+ * and the list "targets". */
+static void
+put_words(json_t *request, const struct cli_line *line)
+{
+	const char *at = line->verb->args;
+	char name[32];
+
+	for (size_t i = 0; i < line->words; i++) {
+		size_t n = strcspn(at, " ");
+		bool is_list = n > 3 && !strncmp(at + n - 3, "...", 3);
+
+		if (is_list) {
+			json_t *list = json_object_get(request, "targets");
+
+			if (!list)
+				json_object_set_new(request, "targets", list = json_array());
+			json_array_append_new(list, json_string(line->word[i]));
+			continue;
+		}
+		/* "@DOMAIN" is an address without a local part. */
+		snprintf(name, sizeof name, "%.*s", (int)n, *at == '@' ? "ADDRESS" : at);
+		for (char *c = name; *c; c++)
+			*c |= 0x20;
+		json_object_set_new(request, name, json_string(line->word[i]));
+		at += n + strspn(at + n, " ");
+	}
+}
+
+/* NULL: the line won't do; that was said. */
 static json_t *
-build(const struct row *row, int argc, char **argv)
+build(const struct cli_line *line)
 {
 	json_t *request = json_object();
-	const char *args = row->args;
-	size_t rest;
-	int used;
+	char *password;
 
-	json_object_set_new(request, "verb", json_string(row->verb));
-	for (int i = 2; i < argc; i += used) {
-		used = argv[i][0] == '-'
-			       ? put_option(request, argv[i], i + 1 < argc ? argv[i + 1] : NULL)
-			       : put_word(request, &args, argv[i]);
-		if (used <= 0) {
+	json_object_set_new(request, "verb", json_string(line->verb->name));
+	put_words(request, line);
+	for (size_t i = 0; i < line->options; i++)
+		if (!put_option(request, line, line->option[i].name, line->option[i].value)) {
 			json_decref(request);
 			return NULL;
 		}
-	}
-	/* What is left of the arguments must be a list that has begun. */
-	rest = strlen(args);
-	if (rest && (rest < 3 || strcmp(args + rest - 3, "...") ||
-			    !json_object_get(request, "targets"))) {
-		json_decref(request);
-		return NULL;
+	if (cli_verbs_option(line->verb, "--password") &&
+		!json_object_get(request, "password")) {
+		password = cli_password(line);
+		if (password)
+			json_object_set_new(request, "password", json_string(password));
+		free(password);
 	}
 	return request;
 }
@@ -370,40 +292,23 @@ print_answer(json_t *answer)
 }
 
 int
-cli_control_run(int argc, char **argv)
+cli_control_run(const struct cli_line *line)
 {
-	const struct row *row = find_row(argc, argv);
-	json_t *request, *answer;
-	char *password;
+	json_t *request = build(line), *answer;
+	bool is_violated;
 	int code;
 
-	if (!row)
-		return cli_fail(EX_USAGE, "%s what? `hairpin help` lists the verbs", argv[0]);
-	if (!strcmp(row->verb, "store check") && cli_flag(argc, argv, "--offline"))
-		return cli_store_check(argc, argv);
-	request = build(row, argc, argv);
 	if (!request)
-		return usage(row);
-	if (row->wants_password && !json_object_get(request, "password")) {
-		password = cli_password(argc, argv);
-		if (password)
-			json_object_set_new(request, "password", json_string(password));
-		free(password);
-	}
-	code = cli_ask(cli_config_path(argc, argv), request, &answer);
+		return EX_USAGE;
+	code = cli_control_ask(cli_config_path(line), request, &answer);
 	json_decref(request);
 	if (code)
 		return code;
-	if (cli_flag(argc, argv, "--json")) {
-		json_dumpf(answer, stdout, JSON_INDENT(2));
-		putchar('\n');
-	} else {
+	is_violated = json_array_size(json_object_get(answer, "violations")) > 0;
+	if (cli_has(line, "--json"))
+		code = cli_put_json(json_incref(answer));
+	else
 		print_answer(answer);
-	}
-	code = json_is_array(json_object_get(answer, "violations")) &&
-			       json_array_size(json_object_get(answer, "violations"))
-		       ? EX_DATAERR
-		       : EX_OK;
 	json_decref(answer);
-	return code;
+	return code ? code : is_violated ? EX_DATAERR : EX_OK;
 }

@@ -1,6 +1,7 @@
-/* cli_demo: `hairpin demo`: the main job, shown: a fresh server on loopback, mail in by SMTP,
- * read by IMAP, the store killed under load, and nothing lost. Exit code 0 only if all of that
- * held. Removes what it made. */
+/* A fresh server on loopback, mail in by SMTP, read by IMAP, the store killed under load, and
+ * nothing lost. What it made it removes. */
+#include "cmd/cli_demo.h"
+
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -17,7 +18,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "cmd/cli.h"
+#include "cmd/cli_init.h"
 #include "cmd/proc_parent.h"
 #include "core/clock.h"
 
@@ -215,9 +216,11 @@ static int
 init(struct demo *d)
 {
 	char base[16];
-	char *argv[] = {(char *)"--domain", "demo.test", "--user", "ann", "--password", "demo",
-		"--hostname", "mail.demo.test", "--data", d->data, "-c", d->conf, "--listen",
-		"127.0.0.1", "--port-base", base, "--plaintext-auth", NULL};
+	static struct cli_line line;
+	char *argv[] = {(char *)"init", (char *)"--domain", "demo.test", "--user", "ann",
+		"--password", "demo", "--hostname", "mail.demo.test", "--data", d->data, "-c",
+		d->conf, "--listen", "127.0.0.1", "--port-base", base, "--plaintext-auth",
+		NULL};
 	int status;
 	pid_t pid;
 
@@ -227,7 +230,7 @@ init(struct demo *d)
 	if (pid == 0) {
 		if (!freopen("/dev/null", "w", stdout))
 			_exit(1);
-		_exit(cli_init_run(17, argv));
+		_exit(cli_read(18, argv, &line) ? EX_SOFTWARE : cli_init_run(&line));
 	}
 	waitpid(pid, &status, 0);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
@@ -398,14 +401,13 @@ remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
 }
 
 int
-cli_demo_run(int argc, char **argv)
+cli_demo_run(const struct cli_line *line)
 {
 	static struct demo d;
 	const char *tmp = getenv("TMPDIR");
 	bool ok;
 
-	(void)argc;
-	(void)argv;
+	(void)line;
 	d.started_ms = clock_ms();
 	signal(SIGPIPE, SIG_IGN);
 	snprintf(d.dir, sizeof d.dir, "%s/hairpin-demo.XXXXXX",

@@ -1,6 +1,8 @@
-/* cli_init: `hairpin init`: makes the data folder, keys, certificate and configuration, then
- * starts the server for a moment, deaf to the network, and puts the first domain and user in
- * through its front door. Nothing that exists is overwritten. */
+/* The server is started for a moment, deaf to the network, and the first domain and user go in
+ * through its front door: the log is the database's only way in. */
+#include "cmd/cli_init.h"
+
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -13,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cmd/cli.h"
+#include "cmd/cli_control.h"
 #include "cmd/proc_parent.h"
 #include "core/mail_addr.h"
 #include "crypto/dkim_sign.h"
@@ -21,7 +23,14 @@
 #include "crypto/tls_cert.h"
 #include "store/engine.h"
 
-enum { OWN_UID = 10025, WAIT_TRIES = 200, WAIT_US = 50000, PATH_ROOM = 600 };
+enum {
+	OWN_UID = 10025,
+	WAIT_TRIES = 200,
+	WAIT_US = 50000,
+	PATH_ROOM = 600,
+	PORT_BASE_MAX = 64000,
+	UID_MAX = 0x7fffffff
+};
 
 struct init {
 	const char *config, *data, *domain, *user, *hostname, *listen;
@@ -35,10 +44,10 @@ struct init {
 /* --- what is asked --- */
 
 static const char *
-ask(int argc, char **argv, const char *option, const char *question)
+ask(const struct cli_line *line, const char *option, const char *question)
 {
-	const char *said = cli_option(argc, argv, option);
-	char *line = NULL;
+	const char *said = cli_value(line, option);
+	char *text = NULL;
 	size_t room = 0;
 	ssize_t n;
 
@@ -46,10 +55,10 @@ ask(int argc, char **argv, const char *option, const char *question)
 		return said;
 	printf("%s: ", question);
 	fflush(stdout);
-	n = getline(&line, &room, stdin);
-	if (n > 0 && line[n - 1] == '\n')
-		line[n - 1] = '\0';
-	return n > 1 ? line : NULL;
+	n = getline(&text, &room, stdin);
+	if (n > 0 && text[n - 1] == '\n')
+		text[n - 1] = '\0';
+	return n > 1 ? text : NULL;
 }
 
 static int
@@ -75,42 +84,89 @@ check_names(struct init *in)
 	return code;
 }
 
+/* The option's number, or *out as it is. */
 static int
-read_options(struct init *in, int argc, char **argv)
+read_number(const struct cli_line *line, const char *option, unsigned long max, unsigned *out)
 {
-	const char *port = cli_option(argc, argv, "--port-base");
-	const char *uid = cli_option(argc, argv, "--uid");
+	const char *text = cli_value(line, option);
+	char *end;
+	unsigned long n;
 
-	in->config = cli_config_path(argc, argv);
-	in->data = cli_option(argc, argv, "--data");
+	if (!text)
+		return EX_OK;
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno || n > max)
+		return cli_misused(line->verb, "%s %s: a number from 0 to %lu is needed",
+			option, text, max);
+	*out = (unsigned)n;
+	return EX_OK;
+}
+
+static bool
+is_numeric(const char *address)
+{
+	uint8_t octets[16];
+
+	return inet_pton(AF_INET, address, octets) == 1 ||
+	       inet_pton(AF_INET6, address, octets) == 1;
+}
+
+/* What stands on the command line alone. */
+static int
+read_places(struct init *in, const struct cli_line *line)
+{
+	int code;
+
+	in->config = cli_config_path(line);
+	in->data = cli_value(line, "--data");
 	in->data = in->data ? in->data : "/var/lib/hairpin";
-	in->listen = cli_option(argc, argv, "--listen");
+	in->listen = cli_value(line, "--listen");
 	in->listen = in->listen ? in->listen : "0.0.0.0";
-	in->port_base = port ? (unsigned)strtoul(port, NULL, 10) : 0;
-	in->uid = geteuid() ? 0 : uid ? (unsigned)strtoul(uid, NULL, 10) : OWN_UID;
-	in->plaintext = cli_flag(argc, argv, "--plaintext-auth");
+	in->plaintext = cli_has(line, "--plaintext-auth");
+	in->uid = OWN_UID;
+	code = read_number(line, "--port-base", PORT_BASE_MAX, &in->port_base);
+	code = code ? code : read_number(line, "--uid", UID_MAX, &in->uid);
+	if (code)
+		return code;
+	if (geteuid() != 0)
+		in->uid = 0;
+	if (!is_numeric(in->listen))
+		return cli_misused(line->verb,
+			"--listen %s: a numeric address is needed, 0.0.0.0 or :: for all",
+			in->listen);
 	if (in->data[0] != '/')
-		return cli_fail(EX_USAGE, "--data %s: an absolute path is needed", in->data);
+		return cli_misused(
+			line->verb, "--data %s: an absolute path is needed", in->data);
 	if (access(in->config, F_OK) == 0)
 		return cli_fail(EX_CANTCREAT,
-			"%s exists already: this machine is set up. For another set-up name "
-			"another "
-			"file with -c and another folder with --data",
+			"%s exists already: this machine is set up (`hairpin check` looks at "
+			"it). "
+			"For another set-up name another file with -c and another folder with "
+			"--data",
 			in->config);
-	in->domain = ask(argc, argv, "--domain", "Your mail domain (for example example.org)");
-	in->user = ask(argc, argv, "--user", "First user (for example ann)");
+	return EX_OK;
+}
+
+static int
+read_options(struct init *in, const struct cli_line *line)
+{
+	int code = read_places(in, line);
+
+	if (code)
+		return code;
+	in->domain = ask(line, "--domain", "Your mail domain (for example example.org)");
+	in->user = ask(line, "--user", "First user (for example ann)");
 	if (!in->domain || !in->user)
-		return cli_fail(EX_USAGE,
-			"usage: hairpin init --domain DOMAIN --user NAME [--password WORD] "
-			"[--hostname HOST] [--data DIR] [-c FILE]");
-	in->hostname = cli_option(argc, argv, "--hostname");
+		return cli_misused(line->verb, "a domain and a first user are needed");
+	in->hostname = cli_value(line, "--hostname");
 	if (!in->hostname) {
 		snprintf(in->host, sizeof in->host, "mail.%s", in->domain);
 		in->hostname = in->host;
 	}
-	in->password = cli_password(argc, argv);
+	in->password = cli_password(line);
 	if (!in->password)
-		return cli_fail(EX_USAGE, "a password is needed for %s", in->user);
+		return cli_misused(line->verb, "a password is needed for %s", in->user);
 	return check_names(in);
 }
 
@@ -298,11 +354,11 @@ put_first(const struct init *in, const char *config)
 	json_t *user = json_pack("{s:s, s:s, s:s}", "verb", "user add", "address", in->address,
 		"password", in->password);
 	json_t *answer;
-	int code = cli_ask(config, domain, &answer);
+	int code = cli_control_ask(config, domain, &answer);
 
 	if (!code) {
 		json_decref(answer);
-		code = cli_ask(config, user, &answer);
+		code = cli_control_ask(config, user, &answer);
 	}
 	if (!code)
 		json_decref(answer);
@@ -397,10 +453,10 @@ print_records(const struct init *in)
 }
 
 int
-cli_init_run(int argc, char **argv)
+cli_init_run(const struct cli_line *line)
 {
 	static struct init in;
-	int code = read_options(&in, argc, argv);
+	int code = read_options(&in, line);
 
 	seal_init();
 	umask(0022);

@@ -8,7 +8,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "cmd/cli.h"
+#include "cmd/cli_verbs.h"
 #include "core/mail_addr.h"
 #include "core/mail_header.h"
 #include "core/mail_word.h"
@@ -173,56 +173,43 @@ tree(const struct mail_part *parts, uint32_t number)
 	return j;
 }
 
-static int
-dump(void)
+int
+cli_mime_dump(const struct cli_line *line)
 {
 	struct mail_scan *s = scan_input();
 	const struct mail_part *parts;
 	uint32_t count;
-	json_t *j;
+	int code;
 
+	(void)line;
 	if (!s)
 		return EX_IOERR;
 	parts = mail_scan_parts(s, &count);
-	j = json_pack("{s:I, s:I, s:o}", "size", (json_int_t)mail_scan_size(s), "parts",
-		(json_int_t)count, "message", tree(parts, 0));
-	json_dumpf(j, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(j);
+	code = cli_put_json(json_pack("{s:I, s:I, s:o}", "size", (json_int_t)mail_scan_size(s),
+		"parts", (json_int_t)count, "message", tree(parts, 0)));
 	mail_scan_free(s);
-	return fflush(stdout) ? EX_IOERR : EX_OK;
+	return code;
 }
 
-int
-cli_mime_run(int argc, char **argv)
-{
-	if (argc != 1 || strcmp(argv[0], "dump"))
-		return cli_fail(EX_USAGE, "usage: hairpin mime dump <MAIL");
-	return dump();
-}
-
-/* --- as IMAP says it ------------------------------------------------------------------------
- */
+/* --- as IMAP says it -------------------------------------------------------------------- */
 
 int
-cli_mime_imap(int argc, char **argv)
+cli_mime_imap(const struct cli_line *line)
 {
 	struct imap_body b = {0};
-	struct mail_scan *s;
+	struct mail_scan *s = scan_input();
 	struct buf out;
-	bool ok, is_envelope = argc == 1 && !strcmp(argv[0], "envelope");
-	bool is_extended = argc == 1 && !strcmp(argv[0], "bodystructure");
+	bool ok;
 
-	if (!is_envelope && !is_extended && (argc != 1 || strcmp(argv[0], "body")))
-		return cli_fail(
-			EX_USAGE, "usage: hairpin imap bodystructure|body|envelope <MAIL");
-	s = scan_input();
 	if (!s)
 		return EX_IOERR;
 	b.parts = mail_scan_parts(s, &b.count);
 	buf_init(&out, OUTPUT_MAX);
-	ok = is_envelope ? imap_body_envelope(&b, 0, &out)
-			 : imap_body_structure(&b, is_extended, &out, NULL);
+	if (!strcmp(line->verb->name, "imap envelope"))
+		ok = imap_body_envelope(&b, 0, &out);
+	else
+		ok = imap_body_structure(
+			&b, !strcmp(line->verb->name, "imap bodystructure"), &out, NULL);
 	buf_put_u8(&out, '\n');
 	ok = ok && fwrite(out.p, 1, out.n, stdout) == out.n && fflush(stdout) == 0;
 	buf_fini(&out);
@@ -230,8 +217,7 @@ cli_mime_imap(int argc, char **argv)
 	return ok ? EX_OK : cli_fail(EX_IOERR, "the answer can't be written");
 }
 
-/* --- addresses
- * --------------------------------------------------------------------------------- */
+/* --- addresses -------------------------------------------------------------------------- */
 
 static void
 show_address(const struct mail_addr *m, const struct mail_addr *canonical, bool is_json)
@@ -249,9 +235,7 @@ show_address(const struct mail_addr *m, const struct mail_addr *canonical, bool 
 			"smtputf8", m->is_utf8, "literal", m->is_literal, "null", m->is_null);
 		if (detail.n)
 			json_object_set_new(j, "detail", text(detail));
-		json_dumpf(j, stdout, JSON_INDENT(2));
-		putchar('\n');
-		json_decref(j);
+		cli_put_json(j);
 	} else {
 		printf("local      %.*s\ndomain     %.*s\ncanonical  %.*s\n",
 			SLICE_FMT(m->local), SLICE_FMT(m->domain), SLICE_FMT(buf_slice(&name)));
@@ -279,27 +263,16 @@ parse(struct slice raw, struct arena *a, struct mail_addr *m, struct mail_addr *
 }
 
 int
-cli_mime_addr(int argc, char **argv)
+cli_mime_addr(const struct cli_line *line)
 {
+	const char *address = line->word[0], *why;
 	struct mail_addr m, canonical;
 	struct arena arena;
-	const char *why, *address = NULL;
-	bool is_json = false;
 
-	for (int i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "--json"))
-			is_json = true;
-		else if (!address)
-			address = argv[i];
-		else
-			argc = 0;
-	}
-	if (argc < 2 || strcmp(argv[0], "parse") || !address)
-		return cli_fail(EX_USAGE, "usage: hairpin addr parse ADDRESS [--json]");
 	arena_init(&arena, 0);
 	why = parse(slice_str(address), &arena, &m, &canonical);
 	if (!why)
-		show_address(&m, &canonical, is_json);
+		show_address(&m, &canonical, cli_has(line, "--json"));
 	arena_reset(&arena);
 	return why ? cli_fail(EX_DATAERR, "%s: %s", address, why) : EX_OK;
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "cmd/cli.h"
+#include "cmd/cli_control.h"
 #include "crypto/seal.h"
 #include "store/check.h"
 
@@ -34,17 +34,16 @@ print_report(const struct check_report *r)
 		printf("  %s\n", r->text[i]);
 }
 
-int
-cli_store_check(int argc, char **argv)
+static int
+check_offline(const struct cli_line *line)
 {
 	static struct check_report report;
 	struct config_error why;
 	struct config config;
 	char dir[CONFIG_TEXT_MAX + 8], vault[CONFIG_TEXT_MAX + 8];
-	json_t *json;
 	enum err e;
 
-	if (config_load(cli_config_path(argc, argv), &config, &why))
+	if (config_load(cli_config_path(line), &config, &why))
 		return cli_fail(EX_CONFIG, "%s", why.text);
 	seal_init();
 	snprintf(dir, sizeof dir, "%s/db", config.data_dir);
@@ -53,13 +52,15 @@ cli_store_check(int argc, char **argv)
 	if (e)
 		return cli_fail(
 			EX_NOINPUT, "the database in %s can't be read: %s", dir, err_text(e));
-	if (cli_flag(argc, argv, "--json")) {
-		json = report_json(&report);
-		json_dumpf(json, stdout, JSON_INDENT(2));
-		putchar('\n');
-		json_decref(json);
-	} else {
+	if (cli_has(line, "--json"))
+		cli_put_json(report_json(&report));
+	else
 		print_report(&report);
-	}
 	return report.violations ? EX_DATAERR : EX_OK;
+}
+
+int
+cli_store_check(const struct cli_line *line)
+{
+	return cli_has(line, "--offline") ? check_offline(line) : cli_control_run(line);
 }

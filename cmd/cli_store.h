@@ -1,9 +1,11 @@
-/* cli_store: what the command line does with the database itself, without a server. */
+/* cli_store: what the command line does with the database itself. */
 #ifndef CMD_CLI_STORE_H
 #define CMD_CLI_STORE_H
 
-/* `hairpin store check --offline`: over a database that nobody serves, or beside the server.
- * Returns the exit code. */
-int cli_store_check(int argc, char **argv);
+#include "cmd/cli.h"
+
+/* store check: asks the server; --offline: looks into the database itself, served or not. Exit
+ * code 65 (EX_DATAERR): it has violations. */
+int cli_store_check(const struct cli_line *line);
 
 #endif

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/spelling.h"
+
 /* One row a key: how it is read, where it goes, its bounds. */
 enum value { TEXT, NUMBER32, NUMBER64, SIZE, SECONDS, FLAG, OCTET };
 struct key {
@@ -183,39 +185,15 @@ store(struct config *c, const struct key *k, const char *text)
 
 /* --- keys --- */
 
-/* Edit distance, small words only: for "did you mean". */
-static unsigned
-distance(const char *a, const char *b)
-{
-	unsigned row[65], left, up;
-	size_t n = strlen(b);
-
-	if (n > 64)
-		return 99;
-	for (size_t j = 0; j <= n; j++)
-		row[j] = (unsigned)j;
-	for (unsigned i = 1; *a; a++, i++) {
-		left = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= n; j++) {
-			up = row[j];
-			row[j] = *a == b[j - 1] ? left : 1 + (left < up ? left : up);
-			if (row[j - 1] + 1 < row[j])
-				row[j] = row[j - 1] + 1;
-			left = up;
-		}
-	}
-	return row[n];
-}
-
 static const char *
 nearest(const char *section, const char *name)
 {
 	const char *best = keys[0].name;
-	unsigned least = 99, d;
+	unsigned least = SPELLING_FAR + 4, d;
 
 	for (size_t i = 0; i < KEYS; i++) {
-		d = distance(name, keys[i].name) + (strcmp(section, keys[i].section) ? 2 : 0);
+		d = spelling_distance(name, keys[i].name) +
+		    (strcmp(section, keys[i].section) ? 2 : 0);
 		if (d < least) {
 			least = d;
 			best = keys[i].name;

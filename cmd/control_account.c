@@ -300,6 +300,7 @@ const struct control_verb control_account_verbs[] = {
 	{"service add", service_add},
 	{"service delete", user_delete},
 	{"service list", service_list},
+	{"service show", user_show},
 	{"service password", user_password},
 	{"service set", user_set},
 	{NULL, NULL},

@@ -5,13 +5,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "cmd/cli_mime.h"
+#include "cmd/cli.h"
 
 static char output[100000];
 
-/* Runs a verb with this standard input; output and errors end up in `output`. */
+/* Runs the command line with this standard input; output and errors end up in `output`. */
 static int
-run(int (*verb)(int, char **), struct slice in, char **argv)
+run(struct slice in, char **argv)
 {
 	FILE *from = tmpfile(), *to = tmpfile();
 	int saved[3], code, argc = 0;
@@ -28,7 +28,7 @@ run(int (*verb)(int, char **), struct slice in, char **argv)
 	dup2(fileno(from), 0);
 	dup2(fileno(to), 1);
 	dup2(fileno(to), 2);
-	code = verb(argc, argv);
+	code = cli_run(argc, argv);
 	fflush(stdout);
 	for (int i = 0; i < 3; i++) {
 		dup2(saved[i], i);
@@ -50,9 +50,8 @@ a_dump_is_json_with_offsets(void **state)
 	json_t *j, *message;
 
 	(void)state;
-	assert_int_equal(
-		run(cli_mime_run, SLICE_LIT("Subject: \xff =?utf-8?Q?=C3=A9?=\n\nbody\n"),
-			ARGS("dump")),
+	assert_int_equal(run(SLICE_LIT("Subject: \xff =?utf-8?Q?=C3=A9?=\n\nbody\n"),
+				 ARGS("mime", "dump")),
 		EX_OK);
 	j = json_loads(output, 0, NULL);
 	assert_non_null(j);
@@ -70,14 +69,13 @@ static void
 imap_forms_are_written(void **state)
 {
 	(void)state;
-	assert_int_equal(
-		run(cli_mime_imap, SLICE_LIT("Subject: x\n\nb"), ARGS("envelope")), EX_OK);
+	assert_int_equal(run(SLICE_LIT("Subject: x\n\nb"), ARGS("imap", "envelope")), EX_OK);
 	assert_string_equal(output, "(NIL \"x\" NIL NIL NIL NIL NIL NIL NIL NIL)\n");
-	assert_int_equal(run(cli_mime_imap, SLICE_EMPTY, ARGS("bodystructure")), EX_OK);
+	assert_int_equal(run(SLICE_EMPTY, ARGS("imap", "bodystructure")), EX_OK);
 	assert_string_equal(output, "(\"text\" \"plain\" (\"CHARSET\" \"US-ASCII\") NIL NIL "
 				    "\"7BIT\" 0 0 NIL NIL NIL NIL)\n");
-	assert_int_equal(run(cli_mime_imap, SLICE_EMPTY, ARGS("flags")), EX_USAGE);
-	assert_int_equal(run(cli_mime_run, SLICE_EMPTY, ARGS("mince")), EX_USAGE);
+	assert_int_equal(run(SLICE_EMPTY, ARGS("imap", "flags")), EX_USAGE);
+	assert_int_equal(run(SLICE_EMPTY, ARGS("mime", "mince")), EX_USAGE);
 }
 
 static void
@@ -86,19 +84,17 @@ addresses_are_judged_with_a_reason(void **state)
 	json_t *j;
 
 	(void)state;
-	assert_int_equal(run(cli_mime_addr, SLICE_EMPTY, ARGS("parse", "A@B.org")), EX_OK);
+	assert_int_equal(run(SLICE_EMPTY, ARGS("addr", "parse", "A@B.org")), EX_OK);
 	assert_non_null(strstr(output, "canonical  a@b.org\n"));
-	assert_int_equal(
-		run(cli_mime_addr, SLICE_EMPTY, ARGS("parse", "--json", "<a+x@b>")), EX_OK);
+	assert_int_equal(run(SLICE_EMPTY, ARGS("addr", "parse", "--json", "<a+x@b>")), EX_OK);
 	j = json_loads(output, 0, NULL);
 	assert_string_equal(json_string_value(json_object_get(j, "detail")), "x");
 	json_decref(j);
-	assert_int_equal(run(cli_mime_addr, SLICE_EMPTY, ARGS("parse", "a@b@c")), EX_DATAERR);
+	assert_int_equal(run(SLICE_EMPTY, ARGS("addr", "parse", "a@b@c")), EX_DATAERR);
 	assert_non_null(strstr(output, "after the domain"));
-	assert_int_equal(run(cli_mime_addr, SLICE_EMPTY, ARGS("parse", "<a@b> ")), EX_DATAERR);
-	assert_int_equal(run(cli_mime_addr, SLICE_EMPTY, ARGS("parse")), EX_USAGE);
-	assert_int_equal(
-		run(cli_mime_addr, SLICE_EMPTY, ARGS("parse", "a@b", "c@d")), EX_USAGE);
+	assert_int_equal(run(SLICE_EMPTY, ARGS("addr", "parse", "<a@b> ")), EX_DATAERR);
+	assert_int_equal(run(SLICE_EMPTY, ARGS("addr", "parse")), EX_USAGE);
+	assert_int_equal(run(SLICE_EMPTY, ARGS("addr", "parse", "a@b", "c@d")), EX_USAGE);
 }
 
 int

@@ -1,0 +1,10 @@
+/* cli_check: `hairpin check`: looks at configuration, files, certificate and the running
+ * server. Changes nothing. Exit code 0: nothing wrong was found; 1: something. */
+#ifndef CMD_CLI_CHECK_H
+#define CMD_CLI_CHECK_H
+
+#include "cmd/cli.h"
+
+int cli_check_run(const struct cli_line *line);
+
+#endif

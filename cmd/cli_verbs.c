@@ -1,0 +1,214 @@
+#include "cmd/cli_verbs.h"
+
+#include <string.h>
+
+#include "cmd/cli_check.h"
+#include "cmd/cli_control.h"
+#include "cmd/cli_demo.h"
+#include "cmd/cli_help.h"
+#include "cmd/cli_init.h"
+#include "cmd/cli_mime.h"
+#include "cmd/cli_serve.h"
+#include "cmd/cli_store.h"
+#include "core/spelling.h"
+
+#define ACCOUNT "--full-name --quota-bytes --quota-messages --send-as"
+
+const struct cli_verb cli_verbs[] = {
+	{"init", "",
+		"--domain --user --password --hostname --data --listen --port-base --uid "
+		"--plaintext-auth",
+		"set up this machine: folders, keys, certificate, first domain and user",
+		cli_init_run},
+	{"serve", "", "", "run the server in the foreground; log lines on standard error",
+		cli_serve_run},
+	{"check", "", "--json", "look for what is wrong, and say how to mend it",
+		cli_check_run},
+	{"demo", "", "", "show the main job: mail in, kept, read, over a crash", cli_demo_run},
+
+	{"domain add", "DOMAIN", "--json", "take mail for a domain", cli_control_run},
+	{"domain delete", "DOMAIN", "--json", "no longer (its addresses must be gone)",
+		cli_control_run},
+	{"domain list", "", "--json", "the domains", cli_control_run},
+	{"user add", "ADDRESS", "--password " ACCOUNT " --json", "a mailbox and its login",
+		cli_control_run},
+	{"user delete", "ADDRESS", "--json", "with all mail; the key of that mail is destroyed",
+		cli_control_run},
+	{"user list", "", "--json", "the users, with what they keep and may keep",
+		cli_control_run},
+	{"user show", "ADDRESS", "--json", "one user", cli_control_run},
+	{"user password", "ADDRESS", "--password --json",
+		"a new password; ends the user's sessions", cli_control_run},
+	{"user set", "ADDRESS", ACCOUNT " --disable --enable --json",
+		"change what the options name", cli_control_run},
+	{"alias add", "ADDRESS TARGET...", "--json", "an address that leads to others",
+		cli_control_run},
+	{"alias delete", "ADDRESS", "--json", "remove an alias", cli_control_run},
+	{"alias list", "", "--json", "the aliases", cli_control_run},
+	{"group set", "ADDRESS TARGET...", "--json",
+		"a group and all its members, here or elsewhere", cli_control_run},
+	{"group delete", "ADDRESS", "--json", "remove a group", cli_control_run},
+	{"group list", "", "--json", "the groups", cli_control_run},
+	{"forward set", "ADDRESS TARGET...", "--keep --json", "send a user's mail on",
+		cli_control_run},
+	{"forward clear", "ADDRESS", "--json", "no longer", cli_control_run},
+	{"forward list", "", "--json", "the forwards", cli_control_run},
+	{"catch-all set", "@DOMAIN TARGET...", "--json",
+		"where mail for unknown addresses of a domain goes", cli_control_run},
+	{"catch-all delete", "@DOMAIN", "--json", "remove it: unknown addresses are refused",
+		cli_control_run},
+	{"catch-all list", "", "--json", "the catch-alls", cli_control_run},
+	{"service add", "ADDRESS", "--password " ACCOUNT " --json",
+		"a login for a program that sends mail, from any address", cli_control_run},
+	{"service delete", "ADDRESS", "--json", "remove a service", cli_control_run},
+	{"service list", "", "--json", "the services", cli_control_run},
+	{"service show", "ADDRESS", "--json", "one service", cli_control_run},
+	{"service password", "ADDRESS", "--password --json", "a new password", cli_control_run},
+	{"service set", "ADDRESS", ACCOUNT " --disable --enable --json",
+		"change what the options name", cli_control_run},
+
+	{"queue list", "", "--json", "what waits, and for what", cli_control_run},
+	{"queue show", "ID", "--json", "one item", cli_control_run},
+	{"queue retry", "ID", "--json", "try it now", cli_control_run},
+	{"queue hold", "ID", "--json", "leave it alone until it is released", cli_control_run},
+	{"queue release", "ID", "--json", "go on with it", cli_control_run},
+	{"queue delete", "ID", "--json", "throw it away, without a bounce", cli_control_run},
+	{"store stats", "", "--json", "sizes and counts", cli_control_run},
+	{"store check", "", "--offline --json", "prove every invariant of the database",
+		cli_store_check},
+	{"store compact", "", "--json",
+		"drop old log entries and free pages; destroyed keys are gone then",
+		cli_control_run},
+
+	{"mime dump", "<MAIL", "", "the parts of a mail and where they are, in JSON",
+		cli_mime_dump},
+	{"imap bodystructure", "<MAIL", "", "BODYSTRUCTURE of a mail", cli_mime_imap},
+	{"imap body", "<MAIL", "", "BODY of a mail", cli_mime_imap},
+	{"imap envelope", "<MAIL", "", "ENVELOPE of a mail", cli_mime_imap},
+	{"addr parse", "ADDRESS", "--json", "is it one, and what is its canonical form",
+		cli_mime_addr},
+
+	{"help", "[VERB [WORD]]", "", "this page, or one verb and its options", cli_help_run},
+	{"version", "", "", "say the version", cli_help_version},
+	{0},
+};
+
+const struct cli_option cli_verbs_options[] = {
+	{"-c", "FILE", "the configuration; else $HAIRPIN_CONFIG or /etc/hairpin/hairpin.conf"},
+	{"--domain", "DOMAIN", "the first mail domain; else it is asked for"},
+	{"--user", "NAME", "the first user, with or without @DOMAIN; else it is asked for"},
+	{"--password", "WORD", "else it is asked for, or standard input's first line"},
+	{"--hostname", "HOST", "this machine's name in the DNS; else mail.DOMAIN"},
+	{"--data", "FOLDER", "the data folder; else /var/lib/hairpin"},
+	{"--listen", "ADDRESS", "numeric address of the listeners; else 0.0.0.0 (all)"},
+	{"--port-base", "N", "added to each port: 20000 makes 20025, 20143 ..."},
+	{"--uid", "N", "user and group number of the processes; else 10025"},
+	{"--plaintext-auth", NULL, "allow logins without TLS: for tests on loopback"},
+	{"--full-name", "TEXT", "the person's name"},
+	{"--quota-bytes", "SIZE", "most octets of mail (K, M, G, T); 0: no limit"},
+	{"--quota-messages", "N", "most messages; 0: no limit"},
+	{"--send-as", "LIST", "further addresses to send from, commas between"},
+	{"--disable", NULL, "no login, no mail; ends the sessions"},
+	{"--enable", NULL, "the contrary"},
+	{"--keep", NULL, "leave a copy in the user's own mailbox"},
+	{"--offline", NULL, "read the database itself: no server is needed"},
+	{"--json", NULL, "answer in JSON"},
+	{0},
+};
+
+static size_t
+first_word(const char *name)
+{
+	return strcspn(name, " ");
+}
+
+const struct cli_verb *
+cli_verbs_find(int argc, char **argv, int *used)
+{
+	for (const struct cli_verb *v = cli_verbs; v->name && argc; v++) {
+		size_t n = first_word(v->name);
+
+		if (strncmp(v->name, argv[0], n) || argv[0][n])
+			continue;
+		*used = v->name[n] ? 2 : 1;
+		if (!v->name[n] || (argc > 1 && !strcmp(v->name + n + 1, argv[1])))
+			return v;
+	}
+	return NULL;
+}
+
+const struct cli_verb *
+cli_verbs_group(const char *word)
+{
+	for (const struct cli_verb *v = cli_verbs; v->name; v++) {
+		size_t n = first_word(v->name);
+
+		if (!strncmp(v->name, word, n) && !word[n])
+			return v;
+	}
+	return NULL;
+}
+
+bool
+cli_verbs_same_group(const struct cli_verb *a, const struct cli_verb *b)
+{
+	size_t n = first_word(a->name);
+
+	return n == first_word(b->name) && !strncmp(a->name, b->name, n);
+}
+
+static bool
+takes(const struct cli_verb *verb, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *at = verb->options; (at = strstr(at, name)); at += n)
+		if ((at == verb->options || at[-1] == ' ') && (!at[n] || at[n] == ' '))
+			return true;
+	return !strcmp(name, "-c");
+}
+
+const struct cli_option *
+cli_verbs_option(const struct cli_verb *verb, const char *name)
+{
+	for (const struct cli_option *o = cli_verbs_options; o->name; o++)
+		if (!strcmp(o->name, name))
+			return takes(verb, name) ? o : NULL;
+	return NULL;
+}
+
+const char *
+cli_verbs_nearest(const char *word)
+{
+	static char best[32];
+	unsigned least = SPELLING_FAR + 1, d;
+
+	for (const struct cli_verb *v = cli_verbs; v->name; v++) {
+		char one[sizeof best];
+
+		snprintf(one, sizeof one, "%.*s", (int)first_word(v->name), v->name);
+		d = spelling_distance(word, one);
+		if (d < least) {
+			least = d;
+			memcpy(best, one, sizeof best);
+		}
+	}
+	return best;
+}
+
+const char *
+cli_verbs_nearest_option(const struct cli_verb *verb, const char *name)
+{
+	const char *best = "-c";
+	unsigned least = SPELLING_FAR + 1, d;
+
+	for (const struct cli_option *o = cli_verbs_options; o->name; o++) {
+		/* The beginning of a long one is as good as the whole. */
+		d = strncmp(name, o->name, strlen(name)) ? spelling_distance(name, o->name) : 0;
+		if (takes(verb, o->name) && d < least) {
+			least = d;
+			best = o->name;
+		}
+	}
+	return best;
+}
