@@ -104,11 +104,12 @@ read_fields(struct control_request *r, Commands__Account *a)
 	const char *full_name = control_text(r, "full_name");
 	int mask = 0;
 
-	if (bytes || messages) {
+	if (bytes)
 		a->quota_bytes = (uint64_t)json_integer_value(bytes);
+	if (messages)
 		a->quota_messages = (uint64_t)json_integer_value(messages);
+	if (bytes || messages)
 		mask |= APPLY_ACCOUNT_QUOTA;
-	}
 	if (full_name) {
 		a->full_name = arena_str(&r->arena, slice_str(full_name));
 		mask |= APPLY_ACCOUNT_FULL_NAME;
@@ -198,6 +199,9 @@ user_set(struct control_request *r)
 	if (!a)
 		return;
 	put = new_put(r, id);
+	/* The two quotas are set together: the one that isn't named stays. */
+	put->record->quota_bytes = a->quota_bytes;
+	put->record->quota_messages = a->quota_messages;
 	mask = read_fields(r, put->record);
 	if (mask < 0)
 		return;

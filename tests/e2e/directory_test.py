@@ -17,6 +17,14 @@ def main():
         s.cli("user", "add", "Bob@EXAMPLE.org", "--password", "secret", "--quota-bytes", "1000000")
         users = {u["address"]: u for u in s.json("user", "list")["rows"]}
         assert users["bob@example.org"]["quota_bytes"] == 1000000
+        s.cli("user", "set", "bob@example.org", "--quota-messages", "5")
+        s.cli("user", "set", "bob@example.org", "--quota-bytes", "5M")
+        bob = s.json("user", "show", "bob@example.org")
+        assert (bob["quota_bytes"], bob["quota_messages"]) == (5 << 20, 5), bob
+        refused(s, 64, "like 500M", "user", "set", "bob@example.org", "--quota-bytes", "5X")
+        refused(s, 64, "a number is needed", "user", "set", "bob@example.org", "--quota-messages", "-1")
+        refused(s, 64, "no option --keep here", "user", "set", "bob@example.org", "--keep")
+        refused(s, 64, "did you mean `hairpin user`", "usre", "list")
         refused(s, 73, "exists", "user", "add", "bob@example.org", "--password", "x")
         refused(s, 65, "domain isn't ours", "user", "add", "bob@elsewhere.test", "--password", "x")
         refused(s, 64, "", "user", "add", "no-at-sign", "--password", "x")
@@ -33,6 +41,8 @@ def main():
         assert s.json("forward", "list")["rows"] == []
         s.cli("service", "add", "printer@example.org", "--password", "p")
         assert s.json("service", "list")["rows"][0]["address"] == "printer@example.org"
+        s.cli("service", "set", "printer@example.org", "--full-name", "A Printer")
+        assert s.json("service", "show", "printer@example.org")["full_name"] == "A Printer"
         assert s.imap("bob", "secret").noop()[0] == "OK"
         s.cli("user", "password", "bob@example.org", "--password", "other")
         assert s.imap("bob", "other").noop()[0] == "OK"
