@@ -221,6 +221,7 @@ control_read(struct control_request *r)
 	struct db_txn *txn;
 	char dir[512];
 
+	rest_later(&r->courier->rest);
 	proc_path(r->courier->p, "db", dir);
 	if (!r->courier->view && view_open(dir, r->courier->p->floor_page, &r->courier->view))
 		r->courier->view = NULL;

@@ -5,6 +5,7 @@
 #define CMD_COURIER_H
 
 #include "cmd/proc.h"
+#include "cmd/rest.h"
 #include "core/arena.h"
 #include "crypto/seal.h"
 #include "store/commands.pb-c.h"
@@ -20,6 +21,7 @@ struct courier {
 	struct proc *p;
 	struct view *view; /* NULL until the database could be opened */
 	struct view_vault *vault;
+	struct rest rest;
 	struct seal_key permit_key;
 	struct courier_job *jobs; /* list */
 	uint32_t job_count;

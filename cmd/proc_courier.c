@@ -93,6 +93,7 @@ open_view(struct courier *c)
 {
 	char dir[512];
 
+	rest_later(&c->rest);
 	if (c->view)
 		return true;
 	proc_path(c->p, "db", dir);
@@ -171,6 +172,7 @@ start(struct proc *p)
 	p->state = c;
 	proc_path(p, "vault", vault);
 	c->vault = view_vault_open(vault);
+	rest_init(&c->rest, p->loop, &c->view);
 	memcpy(c->permit_key.b, p->permit_item_key, sizeof c->permit_key.b);
 	ipc_on(p->ipc, IPC_WATCH, on_watch, c);
 	c->control = control_new(c);

@@ -12,6 +12,7 @@
 
 #include "cmd/client_address.h"
 #include "cmd/proc.h"
+#include "cmd/rest.h"
 #include "core/arena.h"
 #include "core/clock.h"
 #include "core/codec.h"
@@ -72,7 +73,7 @@ struct imapd {
 	struct proc *p;
 	struct view *view;
 	struct view_vault *vault;
-	bool in_view;
+	struct rest rest;
 	struct tls_server *tls;
 	struct buf cert;
 	struct client clients; /* ring */
@@ -177,6 +178,7 @@ host_begin(void *arg)
 		d->view = NULL;
 		return NULL;
 	}
+	rest_later(&d->rest);
 	return view_begin(d->view, &txn) ? NULL : txn;
 }
 
@@ -694,6 +696,7 @@ start(struct proc *p)
 	d->vault = view_vault_open(vault);
 	if (d->cert.n && tls_server_new(&set, &d->tls))
 		log_warn("tls/cert.pem can't be used: no TLS");
+	rest_init(&d->rest, p->loop, &d->view);
 	ipc_on(p->ipc, IPC_WATCH, on_watch, d);
 }
 

@@ -175,6 +175,7 @@ start(struct proc *p)
 	arena_init(&d->scratch, 8192);
 	set_limits(d);
 	start_tls(d);
+	rest_init(&d->rest, p->loop, &d->view);
 	smtpd_lookup_open(d);
 	ipc_on(p->ipc, IPC_WATCH, on_watch, d);
 	ask_repeat_key(d);

@@ -6,6 +6,7 @@
 #define CMD_SMTPD_H
 
 #include "cmd/proc.h"
+#include "cmd/rest.h"
 #include "cmd/smtpd_body.h"
 #include "cmd/smtpd_limits.h"
 #include "core/arena.h"
@@ -34,6 +35,7 @@ struct smtpd {
 	struct buf chain;	/* certificate, read while still privileged */
 	struct tls_server *tls; /* NULL: no certificate, no STARTTLS */
 	struct view *view;	/* NULL until the database could be opened */
+	struct rest rest;
 	struct seal_key repeat_key;
 	bool has_repeat_key, is_leaving, is_full;
 	struct smtpd_limits *limits;

@@ -16,6 +16,7 @@ smtpd_lookup_open(struct smtpd *d)
 {
 	char dir[512];
 
+	rest_later(&d->rest);
 	if (d->view)
 		return true;
 	proc_path(d->p, "db", dir);

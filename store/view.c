@@ -150,3 +150,10 @@ view_end(struct view *view)
 	mdb_txn_abort(view->txn.txn);
 	view->reading = false;
 }
+
+void
+view_rest(struct view *view)
+{
+	if (!view->reading)
+		close_env(view);
+}

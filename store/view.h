@@ -28,5 +28,8 @@ enum err view_begin(struct view *view, struct db_txn **txn);
 /* False: pages may have been overwritten under us; drop all results. */
 bool view_is_valid(const struct view *view);
 void view_end(struct view *view);
+/* Outside a transaction: unmaps the file, so that no page of it counts as this process's
+ * memory; the next view_begin opens it again (some 50 us). Inside one: does nothing. */
+void view_rest(struct view *view);
 
 #endif

@@ -304,6 +304,47 @@ a_reader_cannot_write(void **state)
 	view_close(view);
 }
 
+static bool
+has_mapped_the_file(void)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	char line[1024], path[128];
+	bool found = false;
+
+	assert_non_null(f);
+	snprintf(path, sizeof path, "%s/data.mdb", dir);
+	while (fgets(line, sizeof line, f))
+		found = found || strstr(line, path);
+	fclose(f);
+	return found;
+}
+
+static void
+a_resting_view_maps_nothing_and_reads_the_newest_when_it_begins_again(void **state)
+{
+	struct db_options how = {.create = true};
+	struct view *view;
+	struct db_txn *txn;
+
+	(void)state;
+	/* The store's mapping has the same name: out of the way while we look. */
+	floor_close(held);
+	db_close(db);
+	assert_int_equal(view_open(dir, page, &view), ERR_OK);
+	assert_true(has_mapped_the_file());
+	view_rest(view);
+	assert_false(has_mapped_the_file());
+	assert_int_equal(db_open(&db, dir, &how), ERR_OK);
+	write_all(2);
+	assert_int_equal(floor_open(db, page, &held), ERR_OK);
+	assert_int_equal(view_begin(view, &txn), ERR_OK);
+	view_rest(view);
+	assert_int_equal(read_all(txn, UINT32_MAX), 2);
+	assert_true(view_is_valid(view));
+	view_end(view);
+	view_close(view);
+}
+
 int
 main(void)
 {
@@ -316,6 +357,7 @@ main(void)
 		T(readers_that_begin_while_the_store_commits_see_one_state_each),
 		T(a_lookup_over_pages_that_were_written_over_fails_and_the_process_lives),
 		T(a_reader_cannot_write),
+		T(a_resting_view_maps_nothing_and_reads_the_newest_when_it_begins_again),
 	};
 
 	seal_init();
