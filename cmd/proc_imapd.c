@@ -13,6 +13,7 @@
 #include "cmd/client_address.h"
 #include "cmd/proc.h"
 #include "cmd/rest.h"
+#include "cmd/server_tls.h"
 #include "core/arena.h"
 #include "core/clock.h"
 #include "core/codec.h"
@@ -35,7 +36,6 @@ enum {
 	WRITE_MS = 300000,
 	ASK_MS = 30000,
 	BEFORE_LOGIN_MS = 60000,
-	CERT_MAX = 1 << 20,
 	ACCEPTS_A_TURN = 16
 };
 
@@ -74,8 +74,7 @@ struct imapd {
 	struct view *view;
 	struct view_vault *vault;
 	struct rest rest;
-	struct tls_server *tls;
-	struct buf cert;
+	struct server_tls tls;
 	struct client clients; /* ring */
 	uint32_t count;
 	uint64_t next_id;
@@ -162,7 +161,8 @@ host_start_tls(void *arg)
 {
 	struct client *c = arg;
 
-	conn_start_tls(c->conn, &tls_conn_stream, tls_accept(c->d->tls, conn_fd(c->conn)));
+	conn_start_tls(
+		c->conn, &tls_conn_stream, tls_accept(c->d->tls.server, conn_fd(c->conn)));
 }
 
 static struct db_txn *
@@ -561,7 +561,7 @@ serve(struct listening *l, int fd, const struct client_address *address)
 	struct imapd *d = l->d;
 	struct client *c = must_zalloc(sizeof *c);
 	struct imap_settings set = {.append_max = d->p->config.message_size,
-		.may_tls = d->tls != NULL,
+		.may_tls = d->tls.server != NULL,
 		.scram = d->p->config.scram};
 
 	c->d = d;
@@ -611,7 +611,7 @@ on_accept(void *arg)
 			return;
 		if (is_too_many(l->d, &address) ||
 			(l->d->p->config.listener[l->index].kind == CONFIG_IMAPS &&
-				!l->d->tls)) {
+				!l->d->tls.server)) {
 			send(fd, too_many, sizeof too_many - 1, MSG_NOSIGNAL);
 			close(fd);
 			continue;
@@ -661,41 +661,22 @@ static void
 prepare(struct proc *p)
 {
 	struct imapd *d = must_zalloc(sizeof *d);
-	char path[512];
-	uint8_t *to;
-	ssize_t n = 0;
-	int fd;
 
 	d->p = p;
 	p->state = d;
 	d->clients.next = d->clients.prev = &d->clients;
-	buf_init(&d->cert, CERT_MAX);
-	proc_path(p, "tls/cert.pem", path);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	to = buf_room(&d->cert, 65536);
-	if (fd >= 0)
-		n = read(fd, to, 65536);
-	if (fd >= 0)
-		close(fd);
-	buf_grow(&d->cert, n > 0 ? (size_t)n : 0);
-	tls_init();
+	server_tls_read(&d->tls, p, SLICE_LIT("imap"));
 }
 
 static void
 start(struct proc *p)
 {
 	struct imapd *d = p->state;
-	struct tls_server_settings set = {.chain_pem = buf_slice(&d->cert),
-		.sign = keyd_client_sign,
-		.sign_arg = p->ipc,
-		.ticket_secret = slice_of(p->ticket_secret, sizeof p->ticket_secret),
-		.alpn = SLICE_LIT("imap")};
 	char vault[512];
 
 	proc_path(p, "vault", vault);
 	d->vault = view_vault_open(vault);
-	if (d->cert.n && tls_server_new(&set, &d->tls))
-		log_warn("tls/cert.pem can't be used: no TLS");
+	server_tls_start(&d->tls);
 	rest_init(&d->rest, p->loop, &d->view);
 	ipc_on(p->ipc, IPC_WATCH, on_watch, d);
 }

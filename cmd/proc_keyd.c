@@ -25,10 +25,19 @@ enum { FILE_MAX = 65536, WRAP_TARGETS_MAX = 700 };
 struct keyd {
 	struct proc *p;
 	struct keyring *ring;
-	struct tls_key *tls; /* NULL: no key file */
+	/* The key of the certificate that is served; the one before it, for handshakes that
+	 * were begun with that; the one that has come and waits for its certificate. NULL:
+	 * none. */
+	struct tls_key *tls, *tls_before, *tls_next;
 };
 
-/* A secret of ours: nobody else may read it. */
+/* Whoever may read a secret file of ours has the secret. */
+static bool
+is_private(const struct stat *st)
+{
+	return (st->st_mode & 077) == 0;
+}
+
 static void
 read_secret(const char *path, bool must_be_there, struct buf *out)
 {
@@ -41,7 +50,7 @@ read_secret(const char *path, bool must_be_there, struct buf *out)
 		return;
 	if (fd < 0 || fstat(fd, &st))
 		must_fatal("%s: can't be read (`hairpin init` makes it)", path);
-	if (st.st_mode & 077)
+	if (!is_private(&st))
 		must_fatal("%s: others may read it; do: chmod 600 %s", path, path);
 	n = read(fd, to, FILE_MAX);
 	close(fd);
@@ -73,6 +82,78 @@ prepare(struct proc *p)
 	if (text.n && tls_key_parse(buf_slice(&text), &k->tls))
 		must_fatal("%s: not a private key in PEM form", path);
 	buf_fini_secret(&text);
+}
+
+/* --- the key of TLS anew (SIGHUP) --- */
+
+/* Appends the file in a frame; false: empty, unreadable, or a key that others may read. */
+static bool
+read_file(const struct ipc_frame *f, bool is_key, struct buf *out)
+{
+	struct stat st;
+	ssize_t n;
+
+	if (f->fd < 0 || fstat(f->fd, &st) || (is_key && !is_private(&st)))
+		return false;
+	n = pread(f->fd, buf_room(out, FILE_MAX), FILE_MAX, 0);
+	buf_grow(out, n > 0 ? (size_t)n : 0);
+	return n > 0;
+}
+
+static void
+take_key(struct keyd *k, struct slice pem)
+{
+	tls_key_free(k->tls_next);
+	k->tls_next = NULL;
+	if (!pem.n || tls_key_parse(pem, &k->tls_next))
+		log_error("tls/key.pem: not a private key in PEM form, or others may read it: "
+			  "the old one stays");
+}
+
+/* The parent gives the certificate to those who serve it when it has heard Ready. */
+static void
+take_chain(struct keyd *k, struct ipc_peer *parent, struct slice pem)
+{
+	Ipc__Ready ready = IPC__READY__INIT;
+
+	if (!k->tls_next)
+		return;
+	if (!tls_key_matches(k->tls_next, pem)) {
+		log_error("tls/key.pem isn't the key of tls/cert.pem: the old ones stay");
+		return;
+	}
+	tls_key_free(k->tls_before);
+	k->tls_before = k->tls;
+	k->tls = k->tls_next;
+	k->tls_next = NULL;
+	ipc_tell(parent, IPC_READY, &ready.base, -1);
+}
+
+static void
+on_tls_file(void *arg, struct ipc_frame *f)
+{
+	struct keyd *k = arg;
+	bool is_key = ((const Ipc__TlsFile *)f->msg)->is_key;
+	struct buf text;
+
+	buf_init(&text, FILE_MAX);
+	if (!read_file(f, is_key, &text))
+		buf_fini_secret(&text);
+	if (is_key)
+		take_key(k, buf_slice(&text));
+	else
+		take_chain(k, f->from, buf_slice(&text));
+	buf_fini_secret(&text);
+	if (f->fd >= 0)
+		close(f->fd);
+}
+
+static const struct tls_key *
+tls_key_of(const struct keyd *k, uint32_t id)
+{
+	if (k->tls && tls_key_id(k->tls) == id)
+		return k->tls;
+	return k->tls_before && tls_key_id(k->tls_before) == id ? k->tls_before : NULL;
 }
 
 static void
@@ -263,13 +344,14 @@ on_sign(void *arg, struct ipc_frame *f)
 	struct keyd *k = arg;
 	const Ipc__KeydSign *q = (const Ipc__KeydSign *)f->msg;
 	Ipc__KeydSigned a = IPC__KEYD_SIGNED__INIT;
+	const struct tls_key *key = tls_key_of(k, q->key);
 	struct buf signature;
 	enum err e;
 
 	buf_init(&signature, 4096);
-	e = k->tls ? tls_key_sign(k->tls, q->scheme, slice_of(q->message.data, q->message.len),
-			     &signature)
-		   : ERR_NOT_FOUND;
+	e = key ? tls_key_sign(
+			  key, q->scheme, slice_of(q->message.data, q->message.len), &signature)
+		: ERR_NOT_FOUND;
 	a.signature = (ProtobufCBinaryData){signature.n, signature.p};
 	if (e)
 		refuse(k, f, e);
@@ -289,6 +371,7 @@ start(struct proc *p)
 	ipc_on(p->ipc, IPC_KEYD_ACCOUNT, on_account, k);
 	ipc_on(p->ipc, IPC_KEYD_WRAP, on_wrap, k);
 	ipc_on(p->ipc, IPC_KEYD_SIGN, on_sign, k);
+	ipc_on(p->ipc, IPC_TLS_FILE, on_tls_file, k);
 }
 
 const struct proc_role proc_keyd_role = {

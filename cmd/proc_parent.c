@@ -57,6 +57,7 @@ struct parent {
 	uint8_t login_key[PROC_PERMIT_KEY], item_key[PROC_PERMIT_KEY];
 	uint8_t ticket[PROC_TICKET_SECRET];
 	bool stopping;
+	uint32_t keyds_due; /* must have a new certificate's key before it is served */
 	int status;
 	struct loop_timer *kill_all;
 };
@@ -362,18 +363,61 @@ on_stop_signal(void *arg)
 	stop(p, 0);
 }
 
-/* SIGHUP: the session processes start anew and read certificates and configuration. */
+/* --- a new certificate --- */
+
+/* How many processes of the role were told. */
+static uint32_t
+tell_file(struct parent *p, enum role role, bool is_key)
+{
+	Ipc__TlsFile file = IPC__TLS_FILE__INIT;
+	const char *name = is_key ? "key" : "cert";
+	struct ipc_peer *to;
+	uint32_t told = 0;
+	char path[600];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/tls/%s.pem", p->config.data_dir, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		log_error("%s: %s: the old certificate stays", path, strerror(errno));
+		return 0;
+	}
+	file.is_key = is_key;
+	for (uint32_t i = 0; i < p->children; i++) {
+		to = ipc_peer(p->ipc, role, p->child[i].instance);
+		if (p->child[i].role != role || !to)
+			continue;
+		ipc_tell(to, IPC_TLS_FILE, &file.base, fd);
+		told++;
+	}
+	close(fd);
+	return told;
+}
+
+/* SIGHUP: tls/cert.pem and tls/key.pem are read anew; sessions go on. First keyd, which looks
+ * whether they belong together; what it can't sign for is served to nobody. */
 static void
 on_sighup(void *arg)
 {
 	struct parent *p = arg;
 
-	log_info("reloading: session processes are started again");
-	for (uint32_t i = 0; i < p->children; i++)
-		if (p->child[i].pid &&
-			(p->child[i].role == ROLE_SMTPD || p->child[i].role == ROLE_IMAPD ||
-				p->child[i].role == ROLE_KEYD))
-			kill(p->child[i].pid, SIGTERM);
+	log_info("reloading the certificate");
+	p->keyds_due = tell_file(p, ROLE_KEYD, true);
+	if (!p->keyds_due || !tell_file(p, ROLE_KEYD, false))
+		p->keyds_due = 0;
+}
+
+static void
+on_ready(void *arg, struct ipc_frame *f)
+{
+	struct parent *p = arg;
+
+	log_debug("%s/%u is ready", ipc_role_name(ipc_peer_role(f->from)),
+		ipc_peer_instance(f->from));
+	if (ipc_peer_role(f->from) != ROLE_KEYD || !p->keyds_due || --p->keyds_due)
+		return;
+	tell_file(p, ROLE_SMTPD, false);
+	tell_file(p, ROLE_IMAPD, false);
 }
 
 static void
@@ -417,14 +461,6 @@ on_sigchld(void *arg)
 		any = any || p->child[i].pid;
 	if (p->stopping && !any)
 		loop_stop(p->loop);
-}
-
-static void
-on_ready(void *arg, struct ipc_frame *f)
-{
-	(void)arg;
-	log_debug("%s/%u is ready", ipc_role_name(ipc_peer_role(f->from)),
-		ipc_peer_instance(f->from));
 }
 
 int

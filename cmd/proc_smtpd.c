@@ -24,12 +24,10 @@
 #include "crypto/keyring.h"
 
 enum {
-	CHAIN_MAX = 256 * 1024,
 	ACCEPTS_PER_TURN = 16,
 	ACCEPT_PAUSE_MS = 100,
 	KEYD_MS = 5000,
 	AGAIN_MS = 200,
-	SIGN_MS = 3000,
 	LEAVE_MS = 5000
 };
 
@@ -39,62 +37,10 @@ static void
 prepare(struct proc *p)
 {
 	struct smtpd *d = must_zalloc(sizeof *d);
-	char path[512];
-	ssize_t n;
-	int fd;
 
 	d->p = p;
 	p->state = d;
-	buf_init(&d->chain, CHAIN_MAX);
-	proc_path(p, "tls/cert.pem", path);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		log_warn("%s: can't be read: no TLS (`hairpin init` makes one)", path);
-		return;
-	}
-	n = read(fd, buf_room(&d->chain, CHAIN_MAX), CHAIN_MAX);
-	close(fd);
-	buf_grow(&d->chain, n > 0 ? (size_t)n : 0);
-}
-
-static enum err
-sign(void *arg, const struct tls_sign_request *request, struct buf *signature)
-{
-	struct smtpd *d = arg;
-	struct ipc_peer *keyd = ipc_any(d->p->ipc, ROLE_KEYD);
-	Ipc__KeydSign q = IPC__KEYD_SIGN__INIT;
-	ProtobufCMessage *answer;
-	enum err e;
-
-	q.key = request->key;
-	q.scheme = request->scheme;
-	q.message = codec_bytes(request->message);
-	if (!keyd)
-		return ERR_PEER;
-	e = ipc_ask_now(keyd, IPC_KEYD_SIGN, &q.base, SIGN_MS, &answer);
-	if (e)
-		return e;
-	if (!buf_put_slice(signature, codec_slice(((Ipc__KeydSigned *)answer)->signature)))
-		e = ERR_LIMIT;
-	protobuf_c_message_free_unpacked(answer, NULL);
-	return e;
-}
-
-static void
-start_tls(struct smtpd *d)
-{
-	struct tls_server_settings s = {.chain_pem = buf_slice(&d->chain),
-		.sign = sign,
-		.sign_arg = d,
-		.ticket_secret = slice_of(d->p->ticket_secret, sizeof d->p->ticket_secret)};
-	enum err e;
-
-	if (d->chain.n == 0)
-		return;
-	tls_init();
-	e = tls_server_new(&s, &d->tls);
-	if (e)
-		log_error("tls/cert.pem: %s: no TLS", err_text(e));
+	server_tls_read(&d->tls, p, SLICE_EMPTY);
 }
 
 static void
@@ -174,7 +120,7 @@ start(struct proc *p)
 	seal_init();
 	arena_init(&d->scratch, 8192);
 	set_limits(d);
-	start_tls(d);
+	server_tls_start(&d->tls);
 	rest_init(&d->rest, p->loop, &d->view);
 	smtpd_lookup_open(d);
 	ipc_on(p->ipc, IPC_WATCH, on_watch, d);
@@ -244,7 +190,7 @@ accept_one(struct smtpd_listener *l)
 	address_n = address_of(&from, address);
 	if (address_n)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	if (d->p->config.listener[l->index].kind == CONFIG_SUBMISSIONS && !d->tls)
+	if (d->p->config.listener[l->index].kind == CONFIG_SUBMISSIONS && !d->tls.server)
 		close(fd);
 	else
 		smtpd_client_new(d, l, fd, address, address_n);

@@ -7,6 +7,7 @@
 
 #include "cmd/proc.h"
 #include "cmd/rest.h"
+#include "cmd/server_tls.h"
 #include "cmd/smtpd_body.h"
 #include "cmd/smtpd_limits.h"
 #include "core/arena.h"
@@ -32,9 +33,8 @@ struct smtpd_listener {
 
 struct smtpd {
 	struct proc *p;
-	struct buf chain;	/* certificate, read while still privileged */
-	struct tls_server *tls; /* NULL: no certificate, no STARTTLS */
-	struct view *view;	/* NULL until the database could be opened */
+	struct server_tls tls;
+	struct view *view; /* NULL until the database could be opened */
 	struct rest rest;
 	struct seal_key repeat_key;
 	bool has_repeat_key, is_leaving, is_full;

@@ -54,7 +54,7 @@ on_timer(void *arg)
 static void
 start_tls(struct smtpd_client *c)
 {
-	struct tls_stream *s = tls_accept(c->d->tls, conn_fd(c->conn));
+	struct tls_stream *s = tls_accept(c->d->tls.server, conn_fd(c->conn));
 
 	conn_start_tls(c->conn, &tls_conn_stream, s);
 }
@@ -209,7 +209,7 @@ open_session(struct smtpd_client *c)
 		.hostname = slice_str(config->hostname),
 		.client_ip = c->address_n ? slice_str(c->ip) : SLICE_EMPTY,
 		.id = slice_str(c->name),
-		.may_starttls = c->d->tls != NULL && c->address_n > 0,
+		.may_starttls = c->d->tls.server != NULL && c->address_n > 0,
 		.trusts_loopback = c->at->allow_plaintext_auth && c->is_loopback,
 		.offers_scram = config->scram,
 		.limits = &c->d->session_limits};

@@ -17,6 +17,8 @@ static const struct ipc_rule rules[] = {
 	{IPC_FLOOR_PAGE, "FLOOR_PAGE", &ipc__floor_page__descriptor, NULL, R(PARENT), CHILDREN,
 		SMALL, true},
 	{IPC_READY, "READY", &ipc__ready__descriptor, NULL, CHILDREN, R(PARENT), SMALL, false},
+	{IPC_TLS_FILE, "TLS_FILE", &ipc__tls_file__descriptor, NULL, R(PARENT),
+		R(KEYD) | R(SMTPD) | R(IMAPD), SMALL, true},
 	{IPC_PROPOSE, "PROPOSE", &ipc__propose__descriptor, &ipc__proposed__descriptor,
 		R(SMTPD) | R(IMAPD) | R(COURIER), R(STORE), LARGE, true},
 	{IPC_WATCH, "WATCH", &ipc__watch__descriptor, NULL, R(STORE),

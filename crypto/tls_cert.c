@@ -169,3 +169,16 @@ tls_cert_is_for(struct slice chain_pem, struct slice name)
 	ERR_clear_error();
 	return good;
 }
+
+enum err
+tls_cert_key_id(struct slice chain_pem, uint32_t *id)
+{
+	X509 *cert = tls_pem_first(chain_pem);
+	EVP_PKEY *key = cert ? X509_get0_pubkey(cert) : NULL;
+
+	if (key)
+		*id = tls_pem_key_id(key);
+	X509_free(cert);
+	ERR_clear_error();
+	return key ? ERR_OK : ERR_SYNTAX;
+}

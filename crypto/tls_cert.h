@@ -21,6 +21,9 @@ struct tls_cert_facts {
 };
 /* Of the first certificate. ERR_SYNTAX: none. */
 enum err tls_cert_read(struct slice chain_pem, struct tls_cert_facts *out);
+/* Names the public key of the first certificate, so that a process with several private keys
+ * can tell which is meant. ERR_SYNTAX: none. */
+enum err tls_cert_key_id(struct slice chain_pem, uint32_t *id);
 /* Is the first certificate good for this host name (RFC 6125)? name has no NUL. */
 bool tls_cert_is_for(struct slice chain_pem, struct slice name);
 

@@ -152,3 +152,9 @@ tls_key_matches(const struct tls_key *key, struct slice chain_pem)
 	ERR_clear_error();
 	return same;
 }
+
+uint32_t
+tls_key_id(const struct tls_key *key)
+{
+	return tls_pem_key_id(key->key);
+}

@@ -17,6 +17,8 @@ void tls_key_free(struct tls_key *key);
  * TLS 1.2's ServerKeyExchange (randoms, X25519 or P-256 point). */
 enum err tls_key_sign(const struct tls_key *key, uint32_t scheme, struct slice message,
 	struct buf *signature);
+/* Equal to tls_cert_key_id of the certificates that it belongs to. */
+uint32_t tls_key_id(const struct tls_key *key);
 /* Is it the private half of the first certificate in chain_pem? */
 bool tls_key_matches(const struct tls_key *key, struct slice chain_pem);
 

@@ -1,6 +1,9 @@
 #include "crypto/tls_pem.h"
 
 #include <openssl/err.h>
+#include <string.h>
+
+#include "core/must.h"
 
 enum { PEM_MAX = 16 << 20 };
 
@@ -47,4 +50,17 @@ tls_pem_first(struct slice pem)
 
 	BIO_free(bio);
 	return cert;
+}
+
+uint32_t
+tls_pem_key_id(EVP_PKEY *key)
+{
+	uint8_t hash[32], *der = NULL;
+	int n = i2d_PUBKEY(key, &der);
+	uint32_t id;
+
+	must(n > 0 && EVP_Digest(der, (size_t)n, hash, NULL, EVP_sha256(), NULL) == 1);
+	OPENSSL_free(der);
+	memcpy(&id, hash, sizeof id);
+	return id;
 }

@@ -12,6 +12,8 @@ BIO *tls_pem_open(struct slice pem);
 /* The next object; NULL at the end or at something else. Clears OpenSSL's errors. */
 X509 *tls_pem_cert(BIO *bio);
 EVP_PKEY *tls_pem_key(BIO *bio);
+/* What the public half is called between processes: the first octets of its hash. */
+uint32_t tls_pem_key_id(EVP_PKEY *key);
 /* The first certificate, or NULL. */
 X509 *tls_pem_first(struct slice pem);
 

@@ -132,9 +132,13 @@ a_new_certificate_is_good_for_its_names_and_ten_years(void **state)
 {
 	struct tls_cert_facts facts;
 	struct slice bad = SLICE_LIT("bad name");
+	uint32_t id;
 
 	(void)state;
 	assert_true(tls_key_matches(key, buf_slice(&cert_pem)));
+	assert_int_equal(tls_cert_key_id(buf_slice(&cert_pem), &id), ERR_OK);
+	assert_int_equal(id, tls_key_id(key));
+	assert_int_equal(tls_cert_key_id(buf_slice(&key_pem), &id), ERR_SYNTAX);
 	assert_int_equal(tls_cert_read(buf_slice(&cert_pem), &facts), ERR_OK);
 	assert_true(facts.is_self_signed);
 	assert_int_equal(facts.not_before_sec, 1700000000 - 3600);

@@ -1,0 +1,86 @@
+#include "cmd/server_tls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/ipc.pb-c.h"
+#include "core/log.h"
+#include "crypto/keyd_client.h"
+#include "crypto/tls_cert.h"
+
+/* False: unreadable; the chain is empty then. */
+static bool
+read_chain(struct server_tls *t, int fd)
+{
+	ssize_t n = pread(fd, buf_room(&t->chain, SERVER_TLS_FILE_MAX), SERVER_TLS_FILE_MAX, 0);
+
+	buf_grow(&t->chain, n > 0 ? (size_t)n : 0);
+	return n > 0;
+}
+
+void
+server_tls_read(struct server_tls *t, struct proc *p, struct slice alpn)
+{
+	char path[512];
+	int fd;
+
+	*t = (struct server_tls){.p = p, .alpn = alpn};
+	buf_init(&t->chain, SERVER_TLS_FILE_MAX);
+	proc_path(p, "tls/cert.pem", path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || !read_chain(t, fd))
+		log_warn("%s: %s: no TLS (`hairpin init` makes one)", path,
+			fd < 0 ? strerror(errno) : "empty or unreadable");
+	if (fd >= 0)
+		close(fd);
+	tls_init();
+}
+
+/* What stands in the chain replaces what was served until now, if it can be used. */
+static bool
+take_chain(struct server_tls *t)
+{
+	struct tls_server_settings set = {.chain_pem = buf_slice(&t->chain),
+		.sign = keyd_client_sign,
+		.sign_arg = t->p->ipc,
+		.ticket_secret = slice_of(t->p->ticket_secret, sizeof t->p->ticket_secret),
+		.alpn = t->alpn};
+	struct tls_server *server;
+	enum err e = tls_cert_key_id(set.chain_pem, &set.key);
+
+	if (!e)
+		e = tls_server_new(&set, &server);
+	buf_fini(&t->chain);
+	if (e) {
+		log_error("tls/cert.pem: %s: %s", err_text(e),
+			t->server ? "the old one stays" : "no TLS");
+		return false;
+	}
+	tls_server_free(t->server);
+	t->server = server;
+	return true;
+}
+
+static void
+on_file(void *arg, struct ipc_frame *f)
+{
+	struct server_tls *t = arg;
+
+	if (f->fd < 0)
+		return;
+	if (!read_chain(t, f->fd))
+		log_error("tls/cert.pem: empty or unreadable: the old one stays");
+	else if (take_chain(t))
+		log_info("tls/cert.pem: taken anew");
+	close(f->fd);
+}
+
+void
+server_tls_start(struct server_tls *t)
+{
+	if (t->chain.n)
+		take_chain(t);
+	ipc_on(t->p->ipc, IPC_TLS_FILE, on_file, t);
+}
