@@ -60,6 +60,7 @@ static const struct key keys[] = {
 	{"auth", "failures", NUMBER32, AT(auth_failures), 1, 1000000, "10"},
 	{"auth", "failure_window", SECONDS, AT(auth_window_sec), 1, 86400, "10m"},
 	{"log", "keep_entries", NUMBER64, AT(log_keep_rows), 0, UINT64_C(1) << 40, "10000"},
+	{"log", "compact_hour", NUMBER32, AT(compact_hour), 0, 24, "2"},
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 

@@ -55,6 +55,7 @@ struct config {
 	uint32_t argon2_kib, argon2_passes, auth_failures, auth_window_sec;
 	/* [log] */
 	uint64_t log_keep_rows; /* applied log entries that stay */
+	uint32_t compact_hour;	/* of the day, UTC; 24: never */
 };
 
 /* e other than ERR_OK: why holds one line for the user. */

@@ -12,6 +12,7 @@
 
 #include "cmd/proc.h"
 #include "core/arena.h"
+#include "core/clock.h"
 #include "core/codec.h"
 #include "core/ipc.pb-c.h"
 #include "core/log.h"
@@ -37,9 +38,10 @@ struct store {
 	struct engine *engine;
 	struct floor *floor;
 	struct loop_timer *again;
-	bool is_compacting;
-	struct ipc_ticket compacting; /* who asked for the compaction that runs */
-	struct check *check;	      /* the one that runs, and who asked */
+	bool is_compacting, is_asked;
+	struct ipc_ticket compacting; /* who asked for the compaction that runs, if is_asked */
+	uint64_t nightly_hour, nightly_applied; /* of the last nightly one */
+	struct check *check;			/* the one that runs, and who asked */
 	struct ipc_ticket checking;
 	char dir[512], vault[512], spool[512];
 };
@@ -293,8 +295,76 @@ on_compacted(void *arg, enum err e)
 	char text[STATS_MAX];
 
 	s->is_compacting = false;
+	if (e)
+		log_warn("compaction: %s", err_text(e));
+	else
+		log_info("compacted: log and free pages hold nothing of what was deleted");
 	format_stats(s, text);
-	answer_json(s, s->compacting, e, text);
+	if (s->is_asked)
+		answer_json(s, s->compacting, e, text);
+	s->is_asked = false;
+}
+
+/* The log moves on to a new key with each compaction: what an old copy of it says stays shut.
+ * */
+static void
+on_next_key(void *arg, enum err e, const ProtobufCMessage *msg)
+{
+	const Ipc__KeydKey *k = (const Ipc__KeydKey *)msg;
+	struct engine_log_key next;
+	struct store *s = arg;
+
+	if (!e && (k->key.len != SEAL_KEY || !k->wrapped.len))
+		e = ERR_SYNTAX;
+	if (!e) {
+		memcpy(next.key.b, k->key.data, SEAL_KEY);
+		next.wrapped = codec_slice(k->wrapped);
+		e = engine_tend_compact(s->engine, &next, on_compacted, s);
+		seal_wipe(&next, sizeof next);
+		seal_wipe(k->key.data, k->key.len);
+	}
+	if (e)
+		on_compacted(s, e);
+}
+
+/* Both hold the file: one at a time. */
+static enum err
+start_compaction(struct store *s)
+{
+	Ipc__KeydLogKey q = IPC__KEYD_LOG_KEY__INIT;
+
+	if (s->check || s->is_compacting || !engine_is_ready(s->engine))
+		return ERR_BUSY;
+	s->is_compacting = true;
+	ipc_ask(s->p->ipc, IPC_KEYD_LOG_KEY, &q.base, -1,
+		(struct ipc_wait){KEY_MS, on_next_key, s});
+	return ERR_OK;
+}
+
+static enum err
+answer_compaction(struct store *s, struct ipc_ticket t)
+{
+	enum err e = start_compaction(s);
+
+	if (!e) {
+		s->is_asked = true;
+		s->compacting = t;
+	}
+	return e;
+}
+
+/* Each night, in the hour that is set, when something has happened since. */
+static void
+compact_nightly(struct store *s)
+{
+	uint64_t hour = clock_wall_sec() / 3600, applied = engine_applied(s->engine);
+
+	if (hour % 24 != s->p->config.compact_hour || hour == s->nightly_hour)
+		return;
+	if (applied != s->nightly_applied && start_compaction(s))
+		return;
+	s->nightly_hour = hour;
+	s->nightly_applied = applied;
 }
 
 /* Names in the texts come from users: nothing of them may end the JSON string. */
@@ -369,19 +439,6 @@ start_check(struct store *s, struct ipc_ticket t)
 	return e;
 }
 
-/* Both hold the file: one at a time. */
-static enum err
-start_compaction(struct store *s, struct ipc_ticket t)
-{
-	enum err e = s->check ? ERR_BUSY : engine_tend_compact(s->engine, on_compacted, s);
-
-	if (!e) {
-		s->is_compacting = true;
-		s->compacting = t;
-	}
-	return e;
-}
-
 static void
 on_admin(void *arg, struct ipc_frame *f)
 {
@@ -392,7 +449,7 @@ on_admin(void *arg, struct ipc_frame *f)
 	enum err e = ERR_OK;
 
 	if (slice_eq(verb, SLICE_LIT("compact"))) {
-		e = start_compaction(s, t);
+		e = answer_compaction(s, t);
 	} else if (slice_eq(verb, SLICE_LIT("check"))) {
 		e = s->is_compacting ? ERR_BUSY : start_check(s, t);
 	} else if (slice_eq(verb, SLICE_LIT("stats"))) {
@@ -438,6 +495,8 @@ tend(void *arg)
 
 	if (e)
 		fail_stop("housekeeping", e);
+	if (engine_is_ready(s->engine))
+		compact_nightly(s);
 	loop_after(s->p->loop, TEND_MS, tend, s);
 }
 

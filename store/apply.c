@@ -10,6 +10,7 @@
 #include "store/apply_stage.h"
 #include "store/apply_step.h"
 #include "store/apply_sweep.h"
+#include "store/apply_vault.h"
 
 enum err
 apply_refuse(struct apply *a, enum command_code code, const char *text)
@@ -82,6 +83,8 @@ apply_queue_part(struct apply *a, const Commands__Command *c)
 		return apply_boot(a);
 	case COMMANDS__COMMAND__BODY_SWEEP:
 		return apply_sweep(a, c->sweep);
+	case COMMANDS__COMMAND__BODY_REKEY:
+		return apply_vault_rekey(a, c->rekey);
 	default:
 		return apply_refuse(a, COMMAND_UNSUPPORTED, "unknown command");
 	}

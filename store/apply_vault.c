@@ -18,6 +18,8 @@ apply_vault_secret(const Commands__Command *c)
 		return codec_slice(c->account_put->wrapped_secret);
 	case COMMANDS__COMMAND__BODY_QUEUE_KEY:
 		return codec_slice(c->queue_key->wrapped_secret);
+	case COMMANDS__COMMAND__BODY_REKEY:
+		return codec_slice(c->rekey->wrapped_key);
 	default:
 		return SLICE_EMPTY;
 	}
@@ -48,16 +50,27 @@ apply_vault_put(struct apply *a, const struct apply_vault_new *v)
 		.hash = hash,
 		.public_key = v->public_key};
 	struct schema_key k;
+	struct slice key = schema_u8_u64(&k, (uint8_t)v->kind, v->id);
 
 	seal_hash(NULL, &v->secret, 1, hash);
 	note(a, (struct apply_secret){.put = true,
 			.kind = (uint8_t)v->kind,
 			.wrap_kind = v->wrap_kind,
-			.id = v->id,
+			.id = schema_vault_id(key.p, a->index),
 			.index = a->index,
 			.secret = v->secret});
-	return db_put(a->txn, DB_VAULT, schema_u8_u64(&k, (uint8_t)v->kind, v->id),
-		schema_vault_write(&value, row));
+	return db_put(a->txn, DB_VAULT, key, schema_vault_write(&value, row));
+}
+
+enum err
+apply_vault_rekey(struct apply *a, const Commands__Rekey *c)
+{
+	const struct apply_vault_new key = {
+		.kind = VAULT_LOG, .secret = codec_slice(c->wrapped_key)};
+
+	if (!apply_vault_fits(key.secret))
+		return apply_refuse(a, COMMAND_INVALID, "bad log key");
+	return apply_vault_put(a, &key);
 }
 
 enum err

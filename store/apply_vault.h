@@ -17,6 +17,8 @@ struct apply_vault_new {
 enum err apply_vault_put(struct apply *a, const struct apply_vault_new *v);
 /* A row that isn't there is fine. */
 enum err apply_vault_del(struct apply *a, enum vault_kind kind, uint64_t id);
+/* A new log key; the one before is dropped when the last entry that it sealed goes. */
+enum err apply_vault_rekey(struct apply *a, const Commands__Rekey *c);
 /* May a command bring such a secret? */
 bool apply_vault_fits(struct slice secret);
 /* The secret that a command brings; empty: none. */

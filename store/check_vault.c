@@ -31,7 +31,7 @@ check_known(struct check *c, struct slice vault, struct slice k, struct slice v)
 
 	if (k.n != 9 || !schema_vault_read(v, &known))
 		return; /* said by check_vault_row */
-	id = k.p[0] == VAULT_LOG ? known.index : schema_get_u64(k.p + 1);
+	id = schema_vault_id(k.p, known.index);
 	if (vault_image_find(vault, k.p[0], id, &at, &row)) {
 		check_say(c, "key %c %" PRIu64 " isn't in the vault", k.p[0], id);
 		return;

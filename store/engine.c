@@ -132,6 +132,7 @@ engine_close(struct engine *e)
 	compact_abort(e->compact);
 	arena_reset(&e->arena);
 	raft_log_fini(&e->log);
+	seal_wipe(&e->next_key, sizeof e->next_key);
 	vault_close(e->vault);
 	db_close(e->db);
 	free(e);
@@ -273,10 +274,10 @@ on_compacted(void *arg, enum err e)
 }
 
 enum err
-engine_compact(struct engine *e)
+engine_compact(struct engine *e, const struct engine_log_key *next)
 {
 	enum err result = ERR_MORE;
-	enum err err = e->log.has_key ? engine_tend_compact(e, on_compacted, &result)
+	enum err err = e->log.has_key ? engine_tend_compact(e, next, on_compacted, &result)
 				      : ERR_UNAVAILABLE;
 	bool more;
 

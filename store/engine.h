@@ -88,14 +88,21 @@ const struct vault *engine_vault(const struct engine *e);
 uint64_t engine_applied(const struct engine *e);
 struct raft_log;
 const struct raft_log *engine_log(const struct engine *e);
-/* The log's prefix goes, then the database is copied without its free pages, while work goes
- * on, and swapped. ERR_FULL: no space for the copy, all is as before. Any other err comes from
- * the turn too. */
+/* A new log key, and its wrapped form. */
+struct engine_log_key {
+	struct seal_key key;
+	struct slice wrapped;
+};
+/* The log moves on to the next key (NULL: it doesn't), what was deleted is swept, the log's
+ * prefix goes, and with it the old key from the vault; then the database is copied without its
+ * free pages, while work goes on, and swapped. ERR_FULL: no space for the copy, all is as
+ * before. Any other err comes from the turn too. */
 typedef void (*engine_compacted)(void *arg, enum err e);
 /* ERR_BUSY: one is running. done comes from a later turn. */
-enum err engine_tend_compact(struct engine *e, engine_compacted done, void *arg);
+enum err engine_tend_compact(
+	struct engine *e, const struct engine_log_key *next, engine_compacted done, void *arg);
 /* The same, turning until it is done. */
-enum err engine_compact(struct engine *e);
+enum err engine_compact(struct engine *e, const struct engine_log_key *next);
 /* Counts since start, for stats. */
 struct engine_stats {
 	uint64_t commits, entries, payload_bytes, applied, log_first, used_bytes, waiting_bytes;

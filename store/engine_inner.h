@@ -28,7 +28,7 @@ struct engine_list {
 	struct engine_waiting *first, **end;
 };
 
-enum engine_compacting { ENGINE_NOT_COMPACTING, ENGINE_TRIMS, ENGINE_COPIES };
+enum engine_compacting { ENGINE_NOT_COMPACTING, ENGINE_REKEYS, ENGINE_TRIMS, ENGINE_COPIES };
 
 struct engine {
 	struct engine_options opt;
@@ -51,6 +51,7 @@ struct engine {
 	bool sweep_again;   /* it took effect: there may be more */
 	enum engine_compacting compacting;
 	struct compact *compact;
+	struct seal_key next_key; /* while compacting is ENGINE_REKEYS */
 	engine_compacted compacted;
 	void *compacted_arg;
 	struct engine_stats stats;

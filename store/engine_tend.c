@@ -92,23 +92,12 @@ engine_tend(struct engine *e)
 
 /* --- compaction --- */
 
-enum err
-engine_tend_compact(struct engine *e, engine_compacted done, void *arg)
-{
-	if (e->compacting)
-		return ERR_BUSY;
-	e->compacting = ENGINE_TRIMS;
-	e->untidy = true;
-	e->compacted = done;
-	e->compacted_arg = arg;
-	return ERR_OK;
-}
-
 static void
 end_compaction(struct engine *e, enum err err)
 {
 	e->compacting = ENGINE_NOT_COMPACTING;
 	e->compact = NULL;
+	seal_wipe(&e->next_key, sizeof e->next_key);
 	if (e->compacted)
 		e->compacted(e->compacted_arg, err);
 }
@@ -156,6 +145,66 @@ copy(struct engine *e)
 	return err == ERR_FULL ? ERR_OK : err;
 }
 
+static void
+on_rekeyed(void *arg, enum err err, uint64_t index, const Commands__Result *result)
+{
+	struct engine *e = arg;
+
+	(void)index;
+	if (!err && result->code)
+		err = ERR_SYNTAX;
+	e->compacting = ENGINE_TRIMS;
+	e->untidy = true;
+	if (err)
+		end_compaction(e, err);
+}
+
+static enum err
+propose_rekey(struct engine *e, const struct engine_log_key *next)
+{
+	Commands__Command c = COMMANDS__COMMAND__INIT;
+	Commands__Rekey rekey = COMMANDS__REKEY__INIT;
+	struct engine_proposal p = {.fd = -1, .done = on_rekeyed, .arg = e};
+	struct arena a;
+	enum err err;
+
+	arena_init(&a, 0);
+	rekey.wrapped_key = codec_bytes(next->wrapped);
+	c.body_case = COMMANDS__COMMAND__BODY_REKEY;
+	c.rekey = &rekey;
+	p.command = codec_pack(&c, &a);
+	err = engine_propose(e, &p);
+	arena_reset(&a);
+	return err;
+}
+
+enum err
+engine_tend_compact(
+	struct engine *e, const struct engine_log_key *next, engine_compacted done, void *arg)
+{
+	/* So many keys are left only by crash after crash in here: now they are all dropped. */
+	bool rekeys = next && e->log.keys.n < RAFT_LOG_KEYS;
+	enum err err = e->compacting ? ERR_BUSY : engine_tend(e);
+
+	if (!err && rekeys)
+		err = propose_rekey(e, next);
+	if (err)
+		return err;
+	if (rekeys)
+		e->next_key = next->key;
+	e->compacting = rekeys ? ENGINE_REKEYS : ENGINE_TRIMS;
+	e->untidy = true;
+	e->compacted = done;
+	e->compacted_arg = arg;
+	return ERR_OK;
+}
+
+static bool
+is_trimmed(const struct engine *e)
+{
+	return !e->untidy && !e->sweep_pending && !e->sweep_again;
+}
+
 static enum err
 begin_copy(struct engine *e)
 {
@@ -180,7 +229,7 @@ engine_tend_after(struct engine *e)
 	}
 	if (!err && e->compacting == ENGINE_COPIES)
 		return copy(e);
-	if (!err && e->compacting == ENGINE_TRIMS && !e->untidy)
+	if (!err && e->compacting == ENGINE_TRIMS && is_trimmed(e))
 		return begin_copy(e);
 	return err;
 }

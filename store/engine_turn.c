@@ -88,6 +88,8 @@ enter(struct turn *t, Commands__Command *c, struct slice body, Commands__Result 
 	a.boot = c->boot;
 	a.result = result;
 	err = apply_command(&a, c);
+	if (!err && c->body_case == COMMANDS__COMMAND__BODY_REKEY && !result->code)
+		err = raft_log_add_key(&e->log, a.index, &e->next_key);
 	e->log.applied = a.index;
 	if (e->secrets.n > secrets && !t->secret_at)
 		t->secret_at = a.index;
@@ -179,6 +181,8 @@ check(const struct engine *e, const struct engine_waiting *w, const Commands__Co
 		return ERR_DENIED;
 	if (e->room.full && grows(c))
 		return ERR_FULL;
+	if (c->body_case == COMMANDS__COMMAND__BODY_REKEY && e->compacting != ENGINE_REKEYS)
+		return ERR_DENIED;
 	if (apply_vault_secret(c).n)
 		err = vault_reserve(e->vault, e->secrets.n + 1);
 	return err;

@@ -150,7 +150,7 @@ complete(struct engine *e, struct db_txn *txn, uint64_t *lost)
 		s = (struct apply_secret){.kind = k.p[0],
 			.wrap_kind = known.wrap_kind,
 			.index = known.index,
-			.id = k.p[0] == VAULT_LOG ? known.index : schema_get_u64(k.p + 1)};
+			.id = schema_vault_id(k.p, known.index)};
 		if (!vault_image_find(vault_file(e->vault), s.kind, s.id, &at, &row))
 			continue;
 		err = redo(e, txn, &s, known.hash);

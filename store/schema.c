@@ -124,6 +124,12 @@ schema_message_size(const struct schema_message *m)
 	return m->size + m->head_size + frame;
 }
 
+uint64_t
+schema_vault_id(const uint8_t key[9], uint64_t index)
+{
+	return key[0] == 'l' ? index : schema_get_u64(key + 1);
+}
+
 bool
 schema_vault_read(struct slice row, struct schema_vault *v)
 {

@@ -126,6 +126,8 @@ struct schema_vault {
 	const uint8_t *hash;	 /* SEAL_HASH octets; borrowed */
 	struct slice public_key; /* empty, or SCHEMA_PUBLIC_KEY octets; borrowed */
 };
+/* The id that a row's secret has in the vault: the row's own, but for the newest log key. */
+uint64_t schema_vault_id(const uint8_t key[9], uint64_t index);
 /* False: damaged. */
 bool schema_vault_read(struct slice row, struct schema_vault *v);
 struct slice schema_vault_write(

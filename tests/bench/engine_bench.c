@@ -207,7 +207,7 @@ main(int argc, char **argv)
 	}
 	floor_close(held);
 	held = NULL;
-	must(engine_compact(engine) == ERR_OK);
+	must(engine_compact(engine, NULL) == ERR_OK);
 	engine_stats(engine, &s);
 	printf("after compaction: %.0f octets of file a mail\n",
 		(double)s.used_bytes / (double)span[1]);

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """The store's own verbs: check finds nothing, online and offline; compaction beside work makes the file small and
-loses nothing; the keys of a deleted account are nowhere afterwards."""
+loses nothing; a deleted account is nowhere afterwards; at night it compacts by itself."""
 import json
 import os
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, sys.path[0])
-from hp import PROGRAM, Server, bodies  # noqa: E402
+from hp import PROGRAM, QUICK, Server, bodies  # noqa: E402
 
 
 def offline(s):
@@ -58,4 +59,16 @@ def main():
         assert r.returncode != 0 and "database" in r.stderr, r
 
 
+def nightly():
+    """In the hour that is set, once."""
+    hour = time.gmtime(time.time() + 30).tm_hour  # at the end of an hour the next one
+    with Server(extra=QUICK + f"[log]\ncompact_hour = {hour}\n") as s:
+        s.wait(lambda: s.log().count("compacted:") == 1, 60)
+        s.cli("user", "add", "late@" + s.domain, "--password", "pw")
+        time.sleep(2.5)
+        assert s.log().count("compacted:") == 1
+        assert s.json("store", "check")["violations"] == []
+
+
 main()
+nightly()

@@ -259,7 +259,7 @@ an_append_whose_body_is_not_as_announced_is_refused_and_freed(void **state)
 	assert_int_equal(propose(&c, SLICE_LIT("abcd"))->code, COMMAND_INVALID);
 	assert_int_equal(count_rows(DB_PAYLOAD), 0);
 	assert_int_equal(count_rows(DB_GARBAGE), 1);
-	assert_int_equal(engine_compact(w.e), ERR_OK);
+	assert_int_equal(engine_compact(w.e, NULL), ERR_OK);
 	assert_int_equal(count_rows(DB_BODY), 0);
 	assert_int_equal(count_rows(DB_GARBAGE), 0);
 }
@@ -446,7 +446,7 @@ a_deleted_account_leaves_nothing_after_the_sweep(void **state)
 	}
 	for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
 		assert_int_equal(count_rows(gone[i]), 0);
-	assert_int_equal(engine_compact(w.e), ERR_OK);
+	assert_int_equal(engine_compact(w.e, NULL), ERR_OK);
 	assert_int_equal(count_rows(DB_BODY), 0);
 }
 

@@ -280,6 +280,130 @@ a_damaged_or_a_stray_key_is_found_out(void **state)
 	assert_int_equal(world_violations(true), 2); /* damaged, and another one */
 }
 
+/* --- the log moves on --- */
+
+static size_t
+log_keys(void)
+{
+	struct vault_row row;
+	uint64_t at = 0;
+	size_t n = 0;
+
+	while (vault_image_next(vault_file(engine_vault(world.e)), &at, &row))
+		n += row.kind == VAULT_LOG;
+	return n;
+}
+
+static void
+a_compaction_moves_the_log_on_and_nothing_opens_what_it_held(void **state)
+{
+	struct seal_key old[2];
+	struct slice command;
+	struct raft_log then;
+	struct db_options how = {.read_only = true, .file = "older"};
+	struct db_txn *txn;
+	struct vault_row row;
+	uint64_t at = 0, term, opened = 0;
+	struct db *older;
+
+	(void)state;
+	world.opt.log_keep_rows = 1000;
+	world_reopen();
+	assert_int_equal(add(1), ERR_OK);
+	copy("data.mdb", "older");
+	old[0] = engine_log(world.e)->keys.key[0].key;
+	assert_int_equal(engine_compact(world.e, world_next_key()), ERR_OK);
+	assert_int_equal(log_keys(), 1);
+	assert_int_equal(engine_log(world.e)->keys.n, 1);
+	old[1] = engine_log(world.e)->keys.key[0].key;
+	assert_memory_not_equal(&old[0], &old[1], sizeof old[0]);
+	assert_int_equal(add(2), ERR_OK);
+	assert_int_equal(world_violations(false), 0);
+	/* The entries that a copy of before still has: open to its key, to no key of today. */
+	memset(&then, 0, sizeof then);
+	assert_int_equal(db_open(&older, world.dir, &how), ERR_OK);
+	assert_int_equal(db_begin(older, false, &txn), ERR_OK);
+	assert_int_equal(raft_log_load(&then, txn), ERR_OK);
+	for (int key = 0; key < 2; key++) {
+		raft_log_drop_keys(&then, 0);
+		assert_int_equal(raft_log_add_key(&then, 0, &old[key]), ERR_OK);
+		for (uint64_t i = then.first; i <= then.last; i++)
+			opened += raft_log_read(&then, txn, i, &term, &command) == ERR_OK;
+		assert_int_equal(opened, then.last - then.first + 1);
+	}
+	raft_log_fini(&then);
+	db_abort(txn);
+	db_close(older);
+	while (vault_image_next(vault_file(engine_vault(world.e)), &at, &row))
+		assert_memory_not_equal(row.secret, &old[0], sizeof old[0]);
+	world_reopen();
+	assert_int_equal(world_violations(false), 0);
+}
+
+/* The key's own entry is sealed under the one before it. */
+static void
+a_new_log_key_that_a_crash_kept_from_the_vault_is_taken_from_the_log(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		fault.write_in = i % 2 == 0;
+		fault.sync_in = i % 2 == 1;
+		assert_int_equal(engine_compact(world.e, world_next_key()), ERR_IO);
+		memset(&fault, 0, sizeof fault);
+		world_reopen();
+		assert_int_equal(world_violations(false), 0);
+		assert_int_equal(add(10 + (unsigned)i), ERR_OK);
+		assert_int_equal(world_violations(false), 0);
+	}
+	assert_int_equal(engine_compact(world.e, world_next_key()), ERR_OK);
+	assert_int_equal(log_keys(), 1);
+	assert_int_equal(world_violations(false), 0);
+}
+
+static void
+nobody_else_may_move_the_log_on(void **state)
+{
+	Commands__Command c = COMMANDS__COMMAND__INIT;
+	Commands__Rekey rekey = COMMANDS__REKEY__INIT;
+	Commands__Result *r;
+
+	(void)state;
+	rekey.wrapped_key = world_bytes("a key of somebody's own");
+	c.body_case = COMMANDS__COMMAND__BODY_REKEY;
+	c.rekey = &rekey;
+	assert_int_equal(
+		engine_propose_now(world.e, &c, SLICE_EMPTY, &world.a, &r), ERR_DENIED);
+	assert_int_equal(log_keys(), 1);
+}
+
+static void
+a_vault_that_lacks_the_newest_log_key_wants_a_new_one(void **state)
+{
+	struct buf wrapped;
+
+	(void)state;
+	copy("secrets", "older");
+	assert_int_equal(engine_compact(world.e, world_next_key()), ERR_OK);
+	engine_close(world.e);
+	copy("older", "secrets");
+	world.opt.create = false;
+	world.opt.boot = rand_u64();
+	assert_int_equal(engine_open(&world.opt, &world.e), ERR_OK);
+	assert_int_equal(engine_set_key(world.e, &world.key, SLICE_EMPTY), ERR_OK);
+	assert_false(engine_is_ready(world.e));
+	buf_init(&wrapped, 32);
+	assert_int_equal(engine_wrapped_key(world.e, &wrapped), ERR_NOT_FOUND);
+	buf_fini(&wrapped);
+	seal_key_new(&world.key);
+	assert_int_equal(
+		engine_set_key(world.e, &world.key, slice_of(world.key.b, sizeof world.key.b)),
+		ERR_OK);
+	assert_true(engine_is_ready(world.e));
+	assert_int_equal(add(1), ERR_OK);
+	world_reopen();
+	assert_true(has_key(1));
+}
+
 int
 main(void)
 {
@@ -291,6 +415,10 @@ main(void)
 		T(an_older_vault_is_found_out_and_gives_no_deleted_key_back),
 		T(without_its_vault_a_database_is_not_opened),
 		T(a_damaged_or_a_stray_key_is_found_out),
+		T(a_compaction_moves_the_log_on_and_nothing_opens_what_it_held),
+		T(a_new_log_key_that_a_crash_kept_from_the_vault_is_taken_from_the_log),
+		T(nobody_else_may_move_the_log_on),
+		T(a_vault_that_lacks_the_newest_log_key_wants_a_new_one),
 	};
 
 	seal_init();
