@@ -165,7 +165,7 @@ view_mailbox_payload(
 	return *out ? ERR_OK : ERR_CORRUPT;
 }
 
-/* A body below SCHEMA_INLINE_MAX: one part over several small rows. */
+/* An entry's octets below SCHEMA_INLINE_MAX: one part over several small rows. */
 static enum err
 inline_part(
 	struct db_txn *txn, uint64_t index, uint64_t size, struct arena *a, struct slice *part)
@@ -191,22 +191,24 @@ view_mailbox_part(struct db_txn *txn, uint64_t payload, uint32_t n, struct arena
 	struct view_mailbox_part *out)
 {
 	enum { ENTRY_PARTS = SCHEMA_ENTRY_BODY_MAX / SCHEMA_PART_SEALED };
+	uint32_t entry = n / ENTRY_PARTS;
 	Commands__PayloadRow *row;
 	struct schema_key k;
 	struct slice sealed;
-	uint64_t parts;
+	uint64_t parts, left;
 	enum err e = view_mailbox_payload(txn, payload, a, &row);
 
 	if (e)
 		return e;
 	parts = (row->sealed_size + SCHEMA_PART_SEALED - 1) / SCHEMA_PART_SEALED;
-	if (n >= parts || n / ENTRY_PARTS >= row->n_index)
+	if (n >= parts || entry >= row->n_index)
 		return ERR_NOT_FOUND;
-	if (row->sealed_size < SCHEMA_INLINE_MAX)
-		e = inline_part(txn, row->index[0], row->sealed_size, a, &sealed);
+	/* The last entry of a large body may be a small one. */
+	left = row->sealed_size - (uint64_t)entry * SCHEMA_ENTRY_BODY_MAX;
+	if (left < SCHEMA_INLINE_MAX)
+		e = inline_part(txn, row->index[entry], left, a, &sealed);
 	else
-		e = db_get(txn, DB_BODY,
-			schema_u64_u32(&k, row->index[n / ENTRY_PARTS], n % ENTRY_PARTS),
+		e = db_get(txn, DB_BODY, schema_u64_u32(&k, row->index[entry], n % ENTRY_PARTS),
 			&sealed);
 	if (e)
 		return e == ERR_NOT_FOUND ? ERR_CORRUPT : e;

@@ -451,27 +451,25 @@ a_deleted_account_leaves_nothing_after_the_sweep(void **state)
 }
 
 static void
-a_body_from_a_file_goes_in_by_chunks_and_comes_back_whole(void **state)
+take_body_from_a_file(uint32_t size)
 {
-	enum { SIZE = 1500000 };
 	static uint8_t wrapped[SCHEMA_WRAPPED_KEY];
 	FILE *f = tmpfile();
 	Commands__Command c = COMMANDS__COMMAND__INIT;
 	Commands__Append append = COMMANDS__APPEND__INIT;
 	Commands__Body body = COMMANDS__BODY__INIT;
-	struct engine_proposal p = {.fd_size = SIZE};
+	struct engine_proposal p = {.fd_size = size};
 	struct db_txn *txn;
 	struct slice k, v;
 	struct view_mailbox_part part = {.is_last = false};
 	uint64_t got = 0;
 	bool more = true;
 
-	(void)state;
 	log_epoch();
-	for (uint32_t i = 0; i < SIZE / 4; i++)
+	for (uint32_t i = 0; i < size / 4; i++)
 		assert_int_equal(fwrite(&i, 4, 1, f), 1);
 	fflush(f);
-	body.size = body.sealed_size = SIZE;
+	body.size = body.sealed_size = size;
 	append.account = ACCOUNT;
 	append.mailbox = w.inbox;
 	append.body = &body;
@@ -497,8 +495,22 @@ a_body_from_a_file_goes_in_by_chunks_and_comes_back_whole(void **state)
 		}
 		got += part.sealed.n;
 	}
-	assert_int_equal(got, SIZE);
+	assert_int_equal(got, size);
 	db_abort(txn);
+}
+
+static void
+a_body_from_a_file_goes_in_by_chunks_and_comes_back_whole(void **state)
+{
+	(void)state;
+	take_body_from_a_file(1500000);
+}
+
+static void
+the_last_chunk_of_a_body_may_be_small(void **state)
+{
+	(void)state;
+	take_body_from_a_file(2 * SCHEMA_ENTRY_BODY_MAX + SCHEMA_INLINE_MAX - 4);
 }
 
 static void
@@ -533,6 +545,7 @@ main(void)
 		T(flags_change_once_and_expunge_takes_only_the_deleted),
 		T(a_deleted_account_leaves_nothing_after_the_sweep),
 		T(a_body_from_a_file_goes_in_by_chunks_and_comes_back_whole),
+		T(the_last_chunk_of_a_body_may_be_small),
 		cmocka_unit_test(a_queue_id_reads_back_in_either_case),
 	};
 
