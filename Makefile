@@ -16,7 +16,8 @@ export CCACHE_NOHASHDIR := 1
 # --- Debian's packages: what is missing is installed, once ---------------------
 PKG_build := gcc libc6-dev binutils pkg-config protobuf-c-compiler libprotobuf-c-dev libevent-dev \
 	libssl-dev liblmdb-dev libsodium-dev libunbound-dev nettle-dev libgmp-dev libseccomp-dev \
-	libinih-dev libjansson-dev zlib1g-dev libidn2-dev libunistring-dev libutf8proc-dev
+	libinih-dev libjansson-dev zlib1g-dev libidn2-dev libunistring-dev libutf8proc-dev \
+	tzdata ca-certificates
 PKG_test := $(PKG_build) libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 \
 	universal-ctags python3 file curl swaks libnet-ssleay-perl isync libsasl2-modules neomutt \
 	openssl strace procps xfsprogs e2fsprogs mount util-linux mandoc
@@ -64,7 +65,8 @@ DIRS := core crypto store smtp smtp/trust imap imap/sieve cmd
 STATIC_SRC := $(wildcard core/static_*.c core/charset_libc.c)
 LIB_SRC := $(filter-out cmd/main.c $(STATIC_SRC),$(foreach d,$(DIRS),$(wildcard $(d)/*.c)))
 PROTO := $(foreach d,$(DIRS),$(wildcard $(d)/*.proto))
-GEN_C := $(PROTO:%.proto=$(B)/gen/%.pb-c.c) $(B)/gen/core/charset_tables.c
+GEN_C := $(PROTO:%.proto=$(B)/gen/%.pb-c.c) $(B)/gen/core/charset_tables.c \
+	$(B)/gen/core/zone_table.c $(B)/gen/crypto/tls_roots.c
 GEN_H := $(PROTO:%.proto=$(B)/gen/%.pb-c.h)
 
 all: $(B)/release/hairpin ## build/release/hairpin, the static program
@@ -77,13 +79,22 @@ $(B)/gen/%.pb-c.c: %.proto
 	@mkdir -p $(@D)
 	$(Q)protoc-c --c_out=$(B)/gen $<
 $(B)/gen/%.pb-c.h: $(B)/gen/%.pb-c.c ;
-# The tables of core/charset, made from the build host's iconv.
-$(B)/gen/charset_gen: tools/charset_gen.c core/charset_list.h core/charset_tables.h
+# What the program holds itself, so that it needs no file of its host: charsets (from the build
+# host's iconv), time zones (tzdata), certificate authorities (ca-certificates).
+$(B)/gen/charset_gen: core/charset_list.h core/charset_tables.h
+$(B)/gen/zone_gen: core/zone_table.h
+$(B)/gen/%_gen: tools/%_gen.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) -O1 -I. -o $@ $<
+	$(Q)$(CC) -O1 -D_GNU_SOURCE -I. -o $@ $<
 $(B)/gen/core/charset_tables.c: $(B)/gen/charset_gen
+$(B)/gen/core/zone_table.c: $(B)/gen/zone_gen
+$(B)/gen/core/charset_tables.c $(B)/gen/core/zone_table.c:
 	@mkdir -p $(@D)
 	$(Q)$< >$@
+$(B)/gen/crypto/tls_roots.c: Makefile
+	@mkdir -p $(@D)
+	$(Q){ echo 'extern const char tls_roots[]; const char tls_roots[] ='; \
+		sed 's/.*/"&\\n"/' /usr/share/ca-certificates/mozilla/*.crt; echo ';'; } >$@
 
 define mode_rules
 $(B)/$(1)/%.o: %.c Makefile | $(GEN_H)

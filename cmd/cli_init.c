@@ -18,6 +18,7 @@
 #include "cmd/cli_control.h"
 #include "cmd/proc_parent.h"
 #include "core/mail_addr.h"
+#include "core/zone.h"
 #include "crypto/dkim_sign.h"
 #include "crypto/keyring.h"
 #include "crypto/tls_cert.h"
@@ -293,6 +294,21 @@ put_node(const struct init *in, struct buf *out)
 			in->uid, in->uid);
 }
 
+/* The machine's own zone, where it says so by the usual link. */
+static void
+put_timezone(struct buf *out)
+{
+	char target[PATH_ROOM];
+	ssize_t n = readlink("/etc/localtime", target, sizeof target - 1);
+	const char *name;
+
+	target[n > 0 ? n : 0] = '\0';
+	name = strstr(target, "/zoneinfo/");
+	name = name ? name + strlen("/zoneinfo/") : "UTC";
+	buf_printf(out, "# in which dates are written\ntimezone = %s\n",
+		zone_is_known(name) ? name : "UTC");
+}
+
 static int
 write_config(const struct init *in)
 {
@@ -308,6 +324,7 @@ write_config(const struct init *in)
 
 	buf_init(&out, 16384);
 	put_node(in, &out);
+	put_timezone(&out);
 	for (size_t i = 0; i < sizeof listeners / sizeof *listeners; i++) {
 		buf_printf(&out, "\n[listener %s]\nkind = %s\naddress = %s\nport = %u\n",
 			listeners[i].name, listeners[i].kind, in->listen,

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "core/spelling.h"
+#include "core/zone.h"
 
 /* One row a key: how it is read, where it goes, its bounds. */
 enum value { TEXT, NUMBER32, NUMBER64, SIZE, SECONDS, FLAG, OCTET };
@@ -25,6 +26,7 @@ struct key {
 static const struct key keys[] = {
 	{"node", "hostname", TEXT, AT(hostname), 1, 253, "localhost"},
 	{"node", "data_dir", TEXT, AT(data_dir), 1, 200, "/var/lib/hairpin"},
+	{"node", "timezone", TEXT, AT(timezone), 1, 63, "UTC"},
 	{"node", "uid", NUMBER32, AT(uid), 0, UINT32_MAX - 1, "0"},
 	{"node", "gid", NUMBER32, AT(gid), 0, UINT32_MAX - 1, "0"},
 	{"node", "debug_log", FLAG, AT(debug_log), 0, 0, "no"},
@@ -304,6 +306,9 @@ validate(struct reading *r)
 		else if (!l->port && l->kind != CONFIG_LMTP)
 			l->port = kind_port[l->kind];
 	}
+	if (!r->e && !zone_is_known(c->timezone))
+		refuse(r, "timezone: no zone is called `%s`; one is Europe/Berlin",
+			c->timezone);
 	if (!r->e && c->data_dir[0] != '/')
 		refuse(r, "data_dir must be an absolute path");
 }

@@ -33,7 +33,8 @@ struct config {
 	/* [node] */
 	char hostname[CONFIG_TEXT_MAX];
 	char data_dir[CONFIG_TEXT_MAX];
-	uint32_t uid, gid; /* what the processes become when started as root */
+	char timezone[CONFIG_TEXT_MAX]; /* in which dates are written; known to core/zone */
+	uint32_t uid, gid;		/* what the processes become when started as root */
 	bool debug_log;
 	uint64_t map_bytes;
 	/* [listener NAME] */

@@ -10,6 +10,7 @@
 #include "core/ipc.pb-c.h"
 #include "core/log.h"
 #include "core/must.h"
+#include "core/zone.h"
 #include "crypto/permit.h"
 #include "crypto/queue_seal.h"
 #include "smtp/smtp_dsn.h"
@@ -123,6 +124,7 @@ decide_deliver(struct courier_job *j, struct db_txn *txn, const Commands__Rcpt *
 	}
 	commands__delivery__init(d);
 	d->account = r->account;
+	d->zone_min = zone_offset_min((int64_t)j->item->queued_sec);
 	d->delivered_to = r->via.len ? r->via : r->address;
 	s->outcome = COMMANDS__OUTCOME__OUTCOME_DELIVER;
 	s->delivery = d;

@@ -16,6 +16,7 @@
 #include "core/log.h"
 #include "core/must.h"
 #include "core/sandbox.h"
+#include "core/zone.h"
 #include "crypto/seal.h"
 
 static const struct proc_role *const roles[] = {&proc_store_role, &proc_keyd_role,
@@ -210,6 +211,7 @@ proc_main(const char *role_name, uint32_t instance, const char *config_path)
 	snprintf(name, sizeof name, "%s", role_name);
 	log_init(
 		p.config.hostname, name, p.config.debug_log ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+	zone_set(p.config.timezone);
 	clock_init();
 	seal_init();
 	p.data_fd = open(p.config.data_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);

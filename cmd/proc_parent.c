@@ -23,6 +23,7 @@
 #include "core/log.h"
 #include "core/must.h"
 #include "core/rand.h"
+#include "core/zone.h"
 #include "crypto/seal.h"
 
 enum {
@@ -474,6 +475,7 @@ proc_parent_run(const char *config_path)
 		must_fatal("%s", why.text);
 	p.config_path = path;
 	umask(0027);
+	zone_set(p.config.timezone);
 	clock_init();
 	seal_init();
 	log_init(p.config.hostname, "parent",

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/zone.h"
 
 enum { LINE_MAX_OCTETS = 2048 };
 
@@ -27,7 +28,7 @@ stamp(char *line, size_t room)
 	time_t now = (time_t)clock_wall_sec();
 	struct tm t;
 
-	/* gmtime_r needs no zone files; logs are in UTC. */
+	now += zone_offset_min(now) * 60;
 	gmtime_r(&now, &t);
 	return snprintf(line, room,
 		"%.3s %2d %02d:%02d:%02d %s hairpin%s%s[%d]: ", month + 3 * t.tm_mon, t.tm_mday,

@@ -1,11 +1,12 @@
 #include "smtp/smtp_trace.h"
 
 #include "core/mail_date.h"
+#include "core/zone.h"
 
 void
 smtp_trace_put_date(struct buf *out, int64_t now_sec)
 {
-	mail_date_format((struct mail_date){.utc_sec = now_sec}, out);
+	mail_date_format((struct mail_date){now_sec, zone_offset_min(now_sec)}, out);
 }
 
 const char *

@@ -1,8 +1,9 @@
 /* smtp_trace: the fields that a server writes on top of a message: Return-Path
  * and Received (RFC 5321 4.4; keywords of RFC 3848 and RFC 6531; the tls clause
  * of RFC 8314 4.3), Delivered-To, and for submission the Date and Message-ID
- * that a client left out (RFC 6409 8). Pure: time and ids come in. All slices
- * were checked by smtp_parse (no controls); fields end in CRLF. */
+ * that a client left out (RFC 6409 8). Pure: time and ids come in; the zone is
+ * the process's. All slices were checked by smtp_parse (no controls); fields end
+ * in CRLF. */
 #ifndef SMTP_TRACE_H
 #define SMTP_TRACE_H
 

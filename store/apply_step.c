@@ -26,6 +26,7 @@ delivered(const struct stepping *s)
 	return (struct schema_message){
 		.flags = (uint8_t)(d->flags & 31),
 		.internal_date_sec = (int64_t)s->item->queued_sec,
+		.zone_min = (int16_t)(d->zone_min % 1440),
 		.head_size = envelope->head_size,
 		.size = envelope->body->size,
 		.payload = s->item->payload,
