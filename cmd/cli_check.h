@@ -1,5 +1,6 @@
-/* cli_check: `hairpin check`: looks at configuration, files, certificate and the running
- * server. Changes nothing. Exit code 0: nothing wrong was found; 1: something. */
+/* cli_check: `hairpin check`: looks at configuration, files, certificate, ports, disk and the
+ * running server, says what is wrong and how to mend it. Changes nothing; nothing that it meets
+ * is fatal. Exit code 0: nothing wrong was found; 1: something. */
 #ifndef CMD_CLI_CHECK_H
 #define CMD_CLI_CHECK_H
 
