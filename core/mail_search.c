@@ -165,7 +165,7 @@ mail_search_header(struct mail_search *s, struct slice header)
 			buf_put_slice(&line, f.name);
 			buf_put(&line, ": ", 2);
 		}
-		mail_word_decode(f.body, &line);
+		mail_word_field(f.name, f.body, &line);
 		mail_search_begin(s, MAIL_ENCODING_8BIT, CHARSET_UTF_8);
 		mail_search_feed(s, buf_slice(&line));
 		mail_search_end(s);

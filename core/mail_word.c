@@ -283,3 +283,50 @@ mail_word_param(const struct mail_type *t, struct slice name, struct buf *out)
 		return !out->overflow;
 	return mail_type_param(t, name, &value) && mail_word_decode(value, out);
 }
+
+static struct slice
+base_name(struct slice name)
+{
+	return slice_cut(name, 0, slice_find(name, '*'));
+}
+
+/* Each parameter once, its pieces joined and decoded. */
+static void
+put_parameters(const struct mail_type *t, struct buf *out)
+{
+	struct slice name;
+	size_t before;
+
+	for (size_t i = 0; i < t->param_count; i++) {
+		name = base_name(t->params[i].name);
+		for (before = 0; before < i; before++)
+			if (slice_eq_nocase(name, base_name(t->params[before].name)))
+				break;
+		if (before < i)
+			continue;
+		buf_put(out, "; ", 2);
+		buf_put_slice(out, name);
+		buf_put_u8(out, '=');
+		mail_word_param(t, name, out);
+	}
+}
+
+bool
+mail_word_field(struct slice name, struct slice body, struct buf *out)
+{
+	struct mail_type t;
+	struct arena a;
+	bool has_extended; /* parameters of RFC 2231 */
+
+	arena_init(&a, 0);
+	has_extended = slice_starts_nocase(name, SLICE_LIT("Content-")) &&
+		       slice_find(body, '*') < body.n && mail_type_parse_value(body, &a, &t);
+	if (has_extended) {
+		buf_put_slice(out, t.type);
+		put_parameters(&t, out);
+	} else {
+		mail_word_decode(body, out);
+	}
+	arena_reset(&a);
+	return !out->overflow;
+}

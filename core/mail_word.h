@@ -16,5 +16,8 @@ bool mail_word_decode(struct slice body, struct buf *out);
  * plain one, in which encoded words are decoded although they have no business
  * there. False: there is none, or out is full. */
 bool mail_word_param(const struct mail_type *t, struct slice name, struct buf *out);
+/* A field's body for a search: as mail_word_decode, but extended or continued
+ * parameters of Content-Type and its like as "; name=value". */
+bool mail_word_field(struct slice name, struct slice body, struct buf *out);
 
 #endif

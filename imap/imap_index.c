@@ -106,7 +106,7 @@ imap_index_fold(struct slice header, struct slice name, struct buf *out)
 			buf_put_u8(out, '\n');
 		found = 1;
 		buf_init(&text, f.body.n * 3 + 16);
-		if (!mail_word_decode(f.body, &text))
+		if (!mail_word_field(f.name, f.body, &text))
 			out->overflow = true;
 		mail_fold_search(buf_slice(&text), out);
 		buf_fini(&text);

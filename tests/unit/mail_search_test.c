@@ -158,6 +158,28 @@ headers_are_searched_decoded_and_unfolded(void **state)
 	mail_search_fini(&s);
 }
 
+static void
+parameters_are_searched_joined_and_decoded(void **state)
+{
+	static const struct slice header = SLICE_LIT(
+		"Content-Disposition: attachment; filename*0*=iso-8859-1'de'gr%FC;\r\n"
+		" filename*1=ben; size=3\r\nX-Other: a; b*=utf-8''%c3%a4\r\n\r\n");
+	struct mail_search_key keys[] = {
+		{SLICE_LIT("disposition: attachment; filename=gru\xcc\x88"
+			   "ben; size=3"),
+			false},
+		{SLICE_LIT("%fc"), false}, {SLICE_LIT("b*=utf-8''%c3%a4"), false}};
+	struct mail_search s;
+
+	(void)state;
+	mail_search_init(&s, keys, 3);
+	mail_search_header(&s, header);
+	assert_true(keys[0].is_found);
+	assert_false(keys[1].is_found);
+	assert_true(keys[2].is_found);
+	mail_search_fini(&s);
+}
+
 int
 main(void)
 {
@@ -167,6 +189,7 @@ main(void)
 		cmocka_unit_test(matches_cross_the_borders_of_large_pieces),
 		cmocka_unit_test(text_that_grows_when_folded_stays_in_bounds),
 		cmocka_unit_test(headers_are_searched_decoded_and_unfolded),
+		cmocka_unit_test(parameters_are_searched_joined_and_decoded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
