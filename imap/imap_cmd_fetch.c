@@ -398,7 +398,7 @@ put_chunk(struct imap_session *s, struct fetch *f)
 		e = ERR_STALE;
 	} else if (!e && f->at < f->n && !f->open && s->out.n < CHUNK && f->at == before.at) {
 		f->at++; /* it went while we looked */
-	} else if (!e && f->open && !f->in_section && f->at == before.at && s->out.n == 0) {
+	} else if (!e && f->open && f->at == before.at && s->out.n == 0) {
 		e = ERR_NOT_FOUND; /* gone in the middle of its own response */
 	}
 	s->ops->end(s->host);

@@ -122,6 +122,22 @@ class Server:
                 found[f"{words[2]}/{words[3]}"] = int(pid)
         return found
 
+    def server_of(self, client):
+        """(role/instance, pid) of the process that serves this socket."""
+        here, there = client.getpeername()[1], client.getsockname()[1]
+        with open("/proc/net/tcp") as f:
+            lines = [line.split() for line in f.readlines()[1:]]
+        inode = next(x[9] for x in lines
+                     if int(x[1].split(":")[1], 16) == here and int(x[2].split(":")[1], 16) == there)
+        for name, pid in self.pids().items():
+            for fd in os.listdir(f"/proc/{pid}/fd"):
+                try:
+                    if os.readlink(f"/proc/{pid}/fd/{fd}") == f"socket:[{inode}]":
+                        return name, pid
+                except OSError:
+                    pass
+        raise AssertionError("nobody serves it")
+
     def wait(self, what, seconds=20):
         """Until what() is true; its value."""
         until = time.monotonic() + seconds
