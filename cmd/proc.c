@@ -26,7 +26,7 @@ static const struct proc_role *const roles[] = {&proc_store_role, &proc_keyd_rol
 void
 proc_path(const struct proc *p, const char *below, char path[512])
 {
-	snprintf(path, 512, "%s/%s", p->config.data_dir, below);
+	snprintf(path, 512, "%s/%s", p->root, below);
 }
 
 int
@@ -45,19 +45,41 @@ find_role(const char *name)
 	must_fatal("no such role: %s", name);
 }
 
-/* A role is one of the parent's children: it dies with it. */
-static void
-drop_privileges(const struct proc *p)
+/* Of the file system nothing is left but the data folder. False: we aren't allowed to. */
+static bool
+enter_root(struct proc *p)
+{
+	if (geteuid() != 0 || chroot(p->config.data_dir) || chdir("/"))
+		return false;
+	p->root = "";
+	return true;
+}
+
+/* A role is one of the parent's children: it dies with it. False: it stays what it was. */
+static bool
+change_user(const struct proc *p)
 {
 	const struct config *c = &p->config;
 
 	if (geteuid() != 0 || c->uid == 0)
-		return;
+		return false;
 	if (setgroups(0, NULL) || setresgid(c->gid, c->gid, c->gid) ||
 		setresuid(c->uid, c->uid, c->uid))
 		must_fatal("can't become uid %u, gid %u: %s", c->uid, c->gid, strerror(errno));
 	/* The change of uid cleared it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return true;
+}
+
+/* One process speaks for all of what isn't in force, each for itself of what should be. */
+static void
+tell(const struct proc *p, const struct sandbox_report *report)
+{
+	if (report->missing[0] && p->role->role == ROLE_STORE)
+		log_warn("sandbox: not in force here: %s", report->missing);
+	if (report->is_leaking)
+		log_error("sandbox: leaks: %s", report->tried);
+	log_debug("sandbox: tried: %s", report->tried);
 }
 
 static void
@@ -69,6 +91,8 @@ enter_sandbox(struct proc *p)
 	struct sandbox_report report;
 	unsigned needs = p->role->needs;
 
+	wish.has_own_root = enter_root(p);
+	wish.has_own_user = change_user(p);
 	proc_path(p, "db", db);
 	proc_path(p, "spool", spool);
 	proc_path(p, "vault", vault);
@@ -83,8 +107,7 @@ enter_sandbox(struct proc *p)
 	wish.accept = needs & PROC_NEED_ACCEPT;
 	wish.threads = needs & PROC_NEED_DB_WRITE;
 	sandbox_enter(&wish, &report);
-	if (report.missing[0] && p->instance == 0)
-		log_warn("sandbox: not in force here: %s", report.missing);
+	tell(p, &report);
 }
 
 /* --- frames of the parent --- */
@@ -217,9 +240,9 @@ proc_main(const char *role_name, uint32_t instance, const char *config_path)
 	p.data_fd = open(p.config.data_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (p.data_fd < 0)
 		must_fatal("%s: %s", p.config.data_dir, strerror(errno));
+	p.root = p.config.data_dir;
 	if (p.role->prepare)
 		p.role->prepare(&p);
-	drop_privileges(&p);
 	enter_sandbox(&p);
 	listen_to_parent(&p);
 	loop_run(p.loop);

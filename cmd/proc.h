@@ -26,7 +26,8 @@ struct proc {
 	uint8_t permit_login_key[PROC_PERMIT_KEY], permit_item_key[PROC_PERMIT_KEY];
 	bool has_login_key, has_item_key;
 	uint8_t ticket_secret[PROC_TICKET_SECRET];
-	int data_fd;	  /* the data folder, O_PATH; valid in every process */
+	const char *root; /* the data folder as this process sees it: "" when it is its root */
+	int data_fd;	  /* the same, O_PATH; valid in every process */
 	void *floor_page; /* PROC_FLOOR_PAGE octets, shared; writable in the store alone */
 	void *state;	  /* the role's own */
 };

@@ -576,14 +576,15 @@ open_database(struct store *s)
 	floor_void(s->p->floor_page);
 	e = engine_open(&opt, &s->engine);
 	if (e == ERR_NOT_FOUND)
-		log_error("fatal: no database in %s, or no vault in %s: run `hairpin init` "
+		log_error("fatal: no database in %s/db, or no vault in %s/vault: run `hairpin "
+			  "init` "
 			  "first, or restore it from its backup",
-			s->dir, s->vault);
+			s->p->config.data_dir, s->p->config.data_dir);
 	if (e == ERR_VERSION)
-		log_error(
-			"fatal: the database in %s is from another version of hairpin: it was "
-			"left untouched",
-			s->dir);
+		log_error("fatal: the database in %s/db is from another version of hairpin: it "
+			  "was "
+			  "left untouched",
+			s->p->config.data_dir);
 	if (!e)
 		e = floor_open(engine_db(s->engine), s->p->floor_page, &s->floor);
 	if (e)

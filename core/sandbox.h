@@ -1,7 +1,9 @@
 /* sandbox: what a process gives up before it hears a stranger: new privileges,
- * core dumps, all of the file system but the named paths (Landlock), and every
- * system call that it doesn't need (seccomp). What the kernel or the
- * container doesn't allow is left out and named in the report. */
+ * core dumps, processes of its own, all of the file system but the named paths
+ * (Landlock), and every system call that it doesn't need (seccomp). What the
+ * kernel or the container doesn't allow is left out and named in the report.
+ * Then it tries the forbidden: nothing is believed to hold that was not seen
+ * to. */
 #ifndef CORE_SANDBOX_H
 #define CORE_SANDBOX_H
 
@@ -15,12 +17,14 @@ struct sandbox_path {
 struct sandbox_wish {
 	const struct sandbox_path *path;
 	size_t paths;
-	bool accept;	       /* takes connections from listening sockets that it was handed */
-	bool threads;	       /* a library of its own makes threads (LMDB's compacting copy) */
-	bool seccomp_in_debug; /* builds with sanitizers leave seccomp out unless asked */
+	bool accept;  /* takes connections from listening sockets that it was handed */
+	bool threads; /* a library of its own makes threads (LMDB's compacting copy) */
+	bool has_own_user, has_own_root; /* the caller saw to that, for the report */
 };
 struct sandbox_report {
-	char missing[256]; /* words, comma-separated; empty: all in force */
+	char missing[256]; /* what isn't in force here, comma-separated; empty: all is */
+	char tried[256];   /* what was tried, and the error that each got */
+	bool is_leaking;   /* one of those was not refused, though all is in force */
 };
 
 void sandbox_enter(const struct sandbox_wish *wish, struct sandbox_report *report);
