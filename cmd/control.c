@@ -48,7 +48,8 @@ finish(struct control_request *r, json_t *out)
 	free(text);
 	json_decref(out);
 	json_decref(r->in);
-	r->in = NULL;
+	json_decref(r->done);
+	r->in = r->done = NULL;
 	r->verb = NULL;
 	/* The request lives as long as its connection does. */
 	if (!r->conn) {
@@ -95,7 +96,10 @@ on_proposed(void *arg, enum err e, const ProtobufCMessage *answer)
 		return;
 	}
 	if (result->code == COMMAND_DONE) {
-		control_reply(r, NULL);
+		json_t *done = r->done;
+
+		r->done = NULL;
+		control_reply(r, done);
 		return;
 	}
 	if (result->code == COMMAND_NOT_FOUND)

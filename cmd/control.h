@@ -22,6 +22,8 @@ struct control_request {
 	/* What verbs with several steps keep: */
 	Commands__Command command;
 	uint64_t account;
+	unsigned tries;
+	json_t *done; /* what control_propose replies when it is done; NULL: nothing but ok */
 	void *state;
 };
 struct control_verb {
@@ -37,7 +39,7 @@ void control_listen(struct control *control, int fd);
 void control_reply(struct control_request *r, json_t *result);
 void control_fail(struct control_request *r, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Proposes r->command; then replies with nothing, or says why not. */
+/* Proposes r->command; then replies r->done, or says why not. */
 void control_propose(struct control_request *r);
 /* A text of the request, or NULL. */
 const char *control_text(const struct control_request *r, const char *name);

@@ -1,6 +1,7 @@
 /* control_account: verbs of users and services. A new account takes two questions before its
  * command: auth seals the verifier, keyd makes the key pair; both are bound to the account's
  * id, which is drawn here. */
+#include <stdio.h>
 #include <sysexits.h>
 
 #include "cmd/control.h"
@@ -213,6 +214,21 @@ user_set(struct control_request *r)
 		control_propose(r);
 }
 
+/* What a deletion leaves to be done, node by node. */
+static json_t *
+owed(const struct config *c)
+{
+	json_t *list = json_array();
+	char text[400], when[64] = "";
+
+	if (c->compact_hour < 24)
+		snprintf(
+			when, sizeof when, " (done by itself at %02u:00 UTC)", c->compact_hour);
+	snprintf(text, sizeof text, "%s: hairpin store compact%s", c->hostname, when);
+	json_array_append_new(list, json_string(text));
+	return json_pack("{s:s, s:o}", "key", "destroyed", "still_owed", list);
+}
+
 static void
 user_delete(struct control_request *r)
 {
@@ -223,6 +239,7 @@ user_delete(struct control_request *r)
 		return;
 	r->command.body_case = COMMANDS__COMMAND__BODY_ACCOUNT_DEL;
 	r->command.account_del = del;
+	r->done = owed(&r->courier->p->config);
 	control_propose(r);
 }
 

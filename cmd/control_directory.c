@@ -328,6 +328,32 @@ store_verb(struct control_request *r)
 		(struct ipc_wait){ASK_MS, on_store, r});
 }
 
+/* What was deleted is gone for good when the log and the free pages have gone, and the queue
+ * keys of before: those first. */
+static void
+store_compact(void *arg)
+{
+	enum { LOOK_MS = 100, TRIES_MAX = 600 };
+	struct control_request *r = arg;
+
+	if (!courier_key_owes(r->courier)) {
+		store_verb(r);
+	} else if (r->tries++ < TRIES_MAX) {
+		courier_key_tend(r->courier->key);
+		loop_after(r->courier->p->loop, LOOK_MS, store_compact, r);
+	} else {
+		control_fail(r, EX_TEMPFAIL,
+			"mail in the queue is still sealed to keys of before an account was "
+			"deleted; see the log");
+	}
+}
+
+static void
+compact(struct control_request *r)
+{
+	store_compact(r);
+}
+
 const struct control_verb control_directory_verbs[] = {
 	{"domain add", domain_add},
 	{"domain delete", domain_delete},
@@ -344,7 +370,7 @@ const struct control_verb control_directory_verbs[] = {
 	{"forward set", forward_set},
 	{"forward clear", forward_clear},
 	{"forward list", forward_list},
-	{"store compact", store_verb},
+	{"store compact", compact},
 	{"store check", store_verb},
 	{"store stats", store_verb},
 	{NULL, NULL},

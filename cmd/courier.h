@@ -1,5 +1,5 @@
 /* courier: what the courier's parts share: its process (proc_courier), the work on
- * queue items (courier_job), today's queue key (courier_key), and the command
+ * queue items (courier_job), the queue's keys (courier_key), and the command
  * line's socket (control*). */
 #ifndef CMD_COURIER_H
 #define CMD_COURIER_H
@@ -15,6 +15,7 @@
 enum { COURIER_ASK_MS = 20000, COURIER_JOBS_MAX = 64, COURIER_DUE_MAX = 500 };
 
 struct courier_job;
+struct courier_key;
 struct control;
 
 struct courier {
@@ -25,10 +26,9 @@ struct courier {
 	struct seal_key permit_key;
 	struct courier_job *jobs; /* list */
 	uint32_t job_count;
-	struct loop_timer *pump_timer, *key_timer;
+	struct loop_timer *pump_timer;
 	bool pump_soon;
-	uint64_t queue_day; /* of the key that is there; 0: none yet */
-	bool key_asked;
+	struct courier_key *key;
 	struct control *control;
 };
 
@@ -43,8 +43,14 @@ void courier_job_start(
 	struct courier *c, struct db_txn *txn, uint64_t item, const uint32_t *number, size_t n);
 bool courier_job_is_busy(const struct courier *c, uint64_t item);
 
-/* Makes today's queue key when it is missing and destroys those of days whose mail has gone. */
-void courier_key_tend(struct courier *c);
+/* Makes queue keys before they are needed, and destroys those that aren't any more. */
+struct courier_key *courier_key_new(struct courier *c);
+/* Looks again at once: an account was deleted. */
+void courier_key_tend(struct courier_key *k);
+/* Is there still a queue key of before an account was deleted? */
+bool courier_key_owes(struct courier *c);
+/* c->view is open then. */
+bool courier_open_view(struct courier *c);
 
 /* Proposes; body may be empty. cb as in ipc_ask: answer is Ipc__Proposed. Returns the
  * question. */

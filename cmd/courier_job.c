@@ -30,7 +30,7 @@ struct courier_job {
 	Commands__RcptRow **row; /* beside step */
 	Commands__RcptStep **step;
 	size_t n;
-	uint64_t queue_day; /* today's, for a bounce */
+	uint64_t queue_key; /* today's, for a bounce */
 	uint8_t queue_public[32];
 	bool has_queue_key, answered_quota, fresh;
 	Ipc__KeydWrap wrap;
@@ -279,7 +279,7 @@ make_bounce(struct courier_job *j, struct slice *sealed)
 	b->q.rcpt = b->list;
 	b->q.body = &b->body;
 	b->q.sealed_key = (ProtobufCBinaryData){sizeof b->key, b->key};
-	b->q.queue_day = j->queue_day;
+	b->q.queue_key = j->queue_key;
 	b->q.is_bounce = true;
 	b->q.smtputf8 = j->item->envelope->smtputf8;
 	return &b->q;
@@ -464,7 +464,7 @@ prepare_wrap(struct courier_job *j)
 	const Commands__Enqueue *env = j->item->envelope;
 	struct vault_row *secret = arena_alloc(&j->arena, sizeof *secret);
 	uint8_t *permit = arena_alloc(&j->arena, PERMIT_SIZE);
-	enum err e = view_vault_get(j->c->vault, VAULT_QUEUE, env->queue_day, secret);
+	enum err e = view_vault_get(j->c->vault, VAULT_QUEUE, env->queue_key, secret);
 
 	if (e)
 		return e;
@@ -472,7 +472,7 @@ prepare_wrap(struct courier_job *j)
 	j->wrap.permit = (ProtobufCBinaryData){PERMIT_SIZE, permit};
 	j->wrap.item = j->id;
 	j->wrap.sealed_key = env->sealed_key;
-	j->wrap.queue_day = env->queue_day;
+	j->wrap.queue_key = env->queue_key;
 	j->wrap.queue_wrapped_secret = (ProtobufCBinaryData){secret->n, secret->secret};
 	return ERR_OK;
 }
@@ -484,7 +484,7 @@ read_item(struct courier_job *j, struct db_txn *txn, const uint32_t *number, siz
 
 	if (!e)
 		j->has_queue_key = view_directory_queue_key(
-					   txn, &j->queue_day, j->queue_public) == ERR_OK;
+					   txn, &j->queue_key, j->queue_public) == ERR_OK;
 	for (size_t i = 0; i < n && !e; i++)
 		e = decide(j, txn, number[i]);
 	if (!e && j->wrap.n_target)

@@ -18,7 +18,7 @@
 
 /* LINGER_MS: what comes close together is done together: fewer commits compete with those that
  * clients wait for. */
-enum { LOOK_MS = 1000, LINGER_MS = 5, KEY_MS = 60000, PERMIT_SEC = 120 };
+enum { LOOK_MS = 1000, LINGER_MS = 5, PERMIT_SEC = 120 };
 
 void
 courier_permit(const struct courier *c, uint64_t item, uint8_t *out)
@@ -88,8 +88,8 @@ on_due(void *arg, uint64_t due_sec, uint64_t item, uint32_t number)
 	return true;
 }
 
-static bool
-open_view(struct courier *c)
+bool
+courier_open_view(struct courier *c)
 {
 	char dir[512];
 
@@ -119,7 +119,7 @@ look(void *arg)
 
 	c->pump_timer = NULL;
 	c->pump_soon = false;
-	if (!open_view(c) || view_begin(c->view, &d.txn)) {
+	if (!courier_open_view(c) || view_begin(c->view, &d.txn)) {
 		look_after(c, LOOK_MS);
 		return;
 	}
@@ -150,16 +150,8 @@ on_watch(void *arg, struct ipc_frame *f)
 
 	if (w->queue)
 		courier_pump(c);
-}
-
-static void
-on_key_timer(void *arg)
-{
-	struct courier *c = arg;
-
-	c->key_timer = loop_after(c->p->loop, c->queue_day ? KEY_MS : LOOK_MS, on_key_timer, c);
-	if (open_view(c))
-		courier_key_tend(c);
+	if (w->n_account_gone)
+		courier_key_tend(c->key);
 }
 
 static void
@@ -176,7 +168,7 @@ start(struct proc *p)
 	memcpy(c->permit_key.b, p->permit_item_key, sizeof c->permit_key.b);
 	ipc_on(p->ipc, IPC_WATCH, on_watch, c);
 	c->control = control_new(c);
-	on_key_timer(c);
+	c->key = courier_key_new(c);
 	courier_pump(c);
 }
 

@@ -226,7 +226,7 @@ on_new_pair(void *arg, struct ipc_frame *f)
 	Ipc__KeydPair a = IPC__KEYD_PAIR__INIT;
 	uint8_t public_key[32], wrapped[KEYRING_SECRET_WRAPPED];
 
-	if (q->kind != KEYRING_ACCOUNT && q->kind != KEYRING_QUEUE_DAY) {
+	if (q->kind != KEYRING_ACCOUNT && q->kind != KEYRING_QUEUE) {
 		refuse(k, f, ERR_UNSUPPORTED);
 		return;
 	}
@@ -266,7 +266,7 @@ data_key(
 {
 	struct keyring_sealed s = {slice_of(q->sealed_key.data, q->sealed_key.len),
 		slice_of(q->queue_wrapped_secret.data, q->queue_wrapped_secret.len),
-		q->queue_day};
+		q->queue_key};
 
 	if (ipc_peer_role(f->from) == ROLE_COURIER)
 		return permitted(k, f, q->item, q->permit)
@@ -339,6 +339,27 @@ on_wrap(void *arg, struct ipc_frame *f)
 }
 
 static void
+on_reseal(void *arg, struct ipc_frame *f)
+{
+	struct keyd *k = arg;
+	const Ipc__KeydReseal *q = (const Ipc__KeydReseal *)f->msg;
+	Ipc__KeydResealed a = IPC__KEYD_RESEALED__INIT;
+	struct keyring_sealed from = {slice_of(q->sealed_key.data, q->sealed_key.len),
+		slice_of(q->from_wrapped_secret.data, q->from_wrapped_secret.len), q->from};
+	uint8_t sealed[QUEUE_SEAL_SIZE];
+	enum err e = ERR_DENIED;
+
+	if (permitted(k, f, q->item, q->permit))
+		e = keyring_reseal(k->ring, &from, q->to,
+			slice_of(q->to_wrapped_secret.data, q->to_wrapped_secret.len), sealed);
+	a.sealed_key = (ProtobufCBinaryData){sizeof sealed, sealed};
+	if (e)
+		refuse(k, f, e);
+	else
+		ipc_answer(k->p->ipc, ipc_ticket(f), ERR_OK, &a.base);
+}
+
+static void
 on_sign(void *arg, struct ipc_frame *f)
 {
 	struct keyd *k = arg;
@@ -370,6 +391,7 @@ start(struct proc *p)
 	ipc_on(p->ipc, IPC_KEYD_NEW_PAIR, on_new_pair, k);
 	ipc_on(p->ipc, IPC_KEYD_ACCOUNT, on_account, k);
 	ipc_on(p->ipc, IPC_KEYD_WRAP, on_wrap, k);
+	ipc_on(p->ipc, IPC_KEYD_RESEAL, on_reseal, k);
 	ipc_on(p->ipc, IPC_KEYD_SIGN, on_sign, k);
 	ipc_on(p->ipc, IPC_TLS_FILE, on_tls_file, k);
 }

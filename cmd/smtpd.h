@@ -81,7 +81,7 @@ struct smtpd_client {
 	struct buf head, index; /* sealed */
 	uint32_t head_size;
 	uint8_t sealed_key[QUEUE_SEAL_SIZE];
-	uint64_t queue_day;
+	uint64_t queue_key;
 	uint8_t repeat_key[SEAL_HASH], last_repeat_key[SEAL_HASH];
 	bool has_repeat_key, has_last_repeat_key;
 	struct buf asked_rcpt; /* for log lines */
@@ -114,7 +114,7 @@ void smtpd_lookup_sender(struct smtpd_client *c, struct slice path);
 void smtpd_lookup_rcpt(struct smtpd_client *c, struct slice path);
 /* ERR_OK; ERR_QUOTA when not one of the recipients has room for the mail as it is now. */
 enum err smtpd_lookup_room(struct smtpd_client *c);
-enum err smtpd_lookup_queue_key(struct smtpd *d, uint64_t *day, uint8_t public_key[32]);
+enum err smtpd_lookup_queue_key(struct smtpd *d, uint64_t *id, uint8_t public_key[32]);
 struct smtpd_login {
 	uint64_t account; /* 0: unknown, disabled, or not from this network */
 	bool may_relay;

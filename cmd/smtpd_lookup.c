@@ -220,7 +220,7 @@ smtpd_lookup_room(struct smtpd_client *c)
 /* --- keys and logins --- */
 
 struct queue_key {
-	uint64_t *day;
+	uint64_t *id;
 	uint8_t *public_key;
 };
 
@@ -230,13 +230,13 @@ look_queue_key(struct smtpd *d, struct db_txn *txn, void *arg)
 	struct queue_key *k = arg;
 
 	(void)d;
-	return view_directory_queue_key(txn, k->day, k->public_key);
+	return view_directory_queue_key(txn, k->id, k->public_key);
 }
 
 enum err
-smtpd_lookup_queue_key(struct smtpd *d, uint64_t *day, uint8_t public_key[32])
+smtpd_lookup_queue_key(struct smtpd *d, uint64_t *id, uint8_t public_key[32])
 {
-	struct queue_key k = {day, public_key};
+	struct queue_key k = {id, public_key};
 
 	return look(d, look_queue_key, &k);
 }

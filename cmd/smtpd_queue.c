@@ -161,7 +161,7 @@ static enum err
 seal_head(struct smtpd_client *c, struct slice head)
 {
 	uint8_t public_key[32];
-	enum err e = smtpd_lookup_queue_key(c->d, &c->queue_day, public_key);
+	enum err e = smtpd_lookup_queue_key(c->d, &c->queue_key, public_key);
 
 	buf_init(&c->head, HEAD_SEALED_MAX);
 	c->head_size = (uint32_t)head.n;
@@ -310,7 +310,7 @@ fill(struct smtpd_client *c, struct arena *a, Commands__Enqueue *q)
 	q->body->size = c->body.size;
 	q->body->sealed_size = c->body.sealed_size;
 	q->sealed_key = codec_bytes(slice_of(c->sealed_key, sizeof c->sealed_key));
-	q->queue_day = c->queue_day;
+	q->queue_key = c->queue_key;
 	q->sealed_head = codec_bytes(buf_slice(&c->head));
 	q->head_size = c->head_size;
 	q->sealed_index = codec_bytes(buf_slice(&c->index));

@@ -4,7 +4,6 @@
 
 #include "core/must.h"
 #include "core/rand.h"
-#include "crypto/queue_seal.h"
 
 enum { DAY_SEC = 86400, SLOTS = 1 << 17 };
 
@@ -18,9 +17,9 @@ struct epoch {
 
 struct keyring {
 	struct seal_key *master; /* locked memory */
-	struct seal_pair *queue; /* the queue day's pair that was used last; locked memory */
+	struct seal_pair *queue; /* the queue key's pair that was used last; locked memory */
 	uint8_t queue_wrapped[KEYRING_SECRET_WRAPPED];
-	uint64_t queue_day; /* 0: none yet */
+	uint64_t queue_id; /* 0: none yet */
 	struct queue_seal_opener *opener;
 	struct epoch **slot;
 	size_t n;
@@ -167,24 +166,24 @@ keyring_open_secret(const struct keyring *k, enum keyring_pair kind, uint64_t id
 	return e;
 }
 
-/* Mail after mail comes under the same day's key: it is unwrapped, and its public half
+/* Mail after mail comes under the same key: it is unwrapped, and its public half
  * computed, once. */
 static enum err
 queue_pair(struct keyring *k, const struct keyring_sealed *s)
 {
 	enum err e;
 
-	if (k->queue_day == s->day && s->wrapped_secret.n == sizeof k->queue_wrapped &&
+	if (k->queue_id == s->queue_key && s->wrapped_secret.n == sizeof k->queue_wrapped &&
 		memcmp(k->queue_wrapped, s->wrapped_secret.p, sizeof k->queue_wrapped) == 0)
 		return ERR_OK;
-	k->queue_day = 0;
+	k->queue_id = 0;
 	e = keyring_open_secret(
-		k, KEYRING_QUEUE_DAY, s->day, s->wrapped_secret, k->queue->secret);
+		k, KEYRING_QUEUE, s->queue_key, s->wrapped_secret, k->queue->secret);
 	if (e)
 		return e;
 	seal_pair_public(k->queue);
 	memcpy(k->queue_wrapped, s->wrapped_secret.p, sizeof k->queue_wrapped);
-	k->queue_day = s->day;
+	k->queue_id = s->queue_key;
 	return ERR_OK;
 }
 
@@ -195,6 +194,27 @@ keyring_open_sealed(
 	enum err e = queue_pair(k, s);
 
 	return e ? e : queue_seal_open(k->opener, k->queue, s->sealed_key, data_key);
+}
+
+enum err
+keyring_reseal(struct keyring *k, const struct keyring_sealed *s, uint64_t to_id,
+	struct slice to_wrapped, uint8_t out[QUEUE_SEAL_SIZE])
+{
+	struct queue_seal sealer = {0};
+	struct seal_pair to;
+	struct seal_key data_key;
+	enum err e = keyring_open_sealed(k, s, &data_key);
+
+	if (!e)
+		e = keyring_open_secret(k, KEYRING_QUEUE, to_id, to_wrapped, to.secret);
+	if (!e) {
+		seal_pair_public(&to);
+		e = queue_seal(&sealer, to.public_key, &data_key, out);
+	}
+	queue_seal_wipe(&sealer);
+	seal_wipe(&to, sizeof to);
+	seal_wipe(&data_key, sizeof data_key);
+	return e;
 }
 
 static struct epoch **

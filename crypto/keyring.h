@@ -12,6 +12,7 @@
 #include "core/buf.h"
 #include "core/err.h"
 #include "crypto/permit.h"
+#include "crypto/queue_seal.h"
 #include "crypto/seal.h"
 
 enum {
@@ -20,7 +21,7 @@ enum {
 	KEYRING_EPOCH_SEALED = 32 + SEAL_BOX_EXTRA
 };
 enum keyring_named { KEYRING_AUTH = 1, KEYRING_REPEAT = 2 };
-enum keyring_pair { KEYRING_ACCOUNT = 1, KEYRING_QUEUE_DAY = 2 };
+enum keyring_pair { KEYRING_ACCOUNT = 1, KEYRING_QUEUE = 2 };
 struct keyring;
 
 /* master: copied into locked memory. */
@@ -36,7 +37,7 @@ void keyring_named(const struct keyring *k, enum keyring_named which, struct sea
  */
 enum err keyring_log_key(const struct keyring *k, struct slice wrapped, struct seal_key *out,
 	uint8_t new_wrapped[SEAL_WRAPPED], bool *is_new);
-/* A pair whose secret leaves only wrapped. id: account or day. */
+/* A pair whose secret leaves only wrapped. id: account or queue key. */
 void keyring_new_pair(const struct keyring *k, enum keyring_pair kind, uint64_t id,
 	uint8_t public_key[32], uint8_t wrapped[KEYRING_SECRET_WRAPPED]);
 /* The account's secret for the process that serves its session. ERR_CRYPTO. */
@@ -46,10 +47,13 @@ enum err keyring_open_secret(const struct keyring *k, enum keyring_pair kind, ui
 /* The data key of a queue item (queue_seal.h). */
 struct keyring_sealed {
 	struct slice sealed_key, wrapped_secret;
-	uint64_t day;
+	uint64_t queue_key;
 };
 enum err keyring_open_sealed(
 	struct keyring *k, const struct keyring_sealed *s, struct seal_key *data_key);
+/* Seals it to another queue key (to_wrapped, to_id): the old one is to be destroyed. */
+enum err keyring_reseal(struct keyring *k, const struct keyring_sealed *s, uint64_t to_id,
+	struct slice to_wrapped, uint8_t out[QUEUE_SEAL_SIZE]);
 /* Wraps data_key for an account. *is_new: sealed_epoch was filled and must be logged.
  * ERR_CRYPTO: bad public key. */
 struct keyring_wrap {

@@ -7,6 +7,7 @@
 #include "store/apply_payload.h"
 #include "store/apply_proposer.h"
 #include "store/apply_queue.h"
+#include "store/apply_queue_key.h"
 #include "store/apply_stage.h"
 #include "store/apply_step.h"
 #include "store/apply_sweep.h"
@@ -76,7 +77,9 @@ apply_queue_part(struct apply *a, const Commands__Command *c)
 	case COMMANDS__COMMAND__BODY_QUEUE_CONTROL:
 		return apply_queue_control(a, c->queue_control);
 	case COMMANDS__COMMAND__BODY_QUEUE_KEY:
-		return apply_account_queue_key(a, c->queue_key);
+		return apply_queue_key(a, c->queue_key);
+	case COMMANDS__COMMAND__BODY_QUEUE_RESEAL:
+		return apply_queue_key_reseal(a, c->queue_reseal);
 	case COMMANDS__COMMAND__BODY_CHUNK:
 		return apply_payload_chunk(a, c->chunk);
 	case COMMANDS__COMMAND__BODY_BOOT_NODE:

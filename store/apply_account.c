@@ -2,9 +2,9 @@
 
 #include "store/apply_directory.h"
 #include "store/apply_mailbox.h"
+#include "store/apply_queue_key.h"
 #include "store/apply_row.h"
 #include "store/apply_vault.h"
-#include "store/view_directory.h"
 
 enum { EPOCH_KEY_MAX = 512 };
 
@@ -182,6 +182,8 @@ apply_account_del(struct apply *a, const Commands__AccountDel *c)
 	apply_touch_account_gone(a, c->account);
 	e = apply_vault_del(a, VAULT_ACCOUNT, c->account);
 	if (!e)
+		e = apply_queue_key_retire(a);
+	if (!e)
 		e = delete_prefix(a, DB_EPOCH, c->account);
 	if (!e)
 		e = delete_addresses(a, c->account);
@@ -211,27 +213,4 @@ apply_account_epoch(struct apply *a, const Commands__EpochNew *c)
 	if (!e || e != ERR_NOT_FOUND)
 		return e;
 	return db_put(a->txn, DB_EPOCH, schema_u64_u64(&k, c->account, c->epoch), key);
-}
-
-enum err
-apply_account_queue_key(struct apply *a, const Commands__QueueKey *c)
-{
-	const struct apply_vault_new secret = {.kind = VAULT_QUEUE,
-		.id = c->day,
-		.secret = codec_slice(c->wrapped_secret),
-		.public_key = codec_slice(c->public_key)};
-	struct schema_vault old;
-	enum err e;
-
-	if (c->destroy)
-		return apply_vault_del(a, VAULT_QUEUE, c->day);
-	if (secret.public_key.n != SCHEMA_PUBLIC_KEY || !apply_vault_fits(secret.secret))
-		return apply_refuse(a, COMMAND_INVALID, "bad queue key");
-	e = view_directory_vault(a->txn, VAULT_QUEUE, c->day, &old);
-	if (!e)
-		return apply_refuse(a, COMMAND_EXISTS, "the day has its key");
-	if (e != ERR_NOT_FOUND)
-		return e;
-	a->touched->directory = true;
-	return apply_vault_put(a, &secret);
 }

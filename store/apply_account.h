@@ -1,4 +1,4 @@
-/* apply_account: accounts, their vault rows and epochs, and the queue keys. */
+/* apply_account: accounts, their keys and epochs. */
 #ifndef STORE_APPLY_ACCOUNT_H
 #define STORE_APPLY_ACCOUNT_H
 
@@ -20,6 +20,5 @@ enum err apply_account_put(struct apply *a, const Commands__AccountPut *c);
 /* Removes key, epochs, addresses; mailboxes are swept. */
 enum err apply_account_del(struct apply *a, const Commands__AccountDel *c);
 enum err apply_account_epoch(struct apply *a, const Commands__EpochNew *c);
-enum err apply_account_queue_key(struct apply *a, const Commands__QueueKey *c);
 
 #endif

@@ -1,6 +1,7 @@
 #include "store/apply_queue.h"
 
 #include "store/apply_payload.h"
+#include "store/apply_queue_key.h"
 #include "store/apply_row.h"
 #include "store/view_queue.h"
 
@@ -113,13 +114,17 @@ apply_queue_add(struct apply *a, Commands__Item *item, Commands__Rcpt *const *rc
 enum err
 apply_queue_check(struct apply *a, const Commands__Enqueue *c, const char **why)
 {
-	bool fits;
+	bool fits, open = false;
 	enum err e = apply_payload_check(a, c->body, &fits);
 
 	*why = NULL;
+	if (!e)
+		e = apply_queue_key_is_open(a, c->queue_key, &open);
 	if (e)
 		return e;
-	if (!fits)
+	if (!open)
+		*why = "its queue key is closed";
+	else if (!fits)
 		*why = "the body isn't as announced";
 	else if (c->n_rcpt == 0 || c->n_rcpt > APPLY_QUEUE_RCPT_MAX)
 		*why = "no or too many recipients";

@@ -4,6 +4,7 @@
 #include "store/apply_queue.h"
 #include "store/check_inner.h"
 #include "store/schema.h"
+#include "store/view_directory.h"
 #include "store/view_queue.h"
 
 enum err
@@ -11,6 +12,8 @@ check_queue_item(struct check *c, struct slice k, struct slice v)
 {
 	Commands__Item *r = codec_unpack(&commands__item__descriptor, v, &c->arena);
 	struct check_item *item;
+	struct schema_vault key;
+	enum err e;
 
 	if (!r || !r->envelope || k.n != 8 || r->id != schema_get_u64(k.p)) {
 		check_say(c, "a queue item's row is damaged");
@@ -20,7 +23,10 @@ check_queue_item(struct check *c, struct slice k, struct slice v)
 	*item = (struct check_item){
 		.left = r->rcpt_left, .count = r->rcpt_count, .held = r->held ? 1 : 0};
 	check_payload_ref(c, r->payload);
-	return ERR_OK;
+	e = view_directory_vault(c->txn, VAULT_QUEUE, r->envelope->queue_key, &key);
+	if (e == ERR_NOT_FOUND)
+		check_say(c, "queue item %" PRIu64 " is sealed to a key that is gone", r->id);
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
 /* The row in `due` stands exactly when the courier has something to do. */

@@ -14,7 +14,9 @@ enum command_code {
 	COMMAND_LIMIT,
 	COMMAND_UNSUPPORTED,
 	/* The key is wrapped under an epoch that isn't logged: ask keyd for a fresh one. */
-	COMMAND_NO_EPOCH
+	COMMAND_NO_EPOCH,
+	/* The data key is sealed to a queue key that is closed: seal it to the newest. */
+	COMMAND_NO_QUEUE_KEY
 };
 
 /* A static phrase, "unknown" for a code of a newer version. */

@@ -118,6 +118,11 @@ bool schema_message_read(struct slice row, struct schema_message *m);
 size_t schema_message_write(const struct schema_message *m, uint8_t *row, size_t room);
 uint64_t schema_message_size(const struct schema_message *m);
 
+/* Of a queue key, in table vault. */
+enum schema_queue_key_flag {
+	SCHEMA_RETIRED = 1, /* an account was deleted: to be destroyed soon, whatever waits */
+	SCHEMA_CLOSED = 2   /* no new item may be sealed to it */
+};
 /* Table vault. index: the log entry that brought the secret. */
 enum { SCHEMA_VAULT_FIXED = 42, SCHEMA_PUBLIC_KEY = 32 };
 struct schema_vault {

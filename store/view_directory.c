@@ -233,7 +233,7 @@ view_directory_vault(
 }
 
 enum err
-view_directory_queue_key(struct db_txn *txn, uint64_t *day, uint8_t public_key[32])
+view_directory_queue_key(struct db_txn *txn, uint64_t *id, uint8_t public_key[32])
 {
 	struct schema_vault found = {0};
 	struct schema_key from;
@@ -251,7 +251,7 @@ view_directory_queue_key(struct db_txn *txn, uint64_t *day, uint8_t public_key[3
 	if (!e && (!schema_vault_read(v, &found) || !found.public_key.n))
 		e = ERR_CORRUPT;
 	if (!e) {
-		*day = schema_get_u64(k.p + 1);
+		*id = schema_get_u64(k.p + 1);
 		memcpy(public_key, found.public_key.p, 32);
 	}
 	db_cursor_close(c);

@@ -49,7 +49,7 @@ bool view_directory_over_quota(const Commands__Account *record, uint64_t size);
 enum err view_directory_vault(
 	struct db_txn *txn, enum vault_kind kind, uint64_t id, struct schema_vault *out);
 /* The newest queue key: what mail is sealed to now. */
-enum err view_directory_queue_key(struct db_txn *txn, uint64_t *day, uint8_t public_key[32]);
+enum err view_directory_queue_key(struct db_txn *txn, uint64_t *id, uint8_t public_key[32]);
 enum err view_directory_epoch(
 	struct db_txn *txn, uint64_t account, uint64_t epoch, struct slice *sealed);
 enum err view_directory_setting(struct db_txn *txn, struct slice name, struct slice *value);

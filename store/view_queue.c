@@ -3,6 +3,7 @@
 #include "core/codec.h"
 #include "store/db.h"
 #include "store/schema.h"
+#include "store/vault_image.h"
 
 enum err
 view_queue_item(struct db_txn *txn, uint64_t item, struct arena *a, Commands__Item **out)
@@ -76,6 +77,47 @@ view_queue_items(struct db_txn *txn, uint64_t from_id, struct arena *a,
 			break;
 		}
 		if (!each(arg, item))
+			break;
+	}
+	db_cursor_close(c);
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+static enum err
+read_key(struct slice k, struct slice v, struct view_queue_key *key)
+{
+	struct schema_vault known;
+
+	if (!schema_vault_read(v, &known))
+		return ERR_CORRUPT;
+	*key = (struct view_queue_key){schema_get_u64(k.p + 1), known.flags};
+	return ERR_OK;
+}
+
+enum err
+view_queue_keys(struct db_txn *txn, struct arena *a, struct view_queue_key **list, size_t *n)
+{
+	struct view_queue_key *more;
+	struct schema_key from;
+	struct db_cursor *c;
+	struct slice k, v;
+	size_t room = 0;
+	enum err e = db_cursor_open(txn, DB_VAULT, &c);
+
+	*n = 0;
+	if (e)
+		return e;
+	for (e = db_seek(c, schema_u8_u64(&from, VAULT_QUEUE, 0), &k, &v);
+		!e && k.n == 9 && k.p[0] == VAULT_QUEUE; e = db_next(c, &k, &v)) {
+		if (*n == room) {
+			room = room ? 2 * room : 8;
+			more = arena_alloc(a, room * sizeof *more);
+			if (*n)
+				memcpy(more, *list, *n * sizeof *more);
+			*list = more;
+		}
+		e = read_key(k, v, *list + (*n)++);
+		if (e)
 			break;
 	}
 	db_cursor_close(c);

@@ -18,6 +18,13 @@ enum err view_queue_rcpts(struct db_txn *txn, uint64_t item, struct arena *a,
 /* Items in id order from `from`. */
 enum err view_queue_items(struct db_txn *txn, uint64_t from, struct arena *a,
 	bool (*each)(void *arg, const Commands__Item *item), void *arg);
+/* The queue keys, oldest first. */
+struct view_queue_key {
+	uint64_t id;
+	uint8_t flags; /* enum schema_queue_key_flag */
+};
+enum err view_queue_keys(
+	struct db_txn *txn, struct arena *a, struct view_queue_key **list, size_t *n);
 /* What is due up to now_sec, oldest first. *next_sec: when the next one after that is due, 0:
  * none. */
 enum err view_queue_due(struct db_txn *txn, uint64_t now_sec,

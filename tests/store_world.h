@@ -127,6 +127,25 @@ world_add_user(void)
 	db_abort(txn);
 }
 
+/* queue_key: the id that Enqueue names. */
+static inline Commands__Result *
+world_queue_key(uint64_t id, Commands__QueueKey__Verb verb)
+{
+	static uint8_t public_key[SCHEMA_PUBLIC_KEY] = {7};
+	Commands__Command c = COMMANDS__COMMAND__INIT;
+	Commands__QueueKey key = COMMANDS__QUEUE_KEY__INIT;
+
+	key.id = id;
+	key.verb = verb;
+	if (verb == COMMANDS__QUEUE_KEY__VERB__MAKE) {
+		key.public_key = (ProtobufCBinaryData){sizeof public_key, public_key};
+		key.wrapped_secret = world_bytes("the wrapped secret of a queue key");
+	}
+	c.body_case = COMMANDS__COMMAND__BODY_QUEUE_KEY;
+	c.queue_key = &key;
+	return world_propose(&c, SLICE_EMPTY);
+}
+
 static inline int
 world_setup(void **state)
 {
@@ -138,6 +157,8 @@ world_setup(void **state)
 	world.opt = (struct engine_options){0};
 	world_open(true);
 	world_add_user();
+	assert_int_equal(
+		world_queue_key(1, COMMANDS__QUEUE_KEY__VERB__MAKE)->code, COMMAND_DONE);
 	return 0;
 }
 

@@ -118,6 +118,7 @@ enqueue(uint64_t n)
 	q.rcpt = list;
 	q.body = &body;
 	q.sealed_key = (ProtobufCBinaryData){80, noise};
+	q.queue_key = 1;
 	q.sealed_head = (ProtobufCBinaryData){HEAD, noise};
 	q.sealed_index = (ProtobufCBinaryData){INDEX, noise};
 	q.repeat_key = text(" repeat key of 32 octets", n);
@@ -149,6 +150,21 @@ deliver(uint64_t n)
 	c.body_case = COMMANDS__COMMAND__BODY_STEP;
 	c.step = &s;
 	run(codec_pack(&c, &arena), SLICE_EMPTY, on_done, NULL);
+}
+
+static void
+make_queue_key(void)
+{
+	Commands__Command c = COMMANDS__COMMAND__INIT;
+	Commands__QueueKey key = COMMANDS__QUEUE_KEY__INIT;
+
+	key.id = 1;
+	key.public_key = (ProtobufCBinaryData){SCHEMA_PUBLIC_KEY, noise};
+	key.wrapped_secret = (ProtobufCBinaryData){72, noise};
+	c.body_case = COMMANDS__COMMAND__BODY_QUEUE_KEY;
+	c.queue_key = &key;
+	run(codec_pack(&c, &arena), SLICE_EMPTY, NULL, NULL);
+	turn();
 }
 
 static void
@@ -198,6 +214,7 @@ main(int argc, char **argv)
 	seal_key_new(&key);
 	must(engine_set_key(engine, &key, SLICE_LIT("wrapped")) == ERR_OK);
 	make_accounts();
+	make_queue_key();
 	must(floor_open(engine_db(engine), &page, &held) == ERR_OK);
 	for (size_t i = 0; i < sizeof waiting / sizeof *waiting; i++) {
 		span[0] = span[1];

@@ -31,6 +31,7 @@ fill(void **state)
 	q.rcpt = list;
 	q.body = &body;
 	q.sealed_key = world_bytes("key");
+	q.queue_key = 1;
 	q.repeat_key = world_bytes("repeat");
 	q.repeat_until_sec = UINT64_C(1) << 40;
 	c.body_case = COMMANDS__COMMAND__BODY_ENQUEUE;

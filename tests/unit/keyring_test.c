@@ -46,14 +46,14 @@ a_mail_goes_from_queue_key_to_epoch_key_to_account(void **state)
 		slice_of(queue_wrapped, sizeof queue_wrapped), 20000};
 
 	(void)state;
-	keyring_new_pair(k, KEYRING_QUEUE_DAY, 20000, queue_public, queue_wrapped);
+	keyring_new_pair(k, KEYRING_QUEUE, 20000, queue_public, queue_wrapped);
 	keyring_new_pair(k, KEYRING_ACCOUNT, 7, account.public_key, wrapped_secret);
 	seal_key_new(&data);
 	assert_int_equal(queue_seal(&sealer, queue_public, &data, sealed), ERR_OK);
 
 	assert_int_equal(keyring_open_sealed(k, &s, &got), ERR_OK);
 	assert_memory_equal(&data, &got, sizeof data);
-	s.day++;
+	s.queue_key++;
 	assert_int_equal(keyring_open_sealed(k, &s, &got), ERR_CRYPTO);
 
 	assert_int_equal(keyring_wrap(k, &to, 1000000, &data, &w), ERR_OK);
@@ -82,6 +82,41 @@ a_mail_goes_from_queue_key_to_epoch_key_to_account(void **state)
 }
 
 static void
+a_queued_key_goes_from_one_queue_key_to_the_next_and_to_no_other(void **state)
+{
+	struct keyring *k = new_ring(), *other = new_ring();
+	uint8_t old_public[32], old[KEYRING_SECRET_WRAPPED], new_public[32];
+	uint8_t fresh[KEYRING_SECRET_WRAPPED], sealed[QUEUE_SEAL_SIZE], again[QUEUE_SEAL_SIZE];
+	struct queue_seal sealer = {0};
+	struct seal_key data, got;
+	struct keyring_sealed s = {
+		slice_of(sealed, sizeof sealed), slice_of(old, sizeof old), 1};
+	struct slice to = slice_of(fresh, sizeof fresh);
+
+	(void)state;
+	keyring_new_pair(k, KEYRING_QUEUE, 1, old_public, old);
+	keyring_new_pair(k, KEYRING_QUEUE, 2, new_public, fresh);
+	seal_key_new(&data);
+	assert_int_equal(queue_seal(&sealer, old_public, &data, sealed), ERR_OK);
+	/* Not to a key that isn't a queue key of this master key, under this id. */
+	assert_int_equal(keyring_reseal(k, &s, 3, to, again), ERR_CRYPTO);
+	keyring_new_pair(other, KEYRING_QUEUE, 2, new_public, fresh);
+	assert_int_equal(keyring_reseal(k, &s, 2, to, again), ERR_CRYPTO);
+	keyring_new_pair(k, KEYRING_ACCOUNT, 2, new_public, fresh);
+	assert_int_equal(keyring_reseal(k, &s, 2, to, again), ERR_CRYPTO);
+	keyring_new_pair(k, KEYRING_QUEUE, 2, new_public, fresh);
+	assert_int_equal(keyring_reseal(k, &s, 2, to, again), ERR_OK);
+	s = (struct keyring_sealed){slice_of(again, sizeof again), to, 2};
+	assert_int_equal(keyring_open_sealed(k, &s, &got), ERR_OK);
+	assert_memory_equal(&data, &got, sizeof data);
+	s.wrapped_secret = slice_of(old, sizeof old);
+	s.queue_key = 1;
+	assert_int_equal(keyring_open_sealed(k, &s, &got), ERR_CRYPTO);
+	keyring_free(k);
+	keyring_free(other);
+}
+
+static void
 an_account_secret_opens_for_its_account_alone(void **state)
 {
 	struct keyring *k = new_ring(), *other = new_ring();
@@ -91,7 +126,7 @@ an_account_secret_opens_for_its_account_alone(void **state)
 	(void)state;
 	keyring_new_pair(k, KEYRING_ACCOUNT, 7, public_key, wrapped);
 	assert_int_equal(keyring_open_secret(k, KEYRING_ACCOUNT, 8, w, secret), ERR_CRYPTO);
-	assert_int_equal(keyring_open_secret(k, KEYRING_QUEUE_DAY, 7, w, secret), ERR_CRYPTO);
+	assert_int_equal(keyring_open_secret(k, KEYRING_QUEUE, 7, w, secret), ERR_CRYPTO);
 	assert_int_equal(keyring_open_secret(other, KEYRING_ACCOUNT, 7, w, secret), ERR_CRYPTO);
 	assert_int_equal(keyring_open_secret(k, KEYRING_ACCOUNT, 7, w, secret), ERR_OK);
 	keyring_free(k);
@@ -129,6 +164,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_master_key_reads_back_and_garbage_does_not),
 		cmocka_unit_test(a_mail_goes_from_queue_key_to_epoch_key_to_account),
+		cmocka_unit_test(
+			a_queued_key_goes_from_one_queue_key_to_the_next_and_to_no_other),
 		cmocka_unit_test(an_account_secret_opens_for_its_account_alone),
 		cmocka_unit_test(a_permit_is_good_for_its_kind_id_and_time_only),
 	};
