@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmd/cli_check.h"
+#include "cmd/cli_config.h"
 #include "cmd/cli_control.h"
 #include "cmd/cli_demo.h"
 #include "cmd/cli_help.h"
@@ -25,6 +26,8 @@ const struct cli_verb cli_verbs[] = {
 	{"check", "", "--json", "look for what is wrong, and say how to mend it",
 		cli_check_run},
 	{"demo", "", "", "show the main job: mail in, kept, read, over a crash", cli_demo_run},
+	{"config", "", "--defaults", "print every key of the configuration with its value",
+		cli_config_run},
 
 	{"domain add", "DOMAIN", "--json", "take mail for a domain", cli_control_run},
 	{"domain delete", "DOMAIN", "--json", "no longer (its addresses must be gone)",
@@ -111,6 +114,7 @@ const struct cli_option cli_verbs_options[] = {
 	{"--disable", NULL, "no login, no mail; ends the sessions"},
 	{"--enable", NULL, "the contrary"},
 	{"--keep", NULL, "leave a copy in the user's own mailbox"},
+	{"--defaults", NULL, "each key's default, with its type and bounds; reads no file"},
 	{"--offline", NULL, "read the database itself: no server is needed"},
 	{"--json", NULL, "answer in JSON"},
 	{0},

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/mail_addr.h"
 #include "core/spelling.h"
 #include "core/zone.h"
 
@@ -25,7 +26,7 @@ struct key {
 #define AT(member) offsetof(struct config, member)
 static const struct key keys[] = {
 	{"node", "hostname", TEXT, AT(hostname), 1, 253, "localhost"},
-	{"node", "data_dir", TEXT, AT(data_dir), 1, 200, "/var/lib/hairpin"},
+	{"node", "data_dir", TEXT, AT(data_dir), 1, 90, "/var/lib/hairpin"},
 	{"node", "timezone", TEXT, AT(timezone), 1, 63, "UTC"},
 	{"node", "uid", NUMBER32, AT(uid), 0, UINT32_MAX - 1, "0"},
 	{"node", "gid", NUMBER32, AT(gid), 0, UINT32_MAX - 1, "0"},
@@ -157,11 +158,13 @@ store_text(char *to, const struct key *k, const char *text)
 	return true;
 }
 
+static const uint64_t sizes[] = {1 << 10, 1 << 20, 1 << 30, UINT64_C(1) << 40};
+static const uint64_t times[] = {1, 60, 3600, 86400};
+
 static bool
 store(struct config *c, const struct key *k, const char *text)
 {
-	static const uint64_t sizes[] = {1 << 10, 1 << 20, 1 << 30, UINT64_C(1) << 40};
-	static const uint64_t times[] = {1, 60, 3600, 86400}, none[] = {0};
+	static const uint64_t none[] = {0};
 	void *to = (char *)c + k->at;
 	uint64_t v;
 	bool ok;
@@ -188,10 +191,10 @@ store(struct config *c, const struct key *k, const char *text)
 
 /* --- keys --- */
 
-static const char *
+static const struct key *
 nearest(const char *section, const char *name)
 {
-	const char *best = keys[0].name;
+	const struct key *best = keys;
 	unsigned least = SPELLING_FAR + 4, d;
 
 	for (size_t i = 0; i < KEYS; i++) {
@@ -199,10 +202,22 @@ nearest(const char *section, const char *name)
 		    (strcmp(section, keys[i].section) ? 2 : 0);
 		if (d < least) {
 			least = d;
-			best = keys[i].name;
+			best = &keys[i];
 		}
 	}
 	return best;
+}
+
+static int
+refuse_key(struct reading *r, const char *section, const char *name)
+{
+	const struct key *k = nearest(section, name);
+
+	if (strcmp(k->section, section))
+		return refuse(r, "unknown key `%s` in [%s]; did you mean `%s` in [%s]?", name,
+			section, k->name, k->section);
+	return refuse(
+		r, "unknown key `%s` in [%s]; did you mean `%s`?", name, section, k->name);
 }
 
 static int
@@ -273,8 +288,7 @@ on_pair(void *arg, const char *section, const char *name, const char *text)
 							      ? ""
 							      : " within its bounds");
 	}
-	return refuse(r, "unknown key `%s` in [%s]; did you mean `%s`?", name, section,
-		nearest(section, name));
+	return refuse_key(r, section, name);
 }
 
 /* --- the whole --- */
@@ -285,6 +299,19 @@ is_numeric_address(const char *s)
 	uint8_t raw[16];
 
 	return inet_pton(AF_INET, s, raw) == 1 || inet_pton(AF_INET6, s, raw) == 1;
+}
+
+static bool
+is_host_name(const char *s)
+{
+	struct slice name;
+	struct arena a;
+	bool ok;
+
+	arena_init(&a, 0);
+	ok = !mail_addr_parse_domain(slice_str(s), &a, &name);
+	arena_reset(&a);
+	return ok;
 }
 
 static void
@@ -311,10 +338,12 @@ validate(struct reading *r)
 			c->timezone);
 	if (!r->e && c->data_dir[0] != '/')
 		refuse(r, "data_dir must be an absolute path");
+	if (!r->e && !is_host_name(c->hostname))
+		refuse(r, "hostname: `%s` is no name of the DNS", c->hostname);
 }
 
-static void
-preset(struct config *c)
+void
+config_preset(struct config *c)
 {
 	memset(c, 0, sizeof *c);
 	for (size_t i = 0; i < KEYS; i++)
@@ -342,7 +371,7 @@ config_parse(const char *text, const char *name, struct config *c, struct config
 {
 	struct reading r = {.c = c, .why = why, .name = name};
 
-	preset(c);
+	config_preset(c);
 	return finish(&r, ini_parse_string(text, on_pair, &r));
 }
 
@@ -351,6 +380,92 @@ config_load(const char *path, struct config *c, struct config_error *why)
 {
 	struct reading r = {.c = c, .why = why, .name = path};
 
-	preset(c);
+	config_preset(c);
 	return finish(&r, ini_parse(path, on_pair, &r));
+}
+
+/* --- the way back --- */
+
+/* With the largest of four units that leaves no rest. */
+static void
+put_number(struct buf *out, uint64_t v, const char *units, const uint64_t *factor)
+{
+	for (int i = 3; i >= 0 && v; i--)
+		if (v % factor[i] == 0) {
+			buf_printf(
+				out, "%llu%c", (unsigned long long)(v / factor[i]), units[i]);
+			return;
+		}
+	buf_put_dec(out, v);
+}
+
+static void
+put_as(struct buf *out, const struct key *k, uint64_t v)
+{
+	if (k->value == SIZE)
+		put_number(out, v, "KMGT", sizes);
+	else if (k->value == SECONDS)
+		put_number(out, v, "smhd", times);
+	else
+		buf_put_dec(out, v);
+}
+
+static void
+put_value(struct buf *out, const struct config *c, const struct key *k)
+{
+	const void *at = (const char *)c + k->at;
+
+	if (k->value == TEXT)
+		buf_put_str(out, at);
+	else if (k->value == FLAG)
+		buf_put_str(out, *(const bool *)at ? "yes" : "no");
+	else if (k->value == OCTET)
+		buf_put(out, at, *(const char *)at != '\0');
+	else if (k->value == SIZE || k->value == NUMBER64)
+		put_as(out, k, *(const uint64_t *)at);
+	else
+		put_as(out, k, *(const uint32_t *)at);
+}
+
+static void
+put_type(struct buf *out, const struct key *k)
+{
+	static const char *const names[] = {
+		"text", "number", "number", "size", "time", "flag", "character"};
+
+	buf_printf(out, "# %s", names[k->value]);
+	if (k->value == TEXT) {
+		buf_printf(out, ", %llu to %llu octets", (unsigned long long)k->min,
+			(unsigned long long)k->max);
+	} else if (k->value != FLAG && k->value != OCTET) {
+		buf_put_str(out, ", ");
+		put_as(out, k, k->min);
+		buf_put_str(out, " to ");
+		put_as(out, k, k->max);
+	}
+	buf_put_u8(out, '\n');
+}
+
+void
+config_format(const struct config *c, bool with_types, struct buf *out)
+{
+	for (size_t i = 0; i < KEYS; i++) {
+		if (i == 0 || strcmp(keys[i].section, keys[i - 1].section))
+			buf_printf(out, "%s[%s]\n", i ? "\n" : "", keys[i].section);
+		if (with_types)
+			put_type(out, &keys[i]);
+		buf_printf(out, "%s = ", keys[i].name);
+		put_value(out, c, &keys[i]);
+		buf_put_u8(out, '\n');
+	}
+	for (uint32_t i = 0; i < c->listeners; i++) {
+		const struct config_listener *l = &c->listener[i];
+
+		buf_printf(out, "\n[listener %s]\nkind = %s\naddress = %s\n", l->name,
+			kinds[l->kind], l->address);
+		if (l->port)
+			buf_printf(out, "port = %u\n", l->port);
+		buf_printf(out, "allow_plaintext_auth = %s\n",
+			l->allow_plaintext_auth ? "yes" : "no");
+	}
 }

@@ -1,12 +1,13 @@
 /* config: the configuration file. INI: `[section]`, `key = value`, `#` begins a
  * comment. Parse, validate and default are separate steps; a mistake is said
- * with its line and the next step. docs/hairpin.conf.5.md is its manual. */
+ * with its line and the next step. docs/hairpin.conf.5 is its manual. */
 #ifndef CMD_CONFIG_H
 #define CMD_CONFIG_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/buf.h"
 #include "core/err.h"
 
 enum { CONFIG_LISTENERS_MAX = 16, CONFIG_TEXT_MAX = 256 };
@@ -67,6 +68,11 @@ enum err config_load(const char *path, struct config *c, struct config_error *wh
 /* The same from text in memory; name is used in messages. */
 enum err config_parse(
 	const char *text, const char *name, struct config *c, struct config_error *why);
+/* Every key's default; no listener. */
+void config_preset(struct config *c);
+/* The whole as a file that config_parse reads. with_types: above each key a comment with its
+ * type and bounds. */
+void config_format(const struct config *c, bool with_types, struct buf *out);
 const char *config_kind_name(enum config_kind kind);
 
 #endif

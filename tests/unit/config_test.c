@@ -1,0 +1,164 @@
+#include "tests/test.h"
+
+#include <stdio.h>
+
+#include "cmd/config.h"
+
+#define MX "[listener mx]\nkind = mx\n"
+
+static struct config config;
+static struct config_error why;
+
+static void
+refused(const char *text, const char *words)
+{
+	why.text[0] = '\0';
+	assert_int_equal(config_parse(text, "f", &config, &why), ERR_CONFIG);
+	if (!strstr(why.text, words))
+		fail_msg("\"%s\" is not in \"%s\"", words, why.text);
+}
+
+static void
+accepted(const char *text)
+{
+	if (config_parse(text, "f", &config, &why))
+		fail_msg("%s: %s", text, why.text);
+}
+
+static void
+what_is_not_named_has_its_default(void **state)
+{
+	(void)state;
+	accepted(MX);
+	assert_string_equal(config.data_dir, "/var/lib/hairpin");
+	assert_int_equal(config.message_size, 50 << 20);
+	assert_int_equal(config.queue_life_sec, 5 * 86400);
+	assert_int_equal(config.delimiter, '+');
+	assert_true(config.throttle);
+	assert_int_equal(config.listeners, 1);
+	assert_string_equal(config.listener[0].address, "0.0.0.0");
+	assert_int_equal(config.listener[0].port, 25);
+	assert_false(config.listener[0].allow_plaintext_auth);
+}
+
+static void
+values_have_units_and_bounds(void **state)
+{
+	(void)state;
+	accepted(MX "[limits]\nmessage_size = 2M\ncommand_timeout = 90s\n");
+	assert_int_equal(config.message_size, 2 << 20);
+	assert_int_equal(config.commands_idle_sec, 90);
+	accepted(MX "[limits]\nmessage_size = 4096\ncommand_timeout = 2m\n");
+	assert_int_equal(config.message_size, 4096);
+	assert_int_equal(config.commands_idle_sec, 120);
+	accepted(MX "[limits]\nmessage_size = 512M\n");
+	refused(MX "[limits]\nmessage_size = 513M\n", "expected a size like 50M");
+	refused(MX "[limits]\nmessage_size = 1023\n", "expected a size");
+	refused(MX "[limits]\nmessage_size = 2MB\n", "expected a size");
+	refused(MX "[limits]\nmessage_size = -1\n", "expected a size");
+	refused(MX "[limits]\nmessage_size =\n", "expected a size");
+	refused(MX "[limits]\nmessage_size = 99999999999999999999T\n", "expected a size");
+	refused(MX "[limits]\nmessage_size = 18446744073709551616\n", "expected a size");
+	refused(MX "[limits]\ncommand_timeout = 5w\n", "expected a time like 5m");
+	refused(MX "[limits]\nrecipients = 5K\n", "expected a number");
+	refused(MX "[limits]\nrecipients = 4294967297\n", "expected a number");
+	refused(MX "[auth]\nscram = maybe\n", "yes or no");
+	refused(MX "[mail]\nsubaddress_delimiter = ++\n", "one character");
+	accepted(MX "[mail]\nsubaddress_delimiter =\n[auth]\nscram = off\n");
+	assert_int_equal(config.delimiter, 0);
+	assert_false(config.scram);
+}
+
+static void
+mistakes_are_told_with_their_line_and_the_next_step(void **state)
+{
+	(void)state;
+	refused("[node]\nhostnam = x\n", "f:2: unknown key `hostnam` in [node]; did you mean "
+					 "`hostname`?");
+	refused("[limit]\nhops = 5\n",
+		"f:2: unknown key `hops` in [limit]; did you mean `hops` "
+		"in [limits]?");
+	refused("[node]\nhostname\n", "f:2: neither `[section]` nor `key = value`");
+	refused("[node]\nhostname = a b\n" MX, "hostname");
+	refused("[node]\ndata_dir = var\n" MX, "absolute");
+	refused("", "no [listener NAME] section");
+	assert_int_equal(config_load("/nonexistent/f", &config, &why), ERR_CONFIG);
+	assert_non_null(strstr(why.text, "can't be read"));
+}
+
+static void
+listeners_are_checked(void **state)
+{
+	(void)state;
+	accepted("[listener a]\nkind = imaps\naddress = ::1\nport = 9993\n"
+		 "[listener b]\nkind = lmtp\naddress = /run/x\n");
+	assert_int_equal(config.listener[0].port, 9993);
+	assert_int_equal(config.listener[1].kind, CONFIG_LMTP);
+	refused("[listener a]\naddress = ::1\n", "listener a has no kind");
+	refused("[listener a]\nkind = pop3\n", "kind is one of");
+	refused("[listener a]\nkind = mx\naddress = localhost\n", "no numeric address");
+	refused("[listener a]\nkind = lmtp\naddress = 127.0.0.1\n", "no path");
+	refused("[listener a]\nkind = lmtp\n", "no path");
+	refused("[listener a]\nkind = mx\nport = 0\n", "from 1 to 65535");
+	refused("[listener a]\nkind = mx\nport = 65536\n", "from 1 to 65535");
+	refused("[listener a]\nkind = mx\nallow_plaintext_auth = 1\n", "yes or no");
+	refused("[listener a]\nkind = mx\nports = 1\n", "known are kind, address, port");
+	refused("[listener a]\nkind = mx\naddress =\n", "numeric address");
+}
+
+static void
+too_many_listeners_are_refused(void **state)
+{
+	char text[4096] = "";
+	size_t n = 0;
+
+	(void)state;
+	for (int i = 0; i < CONFIG_LISTENERS_MAX; i++)
+		n += (size_t)snprintf(
+			text + n, sizeof text - n, "[listener l%d]\nkind = mx\n", i);
+	accepted(text);
+	snprintf(text + n, sizeof text - n, "[listener more]\nkind = mx\n");
+	refused(text, "too many listeners");
+}
+
+static void
+what_is_written_reads_back_the_same(void **state)
+{
+	struct buf first, second;
+
+	(void)state;
+	buf_init(&first, 1 << 20);
+	buf_init(&second, 1 << 20);
+	accepted("[node]\nhostname = mail.example.org\nmap_size = 3G\n[limits]\nimap_idle = "
+		 "90m\n"
+		 "message_size = 1025\n[mail]\nsubaddress_delimiter =\nrepeat_window = 0\n"
+		 "[listener a]\nkind = imap\nport = 1143\nallow_plaintext_auth = yes\n"
+		 "[listener b]\nkind = lmtp\naddress = /run/x\n");
+	config_format(&config, false, &first);
+	buf_put_u8(&first, 0);
+	accepted((const char *)first.p);
+	assert_int_equal(config.message_size, 1025);
+	assert_int_equal(config.map_bytes, (uint64_t)3 << 30);
+	assert_int_equal(config.repeat_window_sec, 0);
+	config_format(&config, false, &second);
+	buf_put_u8(&second, 0);
+	assert_string_equal((const char *)first.p, (const char *)second.p);
+	assert_non_null(strstr((const char *)first.p, "imap_idle = 90m\n"));
+	buf_fini(&first);
+	buf_fini(&second);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_not_named_has_its_default),
+		cmocka_unit_test(values_have_units_and_bounds),
+		cmocka_unit_test(mistakes_are_told_with_their_line_and_the_next_step),
+		cmocka_unit_test(listeners_are_checked),
+		cmocka_unit_test(too_many_listeners_are_refused),
+		cmocka_unit_test(what_is_written_reads_back_the_same),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
