@@ -19,8 +19,7 @@ const struct cli_verb cli_verbs[] = {
 	{"init", "",
 		"--domain --user --password --hostname --data --listen --port-base --uid "
 		"--plaintext-auth",
-		"set up this machine: folders, keys, certificate, first domain and user",
-		cli_init_run},
+		"set up this machine: keys, certificate, first domain and user", cli_init_run},
 	{"serve", "", "", "run the server in the foreground; log lines on standard error",
 		cli_serve_run},
 	{"check", "", "--json", "look for what is wrong, and say how to mend it",
@@ -97,13 +96,13 @@ const struct cli_verb cli_verbs[] = {
 };
 
 const struct cli_option cli_verbs_options[] = {
-	{"-c", "FILE", "the configuration; else $HAIRPIN_CONFIG or /etc/hairpin/hairpin.conf"},
-	{"--domain", "DOMAIN", "the first mail domain; else it is asked for"},
-	{"--user", "NAME", "the first user, with or without @DOMAIN; else it is asked for"},
-	{"--password", "WORD", "else it is asked for, or standard input's first line"},
+	{"-c", "FILE", "the configuration file"},
+	{"--domain", "DOMAIN", "the first mail domain; else asked for"},
+	{"--user", "NAME", "the first user, NAME or NAME@DOMAIN; else asked for"},
+	{"--password", "WORD", "else asked for, or standard input's first line"},
 	{"--hostname", "HOST", "this machine's name in the DNS; else mail.DOMAIN"},
 	{"--data", "FOLDER", "the data folder; else /var/lib/hairpin"},
-	{"--listen", "ADDRESS", "numeric address of the listeners; else 0.0.0.0 (all)"},
+	{"--listen", "ADDRESS", "numeric address of the listeners; else 0.0.0.0"},
 	{"--port-base", "N", "added to each port: 20000 makes 20025, 20143 ..."},
 	{"--uid", "N", "user and group number of the processes; else 10025"},
 	{"--plaintext-auth", NULL, "allow logins without TLS: for tests on loopback"},
@@ -114,7 +113,7 @@ const struct cli_option cli_verbs_options[] = {
 	{"--disable", NULL, "no login, no mail; ends the sessions"},
 	{"--enable", NULL, "the contrary"},
 	{"--keep", NULL, "leave a copy in the user's own mailbox"},
-	{"--defaults", NULL, "each key's default, with its type and bounds; reads no file"},
+	{"--defaults", NULL, "each key's default, type and bounds; reads no file"},
 	{"--offline", NULL, "read the database itself: no server is needed"},
 	{"--json", NULL, "answer in JSON"},
 	{0},

@@ -1,6 +1,7 @@
 #include "cmd/config.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <ini.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -355,8 +356,11 @@ config_preset(struct config *c)
 static enum err
 finish(struct reading *r, int rc)
 {
-	if (!r->e && rc)
-		refuse(r, rc > 0 ? "neither `[section]` nor `key = value`" : "can't be read");
+	if (!r->e && rc > 0)
+		refuse(r, "neither `[section]` nor `key = value`");
+	else if (!r->e && rc < 0)
+		refuse(r, "%s; `hairpin init` makes one, -c FILE names another",
+			strerror(errno));
 	if (!r->e)
 		validate(r);
 	if (r->e && rc > 0)

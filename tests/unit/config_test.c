@@ -83,7 +83,8 @@ mistakes_are_told_with_their_line_and_the_next_step(void **state)
 	refused("[node]\ndata_dir = var\n" MX, "absolute");
 	refused("", "no [listener NAME] section");
 	assert_int_equal(config_load("/nonexistent/f", &config, &why), ERR_CONFIG);
-	assert_non_null(strstr(why.text, "can't be read"));
+	assert_non_null(
+		strstr(why.text, "No such file or directory; `hairpin init` makes one"));
 }
 
 static void
