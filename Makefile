@@ -139,7 +139,7 @@ install: all ## to $(DESTDIR)$(PREFIX): the program, its manual pages, its unit
 demo: $(B)/release/hairpin ## what it does, shown in a minute
 	@$< demo
 help: ## this list
-	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) 2>/dev/null | sort -u | \
+	@grep -hE '^[a-z0-9%-]+:.*## ' $(MAKEFILE_LIST) 2>/dev/null | sort -u | \
 		sed -E 's/:.*## /\t/' | expand -t 16
 clean: ## remove the build folder
 	rm -rf $(B)

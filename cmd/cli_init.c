@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -79,7 +80,12 @@ check_names(struct init *in)
 		snprintf(in->address, sizeof in->address, "%s@%s", in->user, in->domain);
 	else
 		snprintf(in->address, sizeof in->address, "%s", in->user);
-	if (!code && (why = mail_addr_parse(slice_str(in->address), &a, &address)))
+	why = mail_addr_parse(slice_str(in->address), &a, &address);
+	if (!why)
+		why = mail_addr_canonical(&address, &a, &address);
+	if (!why && !code && !slice_eq(address.domain, domain))
+		why = "the first user's address must be in the first domain";
+	if (why && !code)
 		code = cli_fail(EX_USAGE, "%s: %s", in->address, why);
 	arena_reset(&a);
 	return code;
@@ -111,6 +117,22 @@ is_numeric(const char *address)
 
 	return inet_pton(AF_INET, address, octets) == 1 ||
 	       inet_pton(AF_INET6, address, octets) == 1;
+}
+
+/* A second master key beside the first one's mail would be of no use to anybody. */
+static int
+check_unused(const struct init *in)
+{
+	char path[PATH_ROOM];
+
+	snprintf(path, sizeof path, "%s/keys/master.key", in->data);
+	if (access(path, F_OK))
+		return EX_OK;
+	return cli_fail(EX_CANTCREAT,
+		"%s exists already, but no %s: that folder is a server's, or an init there was "
+		"broken off. Put its configuration back, or remove the folder if no mail is in "
+		"it, or name another one with --data",
+		path, in->config);
 }
 
 /* What stands on the command line alone. */
@@ -146,7 +168,7 @@ read_places(struct init *in, const struct cli_line *line)
 			"For another set-up name another file with -c and another folder with "
 			"--data",
 			in->config);
-	return EX_OK;
+	return check_unused(in);
 }
 
 static int
@@ -172,6 +194,27 @@ read_options(struct init *in, const struct cli_line *line)
 }
 
 /* --- files --- */
+
+/* The folder of the configuration; whatever is above it must be there. */
+static int
+make_config_folder(const struct init *in)
+{
+	char path[PATH_ROOM];
+	char *slash;
+
+	snprintf(path, sizeof path, "%s", in->config);
+	slash = strrchr(path, '/');
+	if (!slash || slash == path)
+		return EX_OK;
+	*slash = '\0';
+	if (mkdir(path, 0755) && errno != EEXIST)
+		return cli_fail(EX_CANTCREAT, "%s: %s%s", path, strerror(errno),
+			errno == EACCES ? " (try with sudo, or name a file with -c)" : "");
+	if (access(path, W_OK))
+		return cli_fail(EX_CANTCREAT, "%s: %s (try with sudo, or name a file with -c)",
+			path, strerror(errno));
+	return EX_OK;
+}
 
 static int
 make_folder(const struct init *in, const char *below, mode_t mode, bool ours)
@@ -365,23 +408,40 @@ make_database(const struct init *in)
 }
 
 static int
-put_first(const struct init *in, const char *config)
+put(const char *config, json_t *request)
 {
-	json_t *domain = json_pack("{s:s, s:s}", "verb", "domain add", "domain", in->domain);
-	json_t *user = json_pack("{s:s, s:s, s:s}", "verb", "user add", "address", in->address,
-		"password", in->password);
 	json_t *answer;
-	int code = cli_control_ask(config, domain, &answer);
+	int code = cli_control_ask(config, request, &answer);
 
-	if (!code) {
-		json_decref(answer);
-		code = cli_control_ask(config, user, &answer);
-	}
+	json_decref(request);
 	if (!code)
 		json_decref(answer);
-	json_decref(domain);
-	json_decref(user);
 	return code;
+}
+
+/* RFC 5321 section 4.5.1: every domain that takes mail has a postmaster. */
+static int
+put_postmaster(const struct init *in, const char *config)
+{
+	char postmaster[PATH_ROOM];
+
+	snprintf(postmaster, sizeof postmaster, "postmaster@%s", in->domain);
+	if (!strcasecmp(postmaster, in->address))
+		return EX_OK;
+	return put(config, json_pack("{s:s, s:s, s:[s]}", "verb", "alias add", "address",
+				   postmaster, "targets", in->address));
+}
+
+static int
+put_first(const struct init *in, const char *config)
+{
+	int code = put(
+		config, json_pack("{s:s, s:s}", "verb", "domain add", "domain", in->domain));
+
+	if (!code)
+		code = put(config, json_pack("{s:s, s:s, s:s}", "verb", "user add", "address",
+					   in->address, "password", in->password));
+	return code ? code : put_postmaster(in, config);
 }
 
 /* Until the control socket is there, or the server has given up. */
@@ -479,6 +539,8 @@ cli_init_run(const struct cli_line *line)
 	umask(0022);
 	buf_init(&in.dkim_rsa, 4096);
 	buf_init(&in.dkim_ed25519, 4096);
+	if (!code)
+		code = make_config_folder(&in);
 	if (!code)
 		code = make_folders(&in);
 	if (!code)

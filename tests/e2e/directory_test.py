@@ -13,6 +13,7 @@ def refused(server, code, words, *args):
 
 def main():
     with Server() as s:
+        assert s.json("alias", "list")["rows"] == [{"address": "postmaster@example.org", "targets": ["u0@example.org"]}]
         assert "IN MX" in s.init_output and "DKIM1" in s.init_output
         s.cli("user", "add", "Bob@EXAMPLE.org", "--password", "secret", "--quota-bytes", "1000000")
         users = {u["address"]: u for u in s.json("user", "list")["rows"]}

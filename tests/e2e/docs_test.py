@@ -8,7 +8,7 @@ import tempfile
 
 PROGRAM = os.environ["HAIRPIN"]
 DOCS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs")
-EX_USAGE, EX_CONFIG, EX_UNAVAILABLE = 64, 78, 69
+EX_USAGE, EX_UNAVAILABLE, EX_CANTCREAT, EX_CONFIG = 64, 69, 73, 78
 
 
 def run(*words, **more):
@@ -192,6 +192,27 @@ def mistakes_are_answered_with_the_next_step():
     assert r.returncode == EX_UNAVAILABLE and "hairpin serve -c" in r.stderr, r
 
 
+def init_makes_the_folder_of_its_file_and_never_a_second_key():
+    with tempfile.TemporaryDirectory() as tmp:
+        os.chmod(tmp, 0o755)
+        words = ["init", "--domain", "example.org", "--password", "pw", "--data", tmp + "/data", "-c", tmp + "/etc/f"]
+        r = run(*words, "--user", "ann@elsewhere.test")
+        assert r.returncode == EX_USAGE and "first domain" in r.stderr and os.listdir(tmp) == [], r
+        r = run(*words, "--user", "ann")
+        assert r.returncode == 0 and r.stdout.count("example.org. IN ") >= 4, r
+        r = run(*words, "--user", "ann")
+        assert r.returncode == EX_CANTCREAT and "hairpin check" in r.stderr, r
+        os.unlink(tmp + "/etc/f")
+        with open(tmp + "/data/keys/master.key") as f:
+            key = f.read()
+        r = run(*words, "--user", "ann")
+        assert r.returncode == EX_CANTCREAT and "Put its configuration back" in r.stderr, r
+        with open(tmp + "/data/keys/master.key") as f:
+            assert f.read() == key
+        r = run("check", "-c", tmp + "/none")
+        assert r.returncode == 1 and "hairpin init" in r.stdout, r
+
+
 def main():
     pages_are_well_formed()
     every_verb_and_option_is_in_the_manual_and_no_other()
@@ -200,6 +221,7 @@ def main():
     examples_of_the_manual_are_accepted()
     help_is_one_screen_and_the_same_however_it_is_asked_for()
     mistakes_are_answered_with_the_next_step()
+    init_makes_the_folder_of_its_file_and_never_a_second_key()
     return 0
 
 
