@@ -297,14 +297,28 @@ rename_children(struct apply *a, struct list *l, struct slice from, struct slice
 	return e;
 }
 
-/* Children whose new name would be too long, or is taken. */
-static bool
-children_fit(struct apply *a, const struct list *l, struct slice from, struct slice to)
+/* May every child go to its new name? ERR_NOT_FOUND: yes; ERR_OK: one may not. */
+static enum err
+find_misfit(struct apply *a, const struct list *l, struct slice from, struct slice to)
 {
-	for (size_t i = 0; i < l->n; i++)
-		if (l->m[i]->name.len - from.n + to.n > APPLY_MAILBOX_NAME_MAX)
-			return false;
-	return !slice_starts(to, from) || to.n == from.n || to.p[from.n] != '/' || a == NULL;
+	uint8_t name[APPLY_MAILBOX_NAME_MAX];
+	Commands__Mailbox *taken;
+	struct slice rest;
+	enum err e = ERR_NOT_FOUND;
+
+	for (size_t i = 0; i < l->n && e == ERR_NOT_FOUND; i++) {
+		rest = slice_from(codec_slice(l->m[i]->name), from.n);
+		if (to.n + rest.n > sizeof name)
+			return ERR_OK;
+		memcpy(name, to.p, to.n);
+		memcpy(name + to.n, rest.p, rest.n);
+		rest = slice_of(name, to.n + rest.n);
+		if (!is_name(rest))
+			return ERR_OK;
+		/* Left there when its parent was deleted. */
+		e = view_mailbox_by_name(a->txn, l->m[i]->account, rest, a->arena, &taken);
+	}
+	return e;
 }
 
 enum err
@@ -336,9 +350,14 @@ apply_mailbox_rename(struct apply *a, const Commands__MailboxRename *c)
 			   : view_mailbox_each(a->txn, c->account, a->arena, collect, &l);
 	if (e)
 		return e;
-	if (!is_inbox(from) && !children_fit(a, &l, from, to))
-		return apply_refuse(a, COMMAND_INVALID, "the new name can't lie there");
-	e = make_parents(a, c->account, r, to);
+	if (slice_starts(to, l.prefix) && !is_inbox(from))
+		return apply_refuse(a, COMMAND_INVALID, "a mailbox can't lie in itself");
+	e = find_misfit(a, &l, from, to);
+	if (!e)
+		return apply_refuse(
+			a, COMMAND_INVALID, "a child of it can't have its new name");
+	if (e == ERR_NOT_FOUND)
+		e = make_parents(a, c->account, r, to);
 	if (!e)
 		e = rename_one(a, m, to);
 	if (!e)
