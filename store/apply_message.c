@@ -91,6 +91,31 @@ apply_message_insert(struct apply *a, Commands__Mailbox *box, Commands__Account 
 	return e ? e : put_change(a, box, *uid, false);
 }
 
+static size_t
+find_keyword(const Commands__Mailbox *box, struct slice word)
+{
+	size_t at;
+
+	for (at = 0; at < box->n_keyword; at++)
+		if (slice_eq_nocase(codec_slice(box->keyword[at]), word))
+			break;
+	return at;
+}
+
+/* Bits of the named keywords that box has. */
+static uint64_t
+known_bits(const Commands__Mailbox *box, size_t n, const ProtobufCBinaryData *name)
+{
+	uint64_t bits = 0;
+	size_t at;
+
+	for (size_t i = 0; i < n; i++) {
+		at = find_keyword(box, codec_slice(name[i]));
+		bits |= at < box->n_keyword ? UINT64_C(1) << at : 0;
+	}
+	return bits;
+}
+
 /* Bits of the named keywords in box; new ones are added. False: no room, or a bad name. */
 static bool
 keyword_bits(struct apply *a, Commands__Mailbox *box, size_t n, const ProtobufCBinaryData *name,
@@ -105,9 +130,7 @@ keyword_bits(struct apply *a, Commands__Mailbox *box, size_t n, const ProtobufCB
 
 		if (word.n == 0 || word.n > APPLY_MESSAGE_KEYWORD_MAX)
 			return false;
-		for (at = 0; at < box->n_keyword; at++)
-			if (slice_eq_nocase(codec_slice(box->keyword[at]), word))
-				break;
+		at = find_keyword(box, word);
 		if (at == SCHEMA_KEYWORDS_MAX)
 			return false;
 		if (at == box->n_keyword) {
@@ -292,13 +315,16 @@ apply_message_flags(struct apply *a, const Commands__FlagsStore *c)
 		return e == ERR_NOT_FOUND
 			       ? apply_refuse(a, COMMAND_NOT_FOUND, "no such mailbox")
 			       : e;
-	if (c->mode > 2 || !keyword_bits(a, box, c->n_keyword, c->keyword, &bits))
-		return apply_refuse(a, COMMAND_LIMIT, "too many keywords");
 	e = choose_all(a, c->mailbox, c->uids, &chosen);
 	if (e)
 		return e;
 	if (chosen.too_many)
 		return apply_refuse(a, COMMAND_LIMIT, "too many messages in one command");
+	/* What is taken away needn't be there, and comes into being by no means. */
+	bits = known_bits(box, c->n_keyword, c->keyword);
+	if (c->mode > 2 || (c->mode != 2 && chosen.n &&
+				   !keyword_bits(a, box, c->n_keyword, c->keyword, &bits)))
+		return apply_refuse(a, COMMAND_LIMIT, "too many keywords");
 	a->result->uid = arena_alloc(a->arena, (chosen.n + 1) * sizeof(uint32_t));
 	a->result->refused_uid = arena_alloc(a->arena, (chosen.n + 1) * sizeof(uint32_t));
 	for (size_t i = 0; i < chosen.n && !e; i++)
