@@ -2,6 +2,7 @@
 
 #include "core/mail_header.h"
 #include "core/mail_list.h"
+#include "imap/imap_param.h"
 
 /* One writing of one structure. */
 struct writer {
@@ -134,31 +135,6 @@ imap_body_envelope(const struct imap_body *b, uint32_t number, struct buf *out)
 /* --- structures ------------------------------------------------------------------------ */
 
 static void
-put_params(const struct mail_type *t, struct buf *out)
-{
-	struct slice unused;
-	bool needs_charset = slice_eq_nocase(t->type, SLICE_LIT("text")) &&
-			     !mail_type_param(t, SLICE_LIT("charset"), &unused);
-
-	if (t->param_count == 0 && !needs_charset) {
-		buf_put_str(out, "NIL");
-		return;
-	}
-	buf_put_u8(out, '(');
-	for (size_t i = 0; i < t->param_count; i++) {
-		if (i)
-			buf_put_u8(out, ' ');
-		imap_body_put_string(t->params[i].name, false, out);
-		buf_put_u8(out, ' ');
-		imap_body_put_string(t->params[i].value, false, out);
-	}
-	/* RFC 2045 section 5.2: what is meant when nothing is said. */
-	if (needs_charset)
-		buf_printf(out, "%s\"CHARSET\" \"US-ASCII\"", t->param_count ? " " : "");
-	buf_put_u8(out, ')');
-}
-
-static void
 put_disposition(const struct mail_part *p, struct arena *a, struct buf *out)
 {
 	struct mail_field f;
@@ -173,7 +149,7 @@ put_disposition(const struct mail_part *p, struct arena *a, struct buf *out)
 	imap_body_put_string(t.type, false, out);
 	buf_put_u8(out, ' ');
 	t.type = SLICE_EMPTY;
-	put_params(&t, out);
+	imap_param_put(&t, out);
 	buf_put_u8(out, ')');
 }
 
@@ -247,7 +223,7 @@ put_single(
 	buf_put_u8(out, ' ');
 	imap_body_put_string(t->subtype, false, out);
 	buf_put_u8(out, ' ');
-	put_params(t, out);
+	imap_param_put(t, out);
 	buf_put_u8(out, ' ');
 	put_field(p->fields, "Content-ID", out);
 	buf_put_u8(out, ' ');
@@ -301,7 +277,7 @@ put_multipart(
 		return;
 	from = w->out->n;
 	buf_put_u8(w->out, ' ');
-	put_params(t, w->out);
+	imap_param_put(t, w->out);
 	put_extension_end(w, p, a, from);
 }
 
