@@ -30,6 +30,7 @@ struct imap_append {
 	uint32_t messages;
 	size_t text_at;	 /* the command's text behind the announcement of the message at hand */
 	const char *why; /* refused; said when the client has sent all */
+	bool is_bad;	 /* BAD rather than NO */
 	bool has_next;	 /* another literal is announced, and waits */
 	struct options next;
 	/* The message at hand. */
@@ -86,12 +87,21 @@ begin_message(struct imap_session *s, struct imap_append *a, const struct option
 /* --- a command that fails --- */
 
 static void
+say_refused(struct imap_session *s)
+{
+	if (s->append->is_bad)
+		imap_bad(s, "%s", s->append->why);
+	else
+		imap_no(s, "%s", s->append->why);
+}
+
+static void
 on_dropped(struct imap_session *s, enum err e, const Commands__Result *r)
 {
 	(void)e;
 	(void)r;
 	/* A stage that stayed is swept in time. */
-	imap_no(s, "%s", s->append->why);
+	say_refused(s);
 }
 
 static void
@@ -102,7 +112,7 @@ end_refused(struct imap_session *s)
 	Commands__StageClose close = COMMANDS__STAGE_CLOSE__INIT;
 
 	if (!a->stage) {
-		imap_no(s, "%s", a->why);
+		say_refused(s);
 		return;
 	}
 	close.stage = a->stage;
@@ -195,12 +205,16 @@ find_box(struct imap_session *s, struct imap_append *a)
 {
 	struct db_txn *txn = s->ops->begin(s->host);
 	Commands__Mailbox *m;
+	bool is_valid;
 	enum err e;
 
 	if (!txn)
 		return "[UNAVAILABLE] The mail store can't be read now, try again";
 	e = view_mailbox_by_name(txn, s->account, a->mailbox, &s->arena, &m);
+	is_valid = s->ops->is_valid(s->host);
 	s->ops->end(s->host);
+	if (!is_valid)
+		return "[UNAVAILABLE] The mail store was too busy, try again";
 	if (e)
 		return "[TRYCREATE] There is no such mailbox";
 	a->mailbox_id = m->id;
@@ -221,21 +235,27 @@ begin_first(struct imap_session *s)
 	struct imap_append *a = must_zalloc(sizeof *a);
 	struct options o;
 	const char *why;
+	bool is_read;
 
 	a->fd = -1;
 	buf_init(&a->plain, SEAL_PART_PLAIN);
 	buf_init(&a->sealed, SEAL_PART);
 	buf_init(&a->index, IMAP_INDEX_MAX + 256);
 	s->append = a;
-	if (!read_head(s, a, &o)) {
-		/* This literal is the mailbox's name, or nonsense that the whole command will
-		 * show. */
+	is_read = read_head(s, a, &o);
+	if (!is_read && !s->parse.text.n) {
+		/* This literal is the mailbox's name: it is kept, and the next one is looked at
+		 * again. */
 		imap_cmd_append_free(s);
 		s->tag = SLICE_EMPTY;
 		return false;
 	}
 	s->tag = arena_dup(&s->arena, s->tag);
-	s->in_command = true;
+	if (!is_read) {
+		a->is_bad = true;
+		refuse(s, s->parse.error ? s->parse.error : "Syntax error", true);
+		return true;
+	}
 	why = judge_size(s);
 	if (!why)
 		why = find_box(s, a);
@@ -278,8 +298,9 @@ begin_next(struct imap_session *s)
 	const char *why = judge_size(s);
 
 	imap_parse_init(p, slice_from(imap_lex_text(&s->lex), a->text_at), &s->arena);
-	if (!imap_parse_space(p) || !read_options(s, p, &a->next))
-		why = "[CANNOT] What follows the message isn't another one";
+	a->is_bad = !imap_parse_space(p) || !read_options(s, p, &a->next);
+	if (a->is_bad)
+		why = p->error ? p->error : "What follows the message isn't another one";
 	else if (a->messages == MESSAGES_MAX)
 		why = "[LIMIT] Too many messages in one command";
 	a->has_next = true;
@@ -501,10 +522,12 @@ imap_cmd_append_end(struct imap_session *s)
 	struct slice rest = slice_from(imap_lex_text(&s->lex), s->append->text_at);
 
 	s->append->has_next = false;
-	if (slice_trim(rest).n)
-		refuse(s, "[CANNOT] Nothing may follow the message", false);
-	else
+	if (slice_trim(rest).n) {
+		s->append->is_bad = true;
+		refuse(s, "Unexpected text after the message", false);
+	} else {
 		finish_message(s);
+	}
 }
 
 static void

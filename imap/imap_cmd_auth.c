@@ -2,6 +2,8 @@
  * NAMESPACE. */
 #include "imap/imap_private.h"
 
+enum { ID_FIELDS_MAX = 30 };
+
 static void
 capability(struct imap_session *s)
 {
@@ -220,7 +222,7 @@ login(struct imap_session *s)
 	seal_b64(buf_slice(&plain), &encoded);
 	initial = buf_slice(&encoded);
 	/* PLAIN knows no empty ones (RFC 4616), LOGIN does. */
-	if (!name.n || !password.n || plain.overflow || encoded.overflow)
+	if (plain.overflow || encoded.overflow || !name.n || !password.n)
 		imap_no(s, "[AUTHENTICATIONFAILED] Wrong name or password");
 	else
 		begin(s, SASL_PLAIN, &initial);
@@ -230,10 +232,36 @@ login(struct imap_session *s)
 
 /* --- small ones --- */
 
+/* "(" field value ... ")" or NIL (RFC 2971 section 3.1). */
+static bool
+read_id(struct imap_parse *p)
+{
+	struct slice text;
+	bool is_nil;
+	int n = 0;
+
+	if (imap_parse_word(p, "NIL"))
+		return true;
+	if (!imap_parse_char(p, '('))
+		return false;
+	while (!imap_parse_is(p, ')')) {
+		if (n++ == ID_FIELDS_MAX)
+			return imap_parse_fail(p, "Too many fields");
+		if ((n > 1 && !imap_parse_space(p)) || !imap_parse_string(p, &text) ||
+			!imap_parse_space(p) || !imap_parse_nstring(p, &text, &is_nil))
+			return false;
+	}
+	return imap_parse_char(p, ')');
+}
+
 static void
 id(struct imap_session *s)
 {
-	/* RFC 2971: what the client says of itself is of no interest here. */
+	/* What the client says of itself is of no interest here. */
+	if (!imap_parse_space(&s->parse) || !read_id(&s->parse) || !imap_parse_end(&s->parse)) {
+		imap_bad_syntax(s);
+		return;
+	}
 	imap_put(s, "* ID (\"name\" \"hairpin\")\r\n");
 	imap_ok(s, "Nice to meet you");
 }

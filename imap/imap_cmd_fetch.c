@@ -3,12 +3,12 @@
  * is never whole in memory. */
 #include "core/codec.h"
 #include "core/mail_date.h"
-#include "core/mail_decode.h"
 #include "imap/imap_message.h"
 #include "imap/imap_private.h"
+#include "imap/imap_section.h"
 #include "store/view_mailbox.h"
 
-enum { CHUNK = 131072, FILTER_MAX = 1 << 20, SEEN_BATCH = 500 };
+enum { CHUNK = 131072, STRUCTURE_MAX = 4 << 20, SEEN_BATCH = 1000 };
 
 struct fetch {
 	struct imap_fetch what;
@@ -16,10 +16,12 @@ struct fetch {
 	struct imap_message m;
 	Commands__Mailbox *box;
 	uint32_t att; /* next attribute of the message at hand; 0 and !open: its beginning */
-	bool open;    /* "* n FETCH (" was written */
-	bool blank;   /* something stands in the parentheses */
+	bool open;    /* "* n FETCH (" was written, at mark in the output */
+	bool is_sent; /* and has left */
+	size_t mark;
+	bool blank; /* something stands in the parentheses */
 	/* A section on its way out: */
-	struct imap_body_range left;
+	struct imap_section section;
 	bool in_section;
 	/* BODY[] without PEEK sets \Seen, before it is told. */
 	bool seen_done;
@@ -50,6 +52,31 @@ put_blank(struct imap_session *s, struct fetch *f)
 	f->blank = true;
 }
 
+/* What was too large for the index is made on the spot. */
+static enum err
+put_from_parts(struct imap_session *s, struct fetch *f, enum imap_att_kind kind)
+{
+	enum err e = imap_message_parts(&f->m);
+	struct buf out;
+	bool fits = true;
+
+	if (e)
+		return e;
+	buf_init(&out, STRUCTURE_MAX);
+	buf_put_str(&out, kind == IMAP_ATT_ENVELOPE ? "ENVELOPE "
+			  : kind == IMAP_ATT_BODY   ? "BODY "
+						    : "BODYSTRUCTURE ");
+	if (kind == IMAP_ATT_ENVELOPE)
+		fits = imap_body_envelope(&f->m.body, 0, &out);
+	else
+		fits = imap_body_structure(
+			&f->m.body, kind == IMAP_ATT_BODYSTRUCTURE, &out, NULL);
+	if (fits)
+		buf_put_slice(&s->out, buf_slice(&out));
+	buf_fini(&out);
+	return fits ? ERR_OK : ERR_TOO_BIG;
+}
+
 /* ERR_OK, or why the message's text can't be had. */
 static enum err
 put_from_index(struct imap_session *s, struct fetch *f, enum imap_att_kind kind)
@@ -69,184 +96,29 @@ put_from_index(struct imap_session *s, struct fetch *f, enum imap_att_kind kind)
 		imap_put(s, "BODY ");
 		imap_index_body(x, &s->out);
 	} else {
-		e = imap_message_parts(&f->m);
-		imap_printf(s, "%s ",
-			kind == IMAP_ATT_ENVELOPE ? "ENVELOPE"
-			: kind == IMAP_ATT_BODY	  ? "BODY"
-						  : "BODYSTRUCTURE");
-		if (!e && kind == IMAP_ATT_ENVELOPE)
-			imap_body_envelope(&f->m.body, 0, &s->out);
-		else if (!e)
-			imap_body_structure(
-				&f->m.body, kind == IMAP_ATT_BODYSTRUCTURE, &s->out, NULL);
+		e = put_from_parts(s, f, kind);
 	}
 	return e;
 }
 
-/* What an old name asks for, as a section. */
-static struct imap_att
-as_section(const struct imap_att *a)
-{
-	struct imap_att section = *a;
-
-	if (a->kind == IMAP_ATT_RFC822_HEADER)
-		section.text = IMAP_ATT_HEADER;
-	else if (a->kind == IMAP_ATT_RFC822_TEXT)
-		section.text = IMAP_ATT_TEXT;
-	else if (a->kind == IMAP_ATT_RFC822)
-		section.text = IMAP_ATT_WHOLE;
-	return section;
-}
-
-/* The section's octets, before partial. False: there is none. */
-static bool
-find_section(
-	struct fetch *f, const struct imap_att *a, struct imap_body_range *r, uint32_t *part)
-{
-	static const enum imap_body_text texts[] = {[IMAP_ATT_WHOLE] = IMAP_BODY_WHOLE,
-		[IMAP_ATT_HEADER] = IMAP_BODY_HEADER,
-		[IMAP_ATT_FIELDS] = IMAP_BODY_HEADER,
-		[IMAP_ATT_FIELDS_NOT] = IMAP_BODY_HEADER,
-		[IMAP_ATT_TEXT] = IMAP_BODY_TEXT,
-		[IMAP_ATT_MIME] = IMAP_BODY_MIME};
-
-	return imap_body_find(
-		&f->m.body, imap_body_path(a->parts, a->n_parts), texts[a->text], r, part);
-}
-
-/* A header's wanted fields: bounded, so collected and written at once. */
 static enum err
-put_fields(struct imap_session *s, struct fetch *f, const struct imap_att *a,
-	struct imap_body_range r)
+put_section(struct imap_session *s, struct fetch *f, const struct imap_att *att)
 {
-	struct imap_body_filter filter;
-	struct slice text;
-	struct buf out;
-	enum err e = ERR_OK;
-
-	buf_init(&out, FILTER_MAX);
-	imap_body_filter_init(&filter, a->fields, a->n_fields, a->text == IMAP_ATT_FIELDS_NOT);
-	while (r.from < r.to && !e) {
-		e = imap_message_read(&f->m, r.from, r.to, &text);
-		if (!e && !imap_body_filter_feed(&filter, text, &out))
-			break;
-		r.from += e ? 0 : text.n;
-	}
-	imap_body_filter_end(&filter, &out);
-	if (!e) {
-		r = (struct imap_body_range){0, out.n};
-		if (a->has_partial)
-			r = imap_body_partial(r, a->partial_from, a->partial_n);
-		imap_printf(s, " {%llu}\r\n", (unsigned long long)(r.to - r.from));
-		buf_put_slice(
-			&s->out, slice_cut(buf_slice(&out), (size_t)r.from, (size_t)r.to));
-	}
-	buf_fini(&out);
-	return e;
-}
-
-/* The message's offsets are known without its parts only for the whole. */
-static enum err
-locate(struct fetch *f, const struct imap_att *a, struct imap_body_range *r, bool *found)
-{
-	uint32_t part;
-	enum err e;
-
-	*found = true;
-	if (a->n_parts == 0 && a->text == IMAP_ATT_WHOLE) {
-		*r = (struct imap_body_range){0, schema_message_size(&f->m.row)};
-		return ERR_OK;
-	}
-	if (a->n_parts == 0 && a->text != IMAP_ATT_MIME) {
-		/* The top's own header and text: the index says where they meet. */
-		e = imap_message_index(&f->m);
-		if (!e)
-			e = imap_message_top(&f->m);
-		if (e)
-			return e;
-		*r = (struct imap_body_range){0, f->m.top.n + f->m.index.header_size};
-		if (a->text == IMAP_ATT_TEXT)
-			*r = (struct imap_body_range){r->to, schema_message_size(&f->m.row)};
-		return ERR_OK;
-	}
-	e = imap_message_parts(&f->m);
-	if (!e)
-		*found = find_section(f, a, r, &part);
-	return e;
-}
-
-static enum err
-put_section(struct imap_session *s, struct fetch *f, const struct imap_att *given)
-{
-	struct imap_att a = as_section(given);
-	struct imap_body_range r;
-	bool found;
-	enum err e = locate(f, &a, &r, &found);
+	bool is_found;
+	enum err e = imap_section_open(&f->section, &f->m, att, &is_found);
 
 	if (e)
 		return e;
-	imap_att_write(given, &s->out);
-	if (!found) {
+	imap_att_write(att, &s->out);
+	if (!is_found)
 		imap_put(s, " NIL");
-		return ERR_OK;
-	}
-	if (a.text == IMAP_ATT_FIELDS || a.text == IMAP_ATT_FIELDS_NOT)
-		return put_fields(s, f, &a, r);
-	if (a.has_partial)
-		r = imap_body_partial(r, a.partial_from, a.partial_n);
-	imap_printf(s, " {%llu}\r\n", (unsigned long long)(r.to - r.from));
-	f->left = r;
-	f->in_section = true;
+	else if (att->kind == IMAP_ATT_BINARY_SIZE)
+		imap_printf(s, " %llu", (unsigned long long)f->section.size);
+	else
+		imap_printf(s, att->kind == IMAP_ATT_BINARY ? " ~{%llu}\r\n" : " {%llu}\r\n",
+			(unsigned long long)f->section.size);
+	f->in_section = is_found && att->kind != IMAP_ATT_BINARY_SIZE;
 	return ERR_OK;
-}
-
-/* BINARY[n]: the part's body without its transfer encoding; collected, as its size stands
- * ahead. */
-static enum err
-put_binary(struct imap_session *s, struct fetch *f, const struct imap_att *a)
-{
-	enum { BINARY_MAX = 64 << 20 };
-	struct mail_decode decode;
-	struct imap_body_range r;
-	struct slice text;
-	struct buf out;
-	uint32_t part = 0;
-	enum err e = imap_message_parts(&f->m);
-	uint8_t *room;
-
-	if (e)
-		return e;
-	imap_att_write(a, &s->out);
-	if (!imap_body_find(&f->m.body, imap_body_path(a->parts, a->n_parts),
-		    a->n_parts ? IMAP_BODY_WHOLE : IMAP_BODY_WHOLE, &r, &part)) {
-		imap_put(s, " NIL");
-		return ERR_OK;
-	}
-	buf_init(&out, BINARY_MAX);
-	mail_decode_init(&decode, (enum mail_encoding)f->m.body.parts[part].encoding);
-	while (r.from < r.to && !e) {
-		e = imap_message_read(&f->m, r.from, r.to, &text);
-		room = e ? NULL : buf_room(&out, text.n + MAIL_DECODE_SLACK);
-		if (!room)
-			break;
-		buf_grow(&out, mail_decode_feed(&decode, text, room));
-		r.from += text.n;
-	}
-	room = buf_room(&out, MAIL_DECODE_SLACK);
-	if (room)
-		buf_grow(&out, mail_decode_end(&decode, room));
-	if (!e && a->kind == IMAP_ATT_BINARY_SIZE) {
-		imap_printf(s, " %zu", out.n);
-	} else if (!e) {
-		r = (struct imap_body_range){0, out.n};
-		if (a->has_partial)
-			r = imap_body_partial(r, a->partial_from, a->partial_n);
-		imap_printf(s, " ~{%llu}\r\n", (unsigned long long)(r.to - r.from));
-		buf_put_slice(
-			&s->out, slice_cut(buf_slice(&out), (size_t)r.from, (size_t)r.to));
-	}
-	buf_fini(&out);
-	return e;
 }
 
 static enum err
@@ -281,7 +153,6 @@ put_att(struct imap_session *s, struct fetch *f, const struct imap_att *a)
 		return put_from_index(s, f, a->kind);
 	case IMAP_ATT_BINARY:
 	case IMAP_ATT_BINARY_SIZE:
-		return put_binary(s, f, a);
 	case IMAP_ATT_SECTION:
 	case IMAP_ATT_RFC822:
 	case IMAP_ATT_RFC822_HEADER:
@@ -297,18 +168,7 @@ put_att(struct imap_session *s, struct fetch *f, const struct imap_att *a)
 static enum err
 put_left(struct imap_session *s, struct fetch *f)
 {
-	struct slice text;
-	enum err e = ERR_OK;
-
-	while (f->left.from < f->left.to && s->out.n < CHUNK && !e) {
-		e = imap_message_read(&f->m, f->left.from, f->left.to, &text);
-		if (e)
-			break;
-		buf_put_slice(&s->out, text);
-		f->left.from += text.n;
-	}
-	f->in_section = f->left.from < f->left.to;
-	return e;
+	return imap_section_read(&f->section, &f->m, CHUNK, &s->out, &f->in_section);
 }
 
 /* One message, or as much of it as fits. Done with it when f->open is false again. */
@@ -318,11 +178,12 @@ put_message(struct imap_session *s, struct fetch *f)
 	enum err e = ERR_OK;
 
 	if (!f->open) {
+		f->mark = s->out.n;
 		imap_put(s, "* ");
 		buf_put_dec(&s->out, imap_view_seq(s, f->m.uid));
 		imap_put(s, " FETCH (");
 		f->open = true;
-		f->blank = false;
+		f->is_sent = f->blank = false;
 		f->att = 0;
 	}
 	if (f->in_section)
@@ -405,6 +266,23 @@ put_chunk(struct imap_session *s, struct fetch *f)
 	return e;
 }
 
+/* A response that has begun to leave can't be taken back: only an end of the connection is
+ * unmistakable then. */
+static void
+fail(struct imap_session *s, struct fetch *f, enum err e)
+{
+	if (f->open && f->is_sent) {
+		imap_session_bye(s, "[SERVERBUG] A message can't be read");
+		return;
+	}
+	if (f->open)
+		s->out.n = f->mark;
+	if (e == ERR_UNSUPPORTED)
+		imap_no(s, "[UNKNOWN-CTE] That part has an unknown transfer encoding");
+	else
+		imap_no(s, "[UNAVAILABLE] A message can't be read");
+}
+
 static void
 go_on(struct imap_session *s)
 {
@@ -421,15 +299,11 @@ go_on(struct imap_session *s)
 		if (e == ERR_STALE && ++torn < 5)
 			continue;
 		if (e) {
-			/* The response has begun: only an end of the connection is
-			 * unmistakable. */
-			if (f->open)
-				imap_session_bye(s, "[SERVERBUG] A message can't be read");
-			else
-				imap_no(s, "[UNAVAILABLE] A message can't be read");
+			fail(s, f, e);
 			return;
 		}
 		torn = 0;
+		f->is_sent = f->open;
 		imap_flush(s);
 	}
 	imap_ok(s, "Fetched");

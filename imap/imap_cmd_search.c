@@ -12,7 +12,15 @@
 #include "imap/imap_seqset.h"
 #include "store/view_mailbox.h"
 
-enum { SLICE_MESSAGES = 500, SLICE_TEXTS = 100, HEADER_MAX = 1 << 20, DAY_SEC = 86400 };
+enum {
+	SLICE_MESSAGES = 500,
+	SLICE_COST =
+		100, /* of messages whose text is looked at: 1, and 1 for each COST_OCTETS */
+	COST_OCTETS = 262144,
+	CHUNK = 65536, /* of the answer */
+	HEADER_MAX = 1 << 20,
+	DAY_SEC = 86400
+};
 
 struct search {
 	struct imap_search what;
@@ -22,8 +30,12 @@ struct search {
 	uint8_t *answers;
 	uint32_t at;		  /* place in the picture */
 	uint32_t *found, found_n; /* UIDs */
-	uint64_t modseq;
+	/* Of all that were found, of the first and of the last one. */
+	uint64_t modseq, modseq_min, modseq_max;
 	bool has_text_keys;
+	/* The answer on its way out: */
+	uint32_t told;
+	struct imap_seqset_writer set;
 };
 
 static void
@@ -58,13 +70,12 @@ is_text(enum imap_search_op op)
 	return op == IMAP_SEARCH_FIELD || op == IMAP_SEARCH_BODY || op == IMAP_SEARCH_TEXT;
 }
 
-/* "$" in a key: the saved UIDs. */
+/* "$" (RFC 9051 6.4.4.1): the UIDs that were saved, whichever set it stands for. */
 static void
 use_saved(struct imap_session *s, struct imap_search_key *k)
 {
 	k->op = IMAP_SEARCH_UID;
-	k->set.is_saved = false;
-	k->set.n = s->saved_n;
+	k->set = (struct imap_seqset){.n = s->saved_n};
 	k->set.ranges = arena_alloc(&s->arena, (s->saved_n + 1) * sizeof *k->set.ranges);
 	for (uint32_t i = 0; i < s->saved_n; i++)
 		k->set.ranges[i] = (struct imap_range){s->saved[i], s->saved[i]};
@@ -78,9 +89,9 @@ prepare(struct imap_session *s, struct search *x)
 	for (uint32_t i = 0; i < x->what.n; i++) {
 		struct imap_search_key *k = &x->what.keys[i];
 
-		if (k->set.is_saved)
+		if ((k->op == IMAP_SEARCH_SEQ || k->op == IMAP_SEARCH_UID) && k->set.is_saved)
 			use_saved(s, k);
-		if (k->op == IMAP_SEARCH_SEQ)
+		else if (k->op == IMAP_SEARCH_SEQ)
 			imap_seqset_resolve(&k->set, s->box.count);
 		else if (k->op == IMAP_SEARCH_UID)
 			imap_seqset_resolve(
@@ -285,15 +296,19 @@ struct walk {
 	struct db_txn *txn;
 	Commands__Mailbox *box;
 	struct slice *names;
-	uint32_t messages, texts;
+	uint32_t messages;
+	uint64_t cost;
 	enum err e;
 };
 
 static void
 keep(struct search *x, uint32_t uid, uint64_t modseq)
 {
-	x->found[x->found_n++] = uid;
+	if (x->found_n == 0)
+		x->modseq_min = modseq;
+	x->modseq_max = modseq;
 	x->modseq = modseq > x->modseq ? modseq : x->modseq;
+	x->found[x->found_n++] = uid;
 }
 
 static bool
@@ -323,14 +338,14 @@ on_row(void *arg, uint32_t uid, const struct schema_message *row)
 	memset(x->answers, IMAP_SEARCH_OPEN, x->what.n_texts);
 	if (x->what.n_texts) {
 		imap_message_set(&x->m, w->txn, uid, row);
-		w->texts++;
+		w->cost += 1 + schema_message_size(row) / COST_OCTETS;
 	}
 	w->e = look(x, &f, &yes);
 	if (w->e)
 		return false;
 	if (yes)
 		keep(x, uid, row->modseq);
-	return ++w->messages < SLICE_MESSAGES && w->texts < SLICE_TEXTS;
+	return ++w->messages < SLICE_MESSAGES && w->cost < SLICE_COST;
 }
 
 static enum err
@@ -355,7 +370,7 @@ slice_of_work(struct imap_session *s, struct search *x, bool *more)
 	}
 	if (!e)
 		e = w.e;
-	*more = w.messages == SLICE_MESSAGES || w.texts == SLICE_TEXTS;
+	*more = w.messages == SLICE_MESSAGES || w.cost >= SLICE_COST;
 	if (!s->ops->is_valid(s->host)) {
 		x->at = at;
 		x->found_n = found_n;
@@ -375,65 +390,115 @@ put_number(struct imap_session *s, uint32_t uid)
 	buf_put_dec(&s->out, s->uid_form ? uid : imap_view_seq(s, uid));
 }
 
-static void
-put_old(struct imap_session *s, const struct search *x)
+/* RFC 7162 3.1.5: of the messages that the answer tells of. */
+static uint64_t
+modseq_of(const struct search *x)
 {
-	imap_put(s, "* SEARCH");
-	for (uint32_t i = 0; i < x->found_n; i++) {
-		imap_put(s, " ");
-		put_number(s, x->found[i]);
-	}
-	if (x->what.has_modseq && x->found_n)
-		imap_printf(s, " (MODSEQ %llu)", (unsigned long long)x->modseq);
-	imap_put(s, "\r\n");
+	uint8_t want = x->what.returns;
+	uint64_t modseq = 0;
+
+	if (!want || want & (IMAP_SEARCH_ALL | IMAP_SEARCH_COUNT))
+		return x->modseq;
+	if (want & IMAP_SEARCH_MIN)
+		modseq = x->modseq_min;
+	if (want & IMAP_SEARCH_MAX && x->modseq_max > modseq)
+		modseq = x->modseq_max;
+	return modseq ? modseq : x->modseq;
+}
+
+static bool
+is_extended(const struct imap_session *s, const struct search *x)
+{
+	/* RFC 9051 7.3.4: rev2 knows ESEARCH only. */
+	return x->what.has_return || s->rev2;
+}
+
+static bool
+tells_all(const struct search *x)
+{
+	return !(x->what.returns & ~IMAP_SEARCH_SAVE) || x->what.returns & IMAP_SEARCH_ALL;
 }
 
 static void
-put_extended(struct imap_session *s, const struct search *x)
+put_extended_head(struct imap_session *s, const struct search *x)
 {
-	uint8_t want = x->what.returns ? x->what.returns : IMAP_SEARCH_ALL;
-	struct imap_seqset_writer w = {.out = &s->out};
-
 	imap_put(s, "* ESEARCH (TAG ");
 	imap_put_string(s, s->tag);
 	imap_put(s, s->uid_form ? ") UID" : ")");
-	if (x->found_n && want & IMAP_SEARCH_MIN) {
+	if (x->found_n && x->what.returns & IMAP_SEARCH_MIN) {
 		imap_put(s, " MIN ");
 		put_number(s, x->found[0]);
 	}
-	if (x->found_n && want & IMAP_SEARCH_MAX) {
+	if (x->found_n && x->what.returns & IMAP_SEARCH_MAX) {
 		imap_put(s, " MAX ");
 		put_number(s, x->found[x->found_n - 1]);
 	}
-	if (want & IMAP_SEARCH_COUNT)
+	if (x->what.returns & IMAP_SEARCH_COUNT)
 		imap_printf(s, " COUNT %u", x->found_n);
-	if (x->found_n && want & IMAP_SEARCH_ALL) {
+	if (x->found_n && tells_all(x))
 		imap_put(s, " ALL ");
-		for (uint32_t i = 0; i < x->found_n; i++)
-			imap_seqset_write(
-				&w, s->uid_form ? x->found[i] : imap_view_seq(s, x->found[i]));
-		imap_seqset_write_end(&w);
-	}
-	if (x->what.has_modseq && x->found_n)
-		imap_printf(s, " MODSEQ %llu", (unsigned long long)x->modseq);
-	imap_put(s, "\r\n");
 }
 
-/* RFC 9051 6.4.4.4: with MIN or MAX, and neither ALL nor COUNT, these alone are saved. */
+/* The next of the numbers. False: there are more, and the connection is full. */
+static bool
+put_numbers(struct imap_session *s, struct search *x)
+{
+	bool is_set = is_extended(s, x);
+	uint32_t uid;
+
+	x->set.out = &s->out;
+	for (; x->told < x->found_n; x->told++) {
+		if (s->out.n >= CHUNK) {
+			imap_flush(s);
+			if (s->ops->is_full(s->host))
+				return false;
+		}
+		uid = x->found[x->told];
+		if (is_set) {
+			imap_seqset_write(&x->set, s->uid_form ? uid : imap_view_seq(s, uid));
+		} else {
+			imap_put(s, " ");
+			put_number(s, uid);
+		}
+	}
+	imap_seqset_write_end(&x->set);
+	return true;
+}
+
+static void
+tell(struct imap_session *s)
+{
+	struct search *x = s->work;
+
+	if ((!is_extended(s, x) || tells_all(x)) && !put_numbers(s, x)) {
+		s->more = tell;
+		return;
+	}
+	if (x->what.has_modseq && x->found_n)
+		imap_printf(s, is_extended(s, x) ? " MODSEQ %llu" : " (MODSEQ %llu)",
+			(unsigned long long)modseq_of(x));
+	imap_put(s, "\r\n");
+	imap_ok(s, "Searched");
+}
+
+/* RFC 9051 6.4.4.1: MIN and MAX alone save what they tell, anything else all. */
 static void
 save(struct imap_session *s, const struct search *x)
 {
-	uint8_t want = x->what.returns;
-	bool all = want & (IMAP_SEARCH_ALL | IMAP_SEARCH_COUNT) || want == IMAP_SEARCH_SAVE;
+	unsigned want = x->what.returns & ~(unsigned)IMAP_SEARCH_SAVE;
+	bool is_min = want & IMAP_SEARCH_MIN, is_max = want & IMAP_SEARCH_MAX;
 	uint32_t n = x->found_n;
 
 	free(s->saved);
 	s->saved = must_alloc((n + 1) * sizeof *s->saved);
-	s->saved_n = 0;
-	for (uint32_t i = 0; i < n; i++)
-		if (all || (i == 0 && want & IMAP_SEARCH_MIN) ||
-			(i == n - 1 && want & IMAP_SEARCH_MAX))
-			s->saved[s->saved_n++] = x->found[i];
+	s->saved_n = n;
+	if (n == 0)
+		return;
+	memcpy(s->saved, x->found, n * sizeof *s->saved);
+	if (!want || want & (IMAP_SEARCH_ALL | IMAP_SEARCH_COUNT) || n == 1)
+		return;
+	s->saved_n = is_min + is_max;
+	s->saved[is_min] = is_max ? x->found[n - 1] : s->saved[is_min];
 }
 
 static void
@@ -441,12 +506,24 @@ finish(struct imap_session *s, struct search *x)
 {
 	if (x->what.returns & IMAP_SEARCH_SAVE)
 		save(s, x);
-	/* RFC 9051 7.3.4: rev2 knows ESEARCH only. SAVE alone says nothing. */
-	if (x->what.has_return ? x->what.returns != IMAP_SEARCH_SAVE : s->rev2)
-		put_extended(s, x);
-	else if (!x->what.has_return)
-		put_old(s, x);
-	imap_ok(s, "Searched");
+	if (x->what.returns == IMAP_SEARCH_SAVE) {
+		imap_ok(s, "Saved");
+		return;
+	}
+	if (is_extended(s, x))
+		put_extended_head(s, x);
+	else
+		imap_put(s, "* SEARCH");
+	tell(s);
+}
+
+/* RFC 9051 6.4.4.1: a SEARCH that fails leaves nothing in "$". */
+static void
+fail(struct imap_session *s, const struct search *x, const char *why)
+{
+	if (x->what.returns & IMAP_SEARCH_SAVE)
+		s->saved_n = 0;
+	imap_no(s, "%s", why);
 }
 
 static void
@@ -457,7 +534,7 @@ go_on(struct imap_session *s)
 	enum err e = slice_of_work(s, x, &more);
 
 	if (e) {
-		imap_no(s, "[UNAVAILABLE] A message can't be read");
+		fail(s, x, "[UNAVAILABLE] A message can't be read");
 	} else if (more) {
 		s->more = go_on;
 		s->ops->later(s->host);
@@ -481,7 +558,7 @@ search(struct imap_session *s)
 		return;
 	}
 	if (x->what.has_bad_charset) {
-		imap_no(s, "[BADCHARSET (US-ASCII UTF-8)] Use UTF-8");
+		fail(s, x, "[BADCHARSET (US-ASCII UTF-8)] Use UTF-8");
 		return;
 	}
 	if (x->what.has_modseq)

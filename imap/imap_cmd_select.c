@@ -1,4 +1,4 @@
-/* imap_cmd_select: SELECT, EXAMINE, CLOSE, UNSELECT, IDLE. */
+/* imap_cmd_select: SELECT, EXAMINE, UNSELECT, IDLE. */
 #include "core/codec.h"
 #include "imap/imap_private.h"
 #include "store/view_mailbox.h"
@@ -21,35 +21,11 @@ on_message(void *arg, uint32_t uid, const struct schema_message *m)
 }
 
 static void
-put_flags(struct imap_session *s, const Commands__Mailbox *m)
-{
-	static const char system[] = "\\Answered \\Flagged \\Deleted \\Seen \\Draft";
-
-	imap_printf(s, "* FLAGS (%s", system);
-	for (size_t i = 0; i < m->n_keyword; i++) {
-		imap_put(s, " ");
-		buf_put_slice(&s->out, codec_slice(m->keyword[i]));
-	}
-	imap_put(s, ")\r\n");
-	if (s->box.read_only) {
-		imap_put(s, "* OK [PERMANENTFLAGS ()] Nothing can be changed\r\n");
-		return;
-	}
-	imap_printf(s, "* OK [PERMANENTFLAGS (%s", system);
-	for (size_t i = 0; i < m->n_keyword; i++) {
-		imap_put(s, " ");
-		buf_put_slice(&s->out, codec_slice(m->keyword[i]));
-	}
-	imap_put(s, m->n_keyword < SCHEMA_KEYWORDS_MAX ? " \\*" : "");
-	imap_put(s, ")] These stay\r\n");
-}
-
-static void
 put_state(struct imap_session *s, struct db_txn *txn, const Commands__Mailbox *m)
 {
 	struct first_unseen unseen = {0};
 
-	put_flags(s, m);
+	imap_view_put_keywords(s, m);
 	imap_printf(s, "* %u EXISTS\r\n", s->box.count);
 	if (!s->rev2) {
 		imap_put(s, "* 0 RECENT\r\n");
@@ -131,7 +107,7 @@ open_command(struct imap_session *s, bool read_only)
 	if (!txn)
 		return;
 	e = open_box(s, txn, name, read_only);
-	imap_end_txn(s);
+	s->ops->end(s->host);
 	if (e == ERR_NOT_FOUND) {
 		imap_no(s, "[NONEXISTENT] There is no such mailbox");
 	} else if (e) {
@@ -157,54 +133,13 @@ examine(struct imap_session *s)
 /* --- leaving --- */
 
 static void
-leave(struct imap_session *s)
+unselect(struct imap_session *s)
 {
+	if (!imap_end(s))
+		return;
 	s->state = IMAP_AUTHENTICATED;
 	imap_view_close(s);
 	imap_ok(s, "Closed");
-}
-
-static void
-unselect(struct imap_session *s)
-{
-	if (imap_end(s))
-		leave(s);
-}
-
-static void
-on_closed(struct imap_session *s, enum err e, const Commands__Result *result)
-{
-	/* More than one command's worth was \Deleted: the rest stays so, and goes with the next
-	 * CLOSE. */
-	if (!e && result->code)
-		e = ERR_OK;
-	if (e && imap_refused(s, e, result))
-		return;
-	leave(s);
-}
-
-static void
-close_box(struct imap_session *s)
-{
-	static uint32_t first = 1, last = UINT32_MAX;
-	Commands__Command c = COMMANDS__COMMAND__INIT;
-	Commands__Expunge x = COMMANDS__EXPUNGE__INIT;
-	Commands__Uids uids = COMMANDS__UIDS__INIT;
-
-	if (!imap_end(s))
-		return;
-	if (s->box.read_only) {
-		leave(s);
-		return;
-	}
-	x.mailbox = s->box.id;
-	uids.n_first = uids.n_last = 1;
-	uids.first = &first;
-	uids.last = &last;
-	x.uids = &uids;
-	c.body_case = COMMANDS__COMMAND__BODY_EXPUNGE;
-	c.expunge = &x;
-	imap_propose(s, &c, on_closed);
 }
 
 /* --- IDLE --- */
@@ -215,17 +150,16 @@ idle(struct imap_session *s)
 	if (!imap_end(s))
 		return;
 	s->idling = true;
-	if (s->state == IMAP_SELECTED)
-		imap_view_sync(s, true);
 	imap_put(s, "+ idling\r\n");
 	imap_flush(s);
 	imap_lex_next(&s->lex, true);
+	if (s->state == IMAP_SELECTED)
+		imap_session_touched(s);
 }
 
 const struct imap_command imap_cmd_select[] = {
 	{"SELECT", IMAP_IN, 0, select_box},
 	{"EXAMINE", IMAP_IN, 0, examine},
-	{"CLOSE", IMAP_SELECTED, 0, close_box},
 	{"UNSELECT", IMAP_SELECTED, 0, unselect},
 	{"IDLE", IMAP_IN, 0, idle},
 	{NULL, 0, 0, NULL},

@@ -1,11 +1,15 @@
-/* imap_cmd_store: STORE, COPY, MOVE, EXPUNGE: many messages go in batches, each one command of
- * the log. */
+/* imap_cmd_store: STORE, COPY, MOVE, EXPUNGE, CLOSE: many messages go in batches, each one
+ * command of the log. */
 #include "core/codec.h"
 #include "imap/imap_private.h"
 #include "imap/imap_seqset.h"
+#include "store/view_directory.h"
 #include "store/view_mailbox.h"
 
-enum { BATCH = 500 }; /* below the store's limit on one command */
+enum {
+	BATCH = 1000,	  /* the store's limit on one command */
+	CODE_MAX = 262144 /* octets of each set of COPYUID; longer: there is none */
+};
 
 struct batch {
 	uint32_t *uids, n, at; /* all, and how many are done */
@@ -14,7 +18,7 @@ struct batch {
 	Commands__Copy copy;
 	Commands__Expunge expunge;
 	Commands__Uids ranges;
-	bool silent;
+	bool silent, is_close;
 	/* COPY, MOVE: what came of it. */
 	uint32_t uidvalidity;
 	struct buf from, to;
@@ -45,9 +49,9 @@ new_batch(struct imap_session *s)
 
 	commands__command__init(&b->command);
 	commands__uids__init(&b->ranges);
-	buf_init(&b->from, 1 << 20);
-	buf_init(&b->to, 1 << 20);
-	buf_init(&b->modified, 1 << 20);
+	buf_init(&b->from, CODE_MAX);
+	buf_init(&b->to, CODE_MAX);
+	buf_init(&b->modified, 16 * CODE_MAX);
 	b->from_w.out = &b->from;
 	b->to_w.out = &b->to;
 	b->modified_w.out = &b->modified;
@@ -85,17 +89,22 @@ fill_ranges(struct imap_session *s, struct batch *b)
 
 /* --- STORE --- */
 
-static void
+/* False: nothing was told. */
+static bool
 tell_flags(struct imap_session *s, struct batch *b)
 {
 	struct db_txn *txn = s->ops->begin(s->host);
+	size_t mark = s->out.n;
 	Commands__Mailbox *m;
 	struct schema_message row;
+	bool is_valid;
 
 	if (!txn)
-		return;
+		return false;
 	if (view_mailbox(txn, s->box.id, &s->arena, &m))
 		b->told_n = 0;
+	else if (m->n_keyword > s->box.keywords)
+		imap_view_put_keywords(s, m);
 	for (uint32_t i = 0; i < b->told_n; i++) {
 		uint32_t seq = imap_view_seq(s, b->told[i]);
 
@@ -109,12 +118,17 @@ tell_flags(struct imap_session *s, struct batch *b)
 			imap_printf(s, " MODSEQ (%llu)", (unsigned long long)row.modseq);
 		imap_put(s, ")\r\n");
 	}
+	is_valid = s->ops->is_valid(s->host);
+	s->out.n = is_valid ? s->out.n : mark;
 	s->ops->end(s->host);
+	return is_valid;
 }
 
 static void
 keep_stored(struct imap_session *s, struct batch *b, const Commands__Result *r)
 {
+	bool is_told;
+
 	b->told = arena_alloc(&s->arena, (r->n_uid + 1) * sizeof *b->told);
 	if (r->n_uid)
 		memcpy(b->told, r->uid, r->n_uid * sizeof *b->told);
@@ -125,12 +139,24 @@ keep_stored(struct imap_session *s, struct batch *b, const Commands__Result *r)
 		imap_seqset_write(&b->modified_w, s->uid_form ? uid : imap_view_seq(s, uid));
 		b->any_modified = true;
 	}
-	if (r->modseq && s->box.own_n < IMAP_OWN_MAX)
+	/* Silent ones are told only where the client needs the new MODSEQ. What isn't told here
+	 * is told as any other change. */
+	is_told = (b->silent && !s->condstore) || tell_flags(s, b);
+	if (is_told && r->modseq && s->box.own_n < IMAP_OWN_MAX)
 		s->box.own[s->box.own_n++] = r->modseq;
-	/* Silent ones are told only where the client needs the new MODSEQ. */
-	if (!b->silent || s->condstore)
-		tell_flags(s, b);
 	imap_flush(s);
+}
+
+/* "NAME set", in the arena. */
+static struct slice
+in_code(struct imap_session *s, const char *name, const struct buf *set)
+{
+	size_t n = strlen(name);
+	uint8_t *p = arena_alloc(&s->arena, n + set->n);
+
+	memcpy(p, name, n);
+	memcpy(p + n, set->p, set->n);
+	return slice_of(p, n + set->n);
 }
 
 static void
@@ -146,9 +172,10 @@ on_stored(struct imap_session *s, enum err e, const Commands__Result *r)
 		return;
 	}
 	imap_seqset_write_end(&b->modified_w);
-	if (b->any_modified)
-		imap_ok(s, "[MODIFIED %.*s] Some had changed",
-			SLICE_FMT(buf_slice(&b->modified)));
+	if (b->modified.overflow)
+		imap_no(s, "[LIMIT] Many had changed: store to fewer at once");
+	else if (b->any_modified)
+		imap_ok_code(s, in_code(s, "MODIFIED ", &b->modified), "Some had changed");
 	else
 		imap_ok(s, "Stored");
 }
@@ -211,6 +238,28 @@ store(struct imap_session *s)
 
 /* --- COPY and MOVE --- */
 
+/* COPYUID, unless its sets are too long to be of use. */
+static void
+put_copyuid(struct imap_session *s, struct batch *b)
+{
+	struct buf code;
+
+	buf_init(&code, 2 * CODE_MAX + 64);
+	buf_printf(&code, "COPYUID %u %.*s %.*s", b->uidvalidity,
+		SLICE_FMT(buf_slice(&b->from)), SLICE_FMT(buf_slice(&b->to)));
+	if (b->from.overflow || b->to.overflow || !b->from.n)
+		buf_clear(&code);
+	if (b->copy.move && code.n) {
+		/* RFC 6851 4.3: COPYUID goes ahead of the EXPUNGEs. */
+		imap_put(s, "* OK [");
+		buf_put_slice(&s->out, buf_slice(&code));
+		imap_put(s, "] Moved\r\n");
+		buf_clear(&code);
+	}
+	imap_ok_code(s, buf_slice(&code), b->copy.move ? "Moved" : "Copied");
+	buf_fini(&code);
+}
+
 static void
 on_copied(struct imap_session *s, enum err e, const Commands__Result *r)
 {
@@ -229,22 +278,38 @@ on_copied(struct imap_session *s, enum err e, const Commands__Result *r)
 	}
 	imap_seqset_write_end(&b->from_w);
 	imap_seqset_write_end(&b->to_w);
-	if (!b->from.n) {
-		imap_ok(s, "Nothing to do");
-	} else if (b->copy.move) {
-		/* RFC 6851 4.3: COPYUID goes ahead of the EXPUNGEs. */
-		imap_printf(s, "* OK [COPYUID %u ", b->uidvalidity);
-		buf_put_slice(&s->out, buf_slice(&b->from));
-		imap_put(s, " ");
-		buf_put_slice(&s->out, buf_slice(&b->to));
-		imap_put(s, "] Moved\r\n");
-		imap_ok(s, "Moved");
-	} else if (b->from.n + b->to.n < 400) {
-		imap_ok(s, "[COPYUID %u %.*s %.*s] Copied", b->uidvalidity,
-			SLICE_FMT(buf_slice(&b->from)), SLICE_FMT(buf_slice(&b->to)));
-	} else {
-		imap_ok(s, "Copied");
-	}
+	put_copyuid(s, b);
+}
+
+struct weight {
+	const struct batch *b;
+	uint32_t at;
+	uint64_t bytes;
+};
+
+static bool
+weigh(void *arg, uint32_t uid, const struct schema_message *row)
+{
+	struct weight *w = arg;
+
+	while (w->at < w->b->n && w->b->uids[w->at] < uid)
+		w->at++;
+	if (w->at < w->b->n && w->b->uids[w->at] == uid)
+		w->bytes += schema_message_size(row);
+	return w->at < w->b->n;
+}
+
+/* One batch is refused by the store as a whole. Several are weighed first, so that a COPY
+ * doesn't fail halfway (RFC 9051 6.4.7). */
+static bool
+is_over_quota(struct imap_session *s, struct db_txn *txn, const struct batch *b)
+{
+	struct weight w = {.b = b};
+	Commands__Account *r;
+
+	return !view_directory_account(txn, s->account, &s->arena, &r) &&
+	       !view_mailbox_messages(txn, s->box.id, b->uids[0], weigh, &w) &&
+	       view_directory_over_quota(r, w.bytes);
 }
 
 static void
@@ -255,6 +320,7 @@ copy_or_move(struct imap_session *s, bool move)
 	struct slice name;
 	struct db_txn *txn;
 	Commands__Mailbox *m;
+	bool is_full;
 	enum err e;
 
 	if (!imap_parse_space(&s->parse) || !imap_parse_set(&s->parse, &set) ||
@@ -273,9 +339,15 @@ copy_or_move(struct imap_session *s, bool move)
 	if (!txn)
 		return;
 	e = view_mailbox_by_name(txn, s->account, name, &s->arena, &m);
-	imap_end_txn(s);
+	is_full = !e && !move && b->n > BATCH && is_over_quota(s, txn, b);
+	if (!imap_end_txn(s))
+		return;
 	if (e) {
 		imap_no(s, "[TRYCREATE] There is no such mailbox");
+		return;
+	}
+	if (is_full) {
+		imap_no(s, "[OVERQUOTA] The mailbox is full");
 		return;
 	}
 	commands__copy__init(&b->copy);
@@ -300,7 +372,18 @@ move(struct imap_session *s)
 	copy_or_move(s, true);
 }
 
-/* --- EXPUNGE --- */
+/* --- EXPUNGE and CLOSE --- */
+
+static void
+end_expunge(struct imap_session *s, const char *text)
+{
+	/* RFC 9051 6.4.2: CLOSE says nothing of what it removes. */
+	if (s->work && ((struct batch *)s->work)->is_close) {
+		s->state = IMAP_AUTHENTICATED;
+		imap_view_close(s);
+	}
+	imap_ok(s, "%s", text);
+}
 
 static void
 on_expunged(struct imap_session *s, enum err e, const Commands__Result *r)
@@ -312,7 +395,72 @@ on_expunged(struct imap_session *s, enum err e, const Commands__Result *r)
 	if (b->at < b->n)
 		next(s);
 	else
-		imap_ok(s, "Expunged");
+		end_expunge(s, b->is_close ? "Closed" : "Expunged");
+}
+
+struct deleted {
+	struct batch *b;
+	uint32_t at, n; /* of b->uids: looked at, and kept */
+};
+
+static bool
+on_deleted(void *arg, uint32_t uid, const struct schema_message *row)
+{
+	struct deleted *d = arg;
+
+	while (d->at < d->b->n && d->b->uids[d->at] < uid)
+		d->at++;
+	if (d->at < d->b->n && d->b->uids[d->at] == uid && row->flags & SCHEMA_DELETED)
+		d->b->uids[d->n++] = uid;
+	return d->at < d->b->n;
+}
+
+/* Of the chosen messages the deleted ones; mostly there are none, and nothing is logged. False:
+ * NO was said. */
+static bool
+keep_deleted(struct imap_session *s, struct batch *b)
+{
+	struct deleted d = {.b = b};
+	struct db_txn *txn = b->n ? imap_begin(s) : NULL;
+	enum err e;
+
+	if (b->n == 0)
+		return true;
+	if (!txn)
+		return false;
+	e = view_mailbox_messages(txn, s->box.id, b->uids[0], on_deleted, &d);
+	if (!imap_end_txn(s))
+		return false;
+	b->n = d.n;
+	if (e)
+		imap_no(s, "[UNAVAILABLE] The mailbox can't be read now, try again");
+	return !e;
+}
+
+static void
+expunge_uids(struct imap_session *s, struct batch *b)
+{
+	if (!keep_deleted(s, b))
+		return;
+	commands__expunge__init(&b->expunge);
+	b->expunge.mailbox = s->box.id;
+	b->expunge.uids = &b->ranges;
+	b->command.body_case = COMMANDS__COMMAND__BODY_EXPUNGE;
+	b->command.expunge = &b->expunge;
+	if (b->n)
+		next(s);
+	else
+		end_expunge(s, b->is_close ? "Closed" : "Nothing to expunge");
+}
+
+/* All that the client knows of: what it hasn't seen isn't removed. */
+static void
+choose_all(struct imap_session *s, struct batch *b)
+{
+	b->n = s->box.count;
+	b->uids = arena_alloc(&s->arena, (b->n + 1) * sizeof *b->uids);
+	if (b->n)
+		memcpy(b->uids, s->box.uid, b->n * sizeof *b->uids);
 }
 
 static void
@@ -331,18 +479,24 @@ expunge(struct imap_session *s)
 		imap_no(s, "[READ-ONLY] The mailbox was opened with EXAMINE");
 		return;
 	}
-	if (!s->uid_form) {
-		b->uids = s->box.uid;
-		b->n = s->box.count;
-	} else if (!imap_view_uids(s, &set, true, &b->uids, &b->n)) {
+	if (!s->uid_form)
+		choose_all(s, b);
+	else if (!imap_view_uids(s, &set, true, &b->uids, &b->n))
 		return;
-	}
-	commands__expunge__init(&b->expunge);
-	b->expunge.mailbox = s->box.id;
-	b->expunge.uids = &b->ranges;
-	b->command.body_case = COMMANDS__COMMAND__BODY_EXPUNGE;
-	b->command.expunge = &b->expunge;
-	next(s);
+	expunge_uids(s, b);
+}
+
+static void
+close_box(struct imap_session *s)
+{
+	struct batch *b = new_batch(s);
+
+	if (!imap_end(s))
+		return;
+	b->is_close = true;
+	if (!s->box.read_only)
+		choose_all(s, b);
+	expunge_uids(s, b);
 }
 
 /* --- batches --- */
@@ -354,6 +508,10 @@ next(struct imap_session *s)
 
 	if (b->at == b->n) {
 		imap_ok(s, "Nothing to do");
+		return;
+	}
+	if (s->ops->is_full(s->host)) {
+		s->more = next;
 		return;
 	}
 	fill_ranges(s, b);
@@ -374,5 +532,6 @@ const struct imap_command imap_cmd_store[] = {
 	{"COPY", IMAP_SELECTED, IMAP_UID_FORM, copy},
 	{"MOVE", IMAP_SELECTED, IMAP_UID_FORM, move},
 	{"EXPUNGE", IMAP_SELECTED, IMAP_UID_FORM, expunge},
+	{"CLOSE", IMAP_SELECTED, 0, close_box},
 	{NULL, 0, 0, NULL},
 };

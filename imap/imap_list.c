@@ -14,6 +14,25 @@ static const struct option {
 	  {"SIZE", IMAP_STATUS_SIZE}, {"HIGHESTMODSEQ", IMAP_STATUS_HIGHESTMODSEQ},
 	  {"APPENDLIMIT", IMAP_STATUS_APPENDLIMIT}, {NULL, 0}};
 
+static const char *const uses[] = {
+	NULL, "\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash", "\\Flagged", "\\All"};
+enum { USES = sizeof uses / sizeof *uses };
+
+const char *
+imap_list_use_name(uint32_t use)
+{
+	return use < USES ? uses[use] : NULL;
+}
+
+uint32_t
+imap_list_use(struct slice word)
+{
+	for (uint32_t i = 1; i < USES; i++)
+		if (slice_eq_nocase(word, slice_str(uses[i] + 1)))
+			return i;
+	return UINT32_MAX;
+}
+
 static uint16_t
 option(struct imap_parse *p, const struct option *table)
 {
@@ -105,8 +124,10 @@ pattern(struct imap_parse *p, struct slice reference, struct imap_list *l)
 		return imap_parse_fail(p, "Too many patterns");
 	if (!imap_parse_pattern(p, &text))
 		return false;
-	if (reference.n + text.n > IMAP_LIST_PATTERN_OCTETS_MAX)
-		return imap_parse_fail(p, "Pattern too long");
+	/* Matching costs each mailbox's octets times all of the patterns'. */
+	l->octets += (uint32_t)(reference.n + text.n);
+	if (l->octets > IMAP_LIST_PATTERN_OCTETS_MAX)
+		return imap_parse_fail(p, "Patterns too long");
 	to = arena_alloc(p->arena, reference.n + text.n);
 	if (reference.n)
 		memcpy(to, reference.p, reference.n);
@@ -159,7 +180,7 @@ imap_list_parse_lsub(struct imap_parse *p, struct imap_list *out)
 {
 	struct slice reference;
 
-	*out = (struct imap_list){.select = IMAP_LIST_SUBSCRIBED};
+	*out = (struct imap_list){.select = IMAP_LIST_SUBSCRIBED, .is_lsub = true};
 	return reference_of(p, &reference) && pattern(p, reference, out);
 }
 

@@ -5,7 +5,7 @@
 
 #include "imap/imap_parse.h"
 
-enum { IMAP_LIST_PATTERNS_MAX = 64, IMAP_LIST_PATTERN_OCTETS_MAX = 1024 };
+enum { IMAP_LIST_PATTERNS_MAX = 64, IMAP_LIST_PATTERN_OCTETS_MAX = 1024 /* of all */ };
 
 enum imap_list_select {
 	IMAP_LIST_SUBSCRIBED = 1,
@@ -33,9 +33,10 @@ enum imap_status_item {
 
 struct imap_list {
 	uint8_t select, returns;
-	uint16_t status;  /* enum imap_status_item bits */
+	uint16_t status; /* enum imap_status_item bits */
+	bool is_lsub;
 	bool is_extended; /* a selection option list, several patterns, or RETURN was there */
-	uint32_t n_patterns;
+	uint32_t n_patterns, octets;		       /* octets of all patterns */
 	struct slice patterns[IMAP_LIST_PATTERNS_MAX]; /* with the reference in front */
 };
 
@@ -45,6 +46,11 @@ bool imap_list_parse(struct imap_parse *p, struct imap_list *out);
 bool imap_list_parse_lsub(struct imap_parse *p, struct imap_list *out);
 /* "(" items ")". */
 bool imap_list_parse_status(struct imap_parse *p, uint16_t *out);
+
+/* A special use (enum schema_special_use) and its name: "\Sent"; NULL, UINT32_MAX: there is
+ * none. word: without the backslash. */
+const char *imap_list_use_name(uint32_t use);
+uint32_t imap_list_use(struct slice word);
 
 /* '*' matches anything, '%' anything without '/'; INBOX in any case. Linear in
  * octets of name times octets of pattern. */

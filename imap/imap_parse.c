@@ -145,27 +145,38 @@ literal(struct imap_parse *p, struct slice *out)
 	return !slice_has(*out, 0) || imap_parse_fail(p, "NUL in a literal");
 }
 
+/* Octets up to the closing quote; 0: there is none on this line. */
+static size_t
+quoted_size(struct slice text)
+{
+	size_t at = 1;
+
+	while (at < text.n && text.p[at] != '"' && text.p[at] != '\r' && text.p[at] != '\n')
+		at += text.p[at] == '\\' ? 2 : 1;
+	return at < text.n && text.p[at] == '"' ? at : 0;
+}
+
 static bool
 quoted(struct imap_parse *p, struct slice *out)
 {
-	uint8_t *to = arena_alloc(p->arena, slice_find(p->text, '\n'));
-	size_t n = 0, at = 1;
-	uint8_t c;
+	size_t n = 0, end = quoted_size(p->text);
+	uint8_t *to, c;
 
-	for (; at < p->text.n && p->text.p[at] != '"'; at++) {
+	if (!end)
+		return imap_parse_fail(p, "Unterminated quoted string");
+	to = arena_alloc(p->arena, end);
+	for (size_t at = 1; at < end; at++) {
 		c = p->text.p[at];
-		if (c == '\\' && at + 1 < p->text.n) {
+		if (c == '\\') {
 			c = p->text.p[++at];
 			if (c != '\\' && c != '"')
 				return imap_parse_fail(p, "Invalid escape in a quoted string");
 		}
-		if (c == '\r' || c == '\n' || c == 0)
-			return imap_parse_fail(p, "Unterminated quoted string");
+		if (c == 0)
+			return imap_parse_fail(p, "NUL in a quoted string");
 		to[n++] = c;
 	}
-	if (at == p->text.n)
-		return imap_parse_fail(p, "Unterminated quoted string");
-	take(p, at + 1);
+	take(p, end + 1);
 	*out = slice_of(to, n);
 	return imap_utf7_is_utf8(*out) || imap_parse_fail(p, "Quoted string isn't valid UTF-8");
 }

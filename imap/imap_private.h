@@ -47,6 +47,10 @@ struct imap_box {
 	/* Changes of our own STOREs, told already or asked to be silent: not told again. */
 	uint64_t own[IMAP_OWN_MAX];
 	uint32_t own_n;
+	uint32_t keywords; /* how many of the mailbox's the client was told */
+	/* Flags newer than late_modseq are still to be told from late_uid on; 0: none. */
+	uint32_t late_uid;
+	uint64_t late_modseq;
 };
 
 struct imap_epoch {
@@ -61,9 +65,10 @@ struct imap_session {
 	struct imap_lex lex;
 	struct arena arena; /* of a command */
 	struct buf out;	    /* collected, then written */
+	size_t out_mark;    /* what of it came before the transaction at hand */
 	enum imap_state state;
 	bool starting_tls; /* what the client sent behind STARTTLS is not ours to read */
-	bool rev2, condstore, closing, idling, uid_form, touched, in_command;
+	bool rev2, condstore, closing, idling, uid_form;
 	uint64_t account;
 	struct slice name;	/* malloc'ed */
 	struct seal_pair *pair; /* secret memory */
@@ -75,6 +80,7 @@ struct imap_session {
 	struct imap_box box;
 	struct sasl sasl;
 	bool in_sasl;
+	uint32_t errors; /* BADs before the login */
 	/* The command at hand: */
 	const struct imap_command *command;
 	struct slice tag;
@@ -90,7 +96,7 @@ struct imap_session {
 	uint32_t saved_n;
 };
 
-/* --- replies (imap_session.c) --- */
+/* --- replies (imap_reply.c) --- */
 /* Appends to s->out; big outputs are handed over by imap_flush. */
 void imap_put(struct imap_session *s, const char *text);
 void imap_printf(struct imap_session *s, const char *format, ...)
@@ -99,6 +105,8 @@ void imap_flush(struct imap_session *s);
 /* Tagged; they end the command. text: with its response code in brackets, if any. */
 void imap_ok(struct imap_session *s, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* OK with a response code of any length, without its brackets; empty: none. */
+void imap_ok_code(struct imap_session *s, struct slice code, const char *text);
 void imap_no(struct imap_session *s, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void imap_bad(struct imap_session *s, const char *format, ...)
@@ -118,7 +126,8 @@ const char *imap_refusal(struct imap_session *s, enum err e, const Commands__Res
 bool imap_refused(struct imap_session *s, enum err e, const Commands__Result *result);
 /* A transaction; NULL: NO was said. */
 struct db_txn *imap_begin(struct imap_session *s);
-void imap_end_txn(struct imap_session *s);
+/* False: what was read is torn; output since imap_begin was dropped, and NO was said. */
+bool imap_end_txn(struct imap_session *s);
 /* A mailbox name as this session writes it (UTF-8 or modified UTF-7), as astring. */
 void imap_put_mailbox(struct imap_session *s, struct slice name);
 void imap_put_string(struct imap_session *s, struct slice text);
@@ -129,8 +138,11 @@ void imap_login(struct imap_session *s, const struct imap_login *login);
 void imap_view_close(struct imap_session *s);
 /* Fills the picture. ERR_NOT_FOUND: gone. */
 enum err imap_view_open(struct imap_session *s, struct db_txn *txn, uint64_t mailbox);
-/* Tells the client what changed: EXPUNGE (unless may_expunge is false), EXISTS, FETCH FLAGS. */
-void imap_view_sync(struct imap_session *s, bool may_expunge);
+/* FLAGS and PERMANENTFLAGS. */
+void imap_view_put_keywords(struct imap_session *s, const Commands__Mailbox *m);
+/* Tells the client what changed: EXPUNGE (unless may_expunge is false), EXISTS, FETCH FLAGS.
+ * False: the connection is full before all is told. */
+bool imap_view_sync(struct imap_session *s, bool may_expunge);
 /* Sequence number of a UID, 0: not in the picture. */
 uint32_t imap_view_seq(const struct imap_session *s, uint32_t uid);
 /* Index of the first UID >= uid. */
@@ -150,8 +162,9 @@ enum err imap_message_wrap(struct imap_session *s, uint64_t epoch, const struct 
 	uint8_t wrapped[SEAL_WRAPPED]);
 
 /* --- the commands, by file --- */
-extern const struct imap_command imap_cmd_auth[], imap_cmd_mailbox[], imap_cmd_select[],
-	imap_cmd_fetch[], imap_cmd_store[], imap_cmd_append[], imap_cmd_search[];
+extern const struct imap_command imap_cmd_auth[], imap_cmd_mailbox[], imap_cmd_list[],
+	imap_cmd_select[], imap_cmd_fetch[], imap_cmd_store[], imap_cmd_append[],
+	imap_cmd_search[];
 /* A literal of APPEND: announced (true: it is a message: streamed, refused, or it waits for the
  * one before), its octets, the command's end. refused: the command ended after a literal that
  * fell, or is too long; false: no APPEND was at hand. */

@@ -1,167 +1,16 @@
 #include "imap/imap_session.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/must.h"
-#include "imap/imap_body.h"
 #include "imap/imap_private.h"
-#include "imap/imap_utf7.h"
-#include "store/command.h"
 
 enum {
 	CAP_BEFORE = 8192,
 	CAP_AFTER = 65536,
-	OUT_MAX = 8 << 20,
-	FLUSH_AT = 65536,
+	OUT_MAX = 8 << 20, /* responses are cut into pieces far below it */
 	ARENA_BLOCK = 1024
 };
-
-/* --- output --- */
-
-void
-imap_put(struct imap_session *s, const char *text)
-{
-	buf_put_str(&s->out, text);
-}
-
-void
-imap_printf(struct imap_session *s, const char *format, ...)
-{
-	char line[512];
-	va_list ap;
-	int n;
-
-	va_start(ap, format);
-	n = vsnprintf(line, sizeof line, format, ap);
-	va_end(ap);
-	if (n > 0)
-		buf_put(&s->out, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
-}
-
-void
-imap_flush(struct imap_session *s)
-{
-	if (s->out.n)
-		s->ops->write(s->host, buf_slice(&s->out));
-	/* An idle session holds no buffer. */
-	buf_fini(&s->out);
-}
-
-void
-imap_put_string(struct imap_session *s, struct slice text)
-{
-	imap_body_put_string(text, false, &s->out);
-}
-
-void
-imap_put_mailbox(struct imap_session *s, struct slice name)
-{
-	struct buf encoded;
-
-	buf_init(&encoded, 4096);
-	if (!s->rev2 && imap_utf7_encode(name, &encoded))
-		name = buf_slice(&encoded);
-	imap_put_string(s, name);
-	buf_fini(&encoded);
-}
-
-void
-imap_capabilities(struct imap_session *s)
-{
-	bool may_login = s->set.is_secure || s->set.allow_plaintext_auth;
-
-	imap_put(s, "CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ENABLE ID");
-	if (s->state == IMAP_NOT_AUTHENTICATED) {
-		if (s->set.may_tls && !s->set.is_secure)
-			imap_put(s, " STARTTLS");
-		imap_put(s, may_login ? " AUTH=PLAIN AUTH=LOGIN" : " LOGINDISABLED");
-		if (may_login && s->set.scram)
-			imap_put(s, " AUTH=SCRAM-SHA-256");
-		if (may_login && s->set.scram && s->set.bindings)
-			imap_put(s, " AUTH=SCRAM-SHA-256-PLUS");
-		return;
-	}
-	imap_put(s, " NAMESPACE UNSELECT UIDPLUS MOVE IDLE CHILDREN LIST-EXTENDED LIST-STATUS "
-		    "SPECIAL-USE STATUS=SIZE MULTIAPPEND ESEARCH SEARCHRES CONDSTORE QUOTA "
-		    "QUOTA=RES-STORAGE "
-		    "QUOTA=RES-MESSAGE");
-	imap_printf(s, " APPENDLIMIT=%llu", (unsigned long long)s->set.append_max);
-}
-
-/* --- ending a command --- */
-
-static void
-next_command(struct imap_session *s)
-{
-	if (s->append)
-		imap_cmd_append_free(s);
-	arena_reset(&s->arena);
-	s->command = NULL;
-	s->tag = SLICE_EMPTY;
-	s->work = NULL;
-	s->in_command = false;
-	s->uid_form = false;
-	imap_lex_next(&s->lex, false);
-}
-
-static void
-tagged(struct imap_session *s, const char *word, const char *text)
-{
-	bool quiet = s->command && s->command->flags & IMAP_NO_EXPUNGE && !s->uid_form;
-
-	if (s->state == IMAP_SELECTED)
-		imap_view_sync(s, !quiet);
-	imap_printf(s, "%.*s %s ", SLICE_FMT(s->tag.n ? s->tag : SLICE_LIT("*")), word);
-	imap_put(s, text);
-	imap_put(s, "\r\n");
-	imap_flush(s);
-	next_command(s);
-}
-
-#define TAGGED(s, word, format)                                                                \
-	do {                                                                                   \
-		char text_[600];                                                               \
-		va_list ap_;                                                                   \
-		va_start(ap_, format);                                                         \
-		vsnprintf(text_, sizeof text_, format, ap_);                                   \
-		va_end(ap_);                                                                   \
-		tagged(s, word, text_);                                                        \
-	} while (0)
-
-void
-imap_ok(struct imap_session *s, const char *format, ...)
-{
-	TAGGED(s, "OK", format);
-}
-
-void
-imap_no(struct imap_session *s, const char *format, ...)
-{
-	TAGGED(s, "NO", format);
-}
-
-void
-imap_bad(struct imap_session *s, const char *format, ...)
-{
-	TAGGED(s, "BAD", format);
-}
-
-void
-imap_bad_syntax(struct imap_session *s)
-{
-	imap_bad(s, "%s", s->parse.error ? s->parse.error : "Syntax error");
-}
-
-bool
-imap_end(struct imap_session *s)
-{
-	if (imap_parse_end(&s->parse))
-		return true;
-	imap_bad_syntax(s);
-	return false;
-}
 
 void
 imap_session_bye(struct imap_session *s, const char *why)
@@ -177,84 +26,7 @@ imap_session_bye(struct imap_session *s, const char *why)
 	s->ops->close(s->host);
 }
 
-/* --- questions --- */
-
-struct db_txn *
-imap_begin(struct imap_session *s)
-{
-	struct db_txn *txn = s->ops->begin(s->host);
-
-	if (!txn)
-		imap_no(s, "[UNAVAILABLE] The mail store can't be read now, try again");
-	return txn;
-}
-
-void
-imap_end_txn(struct imap_session *s)
-{
-	s->ops->end(s->host);
-}
-
-void
-imap_propose(struct imap_session *s, Commands__Command *c,
-	void (*then)(struct imap_session *s, enum err e, const Commands__Result *result))
-{
-	s->then = then;
-	s->ops->propose(s->host, c, SLICE_EMPTY, -1, 0);
-}
-
-static const char *
-code_of(const Commands__Result *r)
-{
-	switch ((int)r->code) {
-	case COMMAND_NOT_FOUND:
-		return "[NONEXISTENT]";
-	case COMMAND_EXISTS:
-		return "[ALREADYEXISTS]";
-	case COMMAND_QUOTA:
-		return "[OVERQUOTA]";
-	case COMMAND_LIMIT:
-		return "[LIMIT]";
-	default:
-		return "[CANNOT]";
-	}
-}
-
-const char *
-imap_refusal(struct imap_session *s, enum err e, const Commands__Result *r)
-{
-	struct slice text;
-	char *why;
-
-	if (e == ERR_FULL)
-		return "[LIMIT] No space left on the server's disk, try again later";
-	if (e == ERR_UNAVAILABLE)
-		return "[UNAVAILABLE] Not possible now, try again later";
-	if (e)
-		return "";
-	if (r->code == COMMAND_DONE)
-		return NULL;
-	text = r->code == COMMAND_QUOTA ? SLICE_LIT("The mailbox is full") : slice_str(r->text);
-	why = arena_alloc(&s->arena, text.n + 32);
-	snprintf(why, text.n + 32, "%s %.*s", code_of(r), SLICE_FMT(text));
-	return why;
-}
-
-bool
-imap_refused(struct imap_session *s, enum err e, const Commands__Result *r)
-{
-	const char *why = imap_refusal(s, e, r);
-
-	if (!why)
-		return false;
-	/* Handed over, and unknown: neither OK nor NO would be true. */
-	if (!*why)
-		imap_session_bye(s, "[UNAVAILABLE] The outcome of your command is not known; "
-				    "connect again and look");
-	else
-		imap_no(s, "%s", why);
-	return true;
-}
+/* --- answers in --- */
 
 void
 imap_session_proposed(struct imap_session *s, enum err e, const Commands__Result *result)
@@ -283,15 +55,20 @@ imap_session_drained(struct imap_session *s)
 		more(s);
 }
 
+static void
+tell_idle(struct imap_session *s)
+{
+	if (!imap_view_sync(s, true))
+		s->more = tell_idle;
+	imap_flush(s);
+}
+
 void
 imap_session_touched(struct imap_session *s)
 {
-	if (!s->idling) {
-		s->touched = true; /* told with the next command's end */
-		return;
-	}
-	imap_view_sync(s, true);
-	imap_flush(s);
+	/* Otherwise it is told with the next command's end. */
+	if (s->idling && !s->more)
+		tell_idle(s);
 }
 
 /* --- commands in --- */
@@ -300,7 +77,7 @@ static const struct imap_command *
 find_command(struct slice name)
 {
 	static const struct imap_command *const tables[] = {imap_cmd_auth, imap_cmd_mailbox,
-		imap_cmd_select, imap_cmd_fetch, imap_cmd_store, imap_cmd_append,
+		imap_cmd_list, imap_cmd_select, imap_cmd_fetch, imap_cmd_store, imap_cmd_append,
 		imap_cmd_search};
 
 	for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
@@ -317,7 +94,6 @@ read_name(struct imap_session *s)
 	struct slice name;
 	bool uid = false;
 
-	s->in_command = true;
 	imap_parse_init(&s->parse, imap_lex_text(&s->lex), &s->arena);
 	s->parse.is_utf8 = s->rev2;
 	if (!imap_parse_tag(&s->parse, &s->tag)) {
@@ -347,7 +123,7 @@ read_name(struct imap_session *s)
 	if (s->command->states & s->state)
 		return true;
 	imap_bad(s, s->state == IMAP_NOT_AUTHENTICATED ? "Log in first"
-		    : s->state == IMAP_AUTHENTICATED   ? "Select a mailbox first"
+		    : s->command->states & IMAP_IN     ? "Select a mailbox first"
 						       : "Not now: you are logged in");
 	return false;
 }
@@ -377,13 +153,24 @@ on_command(struct imap_session *s)
 		s->command->run(s);
 }
 
+/* Of a command that isn't read any further. */
+static void
+guess_tag(struct imap_session *s)
+{
+	struct imap_parse p;
+
+	imap_parse_init(&p, imap_lex_text(&s->lex), &s->arena);
+	if (!imap_parse_tag(&p, &s->tag) || !imap_parse_is(&p, ' '))
+		s->tag = SLICE_EMPTY;
+	s->tag = arena_dup(&s->arena, s->tag);
+}
+
 /* A literal: APPEND's message is streamed, others are kept if they fit. */
 static void
 on_literal(struct imap_session *s)
 {
 	struct slice text = imap_lex_text(&s->lex);
-	size_t at = slice_find(text, ' ');
-	struct slice rest = slice_from(text, at + 1);
+	struct slice rest = slice_from(text, slice_find(text, ' ') + 1);
 	bool is_append = s->state & IMAP_IN && slice_starts_nocase(rest, SLICE_LIT("APPEND "));
 	bool is_sync = s->lex.literal_sync;
 
@@ -392,17 +179,11 @@ on_literal(struct imap_session *s)
 	if (is_append && imap_cmd_append_begin(s)) {
 		if (is_sync && s->lex.phase == IMAP_LEX_IN_STREAM)
 			s->ops->write(s->host, SLICE_LIT("+ OK\r\n"));
-		return;
-	}
-	if (s->closing || !s->lex.text.n)
-		return;
-	if (imap_lex_keep(&s->lex)) {
+	} else if (imap_lex_keep(&s->lex)) {
 		if (is_sync)
 			s->ops->write(s->host, SLICE_LIT("+ OK\r\n"));
-		return;
-	}
-	if (imap_lex_refuse(&s->lex)) {
-		s->tag = slice_cut(text, 0, at < 64 ? at : 0);
+	} else if (imap_lex_refuse(&s->lex)) {
+		guess_tag(s);
 		imap_no(s, "[TOOBIG] The literal is too long");
 	}
 }
@@ -411,9 +192,6 @@ on_literal(struct imap_session *s)
 static void
 on_unread(struct imap_session *s, enum imap_lex_event ev)
 {
-	struct slice text = imap_lex_text(&s->lex);
-	size_t at = slice_find(text, ' ');
-
 	if (s->in_sasl) {
 		imap_cmd_auth_cancel(s, "The response is too long");
 		return;
@@ -425,8 +203,7 @@ on_unread(struct imap_session *s, enum imap_lex_event ev)
 	}
 	if (imap_cmd_append_refused(s))
 		return;
-	s->tag = at < 64 && at < text.n ? arena_dup(&s->arena, slice_cut(text, 0, at))
-					: SLICE_EMPTY;
+	guess_tag(s);
 	imap_bad(s, ev == IMAP_LEX_REFUSED ? "[TOOBIG] The literal is too long"
 					   : "The command is too long");
 }
@@ -469,7 +246,8 @@ imap_session_input(struct imap_session *s, struct slice in)
 	struct slice left = in, data;
 	enum imap_lex_event ev;
 
-	while (imap_session_wants_input(s)) {
+	/* Nothing more is answered before the client has read what was. */
+	while (imap_session_wants_input(s) && !s->ops->is_full(s->host)) {
 		data = SLICE_EMPTY;
 		ev = imap_lex_step(&s->lex, &left, &data);
 		on_event(s, ev, data);
