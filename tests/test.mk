@@ -2,11 +2,14 @@
 UNIT := $(patsubst tests/unit/%.c,$(B)/debug/unit/%,$(wildcard tests/unit/*_test.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/bin/%,$(wildcard tests/fuzz/*_fuzz.c))
 E2E := $(wildcard tests/e2e/*_test.py)
+# What end-to-end scripts use besides the program (built by tests/bench.mk's rule).
+TOOLS := $(patsubst tests/%.c,$(B)/release/tests/%,$(wildcard tests/tools/*.c))
+PROGRAMS := $(B)/debug/hairpin $(B)/release/hairpin $(TOOLS)
 FUZZ_SECONDS ?= 600
 RUN := B=$(abspath $(B)) HAIRPIN=$(abspath $(B))/debug/hairpin \
 	HAIRPIN_RELEASE=$(abspath $(B))/release/hairpin PYTHONDONTWRITEBYTECODE=1 tests/run
 
-test: $(UNIT) $(FUZZ) $(B)/debug/hairpin $(B)/release/hairpin ## all that CI runs: lint, unit, fuzz (short), e2e
+test: $(UNIT) $(FUZZ) $(PROGRAMS) ## all that CI runs: lint, unit, fuzz (short), e2e
 	@FUZZ_SECONDS=5 $(RUN) $(wildcard tests/lint/check) $(UNIT) $(FUZZ) $(E2E)
 check: $(UNIT) ## the quick part: lint and unit tests
 	@$(RUN) $(wildcard tests/lint/check) $(UNIT)
@@ -14,9 +17,9 @@ unit: $(UNIT) ## unit tests with ASan and UBSan
 	@$(RUN) $(UNIT)
 unit-%: $(B)/debug/unit/%_test ## one of them: make unit-slice
 	$<
-e2e: $(B)/debug/hairpin $(B)/release/hairpin ## end-to-end tests against the real program
+e2e: $(PROGRAMS) ## end-to-end tests against the real program
 	@$(RUN) $(E2E)
-e2e-%: $(B)/debug/hairpin $(B)/release/hairpin ## one of them: make e2e-imap
+e2e-%: $(PROGRAMS) ## one of them: make e2e-imap
 	@$(RUN) tests/e2e/$*_test.py
 fuzz: $(FUZZ) ## every fuzzer for FUZZ_SECONDS (600)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(RUN) $(FUZZ)
