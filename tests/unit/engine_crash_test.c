@@ -24,11 +24,14 @@ enum {
 	CUTS = 100,
 	MAILS_MAX = 60000,
 	JOURNAL = 48 << 20,
-	WRITES_MAX = 20000
+	WRITES_MAX = 20000,
+	ACCOUNTS = 4000,
+	FIRST_ACCOUNT = 1000
 };
 enum { SECTOR = 512 };
 
 struct write_note {
+	bool vault; /* into the vault; else: into the database */
 	off_t at;
 	uint32_t n, old; /* `old`: where in the journal the octets lie that were there */
 };
@@ -38,6 +41,9 @@ struct shared {
 	uint32_t next;		    /* number of the next mail */
 	uint32_t uid_of[MAILS_MAX]; /* answered: its UID */
 	uint8_t gone[MAILS_MAX];    /* 1: its EXPUNGE was asked, 2: answered; by UID */
+	uint32_t accounts;	    /* made, from id 1000 on */
+	/* 1: its AccountPut was answered, 2: its AccountDel was asked, 3: answered */
+	uint8_t account[ACCOUNTS];
 	/* the journal */
 	uint32_t writes, used;
 	int32_t cut_in; /* the child dies at this write; < 0: never */
@@ -47,20 +53,27 @@ struct shared {
 };
 
 static struct shared *shared;
-static char dir[64], path[100];
+static char dir[64], path[100], vault_path[100];
 static struct seal_key key;
 static uint64_t inbox;
 
-/* --- what liblmdb calls to write --- */
+/* --- what liblmdb and the vault call to write --- */
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 static bool
-is_data_file(int fd)
+is_file(int fd, const char *name)
 {
 	struct stat a, b;
 
-	return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_ino == b.st_ino;
+	return fstat(fd, &a) == 0 && stat(name, &b) == 0 && a.st_ino == b.st_ino;
+}
+
+/* The two are never unsynced at once: the vault's turn comes after the commit. */
+static bool
+is_watched(int fd)
+{
+	return is_file(fd, path) || is_file(fd, vault_path);
 }
 
 static void
@@ -70,17 +83,17 @@ note(int fd, off_t at, size_t n)
 	ssize_t got;
 	int own;
 
-	if (!shared || !shared->journals || !is_data_file(fd))
+	if (!shared || !shared->journals || !is_watched(fd))
 		return;
 	if (shared->cut_in >= 0 && shared->cut_in-- == 0)
 		_exit(9);
 	if (shared->writes == WRITES_MAX || n > JOURNAL - shared->used)
 		_exit(8);
 	w = &shared->note[shared->writes++];
-	*w = (struct write_note){at, (uint32_t)n, shared->used};
+	*w = (struct write_note){is_file(fd, vault_path), at, (uint32_t)n, shared->used};
 	memset(shared->old + w->old, 0, n);
 	/* The fd may be for writing alone. */
-	own = open(path, O_RDONLY | O_CLOEXEC);
+	own = open(w->vault ? vault_path : path, O_RDONLY | O_CLOEXEC);
 	got = pread(own, shared->old + w->old, n, at);
 	close(own);
 	shared->used += (uint32_t)n;
@@ -104,7 +117,7 @@ pwrite(int fd, const void *p, size_t n, off_t at)
 
 	note(fd, at, n);
 	done = REAL(pwrite)(fd, p, n, at);
-	if (direct && shared && shared->journals && is_data_file(fd))
+	if (direct && shared && shared->journals && is_watched(fd))
 		shared->writes--, shared->used = shared->note[shared->writes].old;
 	return done;
 }
@@ -127,7 +140,7 @@ fdatasync(int fd)
 {
 	int rc = REAL(fdatasync)(fd);
 
-	if (rc == 0 && shared && is_data_file(fd))
+	if (rc == 0 && shared && is_watched(fd))
 		forget();
 	return rc;
 }
@@ -136,9 +149,9 @@ fdatasync(int fd)
 static void
 lose(void)
 {
-	int fd = open(path, O_RDWR);
+	int files[] = {open(path, O_RDWR), open(vault_path, O_RDWR)};
 
-	assert_true(fd >= 0);
+	assert_true(files[0] >= 0 && files[1] >= 0);
 	while (shared->writes) {
 		const struct write_note *w = &shared->note[--shared->writes];
 
@@ -146,13 +159,15 @@ lose(void)
 			size_t n = w->n - at < SECTOR ? w->n - at : SECTOR;
 
 			if (rand_below(2))
-				assert_int_equal(REAL(pwrite)(fd, shared->old + w->old + at, n,
-							 w->at + at),
+				assert_int_equal(
+					REAL(pwrite)(files[w->vault], shared->old + w->old + at,
+						n, w->at + at),
 					n);
 		}
 	}
 	shared->used = 0;
-	close(fd);
+	close(files[0]);
+	close(files[1]);
 }
 
 /* --- the child's work --- */
@@ -256,6 +271,69 @@ expunge(uint32_t uid)
 }
 
 static void
+propose_account(Commands__Command *c, engine_done done, uint32_t n)
+{
+	struct engine_proposal p = {.command = codec_pack(c, &arena),
+		.fd = -1,
+		.done = done,
+		.arg = (void *)(uintptr_t)n};
+
+	if (engine_propose(engine, &p))
+		_exit(10);
+}
+
+static void
+on_made(void *arg, enum err e, uint64_t index, const Commands__Result *r)
+{
+	(void)index;
+	if (!e && r->code == COMMAND_DONE)
+		shared->account[(uintptr_t)arg] = 1;
+}
+
+static void
+make_another(void)
+{
+	static uint8_t public_key[32] = {1};
+	Commands__Command c = COMMANDS__COMMAND__INIT;
+	Commands__AccountPut put = COMMANDS__ACCOUNT_PUT__INIT;
+	Commands__Account record = COMMANDS__ACCOUNT__INIT;
+	char name[40];
+
+	snprintf(name, sizeof name, "a%u@example.org", shared->accounts);
+	record.name = codec_bytes(slice_str(name));
+	record.public_key = (ProtobufCBinaryData){32, public_key};
+	put.account = FIRST_ACCOUNT + shared->accounts;
+	put.record = &record;
+	put.wrapped_secret = codec_bytes(slice_str(name));
+	c.body_case = COMMANDS__COMMAND__BODY_ACCOUNT_PUT;
+	c.account_put = &put;
+	propose_account(&c, on_made, shared->accounts++);
+}
+
+static void
+on_deleted(void *arg, enum err e, uint64_t index, const Commands__Result *r)
+{
+	(void)index;
+	if (!e && r->code == COMMAND_DONE)
+		shared->account[(uintptr_t)arg] = 3;
+}
+
+static void
+delete_one(uint32_t n)
+{
+	Commands__Command c = COMMANDS__COMMAND__INIT;
+	Commands__AccountDel del = COMMANDS__ACCOUNT_DEL__INIT;
+
+	if (shared->account[n] != 1)
+		return;
+	shared->account[n] = 2;
+	del.account = FIRST_ACCOUNT + n;
+	c.body_case = COMMANDS__COMMAND__BODY_ACCOUNT_DEL;
+	c.account_del = &del;
+	propose_account(&c, on_deleted, n);
+}
+
+static void
 compact(void)
 {
 	struct engine_log_key next = {.wrapped = slice_of(next.key.b, sizeof next.key.b)};
@@ -284,6 +362,10 @@ work(void)
 			if (uid && !shared->gone[uid])
 				expunge(uid);
 		}
+		if (turn % 4 == 2 && shared->accounts < ACCOUNTS)
+			make_another();
+		if (turn % 4 == 3 && shared->accounts)
+			delete_one(rand_below(shared->accounts));
 		if (turn % 40 == 20)
 			compact();
 		if (engine_turn(engine, &more))
@@ -330,6 +412,21 @@ see(void *arg, uint32_t uid, const struct schema_message *m)
 }
 
 static void
+every_account_has_its_key_and_no_other_has_one(void)
+{
+	struct vault_row row;
+	uint64_t at;
+
+	for (uint32_t n = 0; n < shared->accounts; n++) {
+		bool has = !vault_image_find(vault_file(engine_vault(engine)), VAULT_ACCOUNT,
+			FIRST_ACCOUNT + n, &at, &row);
+
+		if (shared->account[n] == 1 || shared->account[n] == 3)
+			assert_int_equal(has, shared->account[n] == 1);
+	}
+}
+
+static void
 everything_answered_is_there(void)
 {
 	static struct seen seen;
@@ -346,6 +443,7 @@ everything_answered_is_there(void)
 		if (uid && shared->gone[uid] != 1)
 			assert_int_equal(seen.of_mail[mail], shared->gone[uid] == 2 ? 0 : uid);
 	}
+	every_account_has_its_key_and_no_other_has_one();
 	engine_close(engine);
 	assert_int_equal(check_folder(dir, dir, &report), ERR_OK);
 	for (size_t i = 0; i < report.texts; i++)
@@ -398,6 +496,7 @@ setup(void **state)
 	snprintf(dir, sizeof dir, "/tmp/engine_crash_test.XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof path, "%s/data.mdb", dir);
+	snprintf(vault_path, sizeof vault_path, "%s/secrets", dir);
 	seal_key_new(&key);
 	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		-1, 0);
