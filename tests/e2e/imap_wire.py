@@ -51,9 +51,11 @@ class Wire:
         self.n += 1
         tag = b"t%d" % self.n
         text = command if isinstance(command, bytes) else command.encode()
-        for octets in literals:
-            text = text.replace(b"%s", b"{%d+}\r\n" % len(octets) + octets.replace(b"%", b"\0%"), 1)
-        self.send(tag + b" " + text.replace(b"\0%", b"%") + b"\r\n")
+        between = text.split(b"%s") if literals else [text]
+        assert len(between) == len(literals) + 1
+        text = between[0] + b"".join(b"{%d+}\r\n" % len(octets) + octets + after
+                                     for octets, after in zip(literals, between[1:]))
+        self.send(tag + b" " + text + b"\r\n")
         return tag
 
     def finish(self, tag, seen=None):
