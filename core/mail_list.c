@@ -11,8 +11,9 @@ struct reader {
 	struct mail_list list;
 	size_t room, max;
 	bool is_in_group;
-	/* One run of words, as a phrase and as a local part. */
+	/* One run of words, as a phrase and as a local part: what of it no blank cuts off. */
 	struct buf phrase, local;
+	size_t before_local; /* octets of the phrase ahead of it */
 };
 
 static bool
@@ -49,7 +50,9 @@ skip_blank(struct reader *r)
 			r->rest = slice_from(r->rest, 1);
 		} else if (r->rest.p[0] == '(') {
 			n = comment_size(r->rest);
-			r->comment = slice_cut(r->rest, 1, n > 1 ? n - 1 : 1);
+			r->comment = slice_cut(r->rest, 1, n);
+			if (r->rest.p[n - 1] == ')')
+				r->comment.n--;
 			r->rest = slice_from(r->rest, n);
 		} else {
 			break;
@@ -97,6 +100,18 @@ ends_word(uint8_t c)
 	return is_blank(c) || (c && memchr("\"(<>,;:@", c, 8));
 }
 
+/* A blank before what is next. */
+static void
+put_blank(struct reader *r)
+{
+	/* Blanks may stand round dots only: "Ann a@b.test" has lost its brackets. */
+	if (!is_at(r, '.') && r->phrase.p[r->phrase.n - 1] != '.') {
+		r->before_local = r->phrase.n;
+		buf_clear(&r->local);
+	}
+	buf_put_u8(&r->phrase, ' ');
+}
+
 /* Words, dots and quoted strings up to one of < > , ; : @ or the end. */
 static void
 take_words(struct reader *r)
@@ -106,12 +121,13 @@ take_words(struct reader *r)
 
 	buf_clear(&r->phrase);
 	buf_clear(&r->local);
+	r->before_local = 0;
 	while (r->rest.n) {
 		was_blank |= skip_blank(r);
 		if (r->rest.n == 0 || (r->rest.p[0] != '"' && ends_word(r->rest.p[0])))
 			break;
 		if (was_blank && r->phrase.n)
-			buf_put_u8(&r->phrase, ' ');
+			put_blank(r);
 		was_blank = false;
 		if (is_at(r, '"')) {
 			take_quoted(r);
@@ -231,11 +247,15 @@ static void
 take_mailbox(struct reader *r)
 {
 	struct mail_list_item *item = add(r, MAIL_LIST_MAILBOX);
+	struct slice words = arena_dup(r->arena, buf_slice(&r->phrase));
 
 	if (take(r, '<')) {
-		item->name = arena_dup(r->arena, buf_slice(&r->phrase));
+		item->name = words;
 		take_angle(r, item);
+	} else if (r->before_local && !is_at(r, '@')) {
+		item->name = words; /* and no address */
 	} else {
+		item->name = slice_cut(words, 0, r->before_local);
 		item->local = arena_dup(r->arena, buf_slice(&r->local));
 		if (take(r, '@'))
 			item->domain = take_domain(r);

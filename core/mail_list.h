@@ -20,7 +20,7 @@ struct mail_list_item {
 	enum mail_list_kind kind;
 	struct slice name;   /* phrase without quotes, or the last comment; may be empty */
 	struct slice route;  /* obsolete "@a,@b", mostly empty */
-	struct slice local;  /* without quotes, may be empty */
+	struct slice local;  /* without quotes, may be empty: words alone are a name */
 	struct slice domain; /* empty: there was none */
 };
 
