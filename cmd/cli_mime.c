@@ -154,7 +154,7 @@ tree(const struct mail_part *parts, uint32_t number)
 	set_type(j, p);
 	json_object_set_new(
 		j, "encoding", json_string(mail_decode_name((enum mail_encoding)p->encoding)));
-	if (p->is_text)
+	if (p->is_text && p->kind == MAIL_PART_LEAF)
 		json_object_set_new(
 			j, "charset", json_string(charset_name((enum charset)p->charset)));
 	json_object_set_new(j, "header", range(p->header_at, p->body_at));

@@ -222,9 +222,10 @@ static void
 note_text(struct mail_part *p, const struct mail_type *t)
 {
 	struct slice name = SLICE_EMPTY;
+	bool is_text = slice_eq_nocase(t->type, SLICE_LIT("text"));
 
-	p->is_text = slice_eq_nocase(t->type, SLICE_LIT("text"));
-	p->is_html = p->is_text && slice_eq_nocase(t->subtype, SLICE_LIT("html"));
+	p->is_text = is_text || slice_eq_nocase(t->type, SLICE_LIT("message"));
+	p->is_html = is_text && slice_eq_nocase(t->subtype, SLICE_LIT("html"));
 	if (!p->is_text)
 		return;
 	mail_type_param(t, SLICE_LIT("charset"), &name);

@@ -41,7 +41,7 @@ struct mail_part {
 	uint8_t kind;		      /* enum mail_part_kind */
 	uint8_t encoding;	      /* enum mail_encoding */
 	uint8_t charset; /* enum charset of a text; CHARSET_UNKNOWN for unknown names */
-	bool is_text;	 /* type text */
+	bool is_text;	 /* to be read: type text, or message (delivery reports) */
 	bool is_html;	 /* text/html */
 	bool is_cut; /* it says multipart or message, but a limit or a missing boundary made it
 			a leaf */

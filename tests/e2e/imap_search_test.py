@@ -112,6 +112,10 @@ def odd_ones():
     for at in (65_480, 65_490, 65_500, 131_000):
         head = b"Content-Type: text/plain; charset=utf-8\r\n\r\n"
         yield Mail(head + b"-" * (at - len(head)) + "über-die-grenze".encode() + b"-" * 100, body="über-die-grenze")
+    # A delivery report.
+    yield Mail(b"Content-Type: multipart/report; boundary=r\r\n\r\n--r\r\n\r\nSorry\r\n--r\r\n"
+               b"Content-Type: message/delivery-status\r\n\r\nFinal-Recipient: rfc822; gone@b.test\r\n--r--\r\n",
+               body="Sorry Final-Recipient: rfc822; gone@b.test")
     # Parts of parts, and a mail within.
     inner = b"Subject: =?iso-8859-1?q?inn=E9r?=\r\n" + part("KOI8-R", "внутри".encode("koi8-r"), "base64")
     yield Mail(b"Subject: outer\r\nContent-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n"
@@ -172,7 +176,7 @@ def main():
     inside = [t[1:r.randint(3, len(t))] for t in r.sample(texts, 20)]
     upper = [t.upper() for t in r.sample(texts, 40) if t.upper() != t and t.upper().casefold() == t.casefold()]
     odd = ["grüße", "GRÜSSE", "softlinebreak", "split words", "folded over", "ed over", "über-die-grenze", "深い", "部分",
-           "ВНУТРИ", "innér", "outer", "raw", "kept=3D", "=?nope", "nothing", "no such text", "re q", "filename=grüße", "x=Ä"]
+           "ВНУТРИ", "innér", "outer", "raw", "kept=3D", "=?nope", "nothing", "no such text", "re q", "filename=grüße", "x=Ä", "GONE@b"]
     with Server() as server:
         w = Wire(server)
         for at in range(0, len(mails), 50):
