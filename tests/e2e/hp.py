@@ -12,6 +12,7 @@ import tempfile
 import time
 
 PROGRAM = os.environ["HAIRPIN"]
+AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "-n"]
 QUICK = "\n[auth]\nargon2_memory_kib = 64\nargon2_passes = 1\nthrottle = no\n"
 
 
@@ -29,6 +30,8 @@ def free_base():
 
 
 class Server:
+    log_path = None
+
     def __init__(self, extra="", users=("u0",), domain="example.org"):
         self.dir = tempfile.mkdtemp(prefix="hairpin-")
         os.chmod(self.dir, 0o755)
@@ -37,6 +40,7 @@ class Server:
         self.data = self.dir + "/data"
         self.domain = domain
         self.process = None
+        self.log_path = self.log_path or self.dir + "/log"
         out = subprocess.run(
             [PROGRAM, "init", "--domain", domain, "--user", users[0], "--password", "pw", "--hostname",
              "mail." + domain, "--data", self.data, "-c", self.conf, "--listen", "127.0.0.1", "--port-base",
@@ -46,6 +50,8 @@ class Server:
         self.init_output = out.stdout
         with open(self.conf, "a") as f:
             f.write(extra or QUICK)
+            f.flush()
+            os.fsync(f.fileno())
         self.start()
         for user in users[1:]:
             self.cli("user", "add", f"{user}@{domain}", "--password", "pw")
@@ -60,7 +66,7 @@ class Server:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def start(self):
-        self.log_file = open(self.dir + "/log", "ab")
+        self.log_file = open(self.log_path, "ab")
         self.process = subprocess.Popen([PROGRAM, "serve", "-c", self.conf], stdin=subprocess.DEVNULL,
                                         stdout=self.log_file, stderr=self.log_file)
         until = time.monotonic() + 20
@@ -84,7 +90,7 @@ class Server:
         self.log_file.close()
 
     def log(self):
-        with open(self.dir + "/log", errors="replace") as f:
+        with open(self.log_path, errors="replace") as f:
             return f.read()
 
     def cli(self, *args, check=True, **more):
@@ -147,6 +153,23 @@ class Server:
                 return value
             assert time.monotonic() < until, "waited in vain"
             time.sleep(0.02)
+
+
+class ServerOn(Server):
+    """Its folder is on a file system of the test's own; its log isn't, as that one gets in trouble."""
+
+    def __init__(self, where, **more):
+        fd, self.log_path = tempfile.mkstemp(prefix="hairpin-log-")
+        os.close(fd)
+        tempfile.tempdir = where
+        try:
+            super().__init__(**more)
+        finally:
+            tempfile.tempdir = None
+
+    def __exit__(self, *why):
+        super().__exit__(*why)
+        os.unlink(self.log_path)
 
 
 def trust_all():
