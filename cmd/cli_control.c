@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "cmd/cli_table.h"
 #include "cmd/cli_verbs.h"
 
 /* How the options of the server's verbs stand in the request. */
@@ -215,80 +216,16 @@ build(const struct cli_line *line)
 	return request;
 }
 
-/* --- showing the answer --- */
-
 static void
-print_value(json_t *v)
+show(json_t *answer)
 {
-	size_t i;
-	json_t *one;
+	json_t *list = json_object_get(answer, "rows");
 
-	if (json_is_string(v))
-		fputs(json_string_value(v), stdout);
-	else if (json_is_integer(v))
-		printf("%lld", (long long)json_integer_value(v));
-	else if (json_is_boolean(v))
-		fputs(json_is_true(v) ? "yes" : "no", stdout);
-	else if (json_is_array(v))
-		json_array_foreach(v, i, one)
-		{
-			if (i)
-				fputs(", ", stdout);
-			print_value(one);
-		}
-	else if (json_is_object(v)) {
-		const char *key;
-
-		json_object_foreach(v, key, one)
-		{
-			printf("%s=", key);
-			print_value(one);
-			putchar(' ');
-		}
-	}
-}
-
-static void
-print_rows(json_t *list)
-{
-	size_t i;
-	json_t *row, *v;
-	const char *key;
-	bool first;
-
-	json_array_foreach(list, i, row)
-	{
-		first = true;
-		json_object_foreach(row, key, v)
-		{
-			if (!first)
-				printf("  %s=", key);
-			print_value(v);
-			first = false;
-		}
-		putchar('\n');
-	}
-	if (json_array_size(list) == 0)
-		fputs("(none)\n", stderr);
-}
-
-static void
-print_answer(json_t *answer)
-{
-	json_t *list = json_object_get(answer, "rows"), *v;
-	const char *key;
-
-	if (list) {
-		print_rows(list);
-		return;
-	}
 	json_object_del(answer, "ok");
-	json_object_foreach(answer, key, v)
-	{
-		printf("%s: ", key);
-		print_value(v);
-		putchar('\n');
-	}
+	if (json_is_array(list))
+		cli_table_put_rows(list);
+	else
+		cli_table_put_record(answer);
 }
 
 int
@@ -308,7 +245,7 @@ cli_control_run(const struct cli_line *line)
 	if (cli_has(line, "--json"))
 		code = cli_put_json(json_incref(answer));
 	else
-		print_answer(answer);
+		show(answer);
 	json_decref(answer);
 	return code ? code : is_violated ? EX_DATAERR : EX_OK;
 }

@@ -128,7 +128,7 @@ control_text(const struct control_request *r, const char *name)
 json_t *
 control_json(struct slice s)
 {
-	json_t *text = json_stringn((const char *)s.p, s.n);
+	json_t *text = json_stringn(s.n ? (const char *)s.p : "", s.n);
 
 	/* Not UTF-8: a name from outside that only looks like text. */
 	return text ? text : json_string("?");

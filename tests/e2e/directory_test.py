@@ -40,6 +40,7 @@ def main():
         assert s.json("forward", "list")["rows"][0]["keep"] is True
         s.cli("forward", "clear", "bob@example.org")
         assert s.json("forward", "list")["rows"] == []
+        shows_tables(s)
         s.cli("service", "add", "printer@example.org", "--password", "p")
         assert s.json("service", "list")["rows"][0]["address"] == "printer@example.org"
         s.cli("service", "set", "printer@example.org", "--full-name", "A Printer")
@@ -64,6 +65,24 @@ def main():
         assert s.cli("store", "check").returncode == 0
         s.cli("store", "compact")
         assert s.cli("store", "check").returncode == 0
+
+
+def shows_tables(s):
+    head, *rows = s.cli("user", "list").stdout.splitlines()
+    assert head.split()[:2] == ["address", "full_name"] and len(rows) == 2, (head, rows)
+    for row in rows:
+        assert row.index(" user ") + 1 == head.index("kind") and row.endswith("Z"), (head, row)
+    assert "quota_messages: 5\n" in s.cli("user", "show", "bob@example.org").stdout
+    assert "violations: -\n" in s.cli("store", "check").stdout
+    empty = s.cli("group", "delete", "all@example.org") and s.cli("group", "list")
+    assert (empty.stdout, empty.stderr) == ("", "(none)\n"), empty
+    with s.smtp() as c:
+        c.sendmail("ann@outside.test", ["info@example.org"], b"Subject: x\r\n\r\n")
+    queue = s.wait(lambda: "relay" in s.cli("queue", "list").stdout and s.cli("queue", "list").stdout)
+    head, item, below, rcpt = queue.splitlines()
+    assert head.startswith("id ") and "ann@outside.test" in item, queue
+    assert below.split() == ["address", "stage", "tries", "next_try", "status"], queue
+    assert rcpt.split()[:2] == ["x@outside.test", "relay"] and rcpt.startswith("    "), queue
 
 
 def gone(m):
