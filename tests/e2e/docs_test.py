@@ -6,6 +6,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, sys.path[0])
+from hp import free_base  # noqa: E402
+
 PROGRAM = os.environ["HAIRPIN"]
 DOCS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs")
 EX_USAGE, EX_UNAVAILABLE, EX_CANTCREAT, EX_CONFIG = 64, 69, 73, 78
@@ -192,6 +195,25 @@ def mistakes_are_answered_with_the_next_step():
     assert r.returncode == EX_UNAVAILABLE and "hairpin serve -c" in r.stderr, r
 
 
+def readme_can_be_followed_by_the_letter():
+    with open(DOCS + "/../README.md") as f:
+        block = f.read().partition("To try it as any user")[2].split("```")[1]
+    with tempfile.TemporaryDirectory() as tmp:
+        os.chmod(tmp, 0o755)
+        base = free_base()
+        script = "".join(line[2:] + "\n" for line in block.splitlines() if line.startswith("$ "))
+        script = script.replace("H=build/release/hairpin", f"H={PROGRAM}").replace("/tmp/demo", tmp + "/demo")
+        script = script.replace("--port-base 20000", f"--port-base {base}")
+        for port in (25, 143):
+            script = script.replace(f":{20000 + port}", f":{base + port}")
+        # A reader is slower than a script.
+        script = script.replace("log &\n", "log & until $H store stats >/dev/null; do sleep 0.1; done\n")
+        lines = script.splitlines()
+        script = "\n".join(lines[:-1] + [f"until {lines[-1]}; do sleep 0.1; done", "kill %1; wait"])
+        r = subprocess.run(["bash", "-mc", script], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+        assert "is set up" in r.stdout and r.stdout.endswith("Subject: hello\n\nfirst mail\n"), (script, r)
+
+
 def init_makes_the_folder_of_its_file_and_never_a_second_key():
     with tempfile.TemporaryDirectory() as tmp:
         os.chmod(tmp, 0o755)
@@ -222,6 +244,7 @@ def main():
     help_is_one_screen_and_the_same_however_it_is_asked_for()
     mistakes_are_answered_with_the_next_step()
     init_makes_the_folder_of_its_file_and_never_a_second_key()
+    readme_can_be_followed_by_the_letter()
     return 0
 
 
