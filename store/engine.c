@@ -56,6 +56,10 @@ engine_inner_free(struct engine *e, struct engine_waiting *w)
 static enum err
 load(struct engine *e)
 {
+	struct raft_options opt = {.seed = e->opt.boot,
+		.election_ms = ENGINE_ELECTION_MS,
+		.heartbeat_ms = ENGINE_HEARTBEAT_MS};
+	struct raft_trail trail;
 	struct db_txn *txn;
 	enum err err = db_begin(e->db, true, &txn);
 
@@ -65,14 +69,18 @@ load(struct engine *e)
 	/* One transaction appends and applies: anything else isn't our doing. */
 	if (!err && e->log.applied != e->log.last)
 		err = ERR_CORRUPT;
+	if (!err)
+		err = raft_log_trail(&e->log, txn, &trail);
 	if (err) {
 		db_abort(txn);
 		return err;
 	}
-	raft_init(&e->raft, e->log.node,
+	opt.self = e->log.node;
+	raft_init(&e->raft, &opt,
 		&(struct raft_stored){.hard = e->log.hard,
-			.last = e->log.last,
-			.last_term = e->log.last_term,
+			.trail = &trail,
+			.config = e->log.config,
+			.before = e->log.config_before,
 			.commit = e->log.applied});
 	return db_commit(txn);
 }

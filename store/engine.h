@@ -17,8 +17,10 @@ enum {
 	ENGINE_TURN_APPLY_MS = 50,
 	ENGINE_TURN_BULK = 512 << 10, /* payload octets read from spool files in one turn */
 	ENGINE_COMMAND_MAX = 1 << 20,
-	ENGINE_BODY_MAX = 1 << 30,    /* sealed octets of one body */
-	ENGINE_QUEUE_BYTES = 64 << 20 /* of proposals that wait */
+	ENGINE_BODY_MAX = 1 << 30,     /* sealed octets of one body */
+	ENGINE_QUEUE_BYTES = 64 << 20, /* of proposals that wait */
+	ENGINE_ELECTION_MS = 1000,
+	ENGINE_HEARTBEAT_MS = 100
 };
 
 struct engine;

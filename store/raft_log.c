@@ -25,6 +25,46 @@ meta_put(struct db_txn *txn, const char *name, size_t n, const uint8_t *p)
 	return db_put(txn, DB_META, slice_str(name), slice_of(p, n));
 }
 
+/* A row of meta: index u64; id u32, kind u8 of each node. */
+enum { CONFIG_FIXED = 8, CONFIG_NODE = 5 };
+
+static enum err
+put_config(struct db_txn *txn, const char *name, const struct raft_config *config)
+{
+	uint8_t row[CONFIG_FIXED + CONFIG_NODE * RAFT_NODES_MAX];
+
+	schema_set_u64(row, config->index);
+	for (uint32_t i = 0; i < config->n; i++) {
+		schema_set_u32(row + CONFIG_FIXED + CONFIG_NODE * i, config->node[i].id);
+		row[CONFIG_FIXED + CONFIG_NODE * i + 4] = (uint8_t)config->node[i].kind;
+	}
+	return meta_put(txn, name, CONFIG_FIXED + CONFIG_NODE * config->n, row);
+}
+
+static enum err
+get_config(struct db_txn *txn, const char *name, struct raft_config *config)
+{
+	struct slice v;
+	enum err e = db_get(txn, DB_META, slice_str(name), &v);
+
+	if (e)
+		return e;
+	if (v.n < CONFIG_FIXED || (v.n - CONFIG_FIXED) % CONFIG_NODE != 0 ||
+		(v.n - CONFIG_FIXED) / CONFIG_NODE > RAFT_NODES_MAX)
+		return ERR_CORRUPT;
+	config->index = schema_get_u64(v.p);
+	config->n = (uint32_t)((v.n - CONFIG_FIXED) / CONFIG_NODE);
+	for (uint32_t i = 0; i < config->n; i++) {
+		const uint8_t *node = v.p + CONFIG_FIXED + CONFIG_NODE * i;
+
+		if (node[4] > RAFT_LEARNER)
+			return ERR_CORRUPT;
+		config->node[i].id = schema_get_u32(node);
+		config->node[i].kind = (enum raft_kind)node[4];
+	}
+	return ERR_OK;
+}
+
 static enum err
 fresh(struct raft_log *log, struct db_txn *txn)
 {
@@ -33,11 +73,17 @@ fresh(struct raft_log *log, struct db_txn *txn)
 
 	rand_bytes(log->cluster, sizeof log->cluster);
 	log->node = 1;
+	log->config = (struct raft_config){.n = 1, .node = {{log->node, RAFT_VOTER}}};
+	log->config_before = log->config;
 	log->first = 1;
 	schema_set_u32(node, log->node);
 	e = meta_put(txn, "cluster", sizeof log->cluster, log->cluster);
 	if (!e)
 		e = meta_put(txn, "node", sizeof node, node);
+	if (!e)
+		e = put_config(txn, "config", &log->config);
+	if (!e)
+		e = put_config(txn, "config_before", &log->config_before);
 	return e ? e : raft_log_save(log, txn);
 }
 
@@ -54,7 +100,9 @@ raft_log_load(struct raft_log *log, struct db_txn *txn)
 	if (e || (e = meta_get(txn, "node", sizeof node, node)) ||
 		(e = meta_get(txn, "hard", sizeof hard, hard)) ||
 		(e = meta_get(txn, "tail", sizeof tail, tail)) ||
-		(e = meta_get(txn, "applied", sizeof one, one)))
+		(e = meta_get(txn, "applied", sizeof one, one)) ||
+		(e = get_config(txn, "config", &log->config)) ||
+		(e = get_config(txn, "config_before", &log->config_before)))
 		return e == ERR_NOT_FOUND ? ERR_CORRUPT : e;
 	log->node = schema_get_u32(node);
 	log->hard = (struct raft_hard){schema_get_u64(hard), schema_get_u32(hard + 8)};
@@ -240,6 +288,58 @@ raft_log_read(struct raft_log *log, struct db_txn *txn, uint64_t index, uint64_t
 	*term = schema_get_u64(row.p);
 	*command = buf_slice(&log->scratch);
 	return ERR_OK;
+}
+
+static enum err
+term_of(struct db_txn *txn, uint64_t index, uint64_t *term)
+{
+	struct schema_key k;
+	struct slice row;
+	enum err e = db_get(txn, DB_LOG, schema_u64(&k, index), &row);
+
+	if (e || row.n < ROW_FIXED)
+		return !e || e == ERR_NOT_FOUND ? ERR_CORRUPT : e;
+	*term = schema_get_u64(row.p);
+	return ERR_OK;
+}
+
+/* Terms never fall: the end of a run is found by halving. */
+static enum err
+run_end(const struct raft_log *log, struct db_txn *txn, uint64_t first, uint64_t *end,
+	uint64_t *term)
+{
+	uint64_t low = first, high = log->last + 1, middle, there;
+	enum err e = term_of(txn, first, term);
+
+	while (!e && high - low > 1) {
+		middle = low + (high - low) / 2;
+		e = term_of(txn, middle, &there);
+		if (there == *term)
+			low = middle;
+		else
+			high = middle;
+	}
+	*end = low;
+	return e;
+}
+
+enum err
+raft_log_trail(const struct raft_log *log, struct db_txn *txn, struct raft_trail *trail)
+{
+	uint64_t at = log->first, end, term;
+	enum err e = ERR_OK;
+
+	raft_trail_init(trail, log->last, log->last_term);
+	if (at > log->last)
+		return ERR_OK;
+	raft_trail_init(trail, at - 1, 0);
+	for (; at <= log->last && !e; at = end + 1) {
+		e = run_end(log, txn, at, &end, &term);
+		if (!e)
+			raft_trail_push(trail, end - at + 1, term);
+	}
+	raft_trail_drop(trail, log->first);
+	return e;
 }
 
 /* Payload rows of one entry; at most *max, which sinks. ERR_MORE: some are left. */

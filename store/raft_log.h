@@ -20,6 +20,8 @@
  *
  *   applied  u64
  *   cluster  16 octets
+ *   config   index u64; of each node its id u32 and raft_kind u8
+ *   config_before  the same, of the configuration before
  *   first    u64 (first log row)
  *   hard     term u64, vote u32
  *   node     u32
@@ -52,6 +54,7 @@ struct raft_log {
 	struct raft_hard hard;
 	uint64_t first, last, last_term, applied, time_sec;
 	uint8_t chain[SEAL_HASH]; /* of `last` */
+	struct raft_config config, config_before;
 	struct buf scratch;
 	bool has_key;	    /* may it be appended to? The engine says so */
 	uint32_t page_left; /* octets that the newest page of table body has left, as far as we
@@ -62,6 +65,9 @@ struct raft_log {
  * (then txn must be a write one). */
 enum err raft_log_load(struct raft_log *log, struct db_txn *txn);
 void raft_log_fini(struct raft_log *log);
+/* Which term each row has, for raft_init. ERR_CORRUPT: a row is missing. */
+enum err raft_log_trail(
+	const struct raft_log *log, struct db_txn *txn, struct raft_trail *trail);
 /* Appends entry last + 1. command: plain. body: sealed payload, may be empty, at most
  * SCHEMA_ENTRY_BODY_MAX octets. */
 enum err raft_log_append(struct raft_log *log, struct db_txn *txn, enum raft_log_type type,

@@ -21,6 +21,8 @@ e2e: $(PROGRAMS) ## end-to-end tests against the real program
 	@$(RUN) $(E2E)
 e2e-%: $(PROGRAMS) ## one of them: make e2e-imap
 	@$(RUN) tests/e2e/$*_test.py
+sim: $(B)/debug/unit/raft_sim_test ## clusters of the consensus core in virtual time: SEEDS (1000) of each kind
+	@SEEDS=$${SEEDS:-1000} $< 2>&1 | grep -v 'seed [0-9]*$$'; exit $${PIPESTATUS[0]}
 fuzz: $(FUZZ) ## every fuzzer for FUZZ_SECONDS (600)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(RUN) $(FUZZ)
 fuzz-%: $(B)/fuzz/bin/%_fuzz ## one of them: make fuzz-mail_scan
@@ -46,4 +48,4 @@ $(B)/fuzz/bin/%: tests/fuzz/%.c $(B)/fuzz/libhairpin.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC_fuzz) $(BASE) $(CFLAGS_fuzz) -fsanitize=fuzzer -o $@ $^ $(LIBS)
-.PHONY: test check unit e2e fuzz lint format cover
+.PHONY: test check unit e2e sim fuzz lint format cover

@@ -313,6 +313,43 @@ small_bodies_fill_their_pages(void **state)
 	db_abort(txn);
 }
 
+static void
+the_trail_has_the_term_of_each_row(void **state)
+{
+	static const uint64_t term[] = {3, 3, 4, 4, 4, 4, 9};
+	struct db_txn *txn = begin();
+	struct raft_trail trail;
+
+	(void)state;
+	assert_int_equal(raft_log_trail(&log_of, txn, &trail), ERR_OK);
+	assert_int_equal(trail.last, 0);
+	for (size_t i = 0; i < sizeof term / sizeof *term; i++) {
+		log_of.hard.term = term[i];
+		append(txn, "command", SLICE_EMPTY);
+	}
+	for (uint64_t first = 1; first <= 8; first++) {
+		log_of.applied = log_of.last;
+		assert_int_equal(raft_log_trim(&log_of, txn, first, 100), ERR_OK);
+		assert_int_equal(raft_log_trail(&log_of, txn, &trail), ERR_OK);
+		assert_int_equal(trail.last, 7);
+		for (uint64_t i = 1; i <= 7; i++)
+			assert_int_equal(raft_trail_term(&trail, i),
+				i >= first || i == 7 ? term[i - 1] : 0);
+	}
+	db_abort(txn);
+}
+
+static void
+a_new_database_is_a_cluster_of_one_voter(void **state)
+{
+	(void)state;
+	load();
+	assert_int_equal(log_of.config.n, 1);
+	assert_int_equal(log_of.config.node[0].id, log_of.node);
+	assert_int_equal(log_of.config.node[0].kind, RAFT_VOTER);
+	assert_memory_equal(&log_of.config, &log_of.config_before, sizeof log_of.config);
+}
+
 int
 main(void)
 {
@@ -325,6 +362,8 @@ main(void)
 		T(trimming_is_bounded_and_never_passes_what_is_applied),
 		T(garbage_is_freed_below_the_first_row_only_and_bounded),
 		T(small_bodies_fill_their_pages),
+		T(the_trail_has_the_term_of_each_row),
+		T(a_new_database_is_a_cluster_of_one_voter),
 	};
 	int failed;
 
