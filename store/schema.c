@@ -87,7 +87,7 @@ schema_message_write(const struct schema_message *m, uint8_t *p, size_t room)
 {
 	size_t n = SCHEMA_MESSAGE_FIXED + m->delivered_to.n + m->sealed_head.n +
 		   m->sealed_index.n;
-	uint8_t *at = p + SCHEMA_MESSAGE_FIXED;
+	uint8_t *at;
 	const struct slice tail[] = {m->delivered_to, m->sealed_head, m->sealed_index};
 
 	if (room < n)
@@ -110,6 +110,7 @@ schema_message_write(const struct schema_message *m, uint8_t *p, size_t room)
 	schema_set_u64(p + 72, m->save_date_sec);
 	if (m->wrapped_key.n == SCHEMA_WRAPPED_KEY)
 		memcpy(p + 80, m->wrapped_key.p, SCHEMA_WRAPPED_KEY);
+	at = p + SCHEMA_MESSAGE_FIXED;
 	for (size_t i = 0; i < sizeof tail / sizeof *tail; at += tail[i++].n)
 		if (tail[i].n)
 			memcpy(at, tail[i].p, tail[i].n);
