@@ -1,38 +1,29 @@
-/* imap_cmd_search: SEARCH (RFC 9051 6.4.4, ESEARCH, SEARCHRES, CONDSTORE). Cheap keys first; a
- * message's text is opened only when they leave the answer open, and read part by part. Others
- * are served between slices of the work. */
+/* imap_cmd_search: SEARCH (RFC 9051 6.4.4, ESEARCH, SEARCHRES, CONDSTORE). Others are served
+ * between slices of the work. */
 #include <stdlib.h>
 
 #include "core/codec.h"
-#include "core/mail_fold.h"
-#include "core/mail_search.h"
 #include "core/must.h"
-#include "imap/imap_message.h"
+#include "imap/imap_match.h"
 #include "imap/imap_private.h"
 #include "imap/imap_seqset.h"
 #include "store/view_mailbox.h"
 
 enum {
 	SLICE_MESSAGES = 500,
-	SLICE_COST =
-		100, /* of messages whose text is looked at: 1, and 1 for each COST_OCTETS */
+	/* Of a message whose text is looked at: 1, and 1 for each COST_OCTETS. */
+	SLICE_COST = 100,
 	COST_OCTETS = 262144,
-	CHUNK = 65536, /* of the answer */
-	HEADER_MAX = 1 << 20,
-	DAY_SEC = 86400
+	CHUNK = 65536 /* of the answer */
 };
 
 struct search {
 	struct imap_search what;
-	struct imap_message m;
-	struct mail_search text;
-	struct mail_search_key *keys; /* folded needles, beside the slow keys */
-	uint8_t *answers;
+	struct imap_match match;
 	uint32_t at;		  /* place in the picture */
 	uint32_t *found, found_n; /* UIDs */
 	/* Of all that were found, of the first and of the last one. */
 	uint64_t modseq, modseq_min, modseq_max;
-	bool has_text_keys;
 	/* The answer on its way out: */
 	uint32_t told;
 	struct imap_seqset_writer set;
@@ -43,31 +34,8 @@ drop(void *arg)
 {
 	struct search *x = arg;
 
-	imap_message_fini(&x->m);
-	if (x->has_text_keys)
-		mail_search_fini(&x->text);
+	imap_match_fini(&x->match);
 	free(x->found);
-}
-
-/* --- the slow keys --- */
-
-static struct slice
-fold(struct imap_session *s, struct slice text)
-{
-	struct buf out;
-	struct slice folded;
-
-	buf_init(&out, IMAP_SEARCH_TEXT_OCTETS_MAX * MAIL_FOLD_GROWTH + 64);
-	mail_fold_search(text, &out);
-	folded = arena_dup(&s->arena, buf_slice(&out));
-	buf_fini(&out);
-	return folded;
-}
-
-static bool
-is_text(enum imap_search_op op)
-{
-	return op == IMAP_SEARCH_FIELD || op == IMAP_SEARCH_BODY || op == IMAP_SEARCH_TEXT;
 }
 
 /* "$" (RFC 9051 6.4.4.1): the UIDs that were saved, whichever set it stands for. */
@@ -81,11 +49,12 @@ use_saved(struct imap_session *s, struct imap_search_key *k)
 		k->set.ranges[i] = (struct imap_range){s->saved[i], s->saved[i]};
 }
 
+/* What the keys' sets mean in this mailbox. */
 static void
-prepare(struct imap_session *s, struct search *x)
+resolve(struct imap_session *s, struct search *x)
 {
-	x->answers = arena_alloc(&s->arena, x->what.n_texts + 1);
-	x->keys = arena_zalloc(&s->arena, (x->what.n_texts + 1) * sizeof *x->keys);
+	uint32_t last = s->box.count ? s->box.uid[s->box.count - 1] : 0;
+
 	for (uint32_t i = 0; i < x->what.n; i++) {
 		struct imap_search_key *k = &x->what.keys[i];
 
@@ -94,198 +63,8 @@ prepare(struct imap_session *s, struct search *x)
 		else if (k->op == IMAP_SEARCH_SEQ)
 			imap_seqset_resolve(&k->set, s->box.count);
 		else if (k->op == IMAP_SEARCH_UID)
-			imap_seqset_resolve(
-				&k->set, s->box.count ? s->box.uid[s->box.count - 1] : 0);
-		if (is_text(k->op))
-			x->keys[k->text_at].needle = fold(s, k->text);
+			imap_seqset_resolve(&k->set, last);
 	}
-}
-
-/* The header of the whole message into out: top and the payload's own. */
-static enum err
-read_header(struct search *x, struct buf *out)
-{
-	enum err e = imap_message_index(&x->m);
-	struct slice text;
-	uint64_t at = 0, end;
-
-	if (!e)
-		e = imap_message_top(&x->m);
-	end = x->m.top.n + x->m.index.header_size;
-	if (end > HEADER_MAX)
-		end = HEADER_MAX;
-	while (!e && at < end) {
-		e = imap_message_read(&x->m, at, end, &text);
-		if (!e)
-			buf_put_slice(out, text);
-		at += e ? 0 : text.n;
-	}
-	return e;
-}
-
-/* The index's field of that name, or -1. */
-static int
-index_field(struct slice name)
-{
-	static const char *const names[IMAP_INDEX_FIELDS] = {
-		"From", "To", "Cc", "Bcc", "Subject"};
-
-	for (int i = 0; i < IMAP_INDEX_FIELDS; i++)
-		if (slice_eq_nocase(name, slice_str(names[i])))
-			return i;
-	return -1;
-}
-
-static bool
-holds(struct slice text, struct slice needle)
-{
-	return needle.n == 0 || slice_find_slice(text, needle) < text.n;
-}
-
-static enum err
-field_key(struct search *x, const struct imap_search_key *k, uint8_t *answer)
-{
-	int field = index_field(k->field), there = -1;
-	struct slice needle = x->keys[k->text_at].needle, text = SLICE_EMPTY;
-	struct buf header, folded;
-	enum err e = imap_message_index(&x->m);
-
-	if (e)
-		return e;
-	if (field >= 0)
-		there = imap_index_text(&x->m.index, (enum imap_index_field)field, &text);
-	buf_init(&header, HEADER_MAX);
-	buf_init(&folded, HEADER_MAX * 4);
-	if (there < 0) {
-		e = read_header(x, &header);
-		there = imap_index_fold(buf_slice(&header), k->field, &folded);
-		text = buf_slice(&folded);
-	}
-	*answer = there > 0 && holds(text, needle) ? IMAP_SEARCH_YES : IMAP_SEARCH_NO;
-	buf_fini_secret(&header);
-	buf_fini_secret(&folded);
-	return e;
-}
-
-static enum err
-sent_key(struct search *x, const struct imap_search_key *k, uint8_t *answer)
-{
-	enum err e = imap_message_index(&x->m);
-	int32_t days;
-
-	if (e)
-		return e;
-	days = x->m.index.has_date ? (int32_t)(mail_date_day(x->m.index.date) / DAY_SEC) : 0;
-	*answer = imap_search_sent(k, x->m.index.has_date, days);
-	return ERR_OK;
-}
-
-/* Feeds a part's body. True: everything that is looked for was found. */
-static bool
-feed_part(struct search *x, const struct mail_part *part, enum err *e)
-{
-	uint64_t at = part->body_at + x->m.top.n, end = part->end_at + x->m.top.n;
-	struct slice text;
-
-	mail_search_begin(
-		&x->text, (enum mail_encoding)part->encoding, (enum charset)part->charset);
-	while (at < end) {
-		*e = imap_message_read(&x->m, at, end, &text);
-		if (*e)
-			return true;
-		if (mail_search_feed(&x->text, text))
-			return true;
-		at += text.n;
-	}
-	return mail_search_end(&x->text);
-}
-
-/* Headers of parts and of messages within. */
-static bool
-feed_header(struct search *x, const struct mail_part *part, enum err *e)
-{
-	uint64_t at = part->header_at + x->m.top.n, end = part->body_at + x->m.top.n;
-	struct slice text;
-	struct buf header;
-	bool all;
-
-	buf_init(&header, HEADER_MAX);
-	for (; at < end && !*e; at += text.n) {
-		*e = imap_message_read(&x->m, at, end, &text);
-		if (*e || !buf_put_slice(&header, text))
-			break;
-	}
-	all = mail_search_header(&x->text, buf_slice(&header));
-	buf_fini_secret(&header);
-	return all;
-}
-
-/* BODY and TEXT keys of this message, together. */
-static enum err
-text_keys(struct search *x, enum imap_search_op op)
-{
-	struct mail_search_key *keys = must_zalloc((x->what.n_texts + 1) * sizeof *keys);
-	const struct imap_search_key *of[IMAP_SEARCH_TEXTS_MAX];
-	size_t n = 0;
-	struct buf header;
-	enum err e = imap_message_parts(&x->m);
-	bool all = false;
-
-	for (uint32_t i = 0; i < x->what.n && n < IMAP_SEARCH_TEXTS_MAX; i++)
-		if (x->what.keys[i].op == op) {
-			of[n] = &x->what.keys[i];
-			keys[n].needle = x->keys[of[n]->text_at].needle;
-			n++;
-		}
-	mail_search_init(&x->text, keys, n);
-	mail_search_reset(&x->text);
-	buf_init(&header, HEADER_MAX);
-	if (!e && op == IMAP_SEARCH_TEXT) {
-		e = read_header(x, &header);
-		all = mail_search_header(&x->text, buf_slice(&header));
-	}
-	for (uint32_t p = 0; p < x->m.body.count && !e && !all; p++) {
-		const struct mail_part *part = &x->m.body.parts[p];
-
-		if (p && op == IMAP_SEARCH_TEXT)
-			all = feed_header(x, part, &e);
-		if (!all && part->kind == MAIL_PART_LEAF && part->is_text)
-			all = feed_part(x, part, &e);
-	}
-	for (size_t i = 0; i < n; i++)
-		x->answers[of[i]->text_at] = keys[i].is_found ? IMAP_SEARCH_YES
-							      : IMAP_SEARCH_NO;
-	buf_fini_secret(&header);
-	mail_search_fini(&x->text);
-	free(keys);
-	return e;
-}
-
-/* Looks at slow keys one after another until the answer is known. */
-static enum err
-look(struct search *x, const struct imap_search_facts *f, bool *yes)
-{
-	enum imap_search_answer a = imap_search_eval(&x->what, f, x->answers);
-	enum err e = ERR_OK;
-
-	for (uint32_t i = 0; i < x->what.n && a == IMAP_SEARCH_OPEN && !e; i++) {
-		const struct imap_search_key *k = &x->what.keys[i];
-		bool slow = is_text(k->op) || k->op == IMAP_SEARCH_SENTBEFORE ||
-			    k->op == IMAP_SEARCH_SENTON || k->op == IMAP_SEARCH_SENTSINCE;
-
-		if (!slow || x->answers[k->text_at] != IMAP_SEARCH_OPEN)
-			continue;
-		if (k->op == IMAP_SEARCH_FIELD)
-			e = field_key(x, k, &x->answers[k->text_at]);
-		else if (k->op == IMAP_SEARCH_BODY || k->op == IMAP_SEARCH_TEXT)
-			e = text_keys(x, k->op);
-		else
-			e = sent_key(x, k, &x->answers[k->text_at]);
-		if (!e)
-			a = imap_search_eval(&x->what, f, x->answers);
-	}
-	*yes = a == IMAP_SEARCH_YES;
-	return e;
 }
 
 /* --- the walk --- */
@@ -335,12 +114,11 @@ on_row(void *arg, uint32_t uid, const struct schema_message *row)
 	if (b->uid[x->at] > uid)
 		return true; /* came since: not in the picture yet */
 	f.seq = ++x->at;
-	memset(x->answers, IMAP_SEARCH_OPEN, x->what.n_texts);
 	if (x->what.n_texts) {
-		imap_message_set(&x->m, w->txn, uid, row);
+		imap_message_set(&x->match.m, w->txn, uid, row);
 		w->cost += 1 + schema_message_size(row) / COST_OCTETS;
 	}
-	w->e = look(x, &f, &yes);
+	w->e = imap_match_judge(&x->match, &f, &yes);
 	if (w->e)
 		return false;
 	if (yes)
@@ -374,7 +152,7 @@ slice_of_work(struct imap_session *s, struct search *x, bool *more)
 	if (!s->ops->is_valid(s->host)) {
 		x->at = at;
 		x->found_n = found_n;
-		x->m.uid = 0;
+		x->match.m.uid = 0;
 		e = ERR_OK;
 		*more = true;
 	}
@@ -548,8 +326,9 @@ search(struct imap_session *s)
 {
 	struct search *x = arena_zalloc(&s->arena, sizeof *x);
 
-	imap_message_init(&x->m, s);
 	x->found = must_alloc((s->box.count + 1) * sizeof *x->found);
+	/* Until then it is nothing to be freed. */
+	imap_message_init(&x->match.m, s);
 	arena_hook(&s->arena, drop, x);
 	s->work = x;
 	if (!imap_parse_space(&s->parse) || !imap_search_parse(&s->parse, &x->what) ||
@@ -563,7 +342,8 @@ search(struct imap_session *s)
 	}
 	if (x->what.has_modseq)
 		s->condstore = true;
-	prepare(s, x);
+	resolve(s, x);
+	imap_match_init(&x->match, s, &x->what);
 	go_on(s);
 }
 
