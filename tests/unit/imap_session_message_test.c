@@ -194,6 +194,32 @@ fetch_attributes_are_told_in_the_order_asked_for(void **state)
 	play_end(&p);
 }
 
+/* In the index or too large for it: the answer is the same, and no larger than the header. */
+static void
+a_from_of_any_number_of_commas_is_told_within_bounds(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_login(&p);
+	play_say(&p, "a APPEND INBOX {50009+}\r\nFrom: ");
+	for (int i = 0; i < 50000; i++)
+		play_feed(&p, SLICE_LIT(","));
+	play_tells(&p, "\n\nx\r\n", "a OK [APPENDUID ");
+	play_say(&p, "a APPEND INBOX {50009+}\r\nFrom: ");
+	for (int i = 0; i < 12500; i++)
+		play_feed(&p, SLICE_LIT("a@b,"));
+	play_tells(&p, "\n\nx\r\n", "a OK [APPENDUID ");
+	play_say(&p, "s SELECT INBOX\r\n");
+	play_tells(&p, "a FETCH 1 ENVELOPE\r\n",
+		"* 1 FETCH (ENVELOPE (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL))\r\n");
+	play_say(&p, "a FETCH 2 ENVELOPE\r\n");
+	assert_true(play_has(&p, "* 2 FETCH (ENVELOPE (NIL NIL ((NIL NIL \"a\" \"b\")(NIL "));
+	assert_true(play_has(&p, " NIL NIL NIL NIL NIL))\r\na OK Fetched\r\n"));
+	assert_in_range(p.said.n, 20000, 3 * 12500 * 20);
+	play_end(&p);
+}
+
 static void
 malformed_fetches_are_bad(void **state)
 {
@@ -504,6 +530,7 @@ main(void)
 		imap_test(a_large_message_is_never_whole_in_the_output),
 		imap_test(a_message_that_goes_while_it_is_sent_ends_the_connection),
 		imap_test(fetch_attributes_are_told_in_the_order_asked_for),
+		imap_test(a_from_of_any_number_of_commas_is_told_within_bounds),
 		imap_test(malformed_fetches_are_bad),
 		imap_test(binary_undoes_the_transfer_encoding_of_leaves_alone),
 		imap_test(a_fetch_that_is_torn_is_made_again),
