@@ -11,6 +11,7 @@
 #include "imap/imap_index.h"
 #include "imap/imap_private.h"
 #include "store/command.h"
+#include "store/view_directory.h"
 #include "store/view_mailbox.h"
 
 enum {
@@ -198,19 +199,22 @@ read_head(struct imap_session *s, struct imap_append *a, struct options *o)
 	       imap_parse_space(p) && read_options(s, p, o);
 }
 
-/* The mailbox must be there, so that the client hears of it before it sends (RFC 9051 6.3.12).
- */
+/* The mailbox must be there and have room, so that the client hears of it before it sends (RFC
+ * 9051 6.3.12). */
 static const char *
 find_box(struct imap_session *s, struct imap_append *a)
 {
 	struct db_txn *txn = s->ops->begin(s->host);
 	Commands__Mailbox *m;
-	bool is_valid;
+	Commands__Account *r;
+	bool is_valid, is_full;
 	enum err e;
 
 	if (!txn)
 		return "[UNAVAILABLE] The mail store can't be read now, try again";
 	e = view_mailbox_by_name(txn, s->account, a->mailbox, &s->arena, &m);
+	is_full = !e && !view_directory_account(txn, s->account, &s->arena, &r) &&
+		  view_directory_over_quota(r, s->lex.literal_size);
 	is_valid = s->ops->is_valid(s->host);
 	s->ops->end(s->host);
 	if (!is_valid)
@@ -218,7 +222,7 @@ find_box(struct imap_session *s, struct imap_append *a)
 	if (e)
 		return "[TRYCREATE] There is no such mailbox";
 	a->mailbox_id = m->id;
-	return NULL;
+	return is_full ? "[OVERQUOTA] The mailbox is full" : NULL;
 }
 
 static const char *

@@ -286,6 +286,10 @@ enable(struct imap_session *s)
 	s->condstore = s->condstore || condstore;
 	imap_printf(s, "* ENABLED%s%s\r\n", rev2 ? " IMAP4rev2" : "",
 		condstore ? " CONDSTORE" : "");
+	/* RFC 7162 3.1.2.1: what the picture of an open mailbox goes up to. */
+	if (condstore && s->state == IMAP_SELECTED)
+		imap_printf(s, "* OK [HIGHESTMODSEQ %llu] The newest change\r\n",
+			(unsigned long long)s->box.modseq);
 	imap_ok(s, "Enabled");
 }
 

@@ -459,13 +459,15 @@ imap_view_uids(struct imap_session *s, struct imap_seqset *set, bool is_uid, uin
 	const struct imap_box *b = &s->box;
 	const struct imap_range *r;
 	uint64_t room;
+	bool is_beyond;
 
 	if (set->is_saved) {
 		use_saved(s, uids, n);
 		return true;
 	}
-	imap_seqset_resolve(set, is_uid ? (b->count ? b->uid[b->count - 1] : 0) : b->count);
-	if (!is_uid && imap_seqset_last(set) > b->count) {
+	is_beyond = !is_uid && !b->count && !set->has_star;
+	imap_seqset_resolve(set, is_uid ? last_uid(b) : b->count);
+	if (is_beyond || (!is_uid && imap_seqset_last(set) > b->count)) {
 		imap_bad(s, "There is no message with that number");
 		return false;
 	}

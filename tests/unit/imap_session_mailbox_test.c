@@ -264,10 +264,22 @@ quota_is_told_and_kept(void **state)
 		"a NO [NONEXISTENT] There is no such mailbox\r\n");
 	play_exactly(
 		&p, "a GETQUOTA x\r\n", "a NO [NONEXISTENT] There is one quota root, \"\"\r\n");
+	play_exactly(
+		&p, "a APPEND INBOX {5000}\r\n", "a NO [OVERQUOTA] The mailbox is full\r\n");
 	play_say(&p, "a APPEND INBOX {5000+}\r\n");
 	for (int i = 0; i < 500; i++)
 		play_feed(&p, SLICE_LIT("0123456789"));
 	play_exactly(&p, "\r\n", "a NO [OVERQUOTA] The mailbox is full\r\n");
+	/* Each fits, but not both. */
+	play_say(&p, "a APPEND INBOX {3000+}\r\n");
+	for (int i = 0; i < 300; i++)
+		play_feed(&p, SLICE_LIT("0123456789"));
+	play_feed(&p, SLICE_LIT(" {3000+}\r\n"));
+	for (int i = 0; i < 300; i++)
+		play_feed(&p, SLICE_LIT("0123456789"));
+	play_exactly(&p, "\r\nb STATUS INBOX (MESSAGES)\r\n",
+		"a NO [OVERQUOTA] The mailbox is full\r\n* STATUS \"INBOX\" (MESSAGES 0)\r\n"
+		"b OK That is all\r\n");
 	play_end(&p);
 }
 

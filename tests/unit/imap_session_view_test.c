@@ -71,6 +71,22 @@ numbers_stay_while_a_command_that_uses_them_runs(void **state)
 }
 
 static void
+an_empty_mailbox_has_no_numbers(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_select(&p);
+	play_exactly(&p, "a FETCH 1 UID\r\n", "a BAD There is no message with that number\r\n");
+	play_exactly(&p, "a FETCH 1:* UID\r\n", "a OK Fetched\r\n");
+	play_exactly(&p, "a UID FETCH 1 UID\r\n", "a OK Fetched\r\n");
+	play_exactly(&p, "a ENABLE CONDSTORE\r\n",
+		"* ENABLED CONDSTORE\r\n* OK [HIGHESTMODSEQ 2] The newest change\r\n"
+		"a OK Enabled\r\n");
+	play_end(&p);
+}
+
+static void
 idle_tells_at_once_and_ends_with_done(void **state)
 {
 	struct play p;
@@ -207,6 +223,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		imap_test(others_changes_are_told_at_a_commands_end),
 		imap_test(numbers_stay_while_a_command_that_uses_them_runs),
+		imap_test(an_empty_mailbox_has_no_numbers),
 		imap_test(idle_tells_at_once_and_ends_with_done),
 		imap_test(many_changes_come_in_pieces_as_the_client_reads),
 		imap_test(a_picture_older_than_the_kept_changes_is_compared),
