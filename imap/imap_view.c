@@ -388,12 +388,11 @@ tell(struct changes *c)
 		e = ERR_BUSY; /* numbers stay while the command runs */
 	if (!e)
 		e = tell_late(c);
-	if (!s->ops->is_valid(s->host)) {
+	if (!s->ops->is_valid(s->host))
 		e = ERR_BUSY;
-		c->is_cut = false;
-	}
 	if (e) {
 		/* Told at a later command's end. */
+		c->is_cut = false;
 		s->out.n = c->mark;
 		before.uid = s->box.uid;
 		before.room = s->box.room;

@@ -144,6 +144,32 @@ many_changes_come_in_pieces_as_the_client_reads(void **state)
 }
 
 static void
+many_changes_wait_while_numbers_must_stay(void **state)
+{
+	struct play p, q;
+
+	(void)state;
+	fill(1000);
+	play_select(&p);
+	play_select(&q);
+	play_say(&q, "a STORE 1:999 +FLAGS.SILENT (averyveryveryverylongkeyword another)\r\n"
+		     "a STORE 1000 +FLAGS.SILENT (\\Deleted)\r\nb EXPUNGE\r\n");
+	/* More than one look tells, behind the EXPUNGE. */
+	for (int i = 1; i < 999; i += 100) {
+		char store[80];
+		snprintf(store, sizeof store, "a STORE %d:%d +FLAGS.SILENT (\\Seen)\r\n", i,
+			i < 900 ? i + 99 : 999);
+		play_say(&q, store);
+	}
+	play_exactly(&p, "a FETCH 1 UID\r\n", "* 1 FETCH (UID 1)\r\na OK Fetched\r\n");
+	play_say(&p, "b NOOP\r\n");
+	assert_true(play_has(&p, "* 1000 EXPUNGE\r\n"));
+	assert_true(play_has(&p, " UID 999)\r\n"));
+	play_end(&p);
+	play_end(&q);
+}
+
+static void
 a_picture_older_than_the_kept_changes_is_compared(void **state)
 {
 	struct play p, q;
@@ -226,6 +252,7 @@ main(void)
 		imap_test(an_empty_mailbox_has_no_numbers),
 		imap_test(idle_tells_at_once_and_ends_with_done),
 		imap_test(many_changes_come_in_pieces_as_the_client_reads),
+		imap_test(many_changes_wait_while_numbers_must_stay),
 		imap_test(a_picture_older_than_the_kept_changes_is_compared),
 		imap_test(a_torn_look_is_taken_again_later),
 		imap_test(select_tells_the_state_of_a_mailbox),
