@@ -23,6 +23,7 @@
 #include "core/log.h"
 #include "core/must.h"
 #include "core/rand.h"
+#include "core/sandbox.h"
 #include "core/zone.h"
 #include "crypto/seal.h"
 
@@ -485,6 +486,7 @@ proc_parent_run(const char *config_path)
 	p.exe = open_exe();
 	make_secrets(&p);
 	bind_all(&p);
+	sandbox_keep_little();
 	p.loop = loop_new();
 	p.ipc = ipc_new(p.loop, ROLE_PARENT, 0);
 	ipc_on(p.ipc, IPC_READY, on_ready, &p);

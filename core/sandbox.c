@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/landlock.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -12,6 +13,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "core/log.h"
 
 #ifndef PR_SET_MDWE
 #define PR_SET_MDWE 65
@@ -239,6 +242,29 @@ lock_process(const struct sandbox_wish *wish, struct sandbox_report *report)
 	miss(report, "seccomp");
 	return false;
 #endif
+}
+
+void
+sandbox_keep_little(void)
+{
+	/* DAC_OVERRIDE: run/ belongs to the processes' user, keys/ to whoever made it. */
+	static const unsigned kept[] = {
+		CAP_SETUID, CAP_SETGID, CAP_SYS_CHROOT, CAP_KILL, CAP_DAC_OVERRIDE};
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+
+	if (geteuid() != 0)
+		return;
+	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+		data[0].permitted |= 1u << kept[i];
+	data[0].effective = data[0].permitted;
+	/* The bounding set too, or a child would have them all back by its exec. It fails for
+	 * capabilities that this kernel doesn't know, and where CAP_SETPCAP is gone already. */
+	for (unsigned cap = 0; cap < 64; cap++)
+		if (cap >= 32 || !(data[0].permitted & 1u << cap))
+			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	if (syscall(SYS_capset, &head, data))
+		log_warn("sandbox: the parent keeps all of root's powers: %s", strerror(errno));
 }
 
 void

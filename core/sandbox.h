@@ -27,6 +27,9 @@ struct sandbox_report {
 	bool is_leaking;   /* one of those was not refused, though all is in force */
 };
 
+/* For the parent, once its ports are bound: of root's powers it keeps those that it needs for
+ * its children's users, root folders and end. Does nothing without root. */
+void sandbox_keep_little(void);
 void sandbox_enter(const struct sandbox_wish *wish, struct sandbox_report *report);
 
 #endif

@@ -53,12 +53,21 @@ def said_missing(s):
 
 def as_root(s):
     assert said_missing(s) == ""
+    the_parent_keeps_little_of_root(s)
     for name, pid in s.pids().items():
         st = status(pid)
         assert "0" not in st["Uid"].split() and "0" not in st["Gid"].split(), (name, st["Uid"])
         assert st["Groups"].strip() == "", (name, st["Groups"])
         assert int(st["CapPrm"], 16) == int(st["CapEff"], 16) == 0, (name, st["CapEff"])
         assert os.readlink(f"/proc/{pid}/root") == s.data, name
+
+
+def the_parent_keeps_little_of_root(s):
+    # dac_override, kill, setgid, setuid, sys_chroot
+    kept = 1 << 1 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 18
+    st = status(s.process.pid)
+    assert int(st["CapEff"], 16) == int(st["CapPrm"], 16) == kept, st["CapEff"]
+    assert int(st["CapBnd"], 16) & ~kept == 0, st["CapBnd"]
 
 
 def as_a_normal_user(s):
