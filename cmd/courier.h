@@ -34,6 +34,8 @@ struct courier {
 
 /* Looks at what is due, soon (many calls make one look). */
 void courier_pump(struct courier *c);
+/* Not before a second has gone. */
+void courier_pump_later(struct courier *c);
 /* A permit for keyd to open this item's key. out: PERMIT_SIZE octets. */
 void courier_permit(const struct courier *c, uint64_t item, uint8_t *out);
 

@@ -71,9 +71,7 @@ give_up(struct courier_job *j, const char *what, enum err e)
 	log_warn("%s: %s: %s; tried again soon", id, what, err_text(e));
 	end(j);
 	/* Not at once: whoever we asked may be starting. */
-	loop_cancel(c->pump_timer);
-	c->pump_timer = NULL;
-	c->pump_soon = false;
+	courier_pump_later(c);
 }
 
 /* --- deciding --- */

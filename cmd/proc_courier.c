@@ -142,6 +142,13 @@ courier_pump(struct courier *c)
 	look_after(c, LINGER_MS);
 }
 
+void
+courier_pump_later(struct courier *c)
+{
+	c->pump_soon = false;
+	look_after(c, LOOK_MS);
+}
+
 static void
 on_watch(void *arg, struct ipc_frame *f)
 {
