@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, sys.path[0])
-from hp import QUICK, Server, bodies, trust_all  # noqa: E402
+from hp import QUICK, Server, bodies, open_files, trust_all  # noqa: E402
 
 LIMITS = """
 [processes]
@@ -164,17 +164,9 @@ def whoever_vanishes_leaves_nothing_in_the_spool(s):
             talk(c, "DATA\r\n")
             c.sendall(b"Subject: lost\r\n\r\n" + b"x" * 300000)
     pid = s.pids()["smtpd/0"]
-    s.wait(lambda: not [f for f in os.listdir(f"/proc/{pid}/fd")
-                        if "spool" in read_link(f"/proc/{pid}/fd/{f}")])
+    s.wait(lambda: not [f for f in open_files(pid) if "spool" in f])
     assert os.listdir(s.data + "/spool") == []
     assert len(bodies(s)) == before
-
-
-def read_link(path):
-    try:
-        return os.readlink(path)
-    except OSError:
-        return ""
 
 
 def a_dead_store_or_filterd_means_try_again_and_nothing_lost(s):
