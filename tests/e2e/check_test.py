@@ -122,7 +122,7 @@ def configuration(s):
         with changed(s.conf, good.replace("uid = ", "#")):
             finds(s, "would run as root", "set uid and gid")
     with moved(s.conf):
-        finds(s, "can't be read", "hairpin init")
+        finds(s, "No such file", "hairpin init")
 
 
 def ports(s):
