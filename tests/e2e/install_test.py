@@ -47,6 +47,12 @@ def the_unit_starts_what_was_installed(where, unit):
     assert verb == "serve" and os.access(where + program, os.X_OK)
 
 
+def the_unit_lets_the_processes_sandbox_themselves(unit):
+    """@system-service has none of these: without them the sandbox would be the unit's alone."""
+    assert {"chroot", "seccomp", "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"} <= \
+        set(unit["SystemCallFilter"].split())
+
+
 def the_capabilities_of_the_unit_are_enough(where, unit):
     """As systemd would: with no others in the bounding set, and no new privileges."""
     caps = [c.lower().removeprefix("cap_") for c in unit["CapabilityBoundingSet"].split()]
@@ -81,6 +87,7 @@ def main():
         everything_is_in_its_place(where)
         unit = read_unit(where)
         the_unit_starts_what_was_installed(where, unit)
+        the_unit_lets_the_processes_sandbox_themselves(unit)
         if os.geteuid() == 0:
             the_capabilities_of_the_unit_are_enough(where, unit)
 
