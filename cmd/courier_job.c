@@ -475,6 +475,21 @@ prepare_wrap(struct courier_job *j)
 	return ERR_OK;
 }
 
+/* An older database or vault was restored: nothing opens this mail, unless the right vault
+ * comes back before its time is over. */
+static void
+put_off(struct courier_job *j)
+{
+	for (size_t i = 0; i < j->n; i++) {
+		if (j->step[i]->outcome != COMMANDS__OUTCOME__OUTCOME_DELIVER)
+			continue;
+		j->step[i]->delivery = NULL;
+		defer(j, j->row[i]->rcpt, j->step[i],
+			"4.3.0 the key of this mail isn't in the vault");
+	}
+	j->wrap.n_target = 0;
+}
+
 static enum err
 read_item(struct courier_job *j, struct db_txn *txn, const uint32_t *number, size_t n)
 {
@@ -485,9 +500,13 @@ read_item(struct courier_job *j, struct db_txn *txn, const uint32_t *number, siz
 					   txn, &j->queue_key, j->queue_public) == ERR_OK;
 	for (size_t i = 0; i < n && !e; i++)
 		e = decide(j, txn, number[i]);
-	if (!e && j->wrap.n_target)
-		e = prepare_wrap(j);
-	return e;
+	if (e || !j->wrap.n_target)
+		return e;
+	e = prepare_wrap(j);
+	if (e != ERR_NOT_FOUND)
+		return e;
+	put_off(j);
+	return ERR_OK;
 }
 
 void

@@ -166,13 +166,11 @@ reseal(struct look *l, const Commands__Item *item)
 	uint8_t permit[PERMIT_SIZE];
 	struct resealing *r;
 	struct vault_row from;
-	enum err e = view_vault_get(k->c->vault, VAULT_QUEUE, item->envelope->queue_key, &from);
 
-	if (e) {
-		log_error("queue key %llu: %s", (unsigned long long)item->envelope->queue_key,
-			err_text(e));
+	/* A key that is lost already needn't be destroyed: the courier puts such mail off. */
+	if (view_vault_get(k->c->vault, VAULT_QUEUE, item->envelope->queue_key, &from))
 		return;
-	}
+	k->again = true;
 	r = must_alloc(sizeof *r);
 	r->k = k;
 	commands__queue_reseal__init(&r->command);
@@ -211,10 +209,8 @@ on_item(void *arg, const Commands__Item *item)
 	k->at = item->id + 1;
 	if (item->envelope->queue_key < k->least)
 		k->least = item->envelope->queue_key;
-	if (is_retired(l, item->envelope->queue_key)) {
-		k->again = true;
+	if (is_retired(l, item->envelope->queue_key))
 		reseal(l, item);
-	}
 	return true;
 }
 
@@ -224,15 +220,13 @@ static uint32_t
 walk(struct look *l)
 {
 	struct courier_key *k = l->k;
-	enum err e = view_vault_get(
-		k->c->vault, VAULT_QUEUE, l->key[l->keys - 1].id, &l->newest);
+	enum err e;
 
-	if (!e && k->at == 0) {
+	if (k->at == 0) {
 		k->least = UINT64_MAX;
 		k->again = false;
 	}
-	if (!e)
-		e = view_queue_items(l->txn, k->at, &l->arena, on_item, l);
+	e = view_queue_items(l->txn, k->at, &l->arena, on_item, l);
 	if (e || !view_is_valid(k->c->view)) {
 		k->at = 0;
 		return START_MS;
@@ -242,7 +236,7 @@ walk(struct look *l)
 	k->at = 0;
 	for (size_t i = 0; i + 1 < l->keys && !k->again && l->key[i].id < k->least; i++)
 		propose_verb(k, l->key[i].id, COMMANDS__QUEUE_KEY__VERB__DESTROY);
-	return k->again || is_retired(l, l->key[0].id) ? BUSY_MS : IDLE_MS;
+	return k->again ? BUSY_MS : IDLE_MS;
 }
 
 /* The next thing to do; in how many ms to look again. */
@@ -252,8 +246,11 @@ act(struct look *l)
 	uint64_t now_sec = clock_wall_sec();
 	const struct view_queue_key *newest = l->keys ? &l->key[l->keys - 1] : NULL;
 
+	/* Is it the day's, and good for mail to come? After an older vault was restored its
+	 * secret may be lost: then nothing may be sealed to it any more. */
 	if (!newest || newest->id / DAY_SEC < now_sec / DAY_SEC ||
-		newest->flags & SCHEMA_RETIRED) {
+		newest->flags & SCHEMA_RETIRED ||
+		view_vault_get(l->k->c->vault, VAULT_QUEUE, newest->id, &l->newest)) {
 		make(l->k, newest && newest->id >= now_sec ? newest->id + 1 : now_sec);
 		return START_MS;
 	}
@@ -311,6 +308,7 @@ bool
 courier_key_owes(struct courier *c)
 {
 	struct view_queue_key *key;
+	struct vault_row row;
 	struct db_txn *txn;
 	struct arena a;
 	size_t n = 0;
@@ -318,8 +316,10 @@ courier_key_owes(struct courier *c)
 
 	arena_init(&a, 0);
 	if (courier_open_view(c) && !view_begin(c->view, &txn)) {
-		if (!view_queue_keys(txn, &a, &key, &n) && view_is_valid(c->view))
-			owes = n > 0 && key[0].flags & SCHEMA_RETIRED;
+		owes = view_queue_keys(txn, &a, &key, &n) || !view_is_valid(c->view);
+		for (size_t i = 0; i < n && !owes; i++)
+			owes = key[i].flags & SCHEMA_RETIRED &&
+			       !view_vault_get(c->vault, VAULT_QUEUE, key[i].id, &row);
 		view_end(c->view);
 	}
 	arena_reset(&a);

@@ -13,7 +13,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	static struct keyring *k;
 	struct slice in = slice_of(p, n);
 	struct keyring_sealed sealed = {in, slice_cut(in, 0, SEAL_WRAPPED), 1};
-	uint8_t secret[32], wrapped[SEAL_WRAPPED];
+	uint8_t secret[32], wrapped[SEAL_WRAPPED], resealed[QUEUE_SEAL_SIZE];
 	struct seal_key out;
 	struct verifier v;
 	struct buf box;
@@ -29,6 +29,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		__builtin_trap();
 	if (!keyring_open_sealed(k, &sealed, &out) ||
 		!keyring_open_secret(k, KEYRING_ACCOUNT, 1, in, secret) ||
+		!keyring_reseal(k, &sealed, 2, in, resealed) ||
 		(n && !keyring_log_key(k, in, &out, wrapped, &is_new)))
 		__builtin_trap();
 	buf_init(&box, 2 * n + 100);
