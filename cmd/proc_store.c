@@ -306,8 +306,8 @@ on_compacted(void *arg, enum err e)
 	s->is_asked = false;
 }
 
-/* The log moves on to a new key with each compaction: what an old copy of it says stays shut.
- * */
+/* The log moves on to a new key with each compaction: what an old copy of it says stays
+ * shut. */
 static void
 on_next_key(void *arg, enum err e, const ProtobufCMessage *msg)
 {

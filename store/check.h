@@ -28,8 +28,8 @@ struct check_with {
 	const struct raft_log_keys *keys;
 	struct slice vault; /* the file (vault_image.h); empty: it isn't looked at */
 };
-/* Takes a snapshot of db, which stays until check_end, and compares it with the vault at once.
- * */
+/* Takes a snapshot of db, which stays until check_end, and compares it with the vault at
+ * once. */
 enum err check_begin(struct db *db, const struct check_with *with, struct check **check);
 /* Looks at some `rows` more rows. *done: the report is whole. An err: the database can't be
  * read. */

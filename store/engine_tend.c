@@ -182,17 +182,15 @@ enum err
 engine_tend_compact(
 	struct engine *e, const struct engine_log_key *next, engine_compacted done, void *arg)
 {
-	/* So many keys are left only by crash after crash in here: now they are all dropped. */
-	bool rekeys = next && e->log.keys.n < RAFT_LOG_KEYS;
 	enum err err = e->compacting ? ERR_BUSY : engine_tend(e);
 
-	if (!err && rekeys)
+	if (!err && next)
 		err = propose_rekey(e, next);
 	if (err)
 		return err;
-	if (rekeys)
+	if (next)
 		e->next_key = next->key;
-	e->compacting = rekeys ? ENGINE_REKEYS : ENGINE_TRIMS;
+	e->compacting = next ? ENGINE_REKEYS : ENGINE_TRIMS;
 	e->untidy = true;
 	e->compacted = done;
 	e->compacted_arg = arg;

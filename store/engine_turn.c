@@ -89,7 +89,7 @@ enter(struct turn *t, Commands__Command *c, struct slice body, Commands__Result 
 	a.result = result;
 	err = apply_command(&a, c);
 	if (!err && c->body_case == COMMANDS__COMMAND__BODY_REKEY && !result->code)
-		err = raft_log_add_key(&e->log, a.index, &e->next_key);
+		raft_log_add_key(&e->log, a.index, &e->next_key);
 	e->log.applied = a.index;
 	if (e->secrets.n > secrets && !t->secret_at)
 		t->secret_at = a.index;

@@ -30,12 +30,15 @@ static enum err
 drop_log_keys(struct engine *e)
 {
 	const struct raft_log_keys *keys = &e->log.keys;
+	uint64_t newest = keys->n ? keys->key[keys->n - 1].after : 0, at = 0;
+	struct vault_row row;
 	enum err err = ERR_OK;
 
-	if (keys->n < 2 || e->log.first <= keys->key[keys->n - 1].after)
+	if (keys->n < 2 || e->log.first <= newest)
 		return ERR_OK;
-	for (unsigned i = 0; i + 1 < keys->n && !err; i++)
-		err = vault_del(e->vault, VAULT_LOG, keys->key[i].after);
+	while (!err && vault_image_next(vault_file(e->vault), &at, &row))
+		if (row.kind == VAULT_LOG && row.id < newest)
+			err = vault_del(e->vault, VAULT_LOG, row.id);
 	raft_log_drop_keys(&e->log, 1);
 	return err;
 }
@@ -125,8 +128,8 @@ redo(struct engine *e, struct db_txn *txn, const struct apply_secret *missing,
 	return err ? err : put(e, &s);
 }
 
-/* Every secret of the database is in the vault, or was put there now. *lost: how many aren't.
- * */
+/* Every secret of the database is in the vault, or was put there now. *lost: how many
+ * aren't. */
 static enum err
 complete(struct engine *e, struct db_txn *txn, uint64_t *lost)
 {
@@ -241,7 +244,7 @@ engine_set_key(struct engine *e, const struct seal_key *key, struct slice new_wr
 	enum err err = new_wrapped.n ? put_new_log_key(e, new_wrapped) : next_log_key(e, &row);
 
 	if (!err)
-		err = raft_log_add_key(&e->log, row.id, key);
+		raft_log_add_key(&e->log, row.id, key);
 	if (err || next_log_key(e, &row) == ERR_OK)
 		return err;
 	err = settle(e);

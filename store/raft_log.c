@@ -484,15 +484,11 @@ raft_log_check(struct raft_log *log, struct db_txn *txn, uint64_t index, const u
 	return e || !log->keys.n ? e : raft_log_read(log, txn, index, &term, &command);
 }
 
-enum err
+void
 raft_log_add_key(struct raft_log *log, uint64_t after, const struct seal_key *key)
 {
-	struct raft_log_keys *keys = &log->keys;
-
-	if (keys->n == RAFT_LOG_KEYS)
-		return ERR_LIMIT;
-	keys->key[keys->n++] = (struct raft_log_key){after, *key};
-	return ERR_OK;
+	raft_log_drop_keys(log, RAFT_LOG_KEYS - 1);
+	log->keys.key[log->keys.n++] = (struct raft_log_key){after, *key};
 }
 
 void

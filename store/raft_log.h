@@ -96,8 +96,8 @@ enum err raft_log_free(struct raft_log *log, struct db_txn *txn, uint32_t max, b
 enum err raft_log_check(struct raft_log *log, struct db_txn *txn, uint64_t index,
 	const uint8_t *before, uint8_t chain[SEAL_HASH]);
 /* Entries above `after` are sealed by it from now on; after is above that of every other key.
- * ERR_LIMIT: too many keys. */
-enum err raft_log_add_key(struct raft_log *log, uint64_t after, const struct seal_key *key);
+ * When there are too many the oldest is forgotten. */
+void raft_log_add_key(struct raft_log *log, uint64_t after, const struct seal_key *key);
 /* Wipes the keys but the newest `keep`. */
 void raft_log_drop_keys(struct raft_log *log, unsigned keep);
 
