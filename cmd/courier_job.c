@@ -19,7 +19,8 @@
 #include "store/view_directory.h"
 #include "store/view_queue.h"
 
-enum { BOUNCE_MAX = 60000, DAY_SEC = 86400 };
+/* STEP_MAX: octets of a STEP with its bounce; a frame to the store holds a little more. */
+enum { BOUNCE_MAX = 60000, STEP_MAX = IPC_FRAME_MAX - 4096 };
 
 struct courier_job {
 	struct courier_job *next;
@@ -29,7 +30,7 @@ struct courier_job {
 	Commands__Item *item;
 	Commands__RcptRow **row; /* beside step */
 	Commands__RcptStep **step;
-	size_t n;
+	size_t n, into;	    /* steps; recipients that they make */
 	uint64_t queue_key; /* today's, for a bounce */
 	uint8_t queue_public[32];
 	bool has_queue_key, answered_quota, fresh;
@@ -142,6 +143,7 @@ decide_route(struct courier_job *j, struct db_txn *txn, const Commands__Rcpt *r,
 
 	if (e)
 		return e;
+	j->into += route.n_into;
 	if (route.kind == SMTP_ROUTE_FAIL) {
 		fail(s, route.status);
 	} else if (route.kind == SMTP_ROUTE_RELAY) {
@@ -155,6 +157,8 @@ decide_route(struct courier_job *j, struct db_txn *txn, const Commands__Rcpt *r,
 		s->outcome = COMMANDS__OUTCOME__OUTCOME_EXPAND;
 		s->n_into = route.n_into;
 		s->into = route.into;
+		s->expanded = route.expanded;
+		s->expanded_of = route.expanded_of;
 	}
 	return ERR_OK;
 }
@@ -192,26 +196,31 @@ is_told(const Commands__Rcpt *r)
 	return !r->notify || (!(r->notify & NEVER) && r->notify & FAILURE);
 }
 
-static struct slice
-bounce_text(struct courier_job *j)
+/* The text; empty: nobody is to be told. ERR_TOO_BIG: so many failures don't fit into one. */
+static enum err
+bounce_text(struct courier_job *j, struct slice *text)
 {
 	const Commands__Enqueue *env = j->item->envelope;
 	struct smtp_dsn_rcpt *rcpt = arena_alloc(&j->arena, (j->n + 1) * sizeof *rcpt);
 	char *id = arena_alloc(&j->arena, VIEW_QUEUE_ID_MAX);
 	struct smtp_dsn d = {.rcpt = rcpt};
-	struct slice text;
 	struct buf out;
+	bool fits;
+
+	*text = SLICE_EMPTY;
 
 	for (size_t i = 0; i < j->n; i++) {
 		const Commands__Rcpt *r = j->row[i]->rcpt;
 
 		if (j->step[i]->outcome != COMMANDS__OUTCOME__OUTCOME_FAIL || !is_told(r))
 			continue;
-		rcpt[d.rcpts++] = (struct smtp_dsn_rcpt){codec_slice(r->address),
-			codec_slice(r->orcpt), slice_str(j->step[i]->status), false};
+		rcpt[d.rcpts++] = (struct smtp_dsn_rcpt){.address = codec_slice(r->address),
+			.orcpt = codec_slice(r->orcpt),
+			.via = codec_slice(r->via),
+			.status = slice_str(j->step[i]->status)};
 	}
 	if (!d.rcpts)
-		return SLICE_EMPTY;
+		return ERR_OK;
 	view_queue_id_format(j->id, id);
 	d.hostname = slice_str(j->c->p->config.hostname);
 	d.queue_id = slice_str(id);
@@ -222,19 +231,16 @@ bounce_text(struct courier_job *j)
 	d.arrived_sec = (int64_t)j->item->queued_sec;
 	d.now_sec = (int64_t)clock_wall_sec();
 	buf_init(&out, BOUNCE_MAX);
-	/* Too many recipients for one notice: the last ones are left to the log. */
-	while (!smtp_dsn_format(&d, &out) && d.rcpts > 1) {
-		d.rcpts /= 2;
-		buf_clear(&out);
-	}
-	text = arena_dup(&j->arena, buf_slice(&out));
+	fits = smtp_dsn_format(&d, &out);
+	if (fits)
+		*text = arena_dup(&j->arena, buf_slice(&out));
 	buf_fini(&out);
-	return text;
+	return fits ? ERR_OK : ERR_TOO_BIG;
 }
 
 /* A child item for the sender, sealed with a data key of its own. NULL: none is due. */
-static Commands__Enqueue *
-make_bounce(struct courier_job *j, struct slice *sealed)
+static enum err
+make_bounce(struct courier_job *j, Commands__Enqueue **out, struct slice *sealed)
 {
 	struct {
 		Commands__Enqueue q;
@@ -249,12 +255,15 @@ make_bounce(struct courier_job *j, struct slice *sealed)
 	enum err e;
 
 	*sealed = SLICE_EMPTY;
+	*out = NULL;
 	/* RFC 5321 4.5.5: nobody is told about a failed notice. */
-	if (sender.n == 0 || !j->has_queue_key)
-		return NULL;
-	text = bounce_text(j);
-	if (text.n == 0)
-		return NULL;
+	if (sender.n == 0)
+		return ERR_OK;
+	e = bounce_text(j, &text);
+	if (e || text.n == 0)
+		return e;
+	if (!j->has_queue_key)
+		return ERR_UNAVAILABLE;
 	b = arena_zalloc(&j->arena, sizeof *b);
 	p = arena_alloc(&j->arena, text.n + SEAL_TAG);
 	seal_key_new(&key);
@@ -267,7 +276,7 @@ make_bounce(struct courier_job *j, struct slice *sealed)
 	queue_seal_wipe(&sealer);
 	seal_wipe(&key, sizeof key);
 	if (e)
-		return NULL;
+		return e;
 	b->body.size = text.n;
 	b->body.sealed_size = sealed->n;
 	b->rcpt.address = j->item->envelope->sender;
@@ -280,7 +289,8 @@ make_bounce(struct courier_job *j, struct slice *sealed)
 	b->q.queue_key = j->queue_key;
 	b->q.is_bounce = true;
 	b->q.smtputf8 = j->item->envelope->smtputf8;
-	return &b->q;
+	*out = &b->q;
+	return ERR_OK;
 }
 
 /* --- acting --- */
@@ -333,7 +343,8 @@ turn_refused(struct courier_job *j, const Commands__Result *r)
 				"4.2.2 the mailbox is full; its owner has to make room");
 		else
 			fail(j->step[kept], code == COMMAND_LIMIT
-						    ? "5.3.4 too many recipients"
+						    ? "5.3.4 the groups of this mail have too "
+						      "many members; send it to fewer at once"
 						    : "5.1.1 the mailbox was removed");
 		kept++;
 	}
@@ -378,18 +389,37 @@ on_stepped(void *arg, enum err e, const ProtobufCMessage *answer)
 	end(j);
 }
 
+/* All steps and their bounce; ERR_TOO_BIG: more than a command may hold. */
+static enum err
+fill_step(struct courier_job *j, Commands__Step *step, struct slice *sealed)
+{
+	enum err e;
+
+	step->item = j->id;
+	step->epoch = j->item->epoch;
+	step->n_step = j->n;
+	step->step = j->step;
+	e = make_bounce(j, &step->bounce, sealed);
+	if (!e && commands__step__get_packed_size(step) + sealed->n > STEP_MAX)
+		e = ERR_TOO_BIG;
+	return e;
+}
+
 static void
 propose_steps(struct courier_job *j)
 {
 	Commands__Command cmd = COMMANDS__COMMAND__INIT;
 	Commands__Step step = COMMANDS__STEP__INIT;
 	struct slice sealed;
+	enum err e;
 
-	step.item = j->id;
-	step.epoch = j->item->epoch;
-	step.n_step = j->n;
-	step.step = j->step;
-	step.bounce = make_bounce(j, &sealed);
+	/* Those who are left out are still due, and come next. */
+	while ((e = fill_step(j, &step, &sealed)) == ERR_TOO_BIG && j->n > 1)
+		j->n /= 2;
+	if (e) {
+		give_up(j, "step", e);
+		return;
+	}
 	cmd.body_case = COMMANDS__COMMAND__BODY_STEP;
 	cmd.step = &step;
 	courier_propose(j->c, &cmd, sealed, on_stepped, j);
@@ -498,7 +528,7 @@ read_item(struct courier_job *j, struct db_txn *txn, const uint32_t *number, siz
 	if (!e)
 		j->has_queue_key = view_directory_queue_key(
 					   txn, &j->queue_key, j->queue_public) == ERR_OK;
-	for (size_t i = 0; i < n && !e; i++)
+	for (size_t i = 0; i < n && !e && j->into < SMTP_ROUTE_PART_MAX; i++)
 		e = decide(j, txn, number[i]);
 	if (e || !j->wrap.n_target)
 		return e;

@@ -68,9 +68,14 @@ put_words(const struct smtp_dsn *d, struct buf *out, bool delay)
 			"behind each say why. Nothing more will be tried: send it again once "
 			"the\r\n"
 			"cause is gone.\r\n\r\n");
-	for (size_t i = 0; i < d->rcpts; i++)
-		buf_printf(out, "<%.*s>: %.*s\r\n", SLICE_FMT(d->rcpt[i].address),
-			SLICE_FMT(d->rcpt[i].status));
+	for (size_t i = 0; i < d->rcpts; i++) {
+		const struct smtp_dsn_rcpt *r = &d->rcpt[i];
+
+		buf_printf(out, "<%.*s>", SLICE_FMT(r->address));
+		if (r->via.n)
+			buf_printf(out, " (expanded from <%.*s>)", SLICE_FMT(r->via));
+		buf_printf(out, ": %.*s\r\n", SLICE_FMT(r->status));
+	}
 }
 
 static void

@@ -9,6 +9,7 @@
 
 struct smtp_dsn_rcpt {
 	struct slice address, orcpt; /* orcpt: "type;address", may be empty */
+	struct slice via;	     /* the address that led there; may be empty */
 	struct slice status;	     /* "5.1.1 words" */
 	bool is_delay;		     /* still trying */
 };

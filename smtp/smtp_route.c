@@ -1,79 +1,214 @@
 #include "smtp/smtp_route.h"
 
+#include "core/codec.h"
 #include "store/view_directory.h"
 
-static Commands__Rcpt *
-next_rcpt(struct arena *a, const Commands__Rcpt *from, ProtobufCBinaryData address)
-{
-	Commands__Rcpt *r = arena_alloc(a, sizeof *r);
+/* Addresses that a walk looks at before it believes that somebody will be reached. */
+enum { WALK_MAX = 200 };
 
-	commands__rcpt__init(r);
-	r->address = address;
-	r->via = from->via.len ? from->via : from->address;
-	r->orcpt = from->orcpt;
-	r->notify = from->notify;
-	r->depth = from->depth + 1;
-	r->stage = COMMANDS__STAGE__STAGE_ROUTE;
-	return r;
+struct routing {
+	struct db_txn *txn;
+	const Commands__Rcpt *rcpt;
+	char delimiter;
+	struct arena *a;
+	struct smtp_route *out;
+	size_t octets; /* of the recipients so far */
+};
+
+/* --- expanding --- */
+
+static Commands__Rcpt *
+next_rcpt(struct routing *r, ProtobufCBinaryData address)
+{
+	const Commands__Rcpt *from = r->rcpt;
+	Commands__Rcpt *next = arena_alloc(r->a, sizeof *next);
+
+	commands__rcpt__init(next);
+	next->address = address;
+	next->via = from->via.len ? from->via : from->address;
+	next->orcpt = from->orcpt;
+	next->notify = from->notify;
+	next->depth = from->depth + 1;
+	next->stage = COMMANDS__STAGE__STAGE_ROUTE;
+	r->octets += address.len + next->via.len + next->orcpt.len;
+	r->out->into[r->out->n_into++] = next;
+	return next;
 }
 
 static void
-add(struct smtp_route *out, Commands__Rcpt *r)
+deliver_to(Commands__Rcpt *next, uint64_t account)
 {
-	out->into[out->n_into++] = r;
+	next->account = account;
+	next->stage = COMMANDS__STAGE__STAGE_DELIVER;
+}
+
+/* A member; when it is a mailbox and no more, there is nothing left to route. */
+static enum err
+add_member(struct routing *r, ProtobufCBinaryData address)
+{
+	struct view_directory_rcpt found;
+	enum err e = view_directory_rcpt(
+		r->txn, codec_slice(address), r->delimiter, r->a, &found);
+	Commands__Rcpt *next = e ? NULL : next_rcpt(r, address);
+
+	if (next && found.kind == VIEW_ACCOUNT)
+		deliver_to(next, found.account);
+	return e;
 }
 
 /* An account: its mailbox unless it only forwards, and each forward. */
-static void
-expand_account(const struct view_directory_rcpt *found, const Commands__Rcpt *rcpt,
-	struct arena *a, struct smtp_route *out)
+static enum err
+expand_account(struct routing *r, const Commands__Address *at)
 {
-	const Commands__Address *at = found->address;
-	Commands__Rcpt *box;
+	enum err e = ERR_OK;
 
-	out->into = arena_alloc(a, (at->n_forward + 1) * sizeof(Commands__Rcpt *));
-	if (!at->forward_only || at->n_forward == 0) {
-		box = next_rcpt(a, rcpt, rcpt->address);
-		box->account = at->account;
-		box->stage = COMMANDS__STAGE__STAGE_DELIVER;
-		add(out, box);
-	}
-	for (size_t i = 0; i < at->n_forward; i++)
-		add(out, next_rcpt(a, rcpt, at->forward[i]));
+	r->out->into = arena_alloc(r->a, (at->n_forward + 1) * sizeof(Commands__Rcpt *));
+	if (!at->forward_only || at->n_forward == 0)
+		deliver_to(next_rcpt(r, r->rcpt->address), at->account);
+	for (size_t i = 0; i < at->n_forward && !e; i++)
+		e = add_member(r, at->forward[i]);
+	return e;
 }
 
-static void
-expand_targets(const Commands__Address *at, const Commands__Rcpt *rcpt, struct arena *a,
-	struct smtp_route *out)
+static uint64_t
+digest(const Commands__Address *at)
 {
-	out->into = arena_alloc(a, (at->n_target + 1) * sizeof(Commands__Rcpt *));
-	for (size_t i = 0; i < at->n_target; i++)
-		add(out, next_rcpt(a, rcpt, at->target[i]));
+	uint64_t h = UINT64_C(14695981039346656037);
+
+	for (size_t i = 0; i < at->n_target; i++) {
+		for (size_t j = 0; j < at->target[i].len; j++)
+			h = (h ^ at->target[i].data[j]) * UINT64_C(1099511628211);
+		h = (h ^ ',') * UINT64_C(1099511628211);
+	}
+	return h;
+}
+
+/* From where the last part ended, if the list is still the one of then: whoever is met again is
+ * known to the item. */
+static enum err
+expand_targets(struct routing *r, const Commands__Address *at)
+{
+	struct smtp_route *out = r->out;
+	const Commands__Rcpt *rcpt = r->rcpt;
+	size_t i = 0;
+	enum err e = ERR_OK;
+
+	out->expanded_of = digest(at);
+	if (rcpt->expanded_of == out->expanded_of && rcpt->expanded < at->n_target)
+		i = rcpt->expanded;
+	out->into = arena_alloc(r->a, SMTP_ROUTE_PART_MAX * sizeof(Commands__Rcpt *));
+	for (; i < at->n_target && !e && out->n_into < SMTP_ROUTE_PART_MAX &&
+		r->octets < SMTP_ROUTE_PART_OCTETS;
+		i++)
+		e = add_member(r, at->target[i]);
+	out->expanded = i < at->n_target ? (uint32_t)i : 0;
+	return e;
+}
+
+/* --- circles --- */
+
+struct walk {
+	struct routing *r;
+	struct slice seen[WALK_MAX]; /* those from next on are still to be looked at */
+	size_t n, next;
+	bool arrives; /* somewhere that isn't just one more address */
+};
+
+static void
+walk_to(struct walk *w, size_t n, const ProtobufCBinaryData *address)
+{
+	for (size_t i = 0; i < n && !w->arrives; i++) {
+		size_t j = 0;
+
+		while (j < w->n && !slice_eq(w->seen[j], codec_slice(address[i])))
+			j++;
+		if (j == WALK_MAX)
+			w->arrives = true;
+		else if (j == w->n)
+			w->seen[w->n++] = codec_slice(address[i]);
+	}
+}
+
+static enum err
+walk_from(struct walk *w, struct slice address)
+{
+	struct view_directory_rcpt found;
+	enum err e = view_directory_rcpt(w->r->txn, address, w->r->delimiter, w->r->a, &found);
+	const Commands__Address *at = found.address;
+
+	if (e)
+		return e;
+	/* An unknown user counts: that mail gets a bounce of its own. */
+	if (found.kind != VIEW_EXPAND) {
+		w->arrives = true;
+	} else if (at->kind == COMMANDS__ADDRESS__KIND__ACCOUNT) {
+		w->arrives = !at->forward_only;
+		walk_to(w, at->n_forward, at->forward);
+	} else {
+		walk_to(w, at->n_target, at->target);
+	}
+	return ERR_OK;
+}
+
+/* Does the address lead to anybody at all? Apply adds no recipient twice to an item, so that a
+ * circle ends; a mail that only went round must not end without a word. */
+static enum err
+leads_somewhere(struct routing *r, bool *yes)
+{
+	struct walk *w = arena_zalloc(r->a, sizeof *w);
+	enum err e = ERR_OK;
+
+	w->r = r;
+	walk_to(w, 1, &r->rcpt->address);
+	while (!e && !w->arrives && w->next < w->n)
+		e = walk_from(w, w->seen[w->next++]);
+	*yes = w->arrives;
+	return e;
+}
+
+/* --- the whole --- */
+
+static enum err
+expand(struct routing *r, const struct view_directory_rcpt *found)
+{
+	bool yes = true;
+	enum err e = leads_somewhere(r, &yes);
+
+	if (e)
+		return e;
+	if (!yes) {
+		r->out->status = "5.4.6 the address leads in a circle, to nobody; its "
+				 "postmaster has to mend the alias, group or forward";
+		return ERR_OK;
+	}
+	r->out->kind = SMTP_ROUTE_EXPAND;
+	if (found->address->kind == COMMANDS__ADDRESS__KIND__ACCOUNT)
+		return expand_account(r, found->address);
+	return expand_targets(r, found->address);
 }
 
 enum err
 smtp_route(struct db_txn *txn, const Commands__Rcpt *rcpt, char delimiter, struct arena *a,
 	struct smtp_route *out)
 {
+	struct routing r = {txn, rcpt, delimiter, a, out, 0};
 	struct view_directory_rcpt found;
-	enum err e = view_directory_rcpt(
-		txn, slice_of(rcpt->address.data, rcpt->address.len), delimiter, a, &found);
+	enum err e = view_directory_rcpt(txn, codec_slice(rcpt->address), delimiter, a, &found);
 
 	if (e)
 		return e;
 	*out = (struct smtp_route){.kind = SMTP_ROUTE_FAIL};
-	if (found.kind == VIEW_NOT_OURS) {
+	if (found.kind == VIEW_NOT_OURS)
 		out->kind = SMTP_ROUTE_RELAY;
-	} else if (found.kind == VIEW_NO_USER) {
+	else if (found.kind == VIEW_NO_USER && found.record)
+		out->status =
+			"5.2.1 the mailbox is disabled; ask its owner for another address";
+	else if (found.kind == VIEW_NO_USER)
 		out->status = "5.1.1 no such user here; check the address for typing mistakes";
-	} else if (rcpt->depth >= SMTP_ROUTE_DEPTH_MAX) {
-		out->status = "5.4.6 aliases lead in a circle; the postmaster has to mend them";
-	} else {
-		out->kind = SMTP_ROUTE_EXPAND;
-		if (found.address->kind == COMMANDS__ADDRESS__KIND__ACCOUNT)
-			expand_account(&found, rcpt, a, out);
-		else
-			expand_targets(found.address, rcpt, a, out);
-	}
+	else if (rcpt->depth >= SMTP_ROUTE_DEPTH_MAX)
+		out->status = "5.4.6 too many aliases or groups lead on one to the next; the "
+			      "postmaster has to shorten the way";
+	else
+		return expand(&r, &found);
 	return ERR_OK;
 }

@@ -1,5 +1,7 @@
 #include "store/apply_directory.h"
 
+#include <stdlib.h>
+
 #include "store/apply_row.h"
 #include "store/view_directory.h"
 
@@ -113,27 +115,64 @@ address_problem(struct apply *a, struct slice address, const Commands__Address *
 	return NULL;
 }
 
+static int
+compare_bytes(const void *x, const void *y)
+{
+	return slice_cmp(codec_slice(*(const ProtobufCBinaryData *)x),
+		codec_slice(*(const ProtobufCBinaryData *)y));
+}
+
+/* The old targets that aren't named, in their order; then, unless these go, the named ones. */
+static void
+merge_targets(struct apply *a, const Commands__Address *old, bool without, Commands__Address *r)
+{
+	size_t n = r->n_target, kept = 0, all = old->n_target + n;
+	ProtobufCBinaryData *sorted = arena_alloc(a->arena, (n + 1) * sizeof *sorted);
+	ProtobufCBinaryData *out = arena_alloc(a->arena, (all + 1) * sizeof *out);
+
+	memcpy(sorted, r->target, n * sizeof *sorted);
+	qsort(sorted, n, sizeof *sorted, compare_bytes);
+	for (size_t i = 0; i < old->n_target; i++)
+		if (!bsearch(&old->target[i], sorted, n, sizeof *sorted, compare_bytes))
+			out[kept++] = old->target[i];
+	for (size_t i = 0; i < n && !without; i++)
+		if (i == 0 || compare_bytes(&sorted[i - 1], &sorted[i]) != 0)
+			out[kept++] = sorted[i];
+	r->target = out;
+	r->n_target = kept;
+}
+
 enum err
 apply_directory_address_put(struct apply *a, const Commands__AddressPut *c)
 {
 	struct slice address = codec_slice(c->address);
 	const char *problem;
-	Commands__Address *old;
+	Commands__Address *old, record;
 	enum err e;
 
-	if (!c->record || c->record->n_target > APPLY_DIRECTORY_TARGETS_MAX ||
-		c->record->n_forward > APPLY_DIRECTORY_TARGETS_MAX)
-		return apply_refuse(a, COMMAND_LIMIT, "too many targets");
-	problem = address_problem(a, address, c->record);
-	if (problem)
-		return apply_refuse(a, COMMAND_INVALID, problem);
+	if (!c->record)
+		return apply_refuse(a, COMMAND_INVALID, "no record");
+	record = *c->record;
 	e = view_directory_address(a->txn, address, a->arena, &old);
 	if (e && e != ERR_NOT_FOUND)
 		return e;
-	if (!e && (c->create_only || old->kind != c->record->kind))
+	if (!e && (c->create_only || old->kind != record.kind))
 		return apply_refuse(a, COMMAND_EXISTS, "the address exists already");
+	if (e && c->mode == APPLY_DIRECTORY_WITHOUT)
+		return apply_refuse(a, COMMAND_NOT_FOUND, "no such address");
+	if (!e && c->mode)
+		merge_targets(a, old, c->mode == APPLY_DIRECTORY_WITHOUT, &record);
+	if (record.n_target > APPLY_DIRECTORY_TARGETS_MAX)
+		return apply_refuse(a, COMMAND_LIMIT,
+			"too many targets: 10,000 at most; put some into a group of their own");
+	if (record.n_forward > APPLY_DIRECTORY_FORWARDS_MAX)
+		return apply_refuse(a, COMMAND_LIMIT,
+			"too many targets: 100 at most; make a group and forward to that");
+	problem = address_problem(a, address, &record);
+	if (problem)
+		return apply_refuse(a, COMMAND_INVALID, problem);
 	a->touched->directory = true;
-	return apply_row_put(a, DB_ADDRESS, address, c->record);
+	return apply_row_put(a, DB_ADDRESS, address, &record);
 }
 
 enum err

@@ -7,8 +7,12 @@
 enum {
 	APPLY_DIRECTORY_NAME_MAX = 400,
 	APPLY_DIRECTORY_TARGETS_MAX = 10000,
+	APPLY_DIRECTORY_FORWARDS_MAX = 100,
 	APPLY_DIRECTORY_SETTING_MAX = 65536
 };
+
+/* How an ADDRESS_PUT's targets are meant. */
+enum { APPLY_DIRECTORY_WHOLE, APPLY_DIRECTORY_WITH, APPLY_DIRECTORY_WITHOUT };
 
 enum err apply_directory_setting(struct apply *a, const Commands__Setting *c);
 enum err apply_directory_version(struct apply *a, const Commands__ClusterVersion *c);

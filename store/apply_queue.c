@@ -38,10 +38,8 @@ apply_queue_put_rcpt(
 	return e ? e : apply_row_put(a, DB_RCPT, schema_u64_u32(&k, item, number), row);
 }
 
-/* The recipients that an item has had, to tell who would be reached twice. Open addressing;
- * grows by being made large enough for all that will come. */
-struct known {
-	struct apply *a;
+/* Open addressing; made large enough for all that will come. */
+struct apply_queue_known {
 	const Commands__Rcpt **slot;
 	size_t mask;
 };
@@ -66,7 +64,7 @@ same_rcpt(const Commands__Rcpt *a, const Commands__Rcpt *b)
 
 /* False: it was known already. */
 static bool
-know(struct known *known, const Commands__Rcpt *r)
+know(struct apply_queue_known *known, const Commands__Rcpt *r)
 {
 	size_t i = rcpt_hash(r) & known->mask;
 
@@ -86,21 +84,31 @@ know_row(void *arg, uint32_t number, const Commands__RcptRow *row)
 }
 
 enum err
-apply_queue_add(struct apply *a, Commands__Item *item, Commands__Rcpt *const *rcpt, size_t n)
+apply_queue_know(struct apply *a, const Commands__Item *item, size_t more,
+	struct apply_queue_known **out)
 {
-	struct known known = {.a = a, .mask = 15};
+	struct apply_queue_known *known = arena_alloc(a->arena, sizeof *known);
+
+	known->mask = 15;
+	while (known->mask < 2 * (item->rcpt_count + more))
+		known->mask = known->mask * 2 + 1;
+	known->slot = arena_zalloc(a->arena, (known->mask + 1) * sizeof *known->slot);
+	*out = known;
+	return item->rcpt_count ? view_queue_rcpts(a->txn, item->id, a->arena, know_row, known)
+				: ERR_OK;
+}
+
+enum err
+apply_queue_add(struct apply *a, Commands__Item *item, struct apply_queue_known *known,
+	Commands__Rcpt *const *rcpt, size_t n)
+{
 	enum err e = ERR_OK;
 
-	while (known.mask < 2 * (item->rcpt_count + n))
-		known.mask = known.mask * 2 + 1;
-	known.slot = arena_zalloc(a->arena, (known.mask + 1) * sizeof *known.slot);
-	if (item->rcpt_count)
-		e = view_queue_rcpts(a->txn, item->id, a->arena, know_row, &known);
 	for (size_t i = 0; i < n && !e; i++) {
 		Commands__RcptRow row = COMMANDS__RCPT_ROW__INIT;
 		Commands__Rcpt r = *rcpt[i];
 
-		if (!know(&known, rcpt[i]))
+		if (!know(known, rcpt[i]))
 			continue;
 		if (r.next_try_sec < a->time_sec)
 			r.next_try_sec = a->time_sec;
@@ -140,6 +148,7 @@ apply_queue_make(struct apply *a, const Commands__Enqueue *c)
 {
 	Commands__Item item = COMMANDS__ITEM__INIT;
 	Commands__Enqueue envelope = *c;
+	struct apply_queue_known *known;
 	enum err e = apply_payload_make(a, c->body);
 
 	envelope.n_rcpt = 0;
@@ -151,7 +160,9 @@ apply_queue_make(struct apply *a, const Commands__Enqueue *c)
 	item.owner_boot = a->boot;
 	item.epoch = 1;
 	if (!e)
-		e = apply_queue_add(a, &item, c->rcpt, c->n_rcpt);
+		e = apply_queue_know(a, &item, c->n_rcpt, &known);
+	if (!e)
+		e = apply_queue_add(a, &item, known, c->rcpt, c->n_rcpt);
 	a->touched->queue = true;
 	return e ? e : apply_queue_put_item(a, &item);
 }

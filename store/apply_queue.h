@@ -4,7 +4,12 @@
 
 #include "store/apply.h"
 
-enum { APPLY_QUEUE_RCPT_MAX = 10000, APPLY_QUEUE_LIFE_SEC = 5 * 86400 };
+/* RCPT_MAX: of an ENQUEUE. ROWS_MAX: recipients that an item may come to have by expansion. */
+enum {
+	APPLY_QUEUE_RCPT_MAX = 10000,
+	APPLY_QUEUE_ROWS_MAX = 50000,
+	APPLY_QUEUE_LIFE_SEC = 5 * 86400
+};
 
 enum err apply_queue_enqueue(struct apply *a, const Commands__Enqueue *c);
 enum err apply_queue_lift(struct apply *a, const Commands__Lift *c);
@@ -14,11 +19,15 @@ enum err apply_queue_control(struct apply *a, const Commands__QueueControl *c);
 enum err apply_queue_check(struct apply *a, const Commands__Enqueue *c, const char **why);
 /* Makes the item with this entry's body as payload; id = index. */
 enum err apply_queue_make(struct apply *a, const Commands__Enqueue *c);
-/* Adds recipients, but none that equals one which the item has or had (same account, else same
- * address): nobody is reached twice, and circles of aliases end. Numbers and counts go into
- * item. */
-enum err apply_queue_add(
-	struct apply *a, Commands__Item *item, Commands__Rcpt *const *rcpt, size_t n);
+/* The recipients that an item has or had, read once for one command, with room for more new
+ * ones; lives in the command's arena. */
+struct apply_queue_known;
+enum err apply_queue_know(struct apply *a, const Commands__Item *item, size_t more,
+	struct apply_queue_known **out);
+/* Adds recipients, but none that equals a known one (same account, else same address): nobody
+ * is reached twice, and circles of aliases end. Numbers and counts go into item. */
+enum err apply_queue_add(struct apply *a, Commands__Item *item, struct apply_queue_known *known,
+	Commands__Rcpt *const *rcpt, size_t n);
 /* Writes the row, and its due row unless done or waiting elsewhere. The old due row is the
  * caller's to drop. */
 enum err apply_queue_put_rcpt(

@@ -13,7 +13,8 @@ struct stepping {
 	Commands__Item *item;
 	Commands__RcptRow *row;
 	const Commands__RcptStep *step;
-	uint32_t uid; /* DELIVER: the message's */
+	struct apply_queue_known *known; /* where a step of the command expands */
+	uint32_t uid;			 /* DELIVER: the message's */
 	enum command_code code;
 };
 
@@ -84,15 +85,21 @@ deliver(struct stepping *s)
 	return e ? e : apply_row_put_account(a, d->account, r);
 }
 
+/* Whole, or a part: then the recipient stays, and is due again at once. */
 static enum err
 expand(struct stepping *s)
 {
-	if (s->item->rcpt_count + s->step->n_into > APPLY_QUEUE_RCPT_MAX) {
+	Commands__Rcpt *r = s->row->rcpt;
+
+	if (s->item->rcpt_count + s->step->n_into > APPLY_QUEUE_ROWS_MAX) {
 		s->code = COMMAND_LIMIT;
 		return ERR_OK;
 	}
-	s->row->done = true;
-	return apply_queue_add(s->a, s->item, s->step->into, s->step->n_into);
+	s->row->done = s->step->expanded == 0;
+	r->expanded = s->step->expanded;
+	r->expanded_of = s->step->expanded_of;
+	r->next_try_sec = s->a->time_sec;
+	return apply_queue_add(s->a, s->item, s->known, s->step->into, s->step->n_into);
 }
 
 static enum err
@@ -175,17 +182,51 @@ check_bounce(struct apply *a, const Commands__Step *c, bool *ok)
 	return e;
 }
 
+/* One look at the recipients that there are serves all steps. */
+static enum err
+know(struct apply *a, const Commands__Step *c, const Commands__Item *item,
+	struct apply_queue_known **out)
+{
+	size_t more = 0;
+	bool expands = false;
+
+	for (size_t i = 0; i < c->n_step; i++) {
+		expands |= c->step[i]->outcome == COMMANDS__OUTCOME__OUTCOME_EXPAND;
+		more += c->step[i]->n_into;
+	}
+	return expands ? apply_queue_know(a, item, more, out) : ERR_OK;
+}
+
+static enum err
+step_all(struct apply *a, const Commands__Step *c, Commands__Item *item)
+{
+	Commands__Result *out = a->result;
+	struct apply_queue_known *known = NULL;
+	enum err e = know(a, c, item, &known);
+
+	out->step_code = arena_alloc(a->arena, (c->n_step + 1) * sizeof(uint32_t));
+	out->uid = arena_alloc(a->arena, (c->n_step + 1) * sizeof(uint32_t));
+	for (size_t i = 0; i < c->n_step && !e; i++) {
+		struct stepping s = {.a = a, .item = item, .step = c->step[i], .known = known};
+
+		e = step_one(&s);
+		out->step_code[out->n_step_code++] = s.code;
+		out->uid[out->n_uid++] = s.uid;
+	}
+	return e;
+}
+
 enum err
 apply_step(struct apply *a, const Commands__Step *c)
 {
-	Commands__Result *out = a->result;
 	Commands__Item *item;
 	bool ok = false;
 	enum err e = view_queue_item(a->txn, c->item, a->arena, &item);
 
 	if (e && e != ERR_NOT_FOUND)
 		return e;
-	if (!e && item->epoch == c->epoch && c->n_step <= APPLY_STEP_MAX)
+	/* A held item rests, what was on its way when the hold came included. */
+	if (!e && !item->held && item->epoch == c->epoch && c->n_step <= APPLY_STEP_MAX)
 		e = check_bounce(a, c, &ok);
 	if (e && e != ERR_NOT_FOUND)
 		return e;
@@ -193,19 +234,9 @@ apply_step(struct apply *a, const Commands__Step *c)
 		e = apply_payload_refuse(a, c->bounce ? c->bounce->body : NULL);
 		return e ? e : apply_refuse(a, COMMAND_STALE, "the item has moved on");
 	}
-	out->step_code = arena_alloc(a->arena, (c->n_step + 1) * sizeof(uint32_t));
-	out->uid = arena_alloc(a->arena, (c->n_step + 1) * sizeof(uint32_t));
-	for (size_t i = 0; i < c->n_step; i++) {
-		struct stepping s = {.a = a, .item = item, .step = c->step[i]};
-
-		e = step_one(&s);
-		if (e)
-			return e;
-		out->step_code[out->n_step_code++] = s.code;
-		out->uid[out->n_uid++] = s.uid;
-	}
-	out->id = item->id;
-	if (c->bounce)
+	e = step_all(a, c, item);
+	a->result->id = item->id;
+	if (!e && c->bounce)
 		e = apply_queue_make(a, c->bounce);
 	return e ? e : apply_queue_put_item(a, item);
 }
