@@ -59,6 +59,21 @@ connect_socket(const char *config_path, int *out)
 	return code;
 }
 
+static bool
+send_all(int fd, const char *text)
+{
+	size_t n = strlen(text), done = 0;
+
+	while (done < n) {
+		ssize_t got = send(fd, text + done, n - done, MSG_NOSIGNAL);
+
+		if (got < 0 && errno != EINTR)
+			return false;
+		done += got > 0 ? (size_t)got : 0;
+	}
+	return true;
+}
+
 /* All that comes until the end; malloc'ed. */
 static char *
 read_all(int fd)
@@ -83,10 +98,11 @@ cli_control_ask(const char *config_path, json_t *request, json_t **answer)
 	int fd, code = connect_socket(config_path, &fd);
 	char *text;
 
+	*answer = NULL;
 	if (code)
 		return code;
 	text = json_dumps(request, JSON_COMPACT);
-	if (!text || dprintf(fd, "%s\n", text) < 0)
+	if (!text || !send_all(fd, text) || !send_all(fd, "\n"))
 		code = EX_IOERR;
 	free(text);
 	text = read_all(fd);
@@ -163,6 +179,21 @@ put_option(json_t *request, const struct cli_line *line, const char *option, con
 	return true;
 }
 
+/* Addresses from standard input, one a line; # begins a comment. */
+static void
+read_words(json_t *list)
+{
+	char *line = NULL;
+	size_t room = 0;
+
+	while (getline(&line, &room, stdin) > 0) {
+		line[strcspn(line, " \t\r\n")] = '\0';
+		if (*line && *line != '#')
+			json_array_append_new(list, json_string(line));
+	}
+	free(line);
+}
+
 /* The words by the names that the verb's args give them: "ADDRESS TARGET..." becomes "address"
  * and the list "targets". */
 static void
@@ -180,7 +211,10 @@ put_words(json_t *request, const struct cli_line *line)
 
 			if (!list)
 				json_object_set_new(request, "targets", list = json_array());
-			json_array_append_new(list, json_string(line->word[i]));
+			if (strcmp(line->word[i], "-") != 0)
+				json_array_append_new(list, json_string(line->word[i]));
+			else
+				read_words(list);
 			continue;
 		}
 		/* "@DOMAIN" is an address without a local part. */
@@ -217,35 +251,84 @@ build(const struct cli_line *line)
 }
 
 static void
-show(json_t *answer)
+print_json_rows(json_t *page, bool is_first)
 {
-	json_t *list = json_object_get(answer, "rows");
+	json_t *row;
+	size_t i;
 
+	json_array_foreach(page, i, row)
+	{
+		fputs(is_first && i == 0 ? "{\"rows\": [\n  " : ",\n  ", stdout);
+		json_dumpf(row, stdout, JSON_COMPACT);
+	}
+}
+
+/* The pages of a list; takes the first. JSON goes out as it comes, as one document; a table
+ * when the widest of each column is known. */
+static int
+show_list(const char *config_path, json_t *request, json_t *answer, bool as_json)
+{
+	json_t *all = json_array();
+	size_t count = 0;
+	int code = EX_OK;
+
+	while (answer) {
+		json_t *page = json_object_get(answer, "rows");
+		json_t *next = json_object_get(answer, "next");
+
+		if (as_json)
+			print_json_rows(page, count == 0);
+		else
+			json_array_extend(all, page);
+		count += json_array_size(page);
+		if (next)
+			json_object_set(request, "after", next);
+		json_decref(answer);
+		answer = NULL;
+		if (next)
+			code = cli_control_ask(config_path, request, &answer);
+	}
+	if (as_json)
+		fputs(count ? "\n]}\n" : "{\"rows\": []}\n", stdout);
+	else if (!code)
+		cli_table_put_rows(all);
+	json_decref(all);
+	if (fflush(stdout) && !code)
+		return cli_fail(EX_IOERR, "the answer can't be written");
+	return code;
+}
+
+/* Takes the answer. */
+static int
+show(const char *config_path, json_t *request, json_t *answer, bool as_json)
+{
+	bool is_violated = json_array_size(json_object_get(answer, "violations")) > 0;
+	int code = EX_OK;
+
+	if (json_is_array(json_object_get(answer, "rows")))
+		return show_list(config_path, request, answer, as_json);
 	json_object_del(answer, "ok");
-	if (json_is_array(list))
-		cli_table_put_rows(list);
-	else
+	if (as_json) {
+		code = cli_put_json(answer);
+	} else {
 		cli_table_put_record(answer);
+		json_decref(answer);
+	}
+	return code ? code : is_violated ? EX_DATAERR : EX_OK;
 }
 
 int
 cli_control_run(const struct cli_line *line)
 {
+	const char *config_path = cli_config_path(line);
 	json_t *request = build(line), *answer;
-	bool is_violated;
 	int code;
 
 	if (!request)
 		return EX_USAGE;
-	code = cli_control_ask(cli_config_path(line), request, &answer);
+	code = cli_control_ask(config_path, request, &answer);
+	if (!code)
+		code = show(config_path, request, answer, cli_has(line, "--json"));
 	json_decref(request);
-	if (code)
-		return code;
-	is_violated = json_array_size(json_object_get(answer, "violations")) > 0;
-	if (cli_has(line, "--json"))
-		code = cli_put_json(json_incref(answer));
-	else
-		show(answer);
-	json_decref(answer);
-	return code ? code : is_violated ? EX_DATAERR : EX_OK;
+	return code;
 }

@@ -33,6 +33,16 @@ put_time(FILE *to, json_int_t sec)
 			t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec);
 }
 
+/* What strangers sent can't move the terminal. */
+static void
+put_text(FILE *to, const char *s)
+{
+	if (!*s)
+		fputc('-', to);
+	for (; *s; s++)
+		fputc((unsigned char)*s < ' ' || *s == 127 ? '?' : *s, to);
+}
+
 static void
 put_value(FILE *to, const char *key, const json_t *v)
 {
@@ -46,7 +56,7 @@ put_value(FILE *to, const char *key, const json_t *v)
 	else if (json_is_boolean(v))
 		fputs(json_is_true(v) ? "yes" : "no", to);
 	else if (json_is_string(v))
-		fputs(json_string_value(v)[0] ? json_string_value(v) : "-", to);
+		put_text(to, json_string_value(v));
 	else if (json_is_array(v) && json_array_size(v) == 0)
 		fputc('-', to);
 	else if (json_is_array(v))

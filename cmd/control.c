@@ -83,32 +83,48 @@ control_fail(struct control_request *r, int code, const char *format, ...)
 	finish(r, out);
 }
 
+/* The next step, where there is a usual one: the verb's noun has a list. */
+static void
+refuse(struct control_request *r, const Commands__Result *result)
+{
+	const char *verb = r->verb->name;
+	const char *why = result->text[0] ? result->text
+					  : command_code_text((enum command_code)result->code);
+
+	if (result->code == COMMAND_NOT_FOUND)
+		control_fail(r, EX_NOUSER, "%s (`hairpin %.*s list` shows what there is)", why,
+			(int)strcspn(verb, " "), verb);
+	else
+		control_fail(r, result->code == COMMAND_EXISTS ? EX_CANTCREAT : EX_DATAERR,
+			"%s", why);
+}
+
+bool
+control_is_done(struct control_request *r, enum err e, const ProtobufCMessage *answer)
+{
+	const Commands__Result *result = e ? NULL : courier_result(answer, &r->arena);
+	bool done = result && result->code == COMMAND_DONE;
+
+	if (e == ERR_TOO_BIG || e == ERR_LIMIT)
+		control_fail(r, EX_DATAERR, "too long for one command: name fewer addresses");
+	else if (!result)
+		control_fail(r, EX_TEMPFAIL, "the store did not take it: %s; try again",
+			err_text(e ? e : ERR_CORRUPT));
+	else if (!done)
+		refuse(r, result);
+	return done;
+}
+
 static void
 on_proposed(void *arg, enum err e, const ProtobufCMessage *answer)
 {
 	struct control_request *r = arg;
-	const Commands__Result *result = e ? NULL : courier_result(answer, &r->arena);
-	int code = EX_DATAERR;
+	json_t *done = r->done;
 
-	if (!result) {
-		control_fail(r, EX_TEMPFAIL, "the store did not take it: %s",
-			err_text(e ? e : ERR_CORRUPT));
+	if (!control_is_done(r, e, answer))
 		return;
-	}
-	if (result->code == COMMAND_DONE) {
-		json_t *done = r->done;
-
-		r->done = NULL;
-		control_reply(r, done);
-		return;
-	}
-	if (result->code == COMMAND_NOT_FOUND)
-		code = EX_NOUSER;
-	else if (result->code == COMMAND_EXISTS)
-		code = EX_CANTCREAT;
-	control_fail(r, code, "%s",
-		result->text[0] ? result->text
-				: command_code_text((enum command_code)result->code));
+	r->done = NULL;
+	control_reply(r, done);
 }
 
 void
@@ -240,8 +256,8 @@ control_read(struct control_request *r)
 static const struct control_verb *
 find_verb(const char *name)
 {
-	static const struct control_verb *const tables[] = {
-		control_directory_verbs, control_account_verbs, control_queue_verbs};
+	static const struct control_verb *const tables[] = {control_directory_verbs,
+		control_account_verbs, control_group_verbs, control_queue_verbs};
 
 	for (size_t t = 0; name && t < sizeof tables / sizeof *tables; t++)
 		for (const struct control_verb *v = tables[t]; v->name; v++)

@@ -39,6 +39,8 @@ void control_listen(struct control *control, int fd);
 void control_reply(struct control_request *r, json_t *result);
 void control_fail(struct control_request *r, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Of the store's answer: was it done? False: the request has failed, and said why. */
+bool control_is_done(struct control_request *r, enum err e, const ProtobufCMessage *answer);
 /* Proposes r->command; then replies r->done, or says why not. */
 void control_propose(struct control_request *r);
 /* A text of the request, or NULL. */
@@ -56,6 +58,6 @@ struct db_txn *control_read(struct control_request *r);
 json_t *control_json(struct slice s);
 
 extern const struct control_verb control_directory_verbs[], control_account_verbs[],
-	control_queue_verbs[];
+	control_group_verbs[], control_queue_verbs[];
 
 #endif

@@ -4,12 +4,11 @@
 #include <stdio.h>
 #include <sysexits.h>
 
-#include "cmd/control.h"
+#include "cmd/control_list.h"
 #include "core/codec.h"
 #include "core/ipc.pb-c.h"
 #include "core/rand.h"
 #include "store/apply_account.h"
-#include "store/db.h"
 #include "store/view_directory.h"
 
 enum { PASSWORD_MAX = 1024 };
@@ -170,7 +169,8 @@ find(struct control_request *r, uint64_t *id)
 	view_end(r->courier->view);
 	if (!e)
 		return a;
-	control_fail(r, EX_NOUSER, "%.*s: no such user", SLICE_FMT(name));
+	control_fail(r, EX_NOUSER, "%.*s: no such user (`hairpin user list` shows them)",
+		SLICE_FMT(name));
 	return NULL;
 }
 
@@ -273,42 +273,43 @@ user_show(struct control_request *r)
 		control_reply(r, account_json(a));
 }
 
-static void
-list(struct control_request *r, uint32_t kind)
+/* In the order of their addresses, of which each account has one that is its own. */
+static json_t *
+account_row(struct control_request *r, struct db_txn *txn, struct slice v, uint32_t kind)
 {
-	struct db_txn *txn = control_read(r);
-	struct db_cursor *c;
-	struct slice k, v;
-	json_t *out, *rows;
+	Commands__Address *at = codec_unpack(&commands__address__descriptor, v, &r->arena);
 	Commands__Account *a;
 
-	if (!txn)
-		return;
-	out = json_object();
-	rows = json_array();
-	if (!db_cursor_open(txn, DB_ACCOUNT, &c)) {
-		for (enum err e = db_seek(c, SLICE_EMPTY, &k, &v); !e; e = db_next(c, &k, &v)) {
-			a = codec_unpack(&commands__account__descriptor, v, &r->arena);
-			if (a && a->kind == kind)
-				json_array_append_new(rows, account_json(a));
-		}
-		db_cursor_close(c);
-	}
-	view_end(r->courier->view);
-	json_object_set_new(out, "rows", rows);
-	control_reply(r, out);
+	if (!at || at->kind != COMMANDS__ADDRESS__KIND__ACCOUNT || !at->primary ||
+		view_directory_account(txn, at->account, &r->arena, &a) || a->kind != kind)
+		return NULL;
+	return account_json(a);
+}
+
+static json_t *
+user_row(struct control_request *r, struct db_txn *txn, struct slice k, struct slice v)
+{
+	(void)k;
+	return account_row(r, txn, v, 0);
+}
+
+static json_t *
+service_row(struct control_request *r, struct db_txn *txn, struct slice k, struct slice v)
+{
+	(void)k;
+	return account_row(r, txn, v, 1);
 }
 
 static void
 user_list(struct control_request *r)
 {
-	list(r, 0);
+	control_list(r, DB_ADDRESS, user_row);
 }
 
 static void
 service_list(struct control_request *r)
 {
-	list(r, 1);
+	control_list(r, DB_ADDRESS, service_row);
 }
 
 const struct control_verb control_account_verbs[] = {

@@ -2,7 +2,7 @@
  */
 #include <sysexits.h>
 
-#include "cmd/control.h"
+#include "cmd/control_list.h"
 #include "core/codec.h"
 #include "core/ipc.pb-c.h"
 #include "store/db.h"
@@ -43,39 +43,13 @@ domain_delete(struct control_request *r)
 	control_propose(r);
 }
 
-/* Each row of a table, as one() makes it; NULL leaves it out. */
-static void
-list(struct control_request *r, enum db_table t,
-	json_t *(*one)(struct control_request *r, struct slice k, struct slice v))
-{
-	struct db_txn *txn = control_read(r);
-	struct db_cursor *c;
-	struct slice k, v;
-	json_t *out, *rows, *row;
-
-	if (!txn)
-		return;
-	out = json_object();
-	rows = json_array();
-	if (!db_cursor_open(txn, t, &c)) {
-		for (enum err e = db_seek(c, SLICE_EMPTY, &k, &v); !e; e = db_next(c, &k, &v)) {
-			row = one(r, k, v);
-			if (row)
-				json_array_append_new(rows, row);
-		}
-		db_cursor_close(c);
-	}
-	view_end(r->courier->view);
-	json_object_set_new(out, "rows", rows);
-	control_reply(r, out);
-}
-
 static json_t *
-domain_row(struct control_request *r, struct slice k, struct slice v)
+domain_row(struct control_request *r, struct db_txn *txn, struct slice k, struct slice v)
 {
 	json_t *row = json_object();
 
 	(void)r;
+	(void)txn;
 	(void)v;
 	json_object_set_new(row, "domain", control_json(k));
 	return row;
@@ -84,7 +58,7 @@ domain_row(struct control_request *r, struct slice k, struct slice v)
 static void
 domain_list(struct control_request *r)
 {
-	list(r, DB_DOMAIN, domain_row);
+	control_list(r, DB_DOMAIN, domain_row);
 }
 
 /* --- aliases, groups, catch-alls: an address that leads to others --- */
@@ -130,12 +104,6 @@ alias_add(struct control_request *r)
 }
 
 static void
-group_set(struct control_request *r)
-{
-	put_targets(r, COMMANDS__ADDRESS__KIND__GROUP);
-}
-
-static void
 catch_all_set(struct control_request *r)
 {
 	put_targets(r, COMMANDS__ADDRESS__KIND__CATCH_ALL);
@@ -177,16 +145,6 @@ catch_all_delete(struct control_request *r)
 }
 
 static json_t *
-texts(size_t n, const ProtobufCBinaryData *list_of)
-{
-	json_t *out = json_array();
-
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(out, control_json(codec_slice(list_of[i])));
-	return out;
-}
-
-static json_t *
 target_row(
 	struct control_request *r, struct slice k, struct slice v, Commands__Address__Kind kind)
 {
@@ -197,44 +155,47 @@ target_row(
 		return NULL;
 	row = json_object();
 	json_object_set_new(row, "address", control_json(k));
-	json_object_set_new(row, "targets", texts(at->n_target, at->target));
+	json_object_set_new(row, "targets", control_list_texts(at->n_target, at->target));
 	return row;
 }
 
 static json_t *
-alias_row(struct control_request *r, struct slice k, struct slice v)
+alias_row(struct control_request *r, struct db_txn *txn, struct slice k, struct slice v)
 {
+	(void)txn;
 	return target_row(r, k, v, COMMANDS__ADDRESS__KIND__ALIAS);
 }
 
 static json_t *
-group_row(struct control_request *r, struct slice k, struct slice v)
+group_row(struct control_request *r, struct db_txn *txn, struct slice k, struct slice v)
 {
+	(void)txn;
 	return target_row(r, k, v, COMMANDS__ADDRESS__KIND__GROUP);
 }
 
 static json_t *
-catch_all_row(struct control_request *r, struct slice k, struct slice v)
+catch_all_row(struct control_request *r, struct db_txn *txn, struct slice k, struct slice v)
 {
+	(void)txn;
 	return target_row(r, k, v, COMMANDS__ADDRESS__KIND__CATCH_ALL);
 }
 
 static void
 alias_list(struct control_request *r)
 {
-	list(r, DB_ADDRESS, alias_row);
+	control_list(r, DB_ADDRESS, alias_row);
 }
 
 static void
 group_list(struct control_request *r)
 {
-	list(r, DB_ADDRESS, group_row);
+	control_list(r, DB_ADDRESS, group_row);
 }
 
 static void
 catch_all_list(struct control_request *r)
 {
-	list(r, DB_ADDRESS, catch_all_row);
+	control_list(r, DB_ADDRESS, catch_all_row);
 }
 
 /* --- forwards: beside an account's own address --- */
@@ -252,7 +213,9 @@ forward_put(struct control_request *r, bool clear)
 	e = view_directory_address(txn, address, &r->arena, &record);
 	view_end(r->courier->view);
 	if (e || record->kind != COMMANDS__ADDRESS__KIND__ACCOUNT) {
-		control_fail(r, EX_NOUSER, "%.*s: no such user", SLICE_FMT(address));
+		control_fail(r, EX_NOUSER,
+			"%.*s: no such user (`hairpin user list` shows them)",
+			SLICE_FMT(address));
 		return;
 	}
 	record->n_forward = 0;
@@ -281,16 +244,17 @@ forward_clear(struct control_request *r)
 }
 
 static json_t *
-forward_row(struct control_request *r, struct slice k, struct slice v)
+forward_row(struct control_request *r, struct db_txn *txn, struct slice k, struct slice v)
 {
 	Commands__Address *at = codec_unpack(&commands__address__descriptor, v, &r->arena);
 	json_t *row;
 
+	(void)txn;
 	if (!at || at->kind != COMMANDS__ADDRESS__KIND__ACCOUNT || !at->n_forward)
 		return NULL;
 	row = json_object();
 	json_object_set_new(row, "address", control_json(k));
-	json_object_set_new(row, "targets", texts(at->n_forward, at->forward));
+	json_object_set_new(row, "targets", control_list_texts(at->n_forward, at->forward));
 	json_object_set_new(row, "keep", json_boolean(!at->forward_only));
 	return row;
 }
@@ -298,7 +262,7 @@ forward_row(struct control_request *r, struct slice k, struct slice v)
 static void
 forward_list(struct control_request *r)
 {
-	list(r, DB_ADDRESS, forward_row);
+	control_list(r, DB_ADDRESS, forward_row);
 }
 
 /* --- the store's own affairs --- */
@@ -361,7 +325,6 @@ const struct control_verb control_directory_verbs[] = {
 	{"alias add", alias_add},
 	{"alias delete", alias_delete},
 	{"alias list", alias_list},
-	{"group set", group_set},
 	{"group delete", group_delete},
 	{"group list", group_list},
 	{"catch-all set", catch_all_set},

@@ -1,7 +1,7 @@
 /* control_queue: verbs of the queue. */
 #include <sysexits.h>
 
-#include "cmd/control.h"
+#include "cmd/control_list.h"
 #include "core/codec.h"
 #include "store/view_queue.h"
 
@@ -13,16 +13,19 @@ stage_name(int stage)
 	return stage >= 0 && stage < 5 ? names[stage] : "unknown";
 }
 
-struct rows {
-	struct control_request *r;
-	struct db_txn *txn;
-	json_t *rows;
+/* As many recipients as one answer shows of an item. */
+enum { LIST_RCPTS = 20, SHOW_RCPTS = 10000 };
+
+struct rcpts {
+	json_t *list;
+	size_t max;
 };
 
 static bool
 on_rcpt(void *arg, uint32_t number, const Commands__RcptRow *row)
 {
-	json_t *list = arg, *o;
+	struct rcpts *rcpts = arg;
+	json_t *o;
 
 	(void)number;
 	if (row->done)
@@ -33,14 +36,15 @@ on_rcpt(void *arg, uint32_t number, const Commands__RcptRow *row)
 	json_object_set_new(o, "tries", json_integer(row->rcpt->tries));
 	json_object_set_new(o, "next_try", json_integer((json_int_t)row->rcpt->next_try_sec));
 	json_object_set_new(o, "status", json_string(row->rcpt->last_status));
-	json_array_append_new(list, o);
-	return true;
+	json_array_append_new(rcpts->list, o);
+	return json_array_size(rcpts->list) < rcpts->max;
 }
 
 static json_t *
-item_json(struct control_request *r, struct db_txn *txn, const Commands__Item *item)
+item_json(struct control_request *r, struct db_txn *txn, const Commands__Item *item, size_t max)
 {
-	json_t *o = json_object(), *rcpts = json_array();
+	struct rcpts rcpts = {json_array(), max};
+	json_t *o = json_object();
 	char id[VIEW_QUEUE_ID_MAX];
 
 	view_queue_id_format(item->id, id);
@@ -51,34 +55,27 @@ item_json(struct control_request *r, struct db_txn *txn, const Commands__Item *i
 	json_object_set_new(o, "held", json_boolean(item->held));
 	json_object_set_new(
 		o, "message_id", control_json(codec_slice(item->envelope->message_id)));
-	view_queue_rcpts(txn, item->id, &r->arena, on_rcpt, rcpts);
-	json_object_set_new(o, "recipients", rcpts);
+	json_object_set_new(o, "waiting", json_integer((json_int_t)item->rcpt_left));
+	view_queue_rcpts(txn, item->id, &r->arena, on_rcpt, &rcpts);
+	json_object_set_new(o, "recipients", rcpts.list);
 	return o;
 }
 
-static bool
-on_item(void *arg, const Commands__Item *item)
+static json_t *
+item_row(struct control_request *r, struct db_txn *txn, struct slice k, struct slice v)
 {
-	struct rows *rows = arg;
+	Commands__Item *item = codec_unpack(&commands__item__descriptor, v, &r->arena);
 
-	json_array_append_new(rows->rows, item_json(rows->r, rows->txn, item));
-	return true;
+	(void)k;
+	return item && item->envelope && item->envelope->body
+		       ? item_json(r, txn, item, LIST_RCPTS)
+		       : NULL;
 }
 
 static void
 queue_list(struct control_request *r)
 {
-	struct rows rows = {.r = r, .txn = control_read(r)};
-	json_t *out;
-
-	if (!rows.txn)
-		return;
-	out = json_object();
-	rows.rows = json_array();
-	view_queue_items(rows.txn, 0, &r->arena, on_item, &rows);
-	view_end(r->courier->view);
-	json_object_set_new(out, "rows", rows.rows);
-	control_reply(r, out);
+	control_list(r, DB_ITEM, item_row);
 }
 
 /* False: failed. */
@@ -105,12 +102,13 @@ queue_show(struct control_request *r)
 	if (!read_id(r, &id) || !(txn = control_read(r)))
 		return;
 	if (!view_queue_item(txn, id, &r->arena, &item))
-		out = item_json(r, txn, item);
+		out = item_json(r, txn, item, SHOW_RCPTS);
 	view_end(r->courier->view);
 	if (out)
 		control_reply(r, out);
 	else
-		control_fail(r, EX_DATAERR, "%s: not in the queue (any more)",
+		control_fail(r, EX_DATAERR,
+			"%s: not in the queue (any more); the log says what became of it",
 			control_text(r, "id"));
 }
 
