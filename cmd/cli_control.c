@@ -307,7 +307,9 @@ show(const char *config_path, json_t *request, json_t *answer, bool as_json)
 
 	if (json_is_array(json_object_get(answer, "rows")))
 		return show_list(config_path, request, answer, as_json);
-	json_object_del(answer, "ok");
+	/* It says something only where nothing else does. */
+	if (json_object_size(answer) > 1 || !as_json)
+		json_object_del(answer, "ok");
 	if (as_json) {
 		code = cli_put_json(answer);
 	} else {
