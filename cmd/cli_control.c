@@ -18,7 +18,8 @@ static const struct {
 	char kind; /* t text, n number, s size, l list of texts (commas), y true, f false */
 } options[] = {{"--full-name", "full_name", 't'}, {"--quota-bytes", "quota_bytes", 's'},
 	{"--quota-messages", "quota_messages", 'n'}, {"--send-as", "send_as", 'l'},
-	{"--disable", "disabled", 'y'}, {"--enable", "disabled", 'f'}, {"--keep", "keep", 'y'},
+	{"--from-network", "from_network", 'l'}, {"--disable", "disabled", 'y'},
+	{"--enable", "disabled", 'f'}, {"--keep", "keep", 'y'},
 	{"--password", "password", 't'}};
 enum { OPTIONS = sizeof options / sizeof *options };
 

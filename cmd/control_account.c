@@ -6,6 +6,7 @@
 
 #include "cmd/control_list.h"
 #include "core/codec.h"
+#include "core/ip_network.h"
 #include "core/ipc.pb-c.h"
 #include "core/rand.h"
 #include "store/apply_account.h"
@@ -95,6 +96,40 @@ ask_hash(struct control_request *r, struct slice user)
 	return true;
 }
 
+static bool
+is_count(const json_t *v)
+{
+	return json_is_integer(v) && json_integer_value(v) >= 0;
+}
+
+/* "any" takes the restriction away. False: failed. */
+static bool
+read_networks(struct control_request *r, json_t *list, Commands__Account *a)
+{
+	struct ip_network net;
+	json_t *one;
+	size_t i;
+
+	a->from_network = arena_alloc(&r->arena, (json_array_size(list) + 1) * sizeof(char *));
+	json_array_foreach(list, i, one)
+	{
+		const char *text = json_string_value(one);
+		const char *why = text ? ip_network_parse(slice_str(text), &net)
+				       : "a text is needed";
+
+		if (text && !strcmp(text, "any"))
+			continue;
+		if (why) {
+			control_fail(r, EX_USAGE,
+				"from_network: %s: %s; write it like 192.0.2.0/24",
+				text ? text : "?", why);
+			return false;
+		}
+		a->from_network[a->n_from_network++] = arena_str(&r->arena, slice_str(text));
+	}
+	return true;
+}
+
 /* Numbers and lists that both add and set take. Bits of what was given; -1: failed. */
 static int
 read_fields(struct control_request *r, Commands__Account *a)
@@ -104,6 +139,10 @@ read_fields(struct control_request *r, Commands__Account *a)
 	const char *full_name = control_text(r, "full_name");
 	int mask = 0;
 
+	if ((bytes && !is_count(bytes)) || (messages && !is_count(messages))) {
+		control_fail(r, EX_USAGE, "a quota is a number, 0 for none");
+		return -1;
+	}
 	if (bytes)
 		a->quota_bytes = (uint64_t)json_integer_value(bytes);
 	if (messages)
@@ -122,6 +161,12 @@ read_fields(struct control_request *r, Commands__Account *a)
 		if (!control_addresses(r, "send_as", &a->send_as, &a->n_send_as))
 			return -1;
 		mask |= APPLY_ACCOUNT_SEND_AS;
+	}
+	if (json_object_get(r->in, "from_network")) {
+		if (!read_networks(r, json_object_get(r->in, "from_network"), a))
+			return -1;
+		a->may_relay = true;
+		mask |= APPLY_ACCOUNT_RELAY;
 	}
 	return mask;
 }
@@ -207,7 +252,7 @@ user_set(struct control_request *r)
 	if (mask < 0)
 		return;
 	put->mask = (uint32_t)mask;
-	put->end_sessions = put->record->disabled;
+	put->end_sessions = put->record->disabled || mask & APPLY_ACCOUNT_RELAY;
 	if (mask == 0)
 		control_fail(r, EX_USAGE, "nothing to change was named");
 	else
@@ -259,6 +304,13 @@ account_json(const Commands__Account *a)
 	for (size_t i = 0; i < a->n_send_as; i++)
 		json_array_append_new(send_as, control_json(codec_slice(a->send_as[i])));
 	json_object_set_new(o, "send_as", send_as);
+	if (a->kind) {
+		json_t *networks = json_array();
+
+		for (size_t i = 0; i < a->n_from_network; i++)
+			json_array_append_new(networks, json_string(a->from_network[i]));
+		json_object_set_new(o, "from_network", networks);
+	}
 	json_object_set_new(o, "created", json_integer((json_int_t)a->created_sec));
 	return o;
 }

@@ -1,10 +1,10 @@
 /* Questions to the directory. A transaction lives for one question; its answer
  * counts only if no page under it was overwritten meanwhile. */
-#include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "cmd/smtpd.h"
 #include "core/codec.h"
+#include "core/ip_network.h"
 #include "core/log.h"
 #include "core/mail_addr.h"
 #include "store/view_directory.h"
@@ -241,36 +241,15 @@ smtpd_lookup_queue_key(struct smtpd *d, uint64_t *id, uint8_t public_key[32])
 	return look(d, look_queue_key, &k);
 }
 
-/* Is address in "192.0.2.0/24"? A text that is no network holds nobody. */
-static bool
-in_network(const char *cidr, const uint8_t *address, size_t n)
-{
-	char text[64];
-	uint8_t network[16];
-	struct slice s = slice_str(cidr);
-	size_t slash = slice_find(s, '/');
-	bool is_v6 = slice_has(s, ':');
-	uint64_t bits = is_v6 ? 128 : 32;
-
-	if (slash >= sizeof text || n != (is_v6 ? 16u : 4u))
-		return false;
-	memcpy(text, cidr, slash);
-	text[slash] = '\0';
-	if (slash < s.n && !slice_u64(slice_from(s, slash + 1), bits, &bits))
-		return false;
-	if (inet_pton(is_v6 ? AF_INET6 : AF_INET, text, network) != 1)
-		return false;
-	for (uint64_t i = 0; i < bits; i++)
-		if ((network[i / 8] ^ address[i / 8]) & (0x80 >> i % 8))
-			return false;
-	return true;
-}
-
+/* A text that is no network holds nobody. */
 static bool
 is_from_its_network(const struct smtpd_client *c, const Commands__Account *a)
 {
+	struct ip_network net;
+
 	for (size_t i = 0; i < a->n_from_network; i++)
-		if (in_network(a->from_network[i], c->address, c->address_n))
+		if (!ip_network_parse(slice_str(a->from_network[i]), &net) &&
+			ip_network_holds(&net, client_address_octets(&c->from)))
 			return true;
 	return a->n_from_network == 0;
 }
