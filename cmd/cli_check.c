@@ -273,7 +273,7 @@ try_to_bind(const struct config_listener *l)
 static void
 check_port(struct check *c, const struct config_listener *l)
 {
-	int code = c->is_running || l->kind == CONFIG_LMTP ? 0 : try_to_bind(l);
+	int code = c->is_running || config_is_path(l) ? 0 : try_to_bind(l);
 	const char *cure = code == EADDRINUSE ? "stop the program that has it (`ss -ltnp` "
 						"names it), or choose another port"
 			   : code == EACCES   ? "start as root (or with "

@@ -6,6 +6,15 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+static void
+take_six(struct client_address *who, const uint8_t octets[16])
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	who->n = memcmp(octets, mapped, sizeof mapped) ? 16 : 4;
+	memcpy(who->octets, octets + 16 - who->n, who->n);
+}
+
 int
 client_address_accept(int listener, struct client_address *who)
 {
@@ -24,15 +33,24 @@ client_address_accept(int listener, struct client_address *who)
 	if (at.any.sa_family == AF_INET) {
 		who->n = 4;
 		memcpy(who->octets, &at.four.sin_addr, 4);
-		inet_ntop(AF_INET, who->octets, who->text, sizeof who->text);
 	} else if (at.any.sa_family == AF_INET6) {
-		who->n = 16;
-		memcpy(who->octets, &at.six.sin6_addr, 16);
-		inet_ntop(AF_INET6, who->octets, who->text, sizeof who->text);
+		take_six(who, at.six.sin6_addr.s6_addr);
 	}
-	if (who->n)
+	if (who->n) {
+		inet_ntop(who->n == 4 ? AF_INET : AF_INET6, who->octets, who->text,
+			sizeof who->text);
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	}
 	return fd;
+}
+
+bool
+client_address_is_loopback(const struct client_address *who)
+{
+	static const uint8_t one[16] = {[15] = 1};
+
+	return (who->n == 4 && who->octets[0] == 127) ||
+	       (who->n == 16 && !memcmp(who->octets, one, 16));
 }
 
 struct slice

@@ -294,6 +294,12 @@ on_pair(void *arg, const char *section, const char *name, const char *text)
 
 /* --- the whole --- */
 
+bool
+config_is_path(const struct config_listener *l)
+{
+	return l->address[0] == '/';
+}
+
 static bool
 is_numeric_address(const char *s)
 {
@@ -327,11 +333,17 @@ validate(struct reading *r)
 
 		if ((int)l->kind < 0)
 			refuse(r, "listener %s has no kind", l->name);
-		else if (l->kind == CONFIG_LMTP ? l->address[0] != '/'
-						: !is_numeric_address(l->address))
-			refuse(r, "listener %s: `%s` is no %s", l->name, l->address,
-				l->kind == CONFIG_LMTP ? "path" : "numeric address");
-		else if (!l->port && l->kind != CONFIG_LMTP)
+		else if (config_is_path(l) ? l->kind != CONFIG_LMTP
+					   : !is_numeric_address(l->address))
+			refuse(r, "listener %s: `%s` is no numeric address%s", l->name,
+				l->address,
+				l->kind == CONFIG_LMTP ? " and no path of a socket" : "");
+		else if (config_is_path(l) ? l->port != 0 : !l->port && !kind_port[l->kind])
+			refuse(r,
+				"listener %s: lmtp has a port with a numeric address, none "
+				"with a path",
+				l->name);
+		else if (!l->port)
 			l->port = kind_port[l->kind];
 	}
 	if (!r->e && !zone_is_known(c->timezone))

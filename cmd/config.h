@@ -24,8 +24,8 @@ enum config_kind {
 struct config_listener {
 	char name[64];
 	enum config_kind kind;
-	char address[CONFIG_TEXT_MAX]; /* numeric IPv4 or IPv6; for lmtp the path of a Unix
-					  socket */
+	char address[CONFIG_TEXT_MAX]; /* numeric IPv4 or IPv6; for lmtp also the path of a
+					  Unix socket */
 	uint16_t port;
 	bool allow_plaintext_auth; /* login without TLS: loopback listeners of tests only */
 };
@@ -74,5 +74,7 @@ void config_preset(struct config *c);
  * type and bounds. */
 void config_format(const struct config *c, bool with_types, struct buf *out);
 const char *config_kind_name(enum config_kind kind);
+/* Is the listener a Unix socket, not a port? */
+bool config_is_path(const struct config_listener *l);
 
 #endif

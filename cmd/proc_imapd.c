@@ -60,6 +60,7 @@ struct client {
 	uint32_t wrap_kind;
 	uint8_t permit[PERMIT_SIZE];
 	bool has_permit;
+	bool is_account_gone; /* changed while it logs in */
 };
 
 struct listening {
@@ -337,6 +338,8 @@ give_result(struct client *c, const struct seal_pair *pair)
 	enum sasl_outcome outcome = c->result.outcome;
 	bool outer;
 
+	if (c->is_account_gone)
+		pair = NULL;
 	if (pair)
 		login.pair = *pair;
 	else if (outcome == SASL_OUTCOME_ACCEPTED)
@@ -448,6 +451,8 @@ host_auth(void *arg, const struct sasl *sasl)
 
 	arena_init(&a, 0);
 	buf_init(&verifier, 65536);
+	if (sasl->question.step == 0)
+		c->is_account_gone = false;
 	look_up(c, sasl->question.user, &a, &verifier);
 	s.user = buf_slice(&c->name);
 	s.account = c->account;
@@ -568,7 +573,8 @@ serve(struct listening *l, int fd, const struct client_address *address)
 	c->listener = &d->p->config.listener[l->index];
 	c->address = *address;
 	c->id = ++d->next_id;
-	set.allow_plaintext_auth = c->listener->allow_plaintext_auth;
+	set.allow_plaintext_auth = c->listener->allow_plaintext_auth &&
+				   client_address_is_loopback(address);
 	buf_init(&c->message, 65536);
 	buf_init(&c->name, 1024);
 	buf_init(&c->public_key, 64);
@@ -644,6 +650,8 @@ on_watch(void *arg, struct ipc_frame *f)
 	for (struct client *c = d->clients.next; c != &d->clients; c = next) {
 		next = c->next;
 		outer = enter(c);
+		/* Who is just proving it with the old password proves nothing. */
+		c->is_account_gone |= is_in(w->account_gone, w->n_account_gone, c->account);
 		if (is_in(w->account_gone, w->n_account_gone,
 			    imap_session_account(c->session)) &&
 			imap_session_account(c->session))

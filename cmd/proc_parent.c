@@ -118,8 +118,8 @@ bind_all(struct parent *p)
 	for (uint32_t i = 0; i < p->config.listeners; i++) {
 		const struct config_listener *l = &p->config.listener[i];
 
-		p->listener[i] = l->kind == CONFIG_LMTP ? bind_unix(p, l->address, 0666)
-							: bind_port(l);
+		p->listener[i] = config_is_path(l) ? bind_unix(p, l->address, 0666)
+						   : bind_port(l);
 	}
 	snprintf(path, sizeof path, "%s/run/control.sock", p->config.data_dir);
 	p->listener[p->config.listeners] = bind_unix(p, path, 0600);

@@ -9,10 +9,7 @@
  *           is with filterd. */
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "cmd/smtpd.h"
@@ -104,6 +101,9 @@ on_watch(void *arg, struct ipc_frame *f)
 		for (struct smtpd_client *c = d->clients; c; c = next) {
 			struct smtp_event ev = {.kind = SMTP_EV_SHUTDOWN};
 			next = c->next;
+			/* Who is just proving it with the old password proves nothing. */
+			if (c->has_sasl && c->account == w->account_gone[i])
+				c->is_account_gone = true;
 			if (c->session && !c->is_finishing &&
 				smtp_session_envelope(c->session)->account ==
 					w->account_gone[i])
@@ -148,36 +148,13 @@ on_accept_timer(void *arg)
 	listen_again(d, !d->is_full);
 }
 
-/* 4, 16, or 0 octets; addresses of IPv4 in IPv6 are IPv4's. */
-static size_t
-address_of(const struct sockaddr_storage *from, uint8_t address[16])
-{
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-	if (from->ss_family == AF_INET) {
-		memcpy(address, &((const struct sockaddr_in *)from)->sin_addr, 4);
-		return 4;
-	}
-	if (from->ss_family != AF_INET6)
-		return 0;
-	memcpy(address, &((const struct sockaddr_in6 *)from)->sin6_addr, 16);
-	if (memcmp(address, mapped, sizeof mapped) != 0)
-		return 16;
-	memmove(address, address + 12, 4);
-	return 4;
-}
-
 static bool
 accept_one(struct smtpd_listener *l)
 {
 	struct smtpd *d = l->d;
-	struct sockaddr_storage from = {0};
-	socklen_t n = sizeof from;
-	uint8_t address[16];
-	size_t address_n;
-	int one = 1, fd;
+	struct client_address who;
+	int fd = client_address_accept(l->fd, &who);
 
-	fd = accept4(l->fd, (struct sockaddr *)&from, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) {
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
 			listen_again(d, false);
@@ -187,13 +164,10 @@ accept_one(struct smtpd_listener *l)
 		}
 		return false;
 	}
-	address_n = address_of(&from, address);
-	if (address_n)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	if (d->p->config.listener[l->index].kind == CONFIG_SUBMISSIONS && !d->tls.server)
 		close(fd);
 	else
-		smtpd_client_new(d, l, fd, address, address_n);
+		smtpd_client_new(d, l, fd, &who);
 	return true;
 }
 

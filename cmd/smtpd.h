@@ -5,6 +5,7 @@
 #ifndef CMD_SMTPD_H
 #define CMD_SMTPD_H
 
+#include "cmd/client_address.h"
 #include "cmd/proc.h"
 #include "cmd/rest.h"
 #include "cmd/server_tls.h"
@@ -58,11 +59,9 @@ struct smtpd_client {
 	struct smtpd *d;
 	struct smtpd_client *next, *prev;
 	const struct config_listener *at;
-	uint8_t address[16];
-	size_t address_n; /* 4, 16; 0: a local socket */
-	char ip[48];	  /* text */
+	struct client_address from;
 	char name[SMTPD_NAME + 1];
-	bool is_loopback, is_refused, is_waiting, is_paused, is_finishing;
+	bool is_refused, is_waiting, is_paused, is_finishing;
 	struct conn *conn;
 	struct smtp_session *session; /* NULL until implicit TLS stands */
 	struct loop_timer *timer, *delay;
@@ -75,7 +74,8 @@ struct smtpd_client {
 	struct buf challenge;
 	uint64_t account; /* who logs in; then who is logged in */
 	bool may_relay;
-	struct buf user; /* canonical */
+	bool is_account_gone; /* changed while it logs in */
+	struct buf user;      /* canonical */
 	/* mail */
 	struct smtpd_body body;
 	struct buf head, index; /* sealed */
@@ -88,9 +88,9 @@ struct smtpd_client {
 };
 
 /* smtpd_client.c */
-/* Takes fd. address_n as in struct smtpd_client. */
+/* Takes fd. */
 void smtpd_client_new(struct smtpd *d, const struct smtpd_listener *l, int fd,
-	const uint8_t *address, size_t address_n);
+	const struct client_address *from);
 /* Frees at once, without a word. */
 void smtpd_client_free(struct smtpd_client *c);
 /* One event; carries out what comes of it. The client may be finishing afterwards, but is never

@@ -27,7 +27,7 @@ tell_outcome(struct smtpd_client *c)
 	ev.auth.may_relay = c->may_relay;
 	if (c->outcome == SMTP_AUTH_ACCEPTED)
 		log_info("%s: client=unknown[%s], sasl_method=%s, sasl_username=<%.*s>",
-			c->name, c->ip, sasl_name(c->sasl.mechanism),
+			c->name, c->from.text, sasl_name(c->sasl.mechanism),
 			SLICE_FMT(buf_slice(&c->user)));
 	if (c->outcome != SMTP_AUTH_CONTINUE)
 		smtpd_auth_drop(c);
@@ -67,7 +67,10 @@ go_on(struct smtpd_client *c, enum sasl_verdict v, uint32_t delay_ms)
 		ask(c);
 		return;
 	case SASL_ACCEPTED:
-		end_with(c, c->account ? SMTP_AUTH_ACCEPTED : SMTP_AUTH_REFUSED, delay_ms);
+		end_with(c,
+			c->account && !c->is_account_gone ? SMTP_AUTH_ACCEPTED
+							  : SMTP_AUTH_REFUSED,
+			delay_ms);
 		return;
 	case SASL_REFUSED:
 		end_with(c, SMTP_AUTH_REFUSED, delay_ms);
@@ -131,7 +134,7 @@ ask(struct smtpd_client *c)
 	step.message = codec_bytes(q->message);
 	step.channel_binding = codec_bytes(buf_slice(&binding));
 	step.channel_kind = q->binding;
-	step.client_address = codec_bytes(slice_of(c->address, c->address_n));
+	step.client_address = codec_bytes(client_address_octets(&c->from));
 	step.service = (char *)(uintptr_t) "smtp";
 	c->question = ipc_ask(c->d->p->ipc, IPC_AUTH_STEP, &step.base, -1,
 		(struct ipc_wait){SMTPD_AUTH_MS, on_answer, c});
@@ -166,6 +169,7 @@ smtpd_auth_begin(struct smtpd_client *c, struct slice mechanism, struct slice in
 	sasl_init(&c->sasl, sasl_find(mechanism), bindings_of(c));
 	c->has_sasl = true;
 	c->account = 0;
+	c->is_account_gone = false;
 	smtpd_client_wait(c);
 	go_on(c, sasl_begin(&c->sasl, initial.p ? &initial : NULL, &c->challenge), 0);
 }

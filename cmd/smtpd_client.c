@@ -1,5 +1,4 @@
 /* One client: a connection and a session, and what the session's acts mean. */
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
@@ -123,7 +122,7 @@ log_refusal(const struct smtpd_client *c, const struct smtp_acts *acts)
 	log_info("NOQUEUE: reject: client=unknown[%s], session=%s, %.*s; from=<%.*s>, "
 		 "to=<%.*s>, "
 		 "helo=<%.*s>",
-		c->address_n ? c->ip : "local", c->name, SLICE_FMT(line), SLICE_FMT(e->sender),
+		c->from.text, c->name, SLICE_FMT(line), SLICE_FMT(e->sender),
 		SLICE_FMT(buf_slice(&c->asked_rcpt)), SLICE_FMT(e->helo));
 }
 
@@ -207,10 +206,11 @@ open_session(struct smtpd_client *c)
 	struct smtp_event ev = {.kind = SMTP_EV_OPEN, .is_refused = c->is_refused};
 	struct smtp_setup setup = {.kind = kind_of(c->at->kind),
 		.hostname = slice_str(config->hostname),
-		.client_ip = c->address_n ? slice_str(c->ip) : SLICE_EMPTY,
+		.client_ip = c->from.n ? slice_str(c->from.text) : SLICE_EMPTY,
 		.id = slice_str(c->name),
-		.may_starttls = c->d->tls.server != NULL && c->address_n > 0,
-		.trusts_loopback = c->at->allow_plaintext_auth && c->is_loopback,
+		.may_starttls = c->d->tls.server != NULL && c->from.n > 0,
+		.trusts_loopback = c->at->allow_plaintext_auth &&
+				   client_address_is_loopback(&c->from),
 		.offers_scram = config->scram,
 		.limits = &c->d->session_limits};
 	struct buf text;
@@ -253,7 +253,7 @@ on_secure(void *arg, enum err e)
 
 	if (e) {
 		/* the end comes right after this */
-		log_info("%s: TLS handshake with unknown[%s] failed: %s", c->name, c->ip,
+		log_info("%s: TLS handshake with unknown[%s] failed: %s", c->name, c->from.text,
 			tls_why(conn_tls(c->conn)));
 		return;
 	}
@@ -276,8 +276,8 @@ on_end(void *arg, enum err e)
 	struct smtpd_client *c = arg;
 
 	if (e != ERR_END)
-		log_info("%s: lost connection with unknown[%s]: %s", c->name,
-			c->address_n ? c->ip : "local", err_text(e));
+		log_info("%s: lost connection with unknown[%s]: %s", c->name, c->from.text,
+			err_text(e));
 	smtpd_client_free(c);
 }
 
@@ -287,23 +287,9 @@ static const struct conn_events events = {
 	.on_end = on_end,
 };
 
-static void
-name_client(struct smtpd_client *c, const uint8_t *address, size_t n)
-{
-	static const uint8_t one[16] = {[15] = 1};
-
-	memcpy(c->address, address, n);
-	c->address_n = n;
-	if (n)
-		inet_ntop(n == 4 ? AF_INET : AF_INET6, address, c->ip, sizeof c->ip);
-	c->is_loopback = (n == 4 && address[0] == 127) ||
-			 (n == 16 && !memcmp(address, one, 16));
-	rand_text(c->name, SMTPD_NAME);
-}
-
 void
 smtpd_client_new(struct smtpd *d, const struct smtpd_listener *l, int fd,
-	const uint8_t *address, size_t address_n)
+	const struct client_address *from)
 {
 	struct conn_limits lim = {.in_max = IN_MAX,
 		.out_high = OUT_HIGH,
@@ -314,7 +300,8 @@ smtpd_client_new(struct smtpd *d, const struct smtpd_listener *l, int fd,
 	c->d = d;
 	c->at = &d->p->config.listener[l->index];
 	c->number = ++d->next_session;
-	name_client(c, address, address_n);
+	c->from = *from;
+	rand_text(c->name, SMTPD_NAME);
 	smtpd_body_init(&c->body);
 	buf_init(&c->challenge, CHALLENGE_MAX);
 	buf_init(&c->user, USER_MAX);
@@ -324,7 +311,7 @@ smtpd_client_new(struct smtpd *d, const struct smtpd_listener *l, int fd,
 		c->next->prev = c;
 	d->clients = c;
 	d->client_count++;
-	c->is_refused = !smtpd_limits_enter(d->limits, address, address_n, clock_ms());
+	c->is_refused = !smtpd_limits_enter(d->limits, from->octets, from->n, clock_ms());
 	c->conn = conn_new(d->p->loop, fd, &events, c, &lim);
 	if (c->at->kind == CONFIG_SUBMISSIONS) {
 		conn_set_idle_ms(c->conn, HANDSHAKE_MS);
@@ -350,7 +337,7 @@ smtpd_client_free(struct smtpd_client *c)
 	buf_fini(&c->challenge);
 	buf_fini(&c->user);
 	buf_fini(&c->asked_rcpt);
-	smtpd_limits_leave(d->limits, c->address, c->address_n, clock_ms());
+	smtpd_limits_leave(d->limits, c->from.octets, c->from.n, clock_ms());
 	if (c->prev)
 		c->prev->next = c->next;
 	else

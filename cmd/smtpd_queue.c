@@ -218,10 +218,10 @@ log_mail(const struct smtpd_client *c, const char *id, const char *status)
 	}
 	log_info("%s: client=unknown[%s]%s%.*s, session=%.*s, from=<%.*s>, to=%.*s, nrcpt=%zu, "
 		 "size=%llu, message-id=%.*s, proto=%s, helo=<%.*s>, status=%s",
-		id, c->address_n ? c->ip : "local",
-		c->user.n && e->account ? ", sasl_username=" : "", SLICE_FMT(e->user),
-		SLICE_FMT(e->id), SLICE_FMT(e->sender), SLICE_FMT(buf_slice(&to)), e->rcpt_n,
-		(unsigned long long)e->size_bytes, SLICE_FMT(slice_cut(e->message_id, 0, 250)),
+		id, c->from.text, c->user.n && e->account ? ", sasl_username=" : "",
+		SLICE_FMT(e->user), SLICE_FMT(e->id), SLICE_FMT(e->sender),
+		SLICE_FMT(buf_slice(&to)), e->rcpt_n, (unsigned long long)e->size_bytes,
+		SLICE_FMT(slice_cut(e->message_id, 0, 250)),
 		conn_is_secure(c->conn) ? "TLS" : "plain", SLICE_FMT(e->helo), status);
 	buf_fini(&to);
 }
@@ -319,7 +319,7 @@ fill(struct smtpd_client *c, struct arena *a, Commands__Enqueue *q)
 		q->repeat_until_sec = clock_wall_sec() + d->p->config.repeat_window_sec;
 	}
 	q->auth_account = env->account;
-	q->client_address = codec_bytes(slice_of(c->address, c->address_n));
+	q->client_address = codec_bytes(client_address_octets(&c->from));
 	q->helo = arena_str(a, env->helo);
 	q->message_id = codec_bytes(env->message_id);
 	q->stage = COMMANDS__STAGE__STAGE_ROUTE;

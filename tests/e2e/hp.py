@@ -17,10 +17,10 @@ QUICK = "\n[auth]\nargon2_memory_kib = 64\nargon2_passes = 1\nthrottle = no\n"
 
 
 def free_base():
-    """A number n such that n + 25, 143, 465, 587 and 993 are free now."""
+    """A number n such that n + 24, 25, 143, 465, 587 and 993 are free now."""
     for base in range(21000 + os.getpid() % 200 * 10, 60000, 1111):
         try:
-            for port in (25, 143, 465, 587, 993):
+            for port in (24, 25, 143, 465, 587, 993):
                 with socket.socket() as s:
                     s.bind(("127.0.0.1", base + port))
             return base
@@ -32,7 +32,7 @@ def free_base():
 class Server:
     log_path = None
 
-    def __init__(self, extra="", users=("u0",), domain="example.org"):
+    def __init__(self, extra="", users=("u0",), domain="example.org", plaintext=True):
         self.dir = tempfile.mkdtemp(prefix="hairpin-")
         os.chmod(self.dir, 0o755)
         self.base = free_base()
@@ -44,12 +44,12 @@ class Server:
         out = subprocess.run(
             [PROGRAM, "init", "--domain", domain, "--user", users[0], "--password", "pw", "--hostname",
              "mail." + domain, "--data", self.data, "-c", self.conf, "--listen", "127.0.0.1", "--port-base",
-             str(self.base), "--plaintext-auth"],
+             str(self.base), *(["--plaintext-auth"] if plaintext else [])],
             capture_output=True, text=True, stdin=subprocess.DEVNULL)
         assert out.returncode == 0, out.stdout + out.stderr
         self.init_output = out.stdout
         with open(self.conf, "a") as f:
-            f.write(extra or QUICK)
+            f.write((extra or QUICK).replace("{lmtp_port}", str(self.base + 24)))
             f.flush()
             os.fsync(f.fileno())
         self.start()

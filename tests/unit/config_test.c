@@ -98,8 +98,14 @@ listeners_are_checked(void **state)
 	refused("[listener a]\naddress = ::1\n", "listener a has no kind");
 	refused("[listener a]\nkind = pop3\n", "kind is one of");
 	refused("[listener a]\nkind = mx\naddress = localhost\n", "no numeric address");
-	refused("[listener a]\nkind = lmtp\naddress = 127.0.0.1\n", "no path");
-	refused("[listener a]\nkind = lmtp\n", "no path");
+	refused("[listener a]\nkind = mx\naddress = /run/x\n", "no numeric address");
+	refused("[listener a]\nkind = lmtp\naddress = run/x\n", "no path of a socket");
+	refused("[listener a]\nkind = lmtp\naddress = 127.0.0.1\n", "lmtp has a port");
+	refused("[listener a]\nkind = lmtp\n", "lmtp has a port");
+	refused("[listener a]\nkind = lmtp\naddress = /run/x\nport = 24\n", "none with a path");
+	accepted("[listener a]\nkind = lmtp\naddress = 127.0.0.1\nport = 24\n");
+	assert_false(config_is_path(&config.listener[0]));
+	assert_int_equal(config.listener[0].port, 24);
 	refused("[listener a]\nkind = mx\nport = 0\n", "from 1 to 65535");
 	refused("[listener a]\nkind = mx\nport = 65536\n", "from 1 to 65535");
 	refused("[listener a]\nkind = mx\nallow_plaintext_auth = 1\n", "yes or no");
