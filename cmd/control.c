@@ -15,7 +15,13 @@
 #include "core/must.h"
 #include "store/command.h"
 
-enum { REQUEST_MAX = 4 << 20, REPLY_MAX = 64 << 20, IDLE_MS = 60000 };
+/* COMMAND_MAX: a frame to the store holds a little more. */
+enum {
+	REQUEST_MAX = 4 << 20,
+	REPLY_MAX = 64 << 20,
+	IDLE_MS = 60000,
+	COMMAND_MAX = IPC_FRAME_MAX - 1024
+};
 
 struct control {
 	struct courier *courier;
@@ -105,9 +111,7 @@ control_is_done(struct control_request *r, enum err e, const ProtobufCMessage *a
 	const Commands__Result *result = e ? NULL : courier_result(answer, &r->arena);
 	bool done = result && result->code == COMMAND_DONE;
 
-	if (e == ERR_TOO_BIG || e == ERR_LIMIT)
-		control_fail(r, EX_DATAERR, "too long for one command: name fewer addresses");
-	else if (!result)
+	if (!result)
 		control_fail(r, EX_TEMPFAIL, "the store did not take it: %s; try again",
 			err_text(e ? e : ERR_CORRUPT));
 	else if (!done)
@@ -130,7 +134,11 @@ on_proposed(void *arg, enum err e, const ProtobufCMessage *answer)
 void
 control_propose(struct control_request *r)
 {
-	courier_propose(r->courier, &r->command, SLICE_EMPTY, on_proposed, r);
+	if (commands__command__get_packed_size(&r->command) > COMMAND_MAX)
+		control_fail(r, EX_DATAERR,
+			"too much for one command: name fewer addresses, or a group of them");
+	else
+		courier_propose(r->courier, &r->command, SLICE_EMPTY, on_proposed, r);
 }
 
 /* --- arguments --- */
