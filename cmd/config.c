@@ -46,6 +46,8 @@ static const struct key keys[] = {
 	{"limits", "recipients", NUMBER32, AT(recipients), 1, 10000, "1000"},
 	{"limits", "hops", NUMBER32, AT(hops), 1, 1000, "50"},
 	{"limits", "errors", NUMBER32, AT(errors), 1, 1000000, "20"},
+	{"limits", "login_failures", NUMBER32, AT(login_failures), 1, 1000, "5"},
+	{"limits", "junk_commands", NUMBER32, AT(junk_commands), 1, 1000000, "100"},
 	{"limits", "command_timeout", SECONDS, AT(commands_idle_sec), 1, 86400, "5m"},
 	{"limits", "session_time", SECONDS, AT(session_sec), 1, 30 * 86400, "1h"},
 	{"limits", "connections_per_client", NUMBER32, AT(connections_per_client), 1, 1000000,

@@ -49,7 +49,8 @@ struct config {
 	uint32_t queue_life_sec, retry_min_sec, retry_max_sec;
 	/* [limits] */
 	uint64_t message_size;
-	uint32_t recipients, hops, errors, commands_idle_sec, session_sec;
+	uint32_t recipients, hops, errors, login_failures, junk_commands;
+	uint32_t commands_idle_sec, session_sec;
 	uint32_t connections_per_client, connections, rate_per_minute, min_bytes_per_sec;
 	uint32_t imap_connections_per_client, imap_idle_sec;
 	/* [auth] */

@@ -49,6 +49,8 @@ set_limits(struct smtpd *d)
 	smtp_session_limits_default(l);
 	l->rcpt_max = c->recipients;
 	l->error_max = c->errors;
+	l->auth_failure_max = c->login_failures;
+	l->junk_max = c->junk_commands;
 	l->hop_max = c->hops;
 	l->size_max_bytes = c->message_size;
 	l->idle_ms = c->commands_idle_sec * 1000;

@@ -44,7 +44,8 @@ def connect(s, port=25):
 
 
 def talk(c, text, until=b"\n"):
-    c.sendall(text.encode() if isinstance(text, str) else text)
+    if text:
+        c.sendall(text.encode() if isinstance(text, str) else text)
     got = b""
     while until not in got:
         more = c.recv(65536)
@@ -195,7 +196,57 @@ def shutting_down_says_so(s):
         assert lines(c).startswith(b"421 4.3.2 ")
 
 
+TIGHT = """
+[processes]
+smtpd = 1
+[limits]
+connection_rate_per_minute = 6
+message_size = 2048
+recipients = 2
+hops = 2
+errors = 4
+login_failures = 2
+junk_commands = 3
+"""
+
+
+def deliver(c, text, rcpts=("u0",)):
+    """The reply to the mail's end."""
+    talk(c, "MAIL FROM:<a@b.test>\r\n")
+    said = [talk(c, f"RCPT TO:<{r}@example.org>\r\n")[:3] for r in rcpts]
+    talk(c, "DATA\r\n")
+    return said, talk(c, text + ".\r\n")
+
+
+def each_limit_is_where_the_configuration_puts_it(s):
+    with connect(s) as c:
+        assert b"250-SIZE 2048\r\n" in talk(c, "", b"220 ") + talk(c, "EHLO c\r\n", b"250 HELP")
+        line = "x" * 62 + "\r\n"
+        assert deliver(c, line * 32)[1].startswith(b"250 "), "2048 octets are too many"
+        assert deliver(c, line * 32 + "x\r\n")[1].startswith(b"552 5.3.4 ")
+        assert deliver(c, "\r\nx\r\n", ("u0", "u1", "u1"))[0] == [b"250", b"250", b"452"]
+        hop = "Received: from a by b; Tue, 24 Nov 2026 14:52:33 +0000\r\n"
+        assert deliver(c, hop * 2 + "\r\nx\r\n")[1].startswith(b"250 ")
+        assert deliver(c, hop * 3 + "\r\nx\r\n")[1].startswith(b"554 5.4.6 ")
+        assert deliver(c, "\r\nx\r\n")[1].startswith(b"250 ")
+        # Three are free, the further ones are answered and counted.
+        for _ in range(6):
+            assert talk(c, "NOOP\r\n") == b"250 2.0.0 Ok\r\n"
+        assert b"421 4.7.0 " in talk(c, "NOOP\r\n") + lines(c)
+    with connect(s, 587) as c:
+        talk(c, "", b"220 ")
+        talk(c, "EHLO c\r\n", b"250 HELP")
+        assert talk(c, "AUTH PLAIN AHUwAG5v\r\n").startswith(b"535 ")
+        assert b"421 4.7.0 " in talk(c, "AUTH PLAIN AHUwAG5v\r\n") + lines(c)
+    for _ in range(4):
+        assert greeted(s)
+    with connect(s) as c:
+        assert lines(c).startswith(b"421 4.7.0 "), "the seventh in a minute"
+
+
 def main():
+    with Server(extra=QUICK + TIGHT, users=("u0", "u1")) as s:
+        each_limit_is_where_the_configuration_puts_it(s)
     with Server(extra=QUICK + LIMITS, users=("u0", "u1")) as s:
         too_many_connections_of_one_client_are_told_so(s)
         silence_ends_a_session(s)
