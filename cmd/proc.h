@@ -39,8 +39,7 @@ enum proc_need {
 	PROC_NEED_DB_WRITE = 2, /* with the vault */
 	PROC_NEED_SPOOL = 4,	/* O_TMPFILE in spool/ */
 	PROC_NEED_ACCEPT = 8,	/* accepts connections from listeners handed to it */
-	PROC_NEED_VAULT = 16,	/* vault/secrets, read only */
-	PROC_NEED_EXEC_NOTHING = 0
+	PROC_NEED_VAULT = 16	/* vault/secrets, read only */
 };
 
 struct proc_role {

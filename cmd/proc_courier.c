@@ -1,9 +1,11 @@
 /* courier: runs the queue of this node, and answers the command line.
  *
  * Owns:     the work in hand on queue items (nothing of it lasts: the queue is in the
- * database), the control socket. Hears:    WATCH from the store, answers of store, keyd and
- * auth, the command line (its own user and root only). Touches:  the database and the vault
- * read-only, the control socket. The SMTP client comes with relaying. */
+ *           database), the control socket.
+ * Hears:    the command line (root and its own user only); WATCH from the store; answers of
+ *           store, keyd and auth.
+ * Touches:  database and vault read-only, the control socket. The SMTP client comes with
+ *           relaying. */
 #include <stdlib.h>
 
 #include "cmd/control.h"

@@ -1,9 +1,9 @@
 /* filterd: all that parses mail deeply.
  *
  * Owns:     the mail in hand and its data key, while it is in hand.
- * Hears:    FILTER_SCORE from smtpd: data key and sealed body.
- * Touches:  no network, no database, no file but the sealed spool file that came with the
- * question. Ends after so many mails, so that whatever a mail did to it doesn't last. */
+ * Hears:    smtpd (FILTER_SCORE: data key and sealed body).
+ * Touches:  no network, no database, no file but the sealed one that came with the question.
+ *           Ends after so many mails, so that whatever a mail did to it doesn't last. */
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,3 +1,10 @@
+/* parent: starts, connects and restarts the other processes.
+ *
+ * Owns:     the listening sockets, the lock of the data folder, the boot's secrets (permit
+ *           keys, ticket secret).
+ * Hears:    its children's READY, and signals: no mail, no network input.
+ * Touches:  ports and sockets, before the first child; TLS files, to hand on their fds; its own
+ *           program file. It keeps root, if it was started by root, for the next child. */
 #include "cmd/proc_parent.h"
 
 #include <arpa/inet.h>

@@ -1,11 +1,13 @@
-/* proc_store: the store: the log, and the only process that writes to the
- * database and the vault. It alone holds the lock file and the log keys, which
- * keyd unwraps for it at start. It hears PROPOSE from smtpd, imapd and courier
- * (each may propose its own commands and no others), and STORE_ADMIN from
- * courier. It tells them with WATCH what a commit changed. It may touch the
- * folders db/ and vault/, and the spool files whose fds come with proposals. One
- * turn of the engine follows each turn of the loop: whatever arrived meanwhile
- * goes into one commit. */
+/* store: the log, and the only process that writes to database and vault.
+ *
+ * Owns:     the database's write access and lock file, the vault's file, the log keys (which
+ *           keyd unwraps for it).
+ * Hears:    smtpd, imapd and courier (PROPOSE: each its own commands and no others), courier
+ *           (STORE_ADMIN). It tells them with WATCH what a commit changed.
+ * Touches:  the folders db/ and vault/, and the spool files whose fds come with proposals.
+ *
+ * One turn of the engine follows each turn of the loop: whatever arrived meanwhile goes into
+ * one commit. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
