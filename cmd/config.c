@@ -365,8 +365,7 @@ config_preset(struct config *c)
 		store(c, &keys[i], keys[i].preset);
 }
 
-/* rc is the parser's: the line of the first mistake, or below 0 when there was nothing to read.
- */
+/* rc is the parser's: the line of the first mistake, or below 0: nothing could be read. */
 static enum err
 finish(struct reading *r, int rc)
 {

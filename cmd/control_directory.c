@@ -1,5 +1,4 @@
-/* control_directory: verbs of domains, aliases, groups, forwards, catch-alls, and of the store.
- */
+/* control_directory: verbs of domains, aliases, groups, forwards, catch-alls, and the store. */
 #include <sysexits.h>
 
 #include "cmd/control_list.h"

@@ -322,8 +322,7 @@ say(const struct courier_job *j, size_t i, uint32_t code, uint32_t uid)
 static void propose_steps(struct courier_job *j);
 static void ask_wrap(struct courier_job *j);
 
-/* Deliveries that apply refused: the mailbox became full, or its account went, since we looked.
- */
+/* Deliveries that apply refused: the mailbox is full now, or its account has gone. */
 static bool
 turn_refused(struct courier_job *j, const Commands__Result *r)
 {

@@ -48,8 +48,7 @@ struct proc_role {
 	/* Still privileged: open files, keep them in p->state. Errors: say why with must_fatal.
 	 * May be NULL. */
 	void (*prepare)(struct proc *p);
-	/* Sandboxed, Start received, ipc ready (peers may still be coming): register handlers.
-	 */
+	/* Sandboxed, Start received, ipc ready (peers may still come): register handlers. */
 	void (*start)(struct proc *p);
 	/* A listening socket; index into config.listener, or config.listeners for the courier's
 	 * control socket. Takes fd. May be NULL. */

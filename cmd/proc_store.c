@@ -567,8 +567,7 @@ open_database(struct store *s)
 		.spool = s->spool,
 		.ballast = true,
 		.map_bytes = s->p->config.map_bytes,
-		.boot = rand_u64(), /* of this life: what an earlier one left open dies with it
-				     */
+		.boot = rand_u64(), /* of this life: what an earlier one left open dies */
 		.log_keep_rows = s->p->config.log_keep_rows,
 		.on_commit = on_commit,
 		.on_swap = on_swap,

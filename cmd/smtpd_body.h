@@ -30,8 +30,7 @@ void smtpd_body_add(struct smtpd_body *b, struct proc *p, struct slice octets);
 /* Seals the last part and fills in the hash. Afterwards the octets are b->sealed, or the file
  * b->fd of b->sealed_size octets. Returns b->e. */
 enum err smtpd_body_finish(struct smtpd_body *b, struct proc *p);
-/* Moves what is in memory to a spool file: there is no room for it in the frame. After finish.
- */
+/* Moves what is in memory to a spool file, when the frame has no room for it. After finish. */
 enum err smtpd_body_to_spool(struct smtpd_body *b, struct proc *p);
 void smtpd_body_wipe_key(struct smtpd_body *b);
 /* Closes, frees, wipes; may be begun again. */

@@ -228,8 +228,7 @@ euc_jp(struct slice in, uint32_t code_points[2], unsigned *count)
 		code_points, count);
 }
 
-/* --- with escapes ---------------------------------------------------------------------------
- */
+/* --- with escapes ------------------------------------------------------------------- */
 
 struct escape {
 	const char *text;
@@ -409,8 +408,7 @@ charset_multi_step(
 	return two_octets(d, in, code_points, count);
 }
 
-/* --- UTF-7
- * ------------------------------------------------------------------------------------- */
+/* --- UTF-7 -------------------------------------------------------------------------- */
 
 static int
 base64_value(uint8_t c)

@@ -258,8 +258,7 @@ after_flush(struct conn *c)
 
 	if (pending(c) == 0 && c->phase == FLUSHING_FOR_TLS) {
 		/* RFC 3207 4.2, RFC 9051 11.1: what came in the clear before the handshake is
-		 * forgotten. Only now: conn_start_tls is called while its caller looks at it.
-		 */
+		 * forgotten. Only now: conn_start_tls's caller still looks at it. */
 		buf_fini_secret(&c->in);
 		c->phase = HANDSHAKE;
 		serve(c);

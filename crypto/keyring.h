@@ -33,8 +33,7 @@ enum err keyring_parse_master(struct slice text, struct seal_key *master);
 
 /* A key that auth or smtpd holds as its own. */
 void keyring_named(const struct keyring *k, enum keyring_named which, struct seal_key *out);
-/* Opens the wrapped log key, or makes one when wrapped is empty and wraps it into new_wrapped.
- */
+/* Opens the wrapped log key, or, wrapped being empty, makes one and wraps it to new_wrapped. */
 enum err keyring_log_key(const struct keyring *k, struct slice wrapped, struct seal_key *out,
 	uint8_t new_wrapped[SEAL_WRAPPED], bool *is_new);
 /* A pair whose secret leaves only wrapped. id: account or queue key. */

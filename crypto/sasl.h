@@ -66,8 +66,7 @@ void sasl_init(struct sasl *s, enum sasl_mechanism m, unsigned bindings);
 /* Wipes. */
 void sasl_fini(struct sasl *s);
 /* initial: the base64 that came with the command ("=" for an empty one), NULL when none.
- * challenge is cleared, then filled (base64, perhaps empty) when the verdict is SASL_CHALLENGE.
- */
+ * challenge is cleared, then filled (base64, maybe empty) if the verdict is SASL_CHALLENGE. */
 enum sasl_verdict sasl_begin(
 	struct sasl *s, const struct slice *initial, struct buf *challenge);
 /* line: without CRLF. */

@@ -64,8 +64,7 @@ tls_key_free(struct tls_key *key)
 	free(key);
 }
 
-/* RFC 8446 section 4.4.3: 64 spaces, the context string, a zero octet, the transcript's hash.
- */
+/* RFC 8446 section 4.4.3: 64 spaces, context string, a zero octet, the transcript's hash. */
 static bool
 is_certificate_verify(struct slice m)
 {
@@ -134,8 +133,7 @@ tls_key_sign(
 
 	if (!found || found->is_rsa != key->is_rsa)
 		return ERR_DENIED;
-	/* RFC 8446 allows RSASSA-PKCS1-v1_5 in certificates only, RFC 5246 allows all of these.
-	 */
+	/* RFC 8446 allows RSASSA-PKCS1-v1_5 in certificates only, RFC 5246 all of these. */
 	if (!is_server_key_exchange(message) &&
 		!(is_certificate_verify(message) && (found->is_pss || !found->is_rsa)))
 		return ERR_DENIED;

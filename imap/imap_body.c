@@ -384,8 +384,7 @@ imap_body_partial(struct imap_body_range r, uint64_t from, uint64_t n)
 	return (struct imap_body_range){r.from + from, r.from + from + n};
 }
 
-/* --- header fields ---------------------------------------------------------------------------
- */
+/* --- header fields ------------------------------------------------------------------ */
 
 void
 imap_body_filter_init(

@@ -81,8 +81,7 @@ take_signed(struct slice *s, int64_t *v)
 	return true;
 }
 
-/* --- building ------------------------------------------------------------------------------
- */
+/* --- building ----------------------------------------------------------------------- */
 
 /* The sections of the blob that may be left out. */
 struct sections {
@@ -246,8 +245,7 @@ imap_index_build(const struct mail_scan *s, struct buf *out)
 	return ok;
 }
 
-/* --- reading --------------------------------------------------------------------------------
- */
+/* --- reading ------------------------------------------------------------------------ */
 
 /* One part of the table. `all`: the parts before it, for the bounds. */
 static bool

@@ -10,8 +10,7 @@ enum { APPLY_STAGE_SEC = 3600 /* a stage that isn't closed by then is dropped */
 
 /* result: id, the stage. */
 enum err apply_stage_open(struct apply *a, const Commands__StageOpen *c);
-/* result as of COPY. Refused (too many messages, another account's mailbox): the stage stays.
- */
+/* result as of COPY. Refused (too many, another account's mailbox): the stage stays. */
 enum err apply_stage_close(struct apply *a, const Commands__StageClose *c);
 /* For the sweep: drops the stage if its time is over. */
 enum err apply_stage_expire(struct apply *a, uint64_t stage, struct slice until, bool *is_over);

@@ -295,8 +295,7 @@ db_get(struct db_txn *txn, enum db_table t, struct slice key, struct slice *valu
 	return e;
 }
 
-/* --- the digest: a sum over all rows of state tables, so that order and history don't matter
- * --- */
+/* --- the digest: a sum over all rows of state tables: order and history don't matter --- */
 
 static enum err
 load_digest(struct db_txn *txn)
