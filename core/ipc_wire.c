@@ -6,24 +6,12 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "core/big_endian.h"
 #include "core/ipc_table.h"
 #include "core/must.h"
 
 /* u16 type, u16 flags, u32 request id, u32 err. */
 enum { HEADER = 12 };
-
-static void
-put_u32(uint8_t *p, uint32_t v)
-{
-	for (int i = 3; i >= 0; i--, v >>= 8)
-		p[i] = (uint8_t)v;
-}
-
-static uint32_t
-get_u32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
 
 struct slice
 ipc_wire_format(struct ipc_wire_header h, const ProtobufCMessage *msg, uint8_t *frame)
@@ -38,8 +26,8 @@ ipc_wire_format(struct ipc_wire_header h, const ProtobufCMessage *msg, uint8_t *
 	frame[1] = (uint8_t)h.type;
 	frame[2] = 0;
 	frame[3] = (uint8_t)h.flags;
-	put_u32(frame + 4, h.id);
-	put_u32(frame + 8, (uint32_t)h.e);
+	big_endian_put_u32(frame + 4, h.id);
+	big_endian_put_u32(frame + 8, (uint32_t)h.e);
 	if (msg)
 		protobuf_c_message_pack(msg, frame + HEADER);
 	return slice_of(frame, HEADER + n);
@@ -51,7 +39,7 @@ ipc_wire_parse(struct slice raw, struct ipc_wire_header *h, struct slice *payloa
 	if (raw.n < HEADER)
 		return false;
 	*h = (struct ipc_wire_header){(enum ipc_type)(raw.p[0] << 8 | raw.p[1]), raw.p[3],
-		get_u32(raw.p + 4), (enum err)get_u32(raw.p + 8)};
+		big_endian_get_u32(raw.p + 4), (enum err)big_endian_get_u32(raw.p + 8)};
 	*payload = slice_from(raw, HEADER);
 	return true;
 }

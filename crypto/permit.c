@@ -1,23 +1,8 @@
 #include "crypto/permit.h"
 
+#include "core/big_endian.h"
+
 enum { PLAIN = PERMIT_SIZE - 32 };
-
-static void
-put_u64(uint8_t *p, uint64_t v)
-{
-	for (int i = 7; i >= 0; i--, v >>= 8)
-		p[i] = (uint8_t)v;
-}
-
-static uint64_t
-get_u64(const uint8_t *p)
-{
-	uint64_t v = 0;
-
-	for (int i = 0; i < 8; i++)
-		v = v << 8 | p[i];
-	return v;
-}
 
 void
 permit_issue(const struct seal_key *key, const struct permit *p, uint8_t out[PERMIT_SIZE])
@@ -25,9 +10,9 @@ permit_issue(const struct seal_key *key, const struct permit *p, uint8_t out[PER
 	struct slice plain = slice_of(out, PLAIN);
 
 	out[0] = p->kind;
-	put_u64(out + 1, p->id);
-	put_u64(out + 9, p->detail);
-	put_u64(out + 17, p->expiry_sec);
+	big_endian_put_u64(out + 1, p->id);
+	big_endian_put_u64(out + 9, p->detail);
+	big_endian_put_u64(out + 17, p->expiry_sec);
 	seal_hash(key, &plain, 1, out + PLAIN);
 }
 
@@ -42,7 +27,7 @@ permit_check(const struct seal_key *key, uint8_t kind, uint64_t id, uint64_t now
 		return ERR_DENIED;
 	seal_hash(key, &plain, 1, mac);
 	if (!seal_equal(mac, raw.p + PLAIN, sizeof mac) || raw.p[0] != kind ||
-		get_u64(raw.p + 1) != id || get_u64(raw.p + 17) < now_sec)
+		big_endian_get_u64(raw.p + 1) != id || big_endian_get_u64(raw.p + 17) < now_sec)
 		return ERR_DENIED;
 	return ERR_OK;
 }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/big_endian.h"
+
 enum { HEADER = 36, CHAINS = 16 };
 
 /* A chain as the opener knows it: its first key, and the one that it reached last. */
@@ -16,19 +18,6 @@ struct queue_seal_opener {
 	struct chain chain[CHAINS];
 	uint32_t count, oldest;
 };
-
-static void
-put_u32(uint8_t *p, uint32_t v)
-{
-	for (int i = 3; i >= 0; i--, v >>= 8)
-		p[i] = (uint8_t)v;
-}
-
-static uint32_t
-get_u32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
 
 static void
 derive(const struct seal_key *chain, const char *what, struct seal_key *out)
@@ -79,7 +68,7 @@ queue_seal(struct queue_seal *s, const uint8_t public_key[32], const struct seal
 			return e;
 	}
 	memcpy(out, s->ephemeral, sizeof s->ephemeral);
-	put_u32(out + 32, s->link++);
+	big_endian_put_u32(out + 32, s->link++);
 	derive(&s->chain, "data key", &mine);
 	advance(&s->chain);
 	seal_wrap(&mine, slice_of(out, HEADER), key, out + HEADER);
@@ -153,7 +142,8 @@ queue_seal_open(struct queue_seal_opener *o, const struct seal_pair *pair, struc
 	uint32_t link;
 	enum err e;
 
-	if (sealed.n != QUEUE_SEAL_SIZE || (link = get_u32(sealed.p + 32)) >= QUEUE_SEAL_LINKS)
+	if (sealed.n != QUEUE_SEAL_SIZE ||
+		(link = big_endian_get_u32(sealed.p + 32)) >= QUEUE_SEAL_LINKS)
 		return ERR_CRYPTO;
 	e = find_chain(o, pair, sealed.p, &c);
 	if (e)

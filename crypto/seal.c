@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include "core/big_endian.h"
 #include "core/must.h"
 
 _Static_assert(crypto_aead_xchacha20poly1305_ietf_ABYTES == SEAL_TAG, "tag");
@@ -42,13 +43,6 @@ seal_secret_free(void *p)
 	sodium_free(p);
 }
 
-static void
-put_u64(uint8_t *p, uint64_t v)
-{
-	for (int i = 7; i >= 0; i--, v >>= 8)
-		p[i] = (uint8_t)v;
-}
-
 struct part_frame {
 	uint8_t nonce[SEAL_NONCE], aad[9];
 };
@@ -58,9 +52,9 @@ part_frame(uint64_t n, bool last)
 {
 	struct part_frame f = {.nonce = "hp1part", .aad = {1}};
 
-	put_u64(f.nonce + 8, n);
+	big_endian_put_u64(f.nonce + 8, n);
 	f.nonce[16] = last;
-	put_u64(f.aad + 1, n);
+	big_endian_put_u64(f.aad + 1, n);
 	return f;
 }
 
@@ -225,8 +219,8 @@ struct slice
 seal_aad_epoch(struct seal_aad *aad, uint64_t account, uint64_t epoch)
 {
 	memcpy(aad->b, "hp1epoch", 8);
-	put_u64(aad->b + 8, account);
-	put_u64(aad->b + 16, epoch);
+	big_endian_put_u64(aad->b + 8, account);
+	big_endian_put_u64(aad->b + 16, epoch);
 	return slice_of(aad->b, sizeof aad->b);
 }
 

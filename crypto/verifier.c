@@ -1,5 +1,6 @@
 #include "crypto/verifier.h"
 
+#include "core/big_endian.h"
 #include "crypto/saslprep.h"
 
 enum { FORMAT = 1, SCRAM_OCTETS = PWHASH_SALT + 4 + 2 * PWHASH_SHA256 };
@@ -77,8 +78,7 @@ parse_scram(struct slice s, struct pwhash_scram *out)
 		return ERR_CORRUPT;
 	memcpy(out->salt, p, PWHASH_SALT);
 	p += PWHASH_SALT;
-	out->iterations = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 |
-			  p[3];
+	out->iterations = big_endian_get_u32(p);
 	memcpy(out->stored_key, p + 4, PWHASH_SHA256);
 	memcpy(out->server_key, p + 4 + PWHASH_SHA256, PWHASH_SHA256);
 	return ERR_OK;
