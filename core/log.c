@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/utf8.h"
 #include "core/zone.h"
 
 enum { LINE_MAX_OCTETS = 2048 };
@@ -36,6 +37,22 @@ stamp(char *line, size_t room)
 		process_name, (int)getpid());
 }
 
+/* Whatever isn't printable, a terminal's commands above all, becomes '?'. */
+static void
+clean(char *text, size_t n)
+{
+	uint32_t c;
+	size_t used;
+
+	for (size_t i = 0; i < n; i += used) {
+		used = utf8_get(slice_of(text + i, n - i), &c);
+		if (used && c >= ' ' && (c < 127 || c >= 160))
+			continue;
+		used = used ? used : 1;
+		memset(text + i, '?', used);
+	}
+}
+
 static void
 put(enum log_level level, const char *format, va_list ap)
 {
@@ -50,9 +67,7 @@ put(enum log_level level, const char *format, va_list ap)
 	n += vsnprintf(line + n, sizeof line - (size_t)n - 1, format, ap);
 	if (n > (int)sizeof line - 2)
 		n = (int)sizeof line - 2;
-	for (int i = start; i < n; i++)
-		if ((unsigned char)line[i] < ' ' || line[i] == 127)
-			line[i] = '?';
+	clean(line + start, (size_t)(n - start));
 	line[n++] = '\n';
 	if (write(STDERR_FILENO, line, (size_t)n) < 0)
 		return; /* nobody left to tell */

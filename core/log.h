@@ -1,7 +1,7 @@
 /* log: lines on standard error in syslog's shape:
- * `Nov 24 12:00:00 host hairpin/smtpd[123]: text`. Control and 8-bit octets of
- * the network never get out raw: everything but printable ASCII and UTF-8's
- * octets becomes '?'. A line is one write. */
+ * `Nov 24 12:00:00 host hairpin/smtpd[123]: text`. Octets of the network may be in
+ * the text: all but printable characters in valid UTF-8 become '?'. A line is one
+ * write of at most 2,048 octets; what is longer is cut. */
 #ifndef CORE_LOG_H
 #define CORE_LOG_H
 
