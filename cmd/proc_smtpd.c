@@ -18,15 +18,9 @@
 #include "core/ipc.pb-c.h"
 #include "core/log.h"
 #include "core/must.h"
-#include "crypto/keyring.h"
+#include "crypto/keyd_client.h"
 
-enum {
-	ACCEPTS_PER_TURN = 16,
-	ACCEPT_PAUSE_MS = 100,
-	KEYD_MS = 5000,
-	AGAIN_MS = 200,
-	LEAVE_MS = 5000
-};
+enum { ACCEPTS_PER_TURN = 16, ACCEPT_PAUSE_MS = 100, AGAIN_MS = 200, LEAVE_MS = 5000 };
 
 /* --- start --- */
 
@@ -68,25 +62,19 @@ static void
 on_repeat_key(void *arg, enum err e, const ProtobufCMessage *answer)
 {
 	struct smtpd *d = arg;
-	const Ipc__KeydKey *k = (const Ipc__KeydKey *)answer;
 
-	if (e || k->key.len != SEAL_KEY) {
+	if (keyd_client_read_repeat_key(e, answer, &d->repeat_key))
 		loop_after(d->p->loop, AGAIN_MS, ask_repeat_key, d);
-		return;
-	}
-	memcpy(d->repeat_key.b, k->key.data, SEAL_KEY);
-	d->has_repeat_key = true;
+	else
+		d->has_repeat_key = true;
 }
 
 static void
 ask_repeat_key(void *arg)
 {
 	struct smtpd *d = arg;
-	Ipc__KeydNamedKey q = IPC__KEYD_NAMED_KEY__INIT;
 
-	q.which = KEYRING_REPEAT;
-	ipc_ask(d->p->ipc, IPC_KEYD_NAMED_KEY, &q.base, -1,
-		(struct ipc_wait){KEYD_MS, on_repeat_key, d});
+	keyd_client_ask_repeat_key(d->p->ipc, on_repeat_key, d);
 }
 
 /* --- what the store tells --- */
