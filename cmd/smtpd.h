@@ -122,15 +122,22 @@ struct smtpd_login {
 };
 enum err smtpd_lookup_login(struct smtpd_client *c, struct slice user, struct smtpd_login *out);
 
-/* smtpd_auth.c */
+/* smtpd_auth.c: a login; each call leads to one SMTP_EV_AUTH. */
+/* initial: base64 as sent, empty if none was. */
 void smtpd_auth_begin(struct smtpd_client *c, struct slice mechanism, struct slice initial);
+/* The client's answer to a challenge, without its line end. */
 void smtpd_auth_line(struct smtpd_client *c, struct slice line);
+/* Gives the login up and wipes what it held; no event comes of it. */
 void smtpd_auth_drop(struct smtpd_client *c);
 
-/* smtpd_queue.c */
+/* smtpd_queue.c: a mail that has arrived whole. */
+/* head: plain, borrowed. Leads to SMTP_EV_SCORED. */
 void smtpd_queue_score(struct smtpd_client *c, struct slice head);
+/* After a good score. Leads to SMTP_EV_QUEUED. */
 void smtpd_queue_propose(struct smtpd_client *c);
+/* The client has read the last 250: an equal mail is a new one from now on. */
 void smtpd_queue_lift(struct smtpd_client *c);
+/* Forgets the mail and wipes its key. */
 void smtpd_queue_drop(struct smtpd_client *c);
 
 #endif

@@ -5,8 +5,10 @@
 
 #include <stdint.h>
 
+/* Monotonic, from an unknown start. */
 uint64_t clock_ms(void);
 uint64_t clock_us(void);
+/* Seconds of Unix time, UTC. */
 uint64_t clock_wall_sec(void);
 /* Reads the offset; called once at start. */
 void clock_init(void);

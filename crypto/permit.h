@@ -4,8 +4,8 @@
  * issues, keyd checks). Pure.
  *
  *   LOGIN  u8 'L', u64 account, u64 session, u64 expiry_sec, MAC 32
- *   ITEM   u8 'I', u64 queue item, u64 slot (filterd's instance, 0 none), u64 expiry_sec, MAC
- * 32 */
+ *   ITEM   u8 'I', u64 queue item, u64 slot (filterd's instance, 0 none), u64 expiry_sec,
+ *          MAC 32 */
 #ifndef CRYPTO_PERMIT_H
 #define CRYPTO_PERMIT_H
 
