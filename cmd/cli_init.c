@@ -31,7 +31,8 @@ enum {
 	WAIT_US = 50000,
 	PATH_ROOM = 600,
 	PORT_BASE_MAX = 64000,
-	UID_MAX = 0x7fffffff
+	UID_MAX = 0x7fffffff,
+	TXT_STRING_MAX = 255
 };
 
 struct init {
@@ -505,27 +506,35 @@ fill_database(const struct init *in)
 
 /* --- what to publish --- */
 
+/* RFC 1035 section 3.3: a string has at most 255 octets; longer texts are several. */
+static void
+print_txt(const char *name, const char *domain, struct slice text)
+{
+	struct slice rest = text;
+
+	printf("%s.%s. IN TXT", name, domain);
+	for (; rest.n; rest = slice_from(rest, slice_cut(rest, 0, TXT_STRING_MAX).n))
+		printf(" \"%.*s\"", SLICE_FMT(slice_cut(rest, 0, TXT_STRING_MAX)));
+	putchar('\n');
+}
+
+/* In the form of a zone file, reasons as its comments. */
 static void
 print_records(const struct init *in)
 {
 	printf("\nRecords to publish in the DNS of %s:\n\n", in->domain);
-	printf("%s. IN MX 10 %s.\n    where the world brings your mail\n", in->domain,
+	printf("; where the world brings your mail\n%s. IN MX 10 %s.\n", in->domain,
 		in->hostname);
-	printf("%s. IN A <address of this machine>\n    and AAAA, if it has one; its reverse "
-	       "name should be "
-	       "%s, or others take it for a spammer\n",
-		in->hostname, in->hostname);
-	printf("%s. IN TXT \"v=spf1 mx -all\"\n    only this machine may send for the domain\n",
+	printf("; this machine, and AAAA if it has one; its reverse name should be the same,\n"
+	       "; or others take it for a spammer\n%s. IN A <address of this machine>\n",
+		in->hostname);
+	printf("; only this machine may send for the domain\n%s. IN TXT \"v=spf1 mx -all\"\n",
 		in->domain);
-	printf("rsa._domainkey.%s. IN TXT \"%.*s\"\n", in->domain,
-		SLICE_FMT(buf_slice(&in->dkim_rsa)));
-	printf("ed25519._domainkey.%s. IN TXT \"%.*s\"\n    signatures that prove that a mail "
-	       "is "
-	       "yours (strings over 255 octets are split)\n",
-		in->domain, SLICE_FMT(buf_slice(&in->dkim_ed25519)));
-	printf("_dmarc.%s. IN TXT \"v=DMARC1; p=quarantine; rua=mailto:postmaster@%s\"\n    "
-	       "what "
-	       "others shall do with mail that only claims to be yours\n",
+	puts("; signatures that prove that a mail is yours");
+	print_txt("rsa._domainkey", in->domain, buf_slice(&in->dkim_rsa));
+	print_txt("ed25519._domainkey", in->domain, buf_slice(&in->dkim_ed25519));
+	printf("; what others shall do with mail that only claims to be yours\n"
+	       "_dmarc.%s. IN TXT \"v=DMARC1; p=quarantine; rua=mailto:postmaster@%s\"\n",
 		in->domain, in->domain);
 }
 
