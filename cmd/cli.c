@@ -171,10 +171,7 @@ unknown(int argc, char **argv)
 	const struct cli_verb *group = cli_verbs_group(argv[0]);
 
 	if (!group)
-		return cli_fail(EX_USAGE,
-			"no such verb: %s; did you mean `hairpin %s`?\n"
-			"`hairpin help` lists them all.",
-			argv[0], cli_verbs_nearest(argv[0]));
+		return cli_help_unknown(argv[0], "");
 	if (argc > 1 && argv[1][0] != '-')
 		cli_fail(0, "%s %s: no such verb", argv[0], argv[1]);
 	else

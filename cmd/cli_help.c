@@ -124,6 +124,16 @@ cli_help_group(FILE *to, const struct cli_verb *any)
 }
 
 int
+cli_help_unknown(const char *word, const char *before)
+{
+	fprintf(stderr,
+		"hairpin: no such verb: %s; did you mean `hairpin %s%s`?\n"
+		"`hairpin help` lists them all.\n",
+		word, before, cli_verbs_nearest(word));
+	return EX_USAGE;
+}
+
+int
 cli_help_run(const struct cli_line *line)
 {
 	const struct cli_verb *group;
@@ -134,10 +144,7 @@ cli_help_run(const struct cli_line *line)
 	}
 	group = cli_verbs_group(line->word[0]);
 	if (!group)
-		return cli_fail(EX_USAGE,
-			"no such verb: %s; did you mean `hairpin help %s`?\n"
-			"`hairpin help` lists them all.",
-			line->word[0], cli_verbs_nearest(line->word[0]));
+		return cli_help_unknown(line->word[0], "help ");
 	cli_help_group(stdout, group);
 	return EX_OK;
 }
