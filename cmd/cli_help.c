@@ -3,6 +3,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "crypto/tls.h"
+
 static const char version[] = "0.1.0";
 enum { COLUMNS = 79, INDENT = 12, FOLD = 14 };
 
@@ -153,6 +155,6 @@ int
 cli_help_version(const struct cli_line *line)
 {
 	(void)line;
-	printf("hairpin %s\n", version);
+	printf("hairpin %s (%s)\n", version, tls_library());
 	return EX_OK;
 }

@@ -524,3 +524,9 @@ tls_channel_binding(const struct tls_stream *s, enum tls_binding kind, struct bu
 		return ERR_UNSUPPORTED;
 	}
 }
+
+const char *
+tls_library(void)
+{
+	return OpenSSL_version(OPENSSL_VERSION);
+}

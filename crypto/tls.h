@@ -86,4 +86,7 @@ enum tls_binding { TLS_BINDING_NONE, TLS_BINDING_EXPORTER, TLS_BINDING_SERVER_EN
 enum err tls_channel_binding(
 	const struct tls_stream *s, enum tls_binding kind, struct buf *out);
 
+/* The library that does all this, and its version: static, printable. */
+const char *tls_library(void);
+
 #endif
