@@ -1,11 +1,12 @@
 /* keyd: private-key operations, wrapping and opening of data keys.
  *
  * Owns:     the master key, the TLS private key, the epoch keys of this life.
- * Hears:    store (log key), auth and smtpd (their named keys), smtpd and imapd (TLS
- * signatures), imapd (an account's secret against a LOGIN permit), imapd and courier (wrapping
- * against LOGIN and ITEM permits), courier (new pairs, sealing to
- * another queue key). Touches:  no file and no network after
- * its start. It keeps nothing: whoever asks brings the wrapped blob. */
+ * Hears:    store (log keys); auth and smtpd (their named keys); smtpd and imapd (TLS
+ *           signatures); imapd (an account's secret, against a LOGIN permit); imapd and courier
+ *           (wrapping, against LOGIN and ITEM permits); courier (new pairs, sealing to another
+ *           queue key).
+ * Touches:  no file and no network after its start; new TLS files come as fds from the parent.
+ *           It keeps nothing: whoever asks brings the wrapped blob. */
 #include <fcntl.h>
 #include <errno.h>
 #include <stdlib.h>
