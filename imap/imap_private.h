@@ -163,8 +163,8 @@ enum err imap_message_wrap(struct imap_session *s, uint64_t epoch, const struct 
 
 /* --- the commands, by file --- */
 extern const struct imap_command imap_cmd_auth[], imap_cmd_mailbox[], imap_cmd_list[],
-	imap_cmd_select[], imap_cmd_fetch[], imap_cmd_store[], imap_cmd_append[],
-	imap_cmd_search[];
+	imap_cmd_select[], imap_cmd_fetch[], imap_cmd_store[], imap_cmd_copy[],
+	imap_cmd_expunge[], imap_cmd_append[], imap_cmd_search[];
 /* A literal of APPEND: announced (true: it is a message: streamed, refused, or it waits for the
  * one before), its octets, the command's end. refused: the command ended after a literal that
  * fell, or is too long; false: no APPEND was at hand. */

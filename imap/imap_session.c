@@ -77,8 +77,8 @@ static const struct imap_command *
 find_command(struct slice name)
 {
 	static const struct imap_command *const tables[] = {imap_cmd_auth, imap_cmd_mailbox,
-		imap_cmd_list, imap_cmd_select, imap_cmd_fetch, imap_cmd_store, imap_cmd_append,
-		imap_cmd_search};
+		imap_cmd_list, imap_cmd_select, imap_cmd_fetch, imap_cmd_store, imap_cmd_copy,
+		imap_cmd_expunge, imap_cmd_append, imap_cmd_search};
 
 	for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
 		for (const struct imap_command *c = tables[t]; c->name; c++)
