@@ -362,21 +362,17 @@ expunge_one(struct apply *a, Commands__Mailbox *box, Commands__Account *r, uint3
 	return e ? e : put_change(a, box, uid, true);
 }
 
-/* Keyword bits of one mailbox in the numbering of another. False: no room. */
-static bool
-translate(struct apply *a, const Commands__Mailbox *from, Commands__Mailbox *to, uint64_t *bits)
+/* Keyword bits of one mailbox in the numbering of another. Those that find no room are left
+ * behind rather than failing the copy. */
+static uint64_t
+translate(struct apply *a, const Commands__Mailbox *from, Commands__Mailbox *to, uint64_t bits)
 {
 	uint64_t out = 0, one;
 
-	for (size_t i = 0; i < from->n_keyword; i++) {
-		if (!(*bits >> i & 1))
-			continue;
-		if (!keyword_bits(a, to, 1, &from->keyword[i], &one))
-			return false;
-		out |= one;
-	}
-	*bits = out;
-	return true;
+	for (size_t i = 0; i < from->n_keyword; i++)
+		if ((bits >> i & 1) && keyword_bits(a, to, 1, &from->keyword[i], &one))
+			out |= one;
+	return out;
 }
 
 static enum err
@@ -394,9 +390,7 @@ copy_one(struct apply *a, Commands__Mailbox *from, Commands__Mailbox *to, Comman
 	m.delivered_to = arena_dup(a->arena, m.delivered_to);
 	m.sealed_head = arena_dup(a->arena, m.sealed_head);
 	m.sealed_index = arena_dup(a->arena, m.sealed_index);
-	/* Keywords that no longer fit are left behind rather than failing the copy. */
-	if (!translate(a, from, to, &m.keywords))
-		m.keywords = 0;
+	m.keywords = translate(a, from, to, m.keywords);
 	e = apply_payload_ref(a, m.payload);
 	if (!e)
 		e = apply_message_insert(a, to, r, &m, &out->uid[out->n_uid]);

@@ -455,6 +455,29 @@ copy_and_move_tell_the_new_uids(void **state)
 }
 
 static void
+a_copy_leaves_behind_only_the_keywords_without_room(void **state)
+{
+	char text[60];
+	struct play p;
+
+	(void)state;
+	fill("INBOX", 1);
+	fill("Junk", 1);
+	play_login(&p);
+	play_say(&p, "s SELECT Junk\r\n");
+	for (int i = 0; i < 64; i++) {
+		snprintf(text, sizeof text, "a STORE 1 +FLAGS.SILENT (k%d)\r\n", i);
+		play_say(&p, text);
+	}
+	play_say(&p, "s SELECT INBOX\r\na STORE 1 FLAGS.SILENT (\\Seen New K63)\r\n");
+	play_tells(&p, "a COPY 1 Junk\r\n", "a OK [COPYUID 1000003 1 2] Copied\r\n");
+	play_say(&p, "s SELECT Junk\r\n");
+	play_exactly(&p, "a FETCH 2 FLAGS\r\n",
+		"* 2 FETCH (FLAGS (\\Seen k63))\r\na OK Fetched\r\n");
+	play_end(&p);
+}
+
+static void
 expunge_and_close_log_nothing_when_nothing_is_deleted(void **state)
 {
 	struct play p;
@@ -540,6 +563,7 @@ main(void)
 		imap_test(unchangedsince_stores_to_what_did_not_change),
 		imap_test(a_long_modified_set_is_whole),
 		imap_test(copy_and_move_tell_the_new_uids),
+		imap_test(a_copy_leaves_behind_only_the_keywords_without_room),
 		imap_test(expunge_and_close_log_nothing_when_nothing_is_deleted),
 		imap_test(unselect_removes_nothing),
 		imap_test(thousands_of_messages_are_copied_and_expunged_in_batches),
