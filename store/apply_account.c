@@ -62,7 +62,7 @@ create(struct apply *a, const Commands__AccountPut *c)
 	leads.primary = true;
 	e = apply_row_put_account(a, c->account, &r);
 	if (!e)
-		e = apply_directory_address_put(a, &address);
+		e = apply_directory_primary_put(a, &address);
 	if (!e && a->result->code) {
 		struct schema_key k;
 

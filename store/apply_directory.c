@@ -130,7 +130,8 @@ merge_targets(struct apply *a, const Commands__Address *old, bool without, Comma
 	ProtobufCBinaryData *sorted = arena_alloc(a->arena, (n + 1) * sizeof *sorted);
 	ProtobufCBinaryData *out = arena_alloc(a->arena, (all + 1) * sizeof *out);
 
-	memcpy(sorted, r->target, n * sizeof *sorted);
+	if (n)
+		memcpy(sorted, r->target, n * sizeof *sorted);
 	qsort(sorted, n, sizeof *sorted, compare_bytes);
 	for (size_t i = 0; i < old->n_target; i++)
 		if (!bsearch(&old->target[i], sorted, n, sizeof *sorted, compare_bytes))
@@ -142,8 +143,18 @@ merge_targets(struct apply *a, const Commands__Address *old, bool without, Comma
 	r->n_target = kept;
 }
 
-enum err
-apply_directory_address_put(struct apply *a, const Commands__AddressPut *c)
+/* An account is reached by its name as long as it is there: only its own commands make such an
+ * address, and lead it elsewhere. */
+static bool
+keeps_primary(const Commands__Address *old, const Commands__Address *r)
+{
+	if (!old || !old->primary)
+		return !r->primary;
+	return r->primary && r->account == old->account;
+}
+
+static enum err
+put_address(struct apply *a, const Commands__AddressPut *c, bool is_account)
 {
 	struct slice address = codec_slice(c->address);
 	const char *problem;
@@ -171,8 +182,23 @@ apply_directory_address_put(struct apply *a, const Commands__AddressPut *c)
 	problem = address_problem(a, address, &record);
 	if (problem)
 		return apply_refuse(a, COMMAND_INVALID, problem);
+	if (!is_account && !keeps_primary(e ? NULL : old, &record))
+		return apply_refuse(
+			a, COMMAND_INVALID, "the primary address goes with its account");
 	a->touched->directory = true;
 	return apply_row_put(a, DB_ADDRESS, address, &record);
+}
+
+enum err
+apply_directory_address_put(struct apply *a, const Commands__AddressPut *c)
+{
+	return put_address(a, c, false);
+}
+
+enum err
+apply_directory_primary_put(struct apply *a, const Commands__AddressPut *c)
+{
+	return put_address(a, c, true);
 }
 
 enum err

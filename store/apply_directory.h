@@ -21,7 +21,9 @@ enum err apply_directory_domain_put(struct apply *a, const Commands__DomainPut *
 enum err apply_directory_domain_del(struct apply *a, const Commands__DomainDel *c);
 /* The domain must be ours. An ACCOUNT's account must exist. */
 enum err apply_directory_address_put(struct apply *a, const Commands__AddressPut *c);
-/* The primary address of an account goes with the account only. */
+/* The same, of a new account: its primary address. It goes with the account only, and leads
+ * nowhere else meanwhile. */
+enum err apply_directory_primary_put(struct apply *a, const Commands__AddressPut *c);
 enum err apply_directory_address_del(struct apply *a, const Commands__AddressDel *c);
 
 #endif

@@ -92,6 +92,7 @@ schema_message_write(const struct schema_message *m, uint8_t *p, size_t room)
 
 	if (room < n)
 		return n;
+	at = p + SCHEMA_MESSAGE_FIXED;
 	memset(p, 0, SCHEMA_MESSAGE_FIXED);
 	p[0] = SCHEMA_MESSAGE_FORMAT;
 	p[1] = m->wrap_kind;
