@@ -29,7 +29,9 @@ make(struct apply *a, const Commands__QueueKey *c)
 	uint64_t newest = 0;
 	enum err e;
 
-	if (secret.public_key.n != SCHEMA_PUBLIC_KEY || !apply_vault_fits(secret.secret))
+	/* A newer one must always be possible. */
+	if (secret.public_key.n != SCHEMA_PUBLIC_KEY || !apply_vault_fits(secret.secret) ||
+		c->id >> 56)
 		return apply_refuse(a, COMMAND_INVALID, "bad queue key");
 	e = view_directory_queue_key(a->txn, &newest, public_key);
 	if (e && e != ERR_NOT_FOUND)
