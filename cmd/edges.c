@@ -1,5 +1,6 @@
 #include "cmd/edges.h"
 
+/* Who asks whom. */
 static const enum role edges[][2] = {
 	{ROLE_SMTPD, ROLE_STORE},
 	{ROLE_SMTPD, ROLE_KEYD},
@@ -16,11 +17,16 @@ static const enum role edges[][2] = {
 };
 
 bool
-edges_has(enum role a, enum role b)
+edges_asks(enum role a, enum role b)
 {
 	for (size_t i = 0; i < sizeof edges / sizeof *edges; i++)
-		if ((edges[i][0] == a && edges[i][1] == b) ||
-			(edges[i][0] == b && edges[i][1] == a))
+		if (edges[i][0] == a && edges[i][1] == b)
 			return true;
 	return false;
+}
+
+bool
+edges_has(enum role a, enum role b)
+{
+	return edges_asks(a, b) || edges_asks(b, a);
 }

@@ -7,5 +7,7 @@
 
 /* Symmetric. The parent's own control edges are not in it. */
 bool edges_has(enum role a, enum role b);
+/* Does a ask b questions? */
+bool edges_asks(enum role a, enum role b);
 
 #endif

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/edges.h"
 #include "core/clock.h"
 #include "core/ipc.pb-c.h"
 #include "core/log.h"
@@ -18,6 +19,8 @@
 #include "core/sandbox.h"
 #include "core/zone.h"
 #include "crypto/seal.h"
+
+enum { ALONE_MS = 5000 };
 
 static const struct proc_role *const roles[] = {&proc_store_role, &proc_keyd_role,
 	&proc_auth_role, &proc_smtpd_role, &proc_imapd_role, &proc_filterd_role,
@@ -177,14 +180,30 @@ on_listener(void *arg, struct ipc_frame *f)
 		close(f->fd);
 }
 
+/* The parent starts whoever died within a second and gives us the new one. Who is alive and has
+ * cut us off doesn't come back: what is started anew has all its peers. */
 static void
-on_parent(void *arg, struct ipc_peer *peer, bool up)
+on_alone(void *arg)
 {
 	struct proc *p = arg;
 
+	log_error("cut off by a process that is needed: starting anew");
+	loop_stop(p->loop);
+}
+
+static void
+on_peer_change(void *arg, struct ipc_peer *peer, bool up)
+{
+	struct proc *p = arg;
+	enum role role = ipc_peer_role(peer);
+
 	/* Without a parent nobody would restart us or give us peers. */
-	if (!up && ipc_peer_role(peer) == ROLE_PARENT)
+	if (!up && role == ROLE_PARENT)
 		loop_stop(p->loop);
+	loop_cancel(p->alone[role]);
+	p->alone[role] = NULL;
+	if (!up && edges_asks(p->role->role, role) && !ipc_any(p->ipc, role))
+		p->alone[role] = loop_after(p->loop, ALONE_MS, on_alone, p);
 }
 
 static void
@@ -207,7 +226,7 @@ listen_to_parent(struct proc *p)
 	ipc_on(p->ipc, IPC_FLOOR_PAGE, on_floor_page, p);
 	ipc_on(p->ipc, IPC_PEER, on_peer, p);
 	ipc_on(p->ipc, IPC_LISTENER, on_listener, p);
-	ipc_on_peer(p->ipc, on_parent, p);
+	ipc_on_peer(p->ipc, on_peer_change, p);
 	loop_on_signal(p->loop, SIGTERM, on_sigterm, p);
 	signal(SIGINT, SIG_IGN); /* Ctrl-C reaches the whole group: the parent decides */
 	signal(SIGPIPE, SIG_IGN);

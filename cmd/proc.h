@@ -22,6 +22,8 @@ struct proc {
 	uint32_t instance;
 	struct loop *loop;
 	struct ipc *ipc;
+	struct loop_timer
+		*alone[ROLE_COUNT]; /* runs while nobody of a role that we ask is there */
 	uint64_t boot;
 	uint8_t permit_login_key[PROC_PERMIT_KEY], permit_item_key[PROC_PERMIT_KEY];
 	bool has_login_key, has_item_key;
