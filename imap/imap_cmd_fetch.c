@@ -14,7 +14,7 @@ struct fetch {
 	struct imap_fetch what;
 	uint32_t *uids, n, at;
 	struct imap_message m;
-	Commands__Mailbox *box;
+	Commands__Mailbox *box; /* while a chunk is made */
 	uint32_t att; /* next attribute of the message at hand; 0 and !open: its beginning */
 	bool open;    /* "* n FETCH (" was written, at mark in the output */
 	bool is_sent; /* and has left */
@@ -239,12 +239,14 @@ put_chunk(struct imap_session *s, struct fetch *f)
 {
 	struct walk w = {.s = s, .f = f};
 	struct fetch before = *f;
+	struct arena a; /* not the command's: there may be a million chunks */
 	enum err e;
 
 	w.txn = s->ops->begin(s->host);
 	if (!w.txn)
 		return ERR_BUSY;
-	e = view_mailbox(w.txn, s->box.id, &s->arena, &f->box);
+	arena_init(&a, 0);
+	e = view_mailbox(w.txn, s->box.id, &a, &f->box);
 	if (!e)
 		e = view_mailbox_messages(w.txn, s->box.id, f->uids[f->at], on_row, &w);
 	if (!e)
@@ -263,6 +265,7 @@ put_chunk(struct imap_session *s, struct fetch *f)
 		e = ERR_NOT_FOUND; /* gone in the middle of its own response */
 	}
 	s->ops->end(s->host);
+	arena_reset(&a);
 	return e;
 }
 
