@@ -77,8 +77,10 @@ keep_stored(struct imap_session *s, struct store *x, const Commands__Result *r)
 		x->any_modified = true;
 	}
 	/* Silent ones are told only where the client needs the new MODSEQ. What isn't told here
-	 * is told as any other change. */
+	 * is told as any other change: so are silent ones where another's change came before,
+	 * or nobody would tell of that (RFC 9051 6.4.6: a determinate state). */
 	is_told = (x->silent && !s->condstore) || tell_flags(s, x);
+	is_told = is_told && !(x->silent && r->overtaken);
 	if (is_told && r->modseq && s->box.own_n < IMAP_OWN_MAX)
 		s->box.own[s->box.own_n++] = r->modseq;
 	imap_flush(s);
@@ -168,6 +170,7 @@ store(struct imap_session *s)
 		return;
 	x->flags.mailbox = s->box.id;
 	x->flags.uids = &x->batch.ranges;
+	x->flags.known_modseq = s->box.modseq;
 	x->flags.flags = flags.system;
 	x->flags.keyword = arena_alloc(
 		&s->arena, (flags.n_keywords + 1u) * sizeof *x->flags.keyword);

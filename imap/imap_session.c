@@ -67,7 +67,11 @@ void
 imap_session_touched(struct imap_session *s)
 {
 	/* Otherwise it is told with the next command's end. */
-	if (s->idling && !s->more)
+	if (!s->idling || s->more)
+		return;
+	if (s->ops->is_full(s->host))
+		s->more = tell_idle;
+	else
 		tell_idle(s);
 }
 

@@ -289,6 +289,7 @@ store_one(struct apply *a, const Commands__FlagsStore *c, Commands__Mailbox *box
 		return ERR_OK;
 	}
 	a->result->uid[a->result->n_uid++] = uid;
+	a->result->overtaken |= c->known_modseq && m.modseq > c->known_modseq;
 	flags = new_flags(c, m.flags);
 	keywords = c->mode == 0 ? bits : c->mode == 1 ? m.keywords | bits : m.keywords & ~bits;
 	if (flags == m.flags && keywords == m.keywords)

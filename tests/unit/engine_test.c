@@ -424,6 +424,7 @@ flags_change_once_and_expunge_takes_only_the_deleted(void **state)
 	append("two");
 	r = flags(1, SCHEMA_SEEN, modseq - 1 + 1);
 	assert_int_equal(r->n_refused_uid, 2);
+	assert_false(flags(1, SCHEMA_SEEN, 0)->overtaken);
 	uids.n_first = uids.n_last = 1;
 	uids.first = &first;
 	uids.last = &last;

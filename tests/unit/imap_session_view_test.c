@@ -47,6 +47,23 @@ others_changes_are_told_at_a_commands_end(void **state)
 }
 
 static void
+silence_hides_nothing_that_another_did(void **state)
+{
+	struct play p, q;
+
+	(void)state;
+	fill(2);
+	play_select(&p);
+	play_select(&q);
+	play_say(&q, "a STORE 1 +FLAGS.SILENT (\\Flagged)\r\n");
+	play_exactly(&p, "a STORE 1 +FLAGS.SILENT (\\Seen)\r\n",
+		"* 1 FETCH (FLAGS (\\Seen \\Flagged) UID 1)\r\na OK Stored\r\n");
+	play_exactly(&p, "b STORE 1 +FLAGS.SILENT (\\Draft)\r\n", "b OK Stored\r\n");
+	play_end(&p);
+	play_end(&q);
+}
+
+static void
 numbers_stay_while_a_command_that_uses_them_runs(void **state)
 {
 	struct play p, q;
@@ -105,6 +122,26 @@ idle_tells_at_once_and_ends_with_done(void **state)
 	play_exactly(&p, "done\r\n", "a OK IDLE ended\r\n");
 	play_exactly(&p, "b IDLE\r\nNOOP\r\n", "+ idling\r\nb BAD DONE ends IDLE\r\n");
 	play_exactly(&p, "c IDLE x\r\n", "c BAD Unexpected text after the command\r\n");
+	play_end(&p);
+}
+
+static void
+who_does_not_read_in_idle_is_told_later(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_select(&p);
+	play_tells(&p, "a IDLE\r\n", "+ idling\r\n");
+	play_deliver("INBOX", mail);
+	buf_clear(&p.said);
+	p.is_full = true;
+	imap_session_touched(p.s);
+	imap_session_touched(p.s);
+	assert_int_equal(p.said.n, 0);
+	play_drain(&p);
+	assert_slice(buf_slice(&p.said), "* 1 EXISTS\r\n");
+	play_exactly(&p, "DONE\r\n", "a OK IDLE ended\r\n");
 	play_end(&p);
 }
 
@@ -250,7 +287,9 @@ main(void)
 		imap_test(others_changes_are_told_at_a_commands_end),
 		imap_test(numbers_stay_while_a_command_that_uses_them_runs),
 		imap_test(an_empty_mailbox_has_no_numbers),
+		imap_test(silence_hides_nothing_that_another_did),
 		imap_test(idle_tells_at_once_and_ends_with_done),
+		imap_test(who_does_not_read_in_idle_is_told_later),
 		imap_test(many_changes_come_in_pieces_as_the_client_reads),
 		imap_test(many_changes_wait_while_numbers_must_stay),
 		imap_test(a_picture_older_than_the_kept_changes_is_compared),
