@@ -178,32 +178,42 @@ unsubscribe(struct imap_session *s)
 
 /* --- quota --- */
 
-static void
-put_quota(struct imap_session *s)
+/* NULL: NO was said. */
+static const Commands__Account *
+read_account(struct imap_session *s)
 {
 	struct db_txn *txn = imap_begin(s);
 	Commands__Account *a;
-	const char *blank = "";
 	enum err e;
 
 	if (!txn)
-		return;
+		return NULL;
 	e = view_directory_account(txn, s->account, &s->arena, &a);
 	if (!imap_end_txn(s))
-		return;
-	if (e) {
-		imap_no(s, "[UNAVAILABLE] The quota can't be read now, try again");
-		return;
-	}
+		return NULL;
+	if (!e)
+		return a;
+	imap_no(s, "[UNAVAILABLE] The quota can't be read now, try again");
+	return NULL;
+}
+
+/* RFC 9208 section 7 knows no quota without a limit: then there is no root. */
+static bool
+has_quota(const Commands__Account *a)
+{
+	return a->quota_bytes || a->quota_messages;
+}
+
+static void
+put_quota(struct imap_session *s, const Commands__Account *a)
+{
 	imap_put(s, "* QUOTA \"\" (");
 	/* RFC 9208 5.1: STORAGE counts units of 1,024 octets. */
-	if (a->quota_bytes) {
+	if (a->quota_bytes)
 		imap_printf(s, "STORAGE %llu %llu", (unsigned long long)(a->used_bytes / 1024),
 			(unsigned long long)(a->quota_bytes / 1024));
-		blank = " ";
-	}
 	if (a->quota_messages)
-		imap_printf(s, "%sMESSAGE %llu %llu", blank,
+		imap_printf(s, "%sMESSAGE %llu %llu", a->quota_bytes ? " " : "",
 			(unsigned long long)a->used_messages,
 			(unsigned long long)a->quota_messages);
 	imap_put(s, ")\r\n");
@@ -213,28 +223,41 @@ put_quota(struct imap_session *s)
 static void
 get_quota(struct imap_session *s)
 {
+	const Commands__Account *a;
 	struct slice root;
 
 	if (!imap_parse_space(&s->parse) || !imap_parse_astring(&s->parse, &root) ||
-		!imap_parse_end(&s->parse))
+		!imap_parse_end(&s->parse)) {
 		imap_bad_syntax(s);
-	else if (root.n)
-		imap_no(s, "[NONEXISTENT] There is one quota root, \"\"");
-	else
-		put_quota(s);
+		return;
+	}
+	a = read_account(s);
+	if (a && (root.n || !has_quota(a)))
+		imap_no(s, "[NONEXISTENT] There is no such quota root");
+	else if (a)
+		put_quota(s, a);
 }
 
 static void
 get_quota_root(struct imap_session *s)
 {
+	const Commands__Account *a;
 	struct slice name;
 
 	if (!read_name(s, &name) || !imap_end(s) || !find_box(s, name))
 		return;
+	a = read_account(s);
+	if (!a)
+		return;
 	imap_put(s, "* QUOTAROOT ");
 	imap_put_mailbox(s, name);
-	imap_put(s, " \"\"\r\n");
-	put_quota(s);
+	if (has_quota(a)) {
+		imap_put(s, " \"\"\r\n");
+		put_quota(s, a);
+	} else {
+		imap_put(s, "\r\n");
+		imap_ok(s, "No quota is set");
+	}
 }
 
 const struct imap_command imap_cmd_mailbox[] = {

@@ -263,7 +263,7 @@ quota_is_told_and_kept(void **state)
 	play_exactly(&p, "a GETQUOTAROOT nosuch\r\n",
 		"a NO [NONEXISTENT] There is no such mailbox\r\n");
 	play_exactly(
-		&p, "a GETQUOTA x\r\n", "a NO [NONEXISTENT] There is one quota root, \"\"\r\n");
+		&p, "a GETQUOTA x\r\n", "a NO [NONEXISTENT] There is no such quota root\r\n");
 	play_exactly(
 		&p, "a APPEND INBOX {5000}\r\n", "a NO [OVERQUOTA] The mailbox is full\r\n");
 	play_say(&p, "a APPEND INBOX {5000+}\r\n");
