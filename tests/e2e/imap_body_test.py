@@ -244,6 +244,22 @@ def delivered_is_shown_whole(server):
     w.close()
 
 
+def all_at_once_by_tls(server, mails):
+    """Pipelined, read in small bites, while other commands wait behind."""
+    w = Wire(server, port=993)
+    w.ok("EXAMINE Odd")
+    first, second = w.start("FETCH 1:* BODY.PEEK[]"), w.start("FETCH 1:* (RFC822.SIZE BODY.PEEK[TEXT]<0.5000>)")
+    w.bite = 1000
+    _, said = w.finish(first)
+    got = fetched(said)
+    assert [got[n][b"BODY[]"] for n in range(1, len(mails) + 1)] == mails
+    _, said = w.finish(second)
+    got = fetched(said)
+    assert [int(got[n][b"RFC822.SIZE"]) for n in range(1, len(mails) + 1)] == [len(m) for m in mails]
+    assert [got[n][b"BODY[TEXT]<0>"] for n in range(1, len(mails) + 1)] == [Part(m).body[:5000] for m in mails]
+    w.close()
+
+
 def main():
     print(f"SEED={SEED} MAILS={MAILS}", flush=True)
     r, sections = random.Random(SEED), 0
@@ -259,6 +275,7 @@ def main():
             check_whole(w, n, raw, r)
             sections += check_parts(w, n, raw)
             check_decoded(w, n, raw)
+        all_at_once_by_tls(server, mails)
         w.ok("APPEND Odd ~%s", b"Subject: nul\r\n\r\na\0b\0")
         assert fetched(w.ok("FETCH * BODY.PEEK[]"))[len(mails) + 1][b"BODY[]"].endswith(b"a\0b\0")
         w.close()

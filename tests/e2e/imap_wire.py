@@ -14,7 +14,7 @@ class Wire:
 
     def __init__(self, server, user="u0", port=143, tls=False, seconds=60):
         self.sock = socket.create_connection(("127.0.0.1", server.base + port), seconds)
-        self.left, self.n, self.user = b"", 0, user
+        self.left, self.n, self.user, self.bite = b"", 0, user, 1 << 16
         if tls or port == 993:
             self.sock = trust_all().wrap_socket(self.sock)
         self.greeting = self.response()
@@ -22,7 +22,7 @@ class Wire:
             self.ok(f"LOGIN {user}@{server.domain} pw")
 
     def fill(self):
-        got = self.sock.recv(1 << 16)
+        got = self.sock.recv(self.bite)
         if not got:
             raise Closed(self.left)
         self.left += got
