@@ -365,6 +365,10 @@ def numbers_stay_while_a_command_runs(server):
     assert b"* 2 EXPUNGE" in b.ok("NOOP")
     got = fetched(b.ok("FETCH 1:* (UID FLAGS)"))
     assert {n: int(x[b"UID"]) for n, x in got.items()} == {1: 1, 2: 3, 3: 4}
+    # Gone as a whole: another can't go on in it.
+    a.ok("DELETE Stay")
+    b.start("FETCH 1 UID")
+    assert b.response().startswith(b"* BYE")
     a.close()
     b.close()
 
