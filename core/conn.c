@@ -442,6 +442,11 @@ take_input(struct conn *c)
 	}
 	if (c->in.n == 0)
 		buf_fini(&c->in);
+	/* Who has ended its writing may still read what waits for it. */
+	if (e == ERR_END && pending(c)) {
+		conn_finish(c);
+		e = ERR_OK;
+	}
 	if (e && e != ERR_MORE)
 		end(c, e);
 	else if (flush(c))

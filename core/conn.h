@@ -30,8 +30,9 @@ struct conn_events {
 	void (*on_drained)(void *arg);
 	/* The handshake begun with conn_start_tls ended; ERR_OK or why not. */
 	void (*on_secure)(void *arg, enum err e);
-	/* Peer closed (ERR_END), failed (ERR_IO), a deadline passed (ERR_TIMEOUT), input buffer
-	 * full with nothing consumed (ERR_TOO_BIG). Nothing comes after it; call conn_free. */
+	/* Peer closed (ERR_END; what was queued has been sent), failed (ERR_IO), a deadline
+	 * passed (ERR_TIMEOUT), input buffer full with nothing consumed (ERR_TOO_BIG). Nothing
+	 * comes after it; call conn_free. */
 	void (*on_end)(void *arg, enum err e);
 };
 

@@ -212,6 +212,28 @@ def vanished(server):
     w.close()
 
 
+def closed_halfway(server):
+    """A client that sends all and closes its writing side still reads every answer; what it left open ends."""
+    w = Wire(server)
+    w.ok("CREATE Half/way")
+    mail = b"Subject: large\r\n\r\n" + b"x" * 3_000_000
+    w.ok("APPEND Half/way %s %s", mail, mail)
+    login = b"a LOGIN u0@example.org pw\r\n"
+    for behind, end in ((b"b SELECT Half/way\r\nc FETCH 1:* BODY.PEEK[]\r\nd SEARCH BODY no\r\ne LOGOUT\r\n", b"e OK"),
+                        (b"b SELECT Half/way\r\nc FETCH 1:* BODY.PEEK[]\r\nd NOOP\r\n", b"d OK"),
+                        (b"b APPEND Half/way {1000+}\r\nabc", b"a OK"), (b"b IDLE\r\n", b"a OK"), (b"b NOO", b"a OK")):
+        v = plain(server)
+        v.sendall(login + behind)
+        v.shutdown(socket.SHUT_WR)
+        said = b"".join(iter(lambda: v.recv(1 << 20), b""))
+        assert b"\r\n" + end + b" " in said, (behind, said[-200:])
+        assert said.count(mail) == (2 if b"FETCH" in behind else 0)
+        v.close()
+    assert b"(MESSAGES 2)" in w.ok("STATUS Half/way (MESSAGES)")[0]
+    w.ok("DELETE Half/way")
+    w.close()
+
+
 def slow(server):
     """A client that sends an octet now and then, beside quick ones."""
     v = plain(server)
@@ -386,7 +408,7 @@ def main():
     with Server(extra=QUICK + LIMITS, users=("u0", "u1")) as server:
         peace = Peace(server)
         for case in (endless_lines, literals_of_any_size, odd_octets_everywhere, deep_and_wide, names, vanished,
-                     slow, tls_garbage, injection):
+                     closed_halfway, slow, tls_garbage, injection):
             start = time.monotonic()
             case(server)
             peace.check(case.__name__)

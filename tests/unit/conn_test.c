@@ -46,7 +46,7 @@ setup(struct world *w)
 {
 	static const struct conn_events events = {.on_input = on_input, .on_end = on_end};
 	static const struct conn_limits limits = {
-		.in_max = 1024, .out_high = 1 << 16, .out_max = 1 << 22, .write_ms = 60000};
+		.in_max = 1024, .out_high = 1 << 22, .out_max = 1 << 22, .write_ms = 60000};
 	int fd[2];
 
 	*w = (struct world){.loop = loop_new()};
@@ -124,29 +124,59 @@ a_conn_that_finishes_on_input_sends_its_last_words_and_ends(void **state)
 	teardown(&w);
 }
 
+enum { MUCH = 1 << 21 }; /* more than a socket takes */
+
 static void
-a_conn_that_finishes_waits_for_a_slow_reader(void **state)
+write_much(struct world *w)
 {
-	static const uint8_t much[1 << 21];
-	struct world w;
+	static const uint8_t much[MUCH];
+
+	assert_int_equal(conn_write(w->conn, slice_of(much, sizeof much)), ERR_OK);
+}
+
+/* All of it comes, then the end. */
+static void
+read_much(struct world *w)
+{
 	uint8_t got[1 << 16];
 	size_t sum = 0;
 	ssize_t n;
 
-	(void)state;
-	setup(&w);
-	conn_write(w.conn, slice_of(much, sizeof much));
-	conn_finish(w.conn);
-	conn_pause(w.conn, true);
-	while (sum < sizeof much) {
-		n = read(w.client, got, sizeof got);
+	while (sum < MUCH) {
+		n = read(w->client, got, sizeof got);
 		if (n > 0)
 			sum += (size_t)n;
-		assert_true(n > 0 || w.ends == 0);
-		run(&w);
+		assert_true(n > 0 || w->ends == 0);
+		run(w);
 	}
-	assert_int_equal(w.ends, 1);
-	assert_int_equal(w.ended_by, ERR_END);
+	assert_int_equal(w->ends, 1);
+	assert_int_equal(w->ended_by, ERR_END);
+}
+
+static void
+a_conn_that_finishes_waits_for_a_slow_reader(void **state)
+{
+	struct world w;
+
+	(void)state;
+	setup(&w);
+	write_much(&w);
+	conn_finish(w.conn);
+	conn_pause(w.conn, true);
+	read_much(&w);
+	teardown(&w);
+}
+
+static void
+a_client_that_ends_its_writing_still_reads_what_waits(void **state)
+{
+	struct world w;
+
+	(void)state;
+	setup(&w);
+	write_much(&w);
+	shutdown(w.client, SHUT_WR);
+	read_much(&w);
 	teardown(&w);
 }
 
@@ -224,6 +254,7 @@ main(void)
 			a_conn_that_finishes_after_a_late_answer_ends_although_it_is_paused),
 		cmocka_unit_test(a_conn_that_finishes_on_input_sends_its_last_words_and_ends),
 		cmocka_unit_test(a_conn_that_finishes_waits_for_a_slow_reader),
+		cmocka_unit_test(a_client_that_ends_its_writing_still_reads_what_waits),
 		cmocka_unit_test(a_paused_conn_reads_nothing_until_it_goes_on),
 		cmocka_unit_test(a_client_that_leaves_ends_its_conn),
 		cmocka_unit_test(a_conn_that_finishes_within_a_handshake_ends),
