@@ -59,27 +59,24 @@ class Part:
             out.append(self.body[start:])
         return out
 
-    def sections(self, path=(), is_top=True):
-        """{section: octets} of all parts; and what BODYSTRUCTURE says: a list as imap_wire parses it."""
-        out = {}
+    def sections(self, path=(), is_alone=True):
+        """{section: octets} of all parts; is_alone: a message's only part, which is its number 1."""
         if self.is_bare:
-            out[path + (1,)] = None
-        elif self.kind.startswith("multipart/") and self.children:
+            return {path + (1,): None}
+        out = {}
+        if self.children and self.kind != "message/rfc822":
             for n, child in enumerate(self.children, 1):
                 out[path + (n,)] = child.body
                 out[path + (n, "MIME")] = child.header
                 out |= child.sections(path + (n,), False)
-        elif self.kind == "message/rfc822":
+            return out
+        if is_alone:
+            path += (1,)
+            out[path] = self.body
+        if self.children:
             inner = self.children[0]
-            if is_top:
-                out[path + (1,)] = self.body
-                path = path + (1,)
             out[path + ("HEADER",)], out[path + ("TEXT",)] = inner.header, inner.body
-            out |= inner.sections(path, inner.kind != "message/rfc822") if inner.kind != "message/rfc822" else {}
-            if not inner.children:
-                out[path + (1,)] = inner.body
-        elif is_top:
-            out[path + (1,)] = self.body
+            out |= inner.sections(path)
         return out
 
 
