@@ -89,7 +89,7 @@ on_watch(void *arg, struct ipc_frame *f)
 	for (size_t i = 0; i < w->n_account_gone; i++) {
 		struct smtpd_client *next;
 		for (struct smtpd_client *c = d->clients; c; c = next) {
-			struct smtp_event ev = {.kind = SMTP_EV_SHUTDOWN};
+			struct smtp_event ev = {.kind = SMTP_EV_ACCOUNT_CHANGED};
 			next = c->next;
 			/* Who is just proving it with the old password proves nothing. */
 			if (c->has_sasl && c->account == w->account_gone[i])

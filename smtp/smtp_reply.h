@@ -33,6 +33,7 @@
 	X(TOO_MANY_ERRORS, 421, "4.7.0", "% Too many errors, closing connection")              \
 	X(NOT_SMTP, 421, "4.7.0", "% This is not a web server, closing connection")            \
 	X(SHUTDOWN, 421, "4.3.2", "% Service is restarting, try again")                        \
+	X(ACCOUNT_CHANGED, 421, "4.7.0", "% Your account was changed, log in again")           \
 	X(TLS_FAILED, 454, "4.7.0", "TLS not available now")                                   \
 	X(AUTH_BUSY, 454, "4.7.0", "Authentication not available now")                         \
 	X(AUTH_THROTTLED, 454, "4.7.0", "Too many failed logins, try later")                   \

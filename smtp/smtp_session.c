@@ -304,9 +304,9 @@ smtp_session_due_ms(const struct smtp_session *s)
 }
 
 static void
-on_shutdown(struct smtp_session *s)
+leave(struct smtp_session *s, enum smtp_reply why)
 {
-	s->is_leaving = true;
+	s->leave = why;
 	if (s->mode == SMTP_MODE_WAIT || s->mode == SMTP_MODE_CLOSED)
 		return;
 	if (s->mode == SMTP_MODE_TLS) {
@@ -315,7 +315,7 @@ on_shutdown(struct smtp_session *s)
 		return;
 	}
 	s->arg = s->hostname;
-	smtp_session_close(s, SMTP_REPLY_SHUTDOWN);
+	smtp_session_close(s, why);
 }
 
 /* An answer counts only while a question is open: the driver may be late with one. */
@@ -336,8 +336,8 @@ on_answer(struct smtp_session *s, const struct smtp_event *ev)
 		smtp_session_body_scored(s, ev->scored.e, ev->scored.reply);
 	else
 		smtp_session_body_queued(s, ev);
-	if (s->is_leaving && s->mode == SMTP_MODE_COMMAND)
-		on_shutdown(s);
+	if (s->leave && s->mode == SMTP_MODE_COMMAND)
+		leave(s, s->leave);
 }
 
 static void
@@ -364,7 +364,10 @@ apply_event(struct smtp_session *s, const struct smtp_event *ev)
 		on_answer(s, ev);
 		break;
 	case SMTP_EV_SHUTDOWN:
-		on_shutdown(s);
+		leave(s, SMTP_REPLY_SHUTDOWN);
+		break;
+	case SMTP_EV_ACCOUNT_CHANGED:
+		leave(s, SMTP_REPLY_ACCOUNT_CHANGED);
 		break;
 	}
 }

@@ -59,8 +59,9 @@ enum smtp_event_kind {
 	SMTP_EV_RCPT,
 	SMTP_EV_AUTH,
 	SMTP_EV_SCORED,
-	SMTP_EV_QUEUED,	 /* answers */
-	SMTP_EV_SHUTDOWN /* the service stops: end as soon as nothing is lost by it */
+	SMTP_EV_QUEUED,		/* answers */
+	SMTP_EV_SHUTDOWN,	/* the service stops: end as soon as nothing is lost by it */
+	SMTP_EV_ACCOUNT_CHANGED /* what it logged in with may not count any more: the same */
 };
 enum smtp_auth_outcome {
 	SMTP_AUTH_CONTINUE,

@@ -124,9 +124,9 @@ end_transaction(struct smtp_session *s)
 {
 	smtp_session_reset(s);
 	s->mode = SMTP_MODE_COMMAND;
-	if (s->is_leaving) {
+	if (s->leave) {
 		s->arg = s->hostname;
-		smtp_session_close(s, SMTP_REPLY_SHUTDOWN);
+		smtp_session_close(s, s->leave);
 	}
 }
 

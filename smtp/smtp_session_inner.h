@@ -40,8 +40,8 @@ struct smtp_session {
 	struct slice hostname, client_ip, client_name, id;
 	struct slice helo, tls_cipher;
 	bool may_starttls, offers_scram, is_esmtp;
-	bool is_skipping; /* the rest of a line that was too long */
-	bool is_leaving;  /* close after the answer that is awaited */
+	bool is_skipping;      /* the rest of a line that was too long */
+	enum smtp_reply leave; /* close with this after the answer that is awaited; or NONE */
 	bool has_pipelined;
 	enum smtp_state state;
 	enum smtp_mode mode;

@@ -541,6 +541,11 @@ shutdown_waits_for_the_answer_that_is_open(void **state)
 	play_give(&p, (struct smtp_event){.kind = SMTP_EV_SHUTDOWN});
 	assert_true(play_said(&p, "421 4.3.2 "));
 	play_end(&p);
+	p.is_closed = false;
+	play_begin(&p, SMTP_KIND_MX);
+	play_give(&p, (struct smtp_event){.kind = SMTP_EV_ACCOUNT_CHANGED});
+	assert_true(play_said(&p, "421 4.7.0 "));
+	play_end(&p);
 }
 
 static void
