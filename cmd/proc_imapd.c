@@ -35,6 +35,7 @@ enum {
 	OUT_MAX = 64 << 20,
 	WRITE_MS = 300000,
 	ASK_MS = 30000,
+	LOOK_UP_TRIES = 3,
 	BEFORE_LOGIN_MS = 60000,
 	ACCEPTS_A_TURN = 16
 };
@@ -405,29 +406,21 @@ on_auth(void *arg, enum err e, const ProtobufCMessage *answer)
 		on_delayed(c);
 }
 
-/* What the directory knows of the name; nothing: the same question goes out without it. */
-static void
-look_up(struct client *c, struct slice user, struct arena *a, struct buf *verifier)
+/* What the directory knows of the name. False: the snapshot was taken away. */
+static bool
+read_account(struct client *c, struct arena *a, struct buf *verifier)
 {
-	struct mail_addr given, folded;
-	struct db_txn *txn;
+	struct db_txn *txn = host_begin(c);
 	struct vault_row secret;
 	Commands__Account *r;
+	bool is_valid;
 
-	buf_clear(&c->name);
+	buf_clear(verifier);
 	buf_clear(&c->wrapped);
 	buf_clear(&c->public_key);
 	c->account = 0;
-	if (mail_addr_parse(user, a, &given) || mail_addr_canonical(&given, a, &folded)) {
-		buf_put_slice(&c->name, slice_cut(user, 0, 300));
-		return;
-	}
-	buf_put_slice(&c->name, folded.local);
-	buf_put_u8(&c->name, '@');
-	buf_put_slice(&c->name, folded.domain);
-	txn = host_begin(c);
 	if (!txn)
-		return;
+		return true;
 	if (!view_directory_login(txn, buf_slice(&c->name), a, &c->account, &r) &&
 		!view_vault_get(c->d->vault, VAULT_ACCOUNT, c->account, &secret) &&
 		!r->disabled && r->kind == 0) {
@@ -438,7 +431,31 @@ look_up(struct client *c, struct slice user, struct arena *a, struct buf *verifi
 	} else {
 		c->account = 0;
 	}
+	is_valid = host_is_valid(c);
 	host_end(c);
+	return is_valid;
+}
+
+/* Nothing known: the same question goes out without it. */
+static void
+look_up(struct client *c, struct slice user, struct arena *a, struct buf *verifier)
+{
+	struct mail_addr given, folded;
+
+	buf_clear(&c->name);
+	c->account = 0;
+	if (mail_addr_parse(user, a, &given) || mail_addr_canonical(&given, a, &folded)) {
+		buf_put_slice(&c->name, slice_cut(user, 0, 300));
+		return;
+	}
+	buf_put_slice(&c->name, folded.local);
+	buf_put_u8(&c->name, '@');
+	buf_put_slice(&c->name, folded.domain);
+	for (int i = 0; i < LOOK_UP_TRIES; i++)
+		if (read_account(c, a, verifier))
+			return;
+	buf_clear(verifier);
+	c->account = 0;
 }
 
 static void
