@@ -25,7 +25,7 @@ void
 buf_fini_secret(struct buf *b)
 {
 	if (b->p)
-		explicit_bzero(b->p, b->room);
+		explicit_bzero(b->p, b->filled);
 	buf_fini(b);
 }
 
@@ -62,6 +62,8 @@ buf_grow(struct buf *b, size_t n)
 {
 	must(n <= b->room - b->n);
 	b->n += n;
+	if (b->filled < b->n)
+		b->filled = b->n;
 }
 
 bool
@@ -75,7 +77,7 @@ buf_put(struct buf *b, const void *p, size_t n)
 	if (!to)
 		return false;
 	memcpy(to, p, n);
-	b->n += n;
+	buf_grow(b, n);
 	return true;
 }
 
@@ -144,7 +146,7 @@ buf_printf(struct buf *b, const char *format, ...)
 	to = buf_room(b, (size_t)n + 1);
 	if (to) {
 		vsnprintf((char *)to, (size_t)n + 1, format, again);
-		b->n += (size_t)n;
+		buf_grow(b, (size_t)n);
 	}
 	va_end(again);
 	return to != NULL;

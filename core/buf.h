@@ -10,6 +10,7 @@
 struct buf {
 	uint8_t *p;
 	size_t n, room, cap;
+	size_t filled; /* the most that n ever was: what has to be wiped */
 	bool overflow;
 };
 
