@@ -357,6 +357,17 @@ give_result(struct client *c, const struct seal_pair *pair)
 }
 
 static void
+say_unavailable(struct client *c, const char *what, enum err e)
+{
+	bool outer;
+
+	log_warn("%s of <%.*s>: %s", what, SLICE_FMT(buf_slice(&c->name)), err_text(e));
+	outer = enter(c);
+	imap_session_auth_unavailable(c->session);
+	leave(c, outer);
+}
+
+static void
 on_account(void *arg, enum err e, const ProtobufCMessage *answer)
 {
 	struct client *c = arg;
@@ -364,12 +375,12 @@ on_account(void *arg, enum err e, const ProtobufCMessage *answer)
 
 	c->question = NULL;
 	e = keyd_client_read_account(e, answer, buf_slice(&c->public_key), &pair);
-	if (e)
-		log_warn("account key of <%.*s>: %s", SLICE_FMT(buf_slice(&c->name)),
-			err_text(e));
-	give_result(c, e ? NULL : &pair);
-	if (!e)
-		seal_wipe(&pair, sizeof pair);
+	if (e) {
+		say_unavailable(c, "account key", e);
+		return;
+	}
+	give_result(c, &pair);
+	seal_wipe(&pair, sizeof pair);
 }
 
 static void
@@ -394,8 +405,11 @@ on_auth(void *arg, enum err e, const ProtobufCMessage *answer)
 	struct client *c = arg;
 
 	c->question = NULL;
-	if (auth_client_read(e, answer, &c->result))
-		c->result = (struct auth_client_result){.outcome = SASL_OUTCOME_REFUSED};
+	e = auth_client_read(e, answer, &c->result);
+	if (e) {
+		say_unavailable(c, "login", e);
+		return;
+	}
 	buf_clear(&c->message);
 	buf_put_slice(&c->message, c->result.message);
 	c->has_permit = c->result.has_permit;

@@ -133,6 +133,14 @@ imap_session_authenticated(struct imap_session *s, enum sasl_outcome outcome,
 }
 
 void
+imap_session_auth_unavailable(struct imap_session *s)
+{
+	s->then = NULL;
+	finish_sasl(s);
+	imap_no(s, "[UNAVAILABLE] Logging in isn't possible now, try again");
+}
+
+void
 imap_cmd_auth_line(struct imap_session *s, struct slice line)
 {
 	struct buf challenge;

@@ -76,6 +76,8 @@ struct imap_login {
 };
 void imap_session_authenticated(struct imap_session *s, enum sasl_outcome outcome,
 	struct slice message, const struct imap_login *login);
+/* Instead: whether the password is right can't be told now, or its account can't be opened. */
+void imap_session_auth_unavailable(struct imap_session *s);
 void imap_session_wrapped(
 	struct imap_session *s, enum err e, uint64_t epoch, struct slice wrapped);
 

@@ -206,6 +206,8 @@ settle(struct engine *e)
 	err = complete(e, txn, &lost);
 	if (!err)
 		err = drop_deleted(e, txn);
+	if (!err)
+		err = drop_log_keys(e);
 	/* A slot may still be mended while a key is missing. */
 	if (!err && !lost)
 		err = vault_clear_damaged(e->vault, &damaged);

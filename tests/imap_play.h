@@ -330,7 +330,8 @@ static const struct imap_host play_host = {play_write, play_is_full, play_close,
 
 /* --- and what it is told --- */
 
-/* The password is pw; a SCRAM message is good when it begins with n or c. */
+/* The password is pw; a SCRAM message is good when it begins with n or c. For down@example.org
+ * nobody answers. */
 static inline void
 play_answer_auth(struct play *p)
 {
@@ -342,6 +343,10 @@ play_answer_auth(struct play *p)
 
 	p->asks_auth = false;
 	login.pair = house.pair;
+	if (slice_eq(user, SLICE_LIT("down@example.org"))) {
+		imap_session_auth_unavailable(p->s);
+		return;
+	}
 	if (!slice_eq(user, SLICE_LIT("u0@example.org"))) {
 		imap_session_authenticated(p->s, outcome, out, NULL);
 		return;

@@ -85,6 +85,20 @@ a_login_that_fails_says_no_more_than_that(void **state)
 }
 
 static void
+a_login_that_nobody_can_judge_is_no_wrong_password(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_begin(&p);
+	play_tells(&p, "a LOGIN down@example.org pw\r\n", "a NO [UNAVAILABLE] ");
+	play_tells(&p, "b AUTHENTICATE PLAIN AGRvd25AZXhhbXBsZS5vcmcAcHc=\r\n",
+		"b NO [UNAVAILABLE] ");
+	play_tells(&p, "c LOGIN u0@example.org pw\r\n", "c OK ");
+	play_end(&p);
+}
+
+static void
 a_stranger_may_err_so_often_and_no_more(void **state)
 {
 	struct play p;
@@ -352,6 +366,7 @@ main(void)
 		imap_test(capabilities_are_those_of_the_moment),
 		imap_test(every_way_to_log_in_works),
 		imap_test(a_login_that_fails_says_no_more_than_that),
+		imap_test(a_login_that_nobody_can_judge_is_no_wrong_password),
 		imap_test(a_stranger_may_err_so_often_and_no_more),
 		imap_test(commands_out_of_place_are_bad),
 		imap_test(small_commands_answer_exactly),
