@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "core/must.h"
 #include "store/raft_inner.h"
 
 void
@@ -25,8 +26,11 @@ raft_init(struct raft *r, const struct raft_options *opt, const struct raft_stor
 struct raft_message *
 raft_inner_send(struct raft *r, struct raft_update *u, enum raft_message_type type, uint32_t to)
 {
-	struct raft_message *m = &u->message[u->messages++];
+	struct raft_message *m;
 
+	/* At most a heartbeat and entries to each other node, an answer, and a TIMEOUT_NOW. */
+	must(u->messages < RAFT_MESSAGES_MAX);
+	m = &u->message[u->messages++];
 	*m = (struct raft_message){
 		.type = type, .from = r->opt.self, .to = to, .term = r->term};
 	return m;

@@ -131,6 +131,16 @@ refuse(struct raft *r, const struct raft_message *m, bool lacks, struct raft_upd
 		stand_if_wanted(r, u);
 }
 
+/* In the term that was asked for, which isn't ours yet. */
+static void
+would_vote(struct raft *r, const struct raft_message *m, struct raft_update *u)
+{
+	struct raft_message *a = raft_inner_send(r, u, RAFT_PRE_VOTED, m->from);
+
+	a->term = m->term;
+	a->granted = true;
+}
+
 void
 raft_elect_asked(struct raft *r, const struct raft_message *m, struct raft_update *u)
 {
@@ -148,12 +158,7 @@ raft_elect_asked(struct raft *r, const struct raft_message *m, struct raft_updat
 	}
 	if (m->type == RAFT_PRE_VOTE) {
 		if (fits)
-			*raft_inner_send(r, u, RAFT_PRE_VOTED, m->from) = (struct raft_message){
-				.type = RAFT_PRE_VOTED,
-				.from = r->opt.self,
-				.to = m->from,
-				.term = m->term,
-				.granted = true};
+			would_vote(r, m, u);
 		else
 			refuse(r, m, true, u);
 		return;

@@ -61,13 +61,20 @@ truncate(struct raft *r, uint64_t from, struct raft_update *u)
 		r->config = r->before;
 }
 
+static bool
+is_config(const struct raft_config *c)
+{
+	return c->n > 0 && c->n <= RAFT_NODES_MAX;
+}
+
 static enum err
 take(struct raft *r, const struct raft_message *m, struct raft_update *u)
 {
 	uint64_t end, at;
 
 	if (__builtin_add_overflow(m->index, m->n, &end) ||
-		(m->n && (m->entry_term == 0 || m->entry_term > m->term)))
+		(m->n && (m->entry_term == 0 || m->entry_term > m->term)) ||
+		(m->config && !is_config(m->config)))
 		return ERR_CORRUPT;
 	at = first_new(r, m);
 	if (at <= end && at <= r->trail.last) {

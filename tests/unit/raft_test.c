@@ -616,6 +616,27 @@ a_configuration_that_is_cut_off_is_undone(void **state)
 }
 
 static void
+a_configuration_of_too_many_nodes_stops_the_node(void **state)
+{
+	struct raft_config c = three;
+	struct raft_message m = {.type = RAFT_APPEND,
+		.from = 2,
+		.term = 1,
+		.n = 1,
+		.entry_term = 1,
+		.config = &c};
+
+	(void)state;
+	begin(&three, 0, 0);
+	c.n = RAFT_NODES_MAX + 1;
+	assert_int_equal(receive(m), ERR_CORRUPT);
+	c.n = 0;
+	assert_int_equal(receive(m), ERR_CORRUPT);
+	c.n = RAFT_NODES_MAX;
+	assert_int_equal(receive(m), ERR_OK);
+}
+
+static void
 a_leader_that_loses_its_vote_leads_until_that_is_committed(void **state)
 {
 	struct raft_config c = three;
@@ -685,6 +706,7 @@ main(void)
 		cmocka_unit_test(a_node_comes_without_a_vote_and_gets_it_when_it_has_all),
 		cmocka_unit_test(more_than_one_change_or_no_voter_left_is_refused),
 		cmocka_unit_test(a_configuration_that_is_cut_off_is_undone),
+		cmocka_unit_test(a_configuration_of_too_many_nodes_stops_the_node),
 		cmocka_unit_test(a_leader_that_loses_its_vote_leads_until_that_is_committed),
 		cmocka_unit_test(a_snapshot_of_what_is_here_is_refused),
 	};
