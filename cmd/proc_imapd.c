@@ -420,8 +420,9 @@ on_auth(void *arg, enum err e, const ProtobufCMessage *answer)
 		on_delayed(c);
 }
 
-/* What the directory knows of the name. False: the snapshot was taken away. */
-static bool
+/* What the directory knows of the name. ERR_BUSY: the snapshot was taken away. ERR_UNAVAILABLE:
+ * there is none. */
+static enum err
 read_account(struct client *c, struct arena *a, struct buf *verifier)
 {
 	struct db_txn *txn = host_begin(c);
@@ -434,7 +435,7 @@ read_account(struct client *c, struct arena *a, struct buf *verifier)
 	buf_clear(&c->public_key);
 	c->account = 0;
 	if (!txn)
-		return true;
+		return ERR_UNAVAILABLE;
 	if (!view_directory_login(txn, buf_slice(&c->name), a, &c->account, &r) &&
 		!view_vault_get(c->d->vault, VAULT_ACCOUNT, c->account, &secret) &&
 		!r->disabled && r->kind == 0) {
@@ -447,29 +448,37 @@ read_account(struct client *c, struct arena *a, struct buf *verifier)
 	}
 	is_valid = host_is_valid(c);
 	host_end(c);
-	return is_valid;
+	return is_valid ? ERR_OK : ERR_BUSY;
 }
 
-/* Nothing known: the same question goes out without it. */
-static void
+/* Nothing known of the name is ERR_OK: the same question goes out without it. */
+static enum err
 look_up(struct client *c, struct slice user, struct arena *a, struct buf *verifier)
 {
 	struct mail_addr given, folded;
+	enum err e = ERR_BUSY;
 
 	buf_clear(&c->name);
 	c->account = 0;
 	if (mail_addr_parse(user, a, &given) || mail_addr_canonical(&given, a, &folded)) {
 		buf_put_slice(&c->name, slice_cut(user, 0, 300));
-		return;
+		return ERR_OK;
 	}
 	buf_put_slice(&c->name, folded.local);
 	buf_put_u8(&c->name, '@');
 	buf_put_slice(&c->name, folded.domain);
-	for (int i = 0; i < LOOK_UP_TRIES; i++)
-		if (read_account(c, a, verifier))
-			return;
-	buf_clear(verifier);
-	c->account = 0;
+	for (int i = 0; i < LOOK_UP_TRIES && e == ERR_BUSY; i++)
+		e = read_account(c, a, verifier);
+	return e;
+}
+
+static void
+on_unreadable(void *arg)
+{
+	struct client *c = arg;
+
+	c->timer = NULL;
+	say_unavailable(c, "account", ERR_UNAVAILABLE);
 }
 
 static void
@@ -479,18 +488,23 @@ host_auth(void *arg, const struct sasl *sasl)
 	struct auth_client_session s = {.session = c->id, .service = "imap"};
 	struct arena a;
 	struct buf verifier;
+	enum err e;
 
 	arena_init(&a, 0);
 	buf_init(&verifier, 65536);
 	if (sasl->question.step == 0)
 		c->is_account_gone = false;
-	look_up(c, sasl->question.user, &a, &verifier);
+	e = look_up(c, sasl->question.user, &a, &verifier);
 	s.user = buf_slice(&c->name);
 	s.account = c->account;
 	s.verifier = buf_slice(&verifier);
 	s.client_address = client_address_octets(&c->address);
 	s.tls = conn_is_secure(c->conn) ? conn_tls(c->conn) : NULL;
-	c->question = auth_client_ask(c->d->p->ipc, sasl, &s, on_auth, c);
+	/* Answers come after the return. */
+	if (e)
+		c->timer = loop_after(c->d->p->loop, 0, on_unreadable, c);
+	else
+		c->question = auth_client_ask(c->d->p->ipc, sasl, &s, on_auth, c);
 	buf_fini(&verifier);
 	arena_reset(&a);
 }
