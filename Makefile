@@ -82,7 +82,7 @@ $(B)/gen/%.pb-c.h: $(B)/gen/%.pb-c.c ;
 # What the program holds itself, so that it needs no file of its host: charsets (from the build
 # host's iconv), time zones (tzdata), certificate authorities (ca-certificates).
 $(B)/gen/charset_gen: core/charset_list.h core/charset_tables.h
-$(B)/gen/zone_gen: core/zone_table.h
+$(B)/gen/zone_gen: core/zone_table.h core/big_endian.h
 $(B)/gen/%_gen: tools/%_gen.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -O1 -D_GNU_SOURCE -I. -o $@ $<

@@ -1,37 +1,31 @@
 #include "store/schema.h"
 
+#include "core/big_endian.h"
+
 enum { DELIVERED_TO_FRAME = sizeof("Delivered-To: \r\n") - 1 };
 
 void
 schema_set_u64(uint8_t *p, uint64_t v)
 {
-	for (int i = 7; i >= 0; i--, v >>= 8)
-		p[i] = (uint8_t)v;
+	big_endian_put_u64(p, v);
 }
 
 void
 schema_set_u32(uint8_t *p, uint32_t v)
 {
-	for (int i = 3; i >= 0; i--, v >>= 8)
-		p[i] = (uint8_t)v;
+	big_endian_put_u32(p, v);
 }
 
 uint64_t
 schema_get_u64(const uint8_t *p)
 {
-	uint64_t v;
-
-	memcpy(&v, p, sizeof v);
-	return __builtin_bswap64(v);
+	return big_endian_get_u64(p);
 }
 
 uint32_t
 schema_get_u32(const uint8_t *p)
 {
-	uint32_t v;
-
-	memcpy(&v, p, sizeof v);
-	return __builtin_bswap32(v);
+	return big_endian_get_u32(p);
 }
 
 static uint16_t

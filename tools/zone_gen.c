@@ -2,13 +2,13 @@
  * build time only. Of each zone it keeps the rule that ends its file (RFC 8536 section
  * 3.3), and its listed changes since 2020 only where the rule would get one of them
  * wrong. usage: zone_gen >zone_table.c */
-#include <endian.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "core/big_endian.h"
 #include "core/zone_table.h"
 
 #define FOLDER "/usr/share/zoneinfo/"
@@ -24,30 +24,14 @@ struct zone {
 static struct zone *zones[ZONES_MAX];
 static size_t zone_count;
 
-static uint32_t
-get32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof v);
-	return be32toh(v);
-}
-
-static int64_t
-get64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof v);
-	return (int64_t)be64toh(v);
-}
-
 /* Octets of a data block whose header is at h, with times of so many octets. */
 static size_t
 block_size(const uint8_t *h, size_t time_size)
 {
-	size_t isut = get32(h + 20), isstd = get32(h + 24), leap = get32(h + 28);
-	size_t times = get32(h + 32), types = get32(h + 36), chars = get32(h + 40);
+	size_t isut = big_endian_get_u32(h + 20), isstd = big_endian_get_u32(h + 24),
+	       leap = big_endian_get_u32(h + 28);
+	size_t times = big_endian_get_u32(h + 32), types = big_endian_get_u32(h + 36),
+	       chars = big_endian_get_u32(h + 40);
 
 	return times * (time_size + 1) + types * 6 + chars + leap * (time_size + 4) + isstd +
 	       isut;
@@ -56,7 +40,7 @@ block_size(const uint8_t *h, size_t time_size)
 static int16_t
 offset_of(const uint8_t *types, unsigned type)
 {
-	return (int16_t)((int32_t)get32(types + 6 * type) / 60);
+	return (int16_t)((int32_t)big_endian_get_u32(types + 6 * type) / 60);
 }
 
 /* The second block, behind the header at h: its changes since 2020, the first with the time of
@@ -64,13 +48,14 @@ offset_of(const uint8_t *types, unsigned type)
 static void
 read_changes(struct zone *z, const uint8_t *h)
 {
-	size_t times = get32(h + 32);
+	size_t times = big_endian_get_u32(h + 32);
 	const uint8_t *time = h + HEADER, *type = time + 8 * times, *types = type + times;
 
 	z->change[0] = (struct zone_table_change){since_sec, offset_of(types, 0)};
 	z->changes = 1;
 	for (size_t i = 0; i < times; i++) {
-		struct zone_table_change now = {get64(time + 8 * i), offset_of(types, type[i])};
+		struct zone_table_change now = {
+			(int64_t)big_endian_get_u64(time + 8 * i), offset_of(types, type[i])};
 
 		if (now.utc_sec <= since_sec)
 			z->change[0].offset_min = now.offset_min;

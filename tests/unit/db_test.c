@@ -1,60 +1,15 @@
 #include "tests/test.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "crypto/seal.h"
 #include "store/db.h"
-
-/* --- faults: the next calls of a kind fail by countdown; liblmdb calls these --- */
-
-static struct {
-	int write_in, write_errno, sync_in;
-} fault;
-
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
-
-static bool
-hits(int *countdown)
-{
-	return *countdown > 0 && --*countdown == 0;
-}
-
-ssize_t
-pwrite(int fd, const void *p, size_t n, off_t at)
-{
-	if (hits(&fault.write_in)) {
-		errno = fault.write_errno;
-		return -1;
-	}
-	return REAL(pwrite)(fd, p, n, at);
-}
-
-ssize_t
-writev(int fd, const struct iovec *v, int n)
-{
-	if (hits(&fault.write_in)) {
-		errno = fault.write_errno;
-		return -1;
-	}
-	return REAL(writev)(fd, v, n);
-}
-
-int
-fdatasync(int fd)
-{
-	if (hits(&fault.sync_in)) {
-		errno = EIO;
-		return -1;
-	}
-	return REAL(fdatasync)(fd);
-}
+#include "tests/fault.h"
 
 /* --- the world --- */
 

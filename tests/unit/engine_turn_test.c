@@ -1,68 +1,12 @@
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "core/must.h"
 #include "store/raft_log.h"
+#include "tests/fault.h"
 #include "tests/store_world.h"
-
-/* --- faults --- */
-
-static struct {
-	int write_in, write_errno, sync_in;
-	bool no_space; /* fallocate finds none */
-} fault;
-
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
-
-static bool
-hits(int *countdown)
-{
-	return *countdown > 0 && --*countdown == 0;
-}
-
-ssize_t
-pwrite(int fd, const void *p, size_t n, off_t at)
-{
-	if (hits(&fault.write_in)) {
-		errno = fault.write_errno;
-		return -1;
-	}
-	return REAL(pwrite)(fd, p, n, at);
-}
-
-ssize_t
-writev(int fd, const struct iovec *v, int n)
-{
-	if (hits(&fault.write_in)) {
-		errno = fault.write_errno;
-		return -1;
-	}
-	return REAL(writev)(fd, v, n);
-}
-
-int
-fdatasync(int fd)
-{
-	if (hits(&fault.sync_in)) {
-		errno = EIO;
-		return -1;
-	}
-	return REAL(fdatasync)(fd);
-}
-
-int
-fallocate(int fd, int mode, off_t at, off_t n)
-{
-	if (fault.no_space) {
-		errno = ENOSPC;
-		return -1;
-	}
-	return REAL(fallocate)(fd, mode, at, n);
-}
 
 /* --- proposals whose answers are noted in order --- */
 

@@ -1,6 +1,5 @@
 #include "store/vault.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 
 #include "crypto/seal.h"
 #include "store/view_vault.h"
+#include "tests/fault.h"
 #include "tests/test.h"
 
 enum { MANY = 3000 };
@@ -16,51 +16,6 @@ enum { MANY = 3000 };
 static const uint8_t cluster[16] = "one cluster";
 static char dir[64], path[100];
 static struct vault *vault;
-
-/* --- faults by countdown --- */
-
-static struct {
-	int write_in, write_errno, short_in, sync_in, rename_in;
-} fault;
-
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
-
-static bool
-hits(int *countdown)
-{
-	return *countdown > 0 && --*countdown == 0;
-}
-
-ssize_t
-pwrite(int fd, const void *p, size_t n, off_t at)
-{
-	if (hits(&fault.write_in)) {
-		errno = fault.write_errno;
-		return -1;
-	}
-	return REAL(pwrite)(fd, p, hits(&fault.short_in) ? n / 2 : n, at);
-}
-
-int
-fdatasync(int fd)
-{
-	errno = EIO;
-	return hits(&fault.sync_in) ? -1 : REAL(fdatasync)(fd);
-}
-
-int
-fsync(int fd)
-{
-	errno = EIO;
-	return hits(&fault.sync_in) ? -1 : REAL(fsync)(fd);
-}
-
-int
-rename(const char *from, const char *to)
-{
-	errno = EIO;
-	return hits(&fault.rename_in) ? -1 : REAL(rename)(from, to);
-}
 
 /* --- a vault in a new folder --- */
 
