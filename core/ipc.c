@@ -17,8 +17,8 @@ enum { FRAMES_A_TURN = 64, QUEUE_MAX = 64 << 20, SOCKET_ROOM = 4 << 20 };
 const char *
 ipc_role_name(enum role r)
 {
-	static const char *const names[] = {
-		"parent", "store", "keyd", "auth", "smtpd", "imapd", "filterd", "courier"};
+	static const char *const names[] = {"parent", "store", "keyd", "auth", "smtpd", "imapd",
+		"filterd", "courier", "link"};
 
 	return (unsigned)r < ROLE_COUNT ? names[r] : "unknown";
 }

@@ -6,13 +6,14 @@
 #define R(role) (1u << ROLE_##role)
 enum { SMALL = 1024, MEDIUM = 16 * 1024, LARGE = IPC_FRAME_MAX - 64 };
 enum {
-	CHILDREN = R(STORE) | R(KEYD) | R(AUTH) | R(SMTPD) | R(IMAPD) | R(FILTERD) | R(COURIER)
+	CHILDREN = R(STORE) | R(KEYD) | R(AUTH) | R(SMTPD) | R(IMAPD) | R(FILTERD) |
+		   R(COURIER) | R(LINK)
 };
 
 static const struct ipc_rule rules[] = {
 	{IPC_START, "START", &ipc__start__descriptor, NULL, R(PARENT), CHILDREN, MEDIUM, false},
 	{IPC_LISTENER, "LISTENER", &ipc__listener__descriptor, NULL, R(PARENT),
-		R(SMTPD) | R(IMAPD) | R(COURIER), SMALL, true},
+		R(SMTPD) | R(IMAPD) | R(COURIER) | R(LINK), SMALL, true},
 	{IPC_PEER, "PEER", &ipc__peer__descriptor, NULL, R(PARENT), CHILDREN, SMALL, true},
 	{IPC_FLOOR_PAGE, "FLOOR_PAGE", &ipc__floor_page__descriptor, NULL, R(PARENT), CHILDREN,
 		SMALL, true},
@@ -25,6 +26,18 @@ static const struct ipc_rule rules[] = {
 		R(SMTPD) | R(IMAPD) | R(COURIER), LARGE, false},
 	{IPC_STORE_ADMIN, "STORE_ADMIN", &ipc__store_admin__descriptor, &ipc__json__descriptor,
 		R(COURIER), R(STORE), LARGE, false},
+	{IPC_LINK_MEMBERS, "LINK_MEMBERS", &ipc__link_members__descriptor, NULL, R(STORE),
+		R(LINK), MEDIUM, false},
+	{IPC_LINK_PART, "LINK_PART", &ipc__link_part__descriptor, NULL, R(STORE) | R(LINK),
+		R(STORE) | R(LINK), LARGE, false},
+	{IPC_LINK_PEER, "LINK_PEER", &ipc__link_peer__descriptor, NULL, R(LINK), R(STORE),
+		SMALL, false},
+	{IPC_LINK_JOIN, "LINK_JOIN", &ipc__link_join__descriptor, &ipc__link_joined__descriptor,
+		R(LINK), R(STORE), MEDIUM, false},
+	{IPC_KEYD_TOKEN, "KEYD_TOKEN", &ipc__keyd_token__descriptor,
+		&ipc__keyd_token_secret__descriptor, R(COURIER), R(KEYD), SMALL, false},
+	{IPC_KEYD_JOIN, "KEYD_JOIN", &ipc__keyd_join__descriptor, &ipc__keyd_joined__descriptor,
+		R(LINK), R(KEYD), MEDIUM, false},
 	{IPC_KEYD_SIGN, "KEYD_SIGN", &ipc__keyd_sign__descriptor, &ipc__keyd_signed__descriptor,
 		R(SMTPD) | R(IMAPD), R(KEYD), MEDIUM, false},
 	{IPC_KEYD_LOG_KEY, "KEYD_LOG_KEY", &ipc__keyd_log_key__descriptor,

@@ -1,8 +1,11 @@
-/* engine: the store's turn of the loop. Proposals are collected; a turn appends
- * them to the log and applies them in one write transaction (with one voter,
- * what is durable is committed), and tells the proposers after the commit, in
- * order. The log is the only way in: `hairpin init` goes through it too. Works
- * without a loop or ipc: call engine_turn until it is idle. */
+/* engine: the store's turn of the loop. Proposals and other nodes' frames are
+ * collected; a turn appends what is new to the log and applies what is
+ * committed, in one write transaction, and tells the proposers after that, in
+ * order. With one voter what is durable is committed; else the leader feeds the
+ * others, and a node that doesn't lead sends its proposals to the leader, again
+ * and again under the same id, until it has applied them itself. The log is the
+ * only way in: `hairpin init` goes through it too. Works without a loop or ipc:
+ * call engine_turn until it is idle. */
 #ifndef STORE_ENGINE_H
 #define STORE_ENGINE_H
 
@@ -10,6 +13,7 @@
 #include "crypto/seal.h"
 #include "store/apply.h"
 #include "store/db.h"
+#include "store/members.h"
 
 enum {
 	ENGINE_TURN_BYTES = 4 << 20, /* of commands and payload in one transaction */
@@ -19,6 +23,8 @@ enum {
 	ENGINE_COMMAND_MAX = 1 << 20,
 	ENGINE_BODY_MAX = 1 << 30,     /* sealed octets of one body */
 	ENGINE_QUEUE_BYTES = 64 << 20, /* of proposals that wait */
+	ENGINE_FRAME_MAX = 2 << 20,    /* octets of a frame between nodes */
+	ENGINE_DEADLINE_MS = 15000,    /* of a proposal */
 	ENGINE_ELECTION_MS = 1000,
 	ENGINE_HEARTBEAT_MS = 100
 };
@@ -39,8 +45,22 @@ struct engine_options {
 	/* Around the swap of the file by a compaction: first with NULL (end your transactions),
 	 * then with the new handle. May be NULL. An err stops the node. */
 	enum err (*on_swap)(void *arg, struct db *db);
+	/* A frame for another node (store/peer.proto), borrowed. bulk: it may be overtaken.
+	 * NULL: there are no others. */
+	void (*on_send)(void *arg, uint32_t node, bool bulk, struct slice frame);
+	/* Leader, role or members changed. May be NULL. */
+	void (*on_cluster)(void *arg);
 	void *arg;
 };
+
+/* What a node that joins begins with (create_joined). */
+struct engine_join {
+	uint8_t cluster[16];
+	uint32_t node;
+	const struct members *members;
+};
+/* An empty database and vault for it, in opt's folders. ERR_EXISTS: there is one. */
+enum err engine_create_joined(const struct engine_options *opt, const struct engine_join *join);
 
 /* Opens database and vault; the log keys must be set before the first turn. ERR_VERSION: newer,
  * untouched. ERR_NOT_FOUND: no database, or (said in the log) no vault. */
@@ -54,9 +74,11 @@ enum err engine_wrapped_key(struct engine *e, struct buf *wrapped);
 enum err engine_set_key(struct engine *e, const struct seal_key *key, struct slice new_wrapped);
 bool engine_is_ready(const struct engine *e);
 
-/* e other than ERR_OK: nothing happened. FULL: no space for new mail; SYNTAX: not a command, or
- * a body where none belongs; DENIED: may said no; IO: the spool file ended early. result lives
- * until the return. */
+/* e other than ERR_OK and ERR_TIMEOUT: nothing happened. FULL: no space for new mail; SYNTAX:
+ * not a command, or a body where none belongs; DENIED: may said no; IO: the spool file ended
+ * early; UNAVAILABLE: no leader took it until its deadline. TIMEOUT: a leader has it, and what
+ * became of it isn't known: to be called neither done nor failed. result lives until the
+ * return. */
 typedef void (*engine_done)(
 	void *arg, enum err e, uint64_t index, const Commands__Result *result);
 /* command: packed commands.Command, copied; who and when in it are set by the engine. body:
@@ -84,6 +106,52 @@ enum err engine_tend(struct engine *e);
 /* Proposes and turns until the answer is there. For init and tests. */
 enum err engine_propose_now(struct engine *e, const Commands__Command *c, struct slice body,
 	struct arena *a, Commands__Result **result);
+
+/* --- the cluster --- */
+
+/* A whole frame from another node, as link names it; copied, served by the next turn.
+ * ERR_SYNTAX: no frame; ERR_BUSY: too many wait. Both: cut that connection. */
+enum err engine_receive(struct engine *e, uint32_t node, struct slice frame);
+/* The connection to a node came up or was lost. */
+void engine_link(struct engine *e, uint32_t node, bool up);
+/* In how many ms a turn is due though nothing arrives; UINT32_MAX: none is. */
+uint32_t engine_next_ms(const struct engine *e);
+
+const struct members *engine_members(const struct engine *e);
+struct engine_peer_status {
+	bool is_up;		 /* its connection */
+	bool is_answering;	 /* the leader heard it within an election's time */
+	uint64_t match, applied; /* known to the leader alone */
+};
+struct engine_status {
+	uint32_t node, leader; /* leader 0: none known */
+	enum raft_role role;
+	uint64_t term, last, commit, applied;
+	struct engine_peer_status peer[RAFT_NODES_MAX]; /* beside engine_members()->node */
+};
+void engine_status(const struct engine *e, struct engine_status *s);
+
+enum engine_change_kind {
+	ENGINE_JOIN, /* joins: without id; it begins as a learner with its goal */
+	ENGINE_REMOVE,
+	ENGINE_PROMOTE, /* to its goal */
+	ENGINE_DEMOTE,
+	ENGINE_TRANSFER /* leadership; node 0: to any */
+};
+struct engine_change {
+	enum engine_change_kind kind;
+	uint32_t node;
+	struct members_node joins;
+};
+/* ERR_OK once this node has seen it committed (TRANSFER: once another leads); node: its id.
+ * ERR_TIMEOUT, ERR_UNAVAILABLE as for proposals. ERR_EXISTS: JOIN with a token or key that was
+ * used. ERR_LIMIT, ERR_BUSY, ERR_NOT_FOUND: raft.h. */
+typedef void (*engine_changed)(void *arg, enum err e, uint32_t node);
+/* done comes from a later turn. From any node: the leader does it. */
+void engine_change(
+	struct engine *e, const struct engine_change *change, engine_changed done, void *arg);
+
+/* --- the rest --- */
 
 struct db *engine_db(struct engine *e);
 const struct vault *engine_vault(const struct engine *e);

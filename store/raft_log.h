@@ -20,7 +20,7 @@
  *
  *   applied  u64
  *   cluster  16 octets
- *   config   index u64; of each node its id u32 and raft_kind u8
+ *   config   index u64, commands.Members
  *   config_before  the same, of the configuration before
  *   first    u64 (first log row)
  *   hard     term u64, vote u32
@@ -36,7 +36,9 @@
 #include "store/db.h"
 #include "store/raft.h"
 
-enum raft_log_type { RAFT_LOG_NOOP, RAFT_LOG_COMMAND };
+/* A NOOP is empty, a CONFIG is commands.Members; neither is sealed, so that an arbiter can
+ * write the one and read the other. */
+enum raft_log_type { RAFT_LOG_NOOP, RAFT_LOG_COMMAND, RAFT_LOG_CONFIG };
 
 enum { RAFT_LOG_KEYS = 8 };
 struct raft_log_keys {
