@@ -45,6 +45,7 @@ item_json(struct control_request *r, struct db_txn *txn, const Commands__Item *i
 {
 	struct rcpts rcpts = {json_array(), max};
 	json_t *o = json_object();
+	struct schema_owner owner = {0};
 	char id[VIEW_QUEUE_ID_MAX];
 
 	view_queue_id_format(item->id, id);
@@ -52,6 +53,8 @@ item_json(struct control_request *r, struct db_txn *txn, const Commands__Item *i
 	json_object_set_new(o, "sender", control_json(codec_slice(item->envelope->sender)));
 	json_object_set_new(o, "size", json_integer((json_int_t)item->envelope->body->size));
 	json_object_set_new(o, "queued", json_integer((json_int_t)item->queued_sec));
+	if (!view_queue_owner(txn, item->owner_node, &owner))
+		json_object_set_new(o, "node", json_integer(owner.runs_node));
 	json_object_set_new(o, "held", json_boolean(item->held));
 	json_object_set_new(
 		o, "message_id", control_json(codec_slice(item->envelope->message_id)));

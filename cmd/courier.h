@@ -12,7 +12,13 @@
 #include "store/view.h"
 #include "store/view_vault.h"
 
-enum { COURIER_ASK_MS = 20000, COURIER_JOBS_MAX = 64, COURIER_DUE_MAX = 500 };
+/* LEASE_MS: with less of the lease left nothing is begun. */
+enum {
+	COURIER_ASK_MS = 20000,
+	COURIER_JOBS_MAX = 64,
+	COURIER_DUE_MAX = 500,
+	COURIER_LEASE_MS = 1000
+};
 
 struct courier_job;
 struct courier_key;
@@ -27,7 +33,7 @@ struct courier {
 	struct courier_job *jobs; /* list */
 	uint32_t job_count;
 	struct loop_timer *pump_timer;
-	bool pump_soon;
+	bool pump_soon, is_yielding;
 	struct courier_key *key;
 	struct control *control;
 };
@@ -44,6 +50,10 @@ void courier_permit(const struct courier *c, uint64_t item, uint8_t *out);
 void courier_job_start(
 	struct courier *c, struct db_txn *txn, uint64_t item, const uint32_t *number, size_t n);
 bool courier_job_is_busy(const struct courier *c, uint64_t item);
+/* How many items that this node took in are being worked on? */
+uint32_t courier_job_count_of(const struct courier *c, uint32_t owner_node);
+/* Does this node's lease hold (store/lease.h), and for ms from now? */
+bool courier_leases(const struct courier *c, uint32_t ms);
 
 /* Makes queue keys before they are needed, and destroys those that aren't any more. */
 struct courier_key *courier_key_new(struct courier *c);

@@ -27,6 +27,7 @@ struct courier_job {
 	struct courier *c;
 	struct arena arena;
 	uint64_t id;
+	struct schema_owner owner; /* of the item, as it was when the work began */
 	Commands__Item *item;
 	Commands__RcptRow **row; /* beside step */
 	Commands__RcptStep **step;
@@ -44,6 +45,16 @@ courier_job_is_busy(const struct courier *c, uint64_t item)
 		if (j->id == item)
 			return true;
 	return false;
+}
+
+uint32_t
+courier_job_count_of(const struct courier *c, uint32_t owner_node)
+{
+	uint32_t n = 0;
+
+	for (const struct courier_job *j = c->jobs; j; j = j->next)
+		n += j->item->owner_node == owner_node;
+	return n;
 }
 
 static void
@@ -395,7 +406,7 @@ fill_step(struct courier_job *j, Commands__Step *step, struct slice *sealed)
 	enum err e;
 
 	step->item = j->id;
-	step->epoch = j->item->epoch;
+	step->epoch = j->owner.epoch;
 	step->n_step = j->n;
 	step->step = j->step;
 	e = make_bounce(j, &step->bounce, sealed);
@@ -415,6 +426,9 @@ propose_steps(struct courier_job *j)
 	/* Those who are left out are still due, and come next. */
 	while ((e = fill_step(j, &step, &sealed)) == ERR_TOO_BIG && j->n > 1)
 		j->n /= 2;
+	/* Who may have been adopted stops here; apply would refuse it. */
+	if (!e && !courier_leases(j->c, 0))
+		e = ERR_UNAVAILABLE;
 	if (e) {
 		give_up(j, "step", e);
 		return;
@@ -524,6 +538,8 @@ read_item(struct courier_job *j, struct db_txn *txn, const uint32_t *number, siz
 {
 	enum err e = view_queue_item(txn, j->id, &j->arena, &j->item);
 
+	if (!e)
+		e = view_queue_owner(txn, j->item->owner_node, &j->owner);
 	if (!e)
 		j->has_queue_key = view_directory_queue_key(
 					   txn, &j->queue_key, j->queue_public) == ERR_OK;

@@ -1,4 +1,5 @@
-/* courier: runs the queue of this node, and answers the command line.
+/* courier: runs the queue of this node, and of those that fell silent, as long as its lease
+ * holds, and answers the command line.
  *
  * Owns:     the work in hand on queue items (nothing of it lasts: the queue is in the
  *           database), the control socket.
@@ -16,6 +17,7 @@
 #include "core/log.h"
 #include "core/must.h"
 #include "crypto/permit.h"
+#include "store/floor.h"
 #include "store/view_queue.h"
 
 /* LINGER_MS: what comes close together is done together: fewer commits compete with those that
@@ -29,6 +31,12 @@ courier_permit(const struct courier *c, uint64_t item, uint8_t *out)
 		.kind = PERMIT_ITEM, .id = item, .expiry_sec = clock_wall_sec() + PERMIT_SEC};
 
 	permit_issue(&c->permit_key, &p, out);
+}
+
+bool
+courier_leases(const struct courier *c, uint32_t ms)
+{
+	return floor_leases(c->p->floor_page, clock_ms(), ms);
 }
 
 struct ipc_question *
@@ -60,17 +68,22 @@ courier_result(const ProtobufCMessage *answer, struct arena *a)
 
 struct due {
 	struct courier *c;
+	uint64_t now_sec;
+	uint32_t owners, room; /* whose items we run; how many more of one may be begun */
 	uint64_t item;
 	uint32_t number[COURIER_DUE_MAX];
 	size_t n;
 	struct db_txn *txn;
+	enum err e;
 };
 
 static void
 start_item(struct due *d)
 {
-	if (d->n)
+	if (d->n) {
 		courier_job_start(d->c, d->txn, d->item, d->number, d->n);
+		d->room--;
+	}
 	d->n = 0;
 }
 
@@ -82,12 +95,82 @@ on_due(void *arg, uint64_t due_sec, uint64_t item, uint32_t number)
 	(void)due_sec;
 	if (item != d->item)
 		start_item(d);
-	if (d->c->job_count >= COURIER_JOBS_MAX)
+	if (d->room == 0)
 		return false;
 	d->item = item;
 	if (d->n < COURIER_DUE_MAX && !courier_job_is_busy(d->c, item))
 		d->number[d->n++] = number;
 	return true;
+}
+
+/* --- whose work --- */
+
+static void
+on_yielded(void *arg, enum err e, const ProtobufCMessage *answer)
+{
+	struct courier *c = arg;
+
+	(void)answer;
+	c->is_yielding = false;
+	/* Unless it is known that nothing came of it, only the log's next word on these items
+	 * lets us go on with them: the next look sees it, or yields them again. */
+	if (e)
+		log_warn("the queue of another node isn't given back yet: %s", err_text(e));
+}
+
+/* The node that took these items in is back. What is in hand is brought to its end first. */
+static void
+yield(struct courier *c, uint32_t node, uint64_t epoch)
+{
+	Commands__Command cmd = COMMANDS__COMMAND__INIT;
+	Commands__Yield q = COMMANDS__YIELD__INIT;
+
+	if (c->is_yielding || courier_job_count_of(c, node))
+		return;
+	c->is_yielding = true;
+	q.node = node;
+	q.epoch = epoch;
+	cmd.body_case = COMMANDS__COMMAND__BODY_YIELD;
+	cmd.yield = &q;
+	courier_propose(c, &cmd, SLICE_EMPTY, on_yielded, c);
+}
+
+static bool
+is_ours(const struct courier *c, const struct schema_owner *owner)
+{
+	const struct floor_page *page = c->p->floor_page;
+
+	return owner->runs_node == page->node && owner->boot == page->boot;
+}
+
+static bool
+count_owner(void *arg, uint32_t node, const struct schema_owner *owner)
+{
+	struct due *d = arg;
+
+	(void)node;
+	d->owners += is_ours(d->c, owner);
+	return true;
+}
+
+/* Those of one owner. Each of ours gets its share, however much another one left behind. */
+static bool
+run_owner(void *arg, uint32_t node, const struct schema_owner *owner)
+{
+	struct due *d = arg;
+	uint32_t share = COURIER_JOBS_MAX / (d->owners ? d->owners : 1), busy;
+
+	if (!is_ours(d->c, owner))
+		return true;
+	if (owner->wants) {
+		yield(d->c, node, owner->epoch);
+		return true;
+	}
+	busy = courier_job_count_of(d->c, node);
+	d->room = busy < share ? share - busy : 0;
+	d->e = view_queue_due(d->txn, node, d->now_sec, on_due, d);
+	start_item(d);
+	return !d->e;
 }
 
 bool
@@ -115,18 +198,20 @@ static void
 look(void *arg)
 {
 	struct courier *c = arg;
-	struct due d = {.c = c};
-	uint64_t next_sec, now_sec = clock_wall_sec();
+	struct due d = {.c = c, .now_sec = clock_wall_sec()};
 	enum err e;
 
 	c->pump_timer = NULL;
 	c->pump_soon = false;
-	if (!courier_open_view(c) || view_begin(c->view, &d.txn)) {
+	if (!courier_leases(c, COURIER_LEASE_MS) || !courier_open_view(c) ||
+		view_begin(c->view, &d.txn)) {
 		look_after(c, LOOK_MS);
 		return;
 	}
-	e = view_queue_due(d.txn, now_sec, on_due, &d, &next_sec);
-	start_item(&d);
+	e = view_queue_owners(d.txn, count_owner, &d);
+	if (!e)
+		e = view_queue_owners(d.txn, run_owner, &d);
+	e = e ? e : d.e;
 	/* Jobs hold copies and name step numbers: a torn read makes a stale step, which apply
 	 * refuses. */
 	if (e && view_is_valid(c->view))

@@ -86,7 +86,7 @@ imapd_may(int body_case)
 static bool
 courier_may(int body_case)
 {
-	static const int may[] = {COMMANDS__COMMAND__BODY_STEP,
+	static const int may[] = {COMMANDS__COMMAND__BODY_STEP, COMMANDS__COMMAND__BODY_YIELD,
 		COMMANDS__COMMAND__BODY_EPOCH_NEW, COMMANDS__COMMAND__BODY_QUEUE_CONTROL,
 		COMMANDS__COMMAND__BODY_QUEUE_RESEAL, COMMANDS__COMMAND__BODY_QUEUE_KEY,
 		COMMANDS__COMMAND__BODY_SETTING, COMMANDS__COMMAND__BODY_DOMAIN_PUT,
@@ -475,6 +475,16 @@ on_again(void *arg)
 }
 
 static void
+publish_lease(struct store *s)
+{
+	struct floor_page *page = s->p->floor_page;
+
+	page->node = engine_log(s->engine)->node;
+	page->boot = engine_boot(s->engine);
+	page->lease_until_ms = engine_lease_until_ms(s->engine);
+}
+
+static void
 take_turn(void *arg)
 {
 	struct store *s = arg;
@@ -483,6 +493,7 @@ take_turn(void *arg)
 
 	if (e)
 		fail_stop("the log", e);
+	publish_lease(s);
 	/* Nothing may arrive by itself: what is left needs a turn of its own. */
 	if (step_check(s))
 		more = true;
@@ -511,6 +522,7 @@ raise_floor(void *arg)
 
 	if (e)
 		fail_stop("floor", e);
+	publish_lease(s);
 	loop_after(s->p->loop, FLOOR_TICK_MS, raise_floor, s);
 }
 

@@ -4,6 +4,7 @@
 #include "store/apply_directory.h"
 #include "store/apply_mailbox.h"
 #include "store/apply_message.h"
+#include "store/apply_owner.h"
 #include "store/apply_payload.h"
 #include "store/apply_proposer.h"
 #include "store/apply_queue.h"
@@ -55,12 +56,14 @@ apply_touch_account_gone(struct apply *a, uint64_t id)
 	touch(a->arena, &t->account_gone, &t->account_gone_n, &t->account_gone_room, id);
 }
 
-/* A new life of a node: its answers and its uploads of the last one are over. */
+/* A new life of a node: answers and uploads of the last one are over, its items are its own. */
 static enum err
 apply_boot(struct apply *a)
 {
 	enum err e = apply_proposer_boot(a);
 
+	if (!e)
+		e = apply_owner_boot(a);
 	return e ? e : apply_payload_boot(a);
 }
 
@@ -80,6 +83,12 @@ apply_queue_part(struct apply *a, const Commands__Command *c)
 		return apply_queue_key(a, c->queue_key);
 	case COMMANDS__COMMAND__BODY_QUEUE_RESEAL:
 		return apply_queue_key_reseal(a, c->queue_reseal);
+	case COMMANDS__COMMAND__BODY_ADOPT:
+		return apply_owner_adopt(a, c->adopt);
+	case COMMANDS__COMMAND__BODY_RECALL:
+		return apply_owner_recall(a);
+	case COMMANDS__COMMAND__BODY_YIELD:
+		return apply_owner_yield(a, c->yield);
 	case COMMANDS__COMMAND__BODY_CHUNK:
 		return apply_payload_chunk(a, c->chunk);
 	case COMMANDS__COMMAND__BODY_BOOT_NODE:

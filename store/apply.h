@@ -39,6 +39,7 @@ struct apply {
 	struct arena *arena;	   /* per turn */
 	uint64_t index;		   /* of the entry */
 	uint64_t body_sealed_size; /* octets of payload that came with the entry */
+	uint64_t term;		   /* of the entry */
 	uint64_t time_sec;
 	uint32_t node;
 	uint64_t boot;

@@ -152,8 +152,9 @@ apply_payload_chunk(struct apply *a, const Commands__Chunk *c)
 	return apply_row_put(a, DB_UPLOAD, schema_u64(&k, c->upload), u);
 }
 
-enum err
-apply_payload_boot(struct apply *a)
+/* Those of a node, but for one boot. */
+static enum err
+drop_uploads(struct apply *a, uint32_t node, uint64_t but_boot)
 {
 	struct schema_key from;
 	struct slice k, v;
@@ -169,8 +170,20 @@ apply_payload_boot(struct apply *a)
 		u = codec_unpack(&commands__upload_row__descriptor, v, a->arena);
 		if (!u)
 			return ERR_CORRUPT;
-		e = u->node == a->node && u->boot != a->boot ? drop_upload(a, id) : ERR_OK;
+		e = u->node == node && u->boot != but_boot ? drop_upload(a, id) : ERR_OK;
 		if (e)
 			return e;
 	}
+}
+
+enum err
+apply_payload_boot(struct apply *a)
+{
+	return drop_uploads(a, a->node, a->boot);
+}
+
+enum err
+apply_payload_orphan(struct apply *a, uint32_t node)
+{
+	return drop_uploads(a, node, 0);
 }

@@ -19,5 +19,7 @@ enum err apply_payload_refuse(struct apply *a, const Commands__Body *body);
 enum err apply_payload_chunk(struct apply *a, const Commands__Chunk *c);
 /* A new boot of a node: the uploads of its old boots die. */
 enum err apply_payload_boot(struct apply *a);
+/* Another node took over what this one ran: all of its uploads die. */
+enum err apply_payload_orphan(struct apply *a, uint32_t node);
 
 #endif

@@ -14,11 +14,11 @@ key_of(uint8_t key[KEY], uint32_t node, uint64_t seq)
 
 /* Row seq 0: the node's boot, and the mark below which all is answered. */
 static enum err
-get_mark(struct apply *a, uint64_t *boot, uint64_t *below)
+get_mark(struct apply *a, uint32_t node, uint64_t *boot, uint64_t *below)
 {
 	uint8_t key[KEY];
 	struct slice row;
-	enum err e = db_get(a->txn, DB_PROPOSER, key_of(key, a->node, 0), &row);
+	enum err e = db_get(a->txn, DB_PROPOSER, key_of(key, node, 0), &row);
 
 	if (e)
 		return e;
@@ -77,7 +77,7 @@ apply_proposer_check(struct apply *a, const Commands__Command *c, bool *known)
 	*known = c->seq != 0;
 	if (!*known)
 		return ERR_OK;
-	e = get_mark(a, &boot, &below);
+	e = get_mark(a, a->node, &boot, &below);
 	if (e && e != ERR_NOT_FOUND)
 		return e;
 	if (e || boot != c->boot || c->seq < below)
@@ -111,10 +111,18 @@ apply_proposer_record(struct apply *a, const Commands__Command *c)
 }
 
 enum err
+apply_proposer_boot_of(struct apply *a, uint32_t node, uint64_t *boot)
+{
+	uint64_t below;
+
+	return get_mark(a, node, boot, &below);
+}
+
+enum err
 apply_proposer_boot(struct apply *a)
 {
 	uint64_t boot, below;
-	enum err e = get_mark(a, &boot, &below);
+	enum err e = get_mark(a, a->node, &boot, &below);
 
 	if (e && e != ERR_NOT_FOUND)
 		return e;

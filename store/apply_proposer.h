@@ -12,6 +12,8 @@
 enum err apply_proposer_check(struct apply *a, const Commands__Command *c, bool *known);
 /* Keeps a->result. */
 enum err apply_proposer_record(struct apply *a, const Commands__Command *c);
+/* The boot of a node that counts. ERR_NOT_FOUND: it never had one. */
+enum err apply_proposer_boot_of(struct apply *a, uint32_t node, uint64_t *boot);
 /* From now on only a->boot of a->node counts. */
 enum err apply_proposer_boot(struct apply *a);
 

@@ -15,27 +15,28 @@ apply_queue_is_due(int stage)
 }
 
 enum err
-apply_queue_drop_due(
-	struct apply *a, uint64_t item, uint32_t number, const Commands__RcptRow *row)
+apply_queue_drop_due(struct apply *a, const Commands__Item *item, uint32_t number,
+	const Commands__RcptRow *row)
 {
 	struct schema_key k;
 
-	return apply_row_del(
-		a, DB_DUE, schema_u64_u64_u32(&k, row->rcpt->next_try_sec, item, number));
+	return apply_row_del(a, DB_DUE,
+		schema_due(&k, item->owner_node, row->rcpt->next_try_sec, item->id, number));
 }
 
 enum err
-apply_queue_put_rcpt(
-	struct apply *a, uint64_t item, uint32_t number, const Commands__RcptRow *row)
+apply_queue_put_rcpt(struct apply *a, const Commands__Item *item, uint32_t number,
+	const Commands__RcptRow *row)
 {
 	struct schema_key k;
 	enum err e = ERR_OK;
 
 	if (!row->done && apply_queue_is_due((int)row->rcpt->stage))
 		e = db_put(a->txn, DB_DUE,
-			schema_u64_u64_u32(&k, row->rcpt->next_try_sec, item, number),
+			schema_due(&k, item->owner_node, row->rcpt->next_try_sec, item->id,
+				number),
 			SLICE_EMPTY);
-	return e ? e : apply_row_put(a, DB_RCPT, schema_u64_u32(&k, item, number), row);
+	return e ? e : apply_row_put(a, DB_RCPT, schema_u64_u32(&k, item->id, number), row);
 }
 
 /* Open addressing; made large enough for all that will come. */
@@ -114,7 +115,7 @@ apply_queue_add(struct apply *a, Commands__Item *item, struct apply_queue_known 
 			r.next_try_sec = a->time_sec;
 		row.rcpt = &r;
 		item->rcpt_left++;
-		e = apply_queue_put_rcpt(a, item->id, item->rcpt_count++, &row);
+		e = apply_queue_put_rcpt(a, item, item->rcpt_count++, &row);
 	}
 	return e;
 }
@@ -157,8 +158,6 @@ apply_queue_make(struct apply *a, const Commands__Enqueue *c)
 	item.queued_sec = a->time_sec;
 	item.expires_sec = a->time_sec + APPLY_QUEUE_LIFE_SEC;
 	item.owner_node = a->node;
-	item.owner_boot = a->boot;
-	item.epoch = 1;
 	if (!e)
 		e = apply_queue_know(a, &item, c->n_rcpt, &known);
 	if (!e)
@@ -269,7 +268,7 @@ apply_queue_lift(struct apply *a, const Commands__Lift *c)
 
 struct ending {
 	struct apply *a;
-	uint64_t item;
+	const Commands__Item *item;
 	enum err e;
 };
 
@@ -285,7 +284,7 @@ end_rcpt(void *arg, uint32_t number, const Commands__RcptRow *row)
 static enum err
 end_item(struct apply *a, const Commands__Item *item)
 {
-	struct ending ending = {.a = a, .item = item->id};
+	struct ending ending = {.a = a, .item = item};
 	struct schema_key k;
 	enum err e = view_queue_rcpts(a->txn, item->id, a->arena, end_rcpt, &ending);
 
@@ -312,6 +311,7 @@ apply_queue_put_item(struct apply *a, Commands__Item *item)
 struct controlling {
 	struct apply *a;
 	const Commands__QueueControl *c;
+	const Commands__Item *item;
 	enum err e;
 };
 
@@ -327,11 +327,11 @@ control_rcpt(void *arg, uint32_t number, const Commands__RcptRow *row)
 	if (row->done || !apply_queue_is_due((int)r.stage))
 		return true;
 	changed.rcpt = &r;
-	x->e = apply_queue_drop_due(x->a, x->c->item, number, row);
+	x->e = apply_queue_drop_due(x->a, x->item, number, row);
 	if (x->e || hold)
 		return !x->e;
 	r.next_try_sec = x->a->time_sec;
-	x->e = apply_queue_put_rcpt(x->a, x->c->item, number, &changed);
+	x->e = apply_queue_put_rcpt(x->a, x->item, number, &changed);
 	return !x->e;
 }
 
@@ -348,6 +348,7 @@ apply_queue_control(struct apply *a, const Commands__QueueControl *c)
 			       ? apply_refuse(a, COMMAND_NOT_FOUND, "no such queue id")
 			       : e;
 	a->result->id = item->id;
+	x.item = item;
 	if (c->verb == COMMANDS__QUEUE_CONTROL__VERB__DELETE) {
 		item->rcpt_left = 0;
 		return apply_queue_put_item(a, item);

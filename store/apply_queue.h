@@ -30,10 +30,10 @@ enum err apply_queue_add(struct apply *a, Commands__Item *item, struct apply_que
 	Commands__Rcpt *const *rcpt, size_t n);
 /* Writes the row, and its due row unless done or waiting elsewhere. The old due row is the
  * caller's to drop. */
-enum err apply_queue_put_rcpt(
-	struct apply *a, uint64_t item, uint32_t number, const Commands__RcptRow *row);
-enum err apply_queue_drop_due(
-	struct apply *a, uint64_t item, uint32_t number, const Commands__RcptRow *row);
+enum err apply_queue_put_rcpt(struct apply *a, const Commands__Item *item, uint32_t number,
+	const Commands__RcptRow *row);
+enum err apply_queue_drop_due(struct apply *a, const Commands__Item *item, uint32_t number,
+	const Commands__RcptRow *row);
 /* Writes the item back, or ends it (all rows, payload) when no recipient is left. */
 enum err apply_queue_put_item(struct apply *a, Commands__Item *item);
 /* Does the stage wait for the courier (and so stand in `due`)? */

@@ -2,6 +2,7 @@
 
 #include "store/apply_mailbox.h"
 #include "store/apply_message.h"
+#include "store/apply_owner.h"
 #include "store/apply_payload.h"
 #include "store/apply_queue.h"
 #include "store/apply_row.h"
@@ -157,8 +158,8 @@ step_one(struct stepping *s)
 		return e;
 	s->row->step++;
 	s->item->rcpt_left -= s->row->done ? 1 : 0;
-	e = apply_queue_drop_due(a, s->item->id, s->step->rcpt, &before);
-	return e ? e : apply_queue_put_rcpt(a, s->item->id, s->step->rcpt, s->row);
+	e = apply_queue_drop_due(a, s->item, s->step->rcpt, &before);
+	return e ? e : apply_queue_put_rcpt(a, s->item, s->step->rcpt, s->row);
 }
 
 /* A bounce must be good, and all steps fresh, before anything is done: both or neither. */
@@ -220,13 +221,15 @@ enum err
 apply_step(struct apply *a, const Commands__Step *c)
 {
 	Commands__Item *item;
-	bool ok = false;
+	bool runs = false, ok = false;
 	enum err e = view_queue_item(a->txn, c->item, a->arena, &item);
 
+	if (!e)
+		e = apply_owner_runs(a, item->owner_node, c->epoch, &runs);
 	if (e && e != ERR_NOT_FOUND)
 		return e;
 	/* A held item rests, what was on its way when the hold came included. */
-	if (!e && !item->held && item->epoch == c->epoch && c->n_step <= APPLY_STEP_MAX)
+	if (!e && !item->held && runs && c->n_step <= APPLY_STEP_MAX)
 		e = check_bounce(a, c, &ok);
 	if (e && e != ERR_NOT_FOUND)
 		return e;

@@ -110,6 +110,7 @@ static const struct {
 	{DB_MAILBOX_NAME, check_mail_name},
 	{DB_MESSAGE, check_mail_message},
 	{DB_CHANGE, check_mail_change},
+	{DB_OWNER, check_queue_owner},
 	{DB_ITEM, check_queue_item},
 	{DB_RCPT, check_queue_rcpt},
 	{DB_DUE, check_queue_due},

@@ -18,7 +18,7 @@ struct check_mailbox {
 		swept; /* swept: deleted, its rows are still going */
 };
 struct check_item {
-	uint32_t left, count, open, rcpts, held, zero;
+	uint32_t left, count, open, rcpts, held, owner;
 };
 struct check_payload {
 	uint64_t refs, count, sealed_size, bytes;
@@ -59,6 +59,7 @@ enum err check_mail_message(struct check *c, struct slice k, struct slice v);
 enum err check_mail_change(struct check *c, struct slice k, struct slice v);
 void check_mail_totals(struct check *c);
 
+enum err check_queue_owner(struct check *c, struct slice k, struct slice v);
 enum err check_queue_item(struct check *c, struct slice k, struct slice v);
 enum err check_queue_rcpt(struct check *c, struct slice k, struct slice v);
 enum err check_queue_due(struct check *c, struct slice k, struct slice v);

@@ -7,11 +7,43 @@
 #include "store/view_directory.h"
 #include "store/view_queue.h"
 
+/* Of an owner or of who runs its items: each node begins with a boot. */
+static bool
+has_booted(struct check *c, uint32_t node)
+{
+	uint8_t key[12] = {0};
+	struct slice v;
+
+	schema_set_u32(key, node);
+	return db_get(c->txn, DB_PROPOSER, slice_of(key, sizeof key), &v) == ERR_OK &&
+	       v.n == 16;
+}
+
+enum err
+check_queue_owner(struct check *c, struct slice k, struct slice v)
+{
+	struct schema_owner o;
+
+	if (k.n != 4 || !schema_owner_read(v, &o)) {
+		check_say(c, "an owner row is damaged");
+		return ERR_OK;
+	}
+	if (!has_booted(c, schema_get_u32(k.p)) || !has_booted(c, o.runs_node))
+		check_say(c, "the items of node %u are run by %u: one of them never booted",
+			schema_get_u32(k.p), o.runs_node);
+	if (o.epoch == 0 || o.since > c->log.applied ||
+		(o.wants && o.runs_node == schema_get_u32(k.p)))
+		check_say(c, "the items of node %u are owned in a way that can't be",
+			schema_get_u32(k.p));
+	return ERR_OK;
+}
+
 enum err
 check_queue_item(struct check *c, struct slice k, struct slice v)
 {
 	Commands__Item *r = codec_unpack(&commands__item__descriptor, v, &c->arena);
 	struct check_item *item;
+	struct schema_owner owner;
 	struct schema_vault key;
 	enum err e;
 
@@ -20,9 +52,16 @@ check_queue_item(struct check *c, struct slice k, struct slice v)
 		return ERR_OK;
 	}
 	item = check_map_put(&c->items, r->id);
-	*item = (struct check_item){
-		.left = r->rcpt_left, .count = r->rcpt_count, .held = r->held ? 1 : 0};
+	*item = (struct check_item){.left = r->rcpt_left,
+		.count = r->rcpt_count,
+		.held = r->held ? 1 : 0,
+		.owner = r->owner_node};
 	check_payload_ref(c, r->payload);
+	e = view_queue_owner(c->txn, r->owner_node, &owner);
+	if (e == ERR_NOT_FOUND)
+		check_say(c, "queue item %" PRIu64 " is run by nobody", r->id);
+	else if (e)
+		return e;
 	e = view_directory_vault(c->txn, VAULT_QUEUE, r->envelope->queue_key, &key);
 	if (e == ERR_NOT_FOUND)
 		check_say(c, "queue item %" PRIu64 " is sealed to a key that is gone", r->id);
@@ -38,7 +77,7 @@ check_rcpt_due(struct check *c, const struct check_item *item, struct slice k,
 	struct slice v;
 	bool waits = !r->done && apply_queue_is_due((int)r->rcpt->stage);
 	enum err e = db_get(c->txn, DB_DUE,
-		schema_u64_u64_u32(&key, r->rcpt->next_try_sec, schema_get_u64(k.p),
+		schema_due(&key, item->owner, r->rcpt->next_try_sec, schema_get_u64(k.p),
 			schema_get_u32(k.p + 8)),
 		&v);
 
@@ -74,14 +113,19 @@ check_queue_rcpt(struct check *c, struct slice k, struct slice v)
 enum err
 check_queue_due(struct check *c, struct slice k, struct slice v)
 {
+	const struct check_item *item = NULL;
 	Commands__RcptRow *r = NULL;
-	enum err e = k.n == 20 && v.n == 0 ? view_queue_rcpt(c->txn, schema_get_u64(k.p + 8),
-						     schema_get_u32(k.p + 16), &c->arena, &r)
-					   : ERR_NOT_FOUND;
+	enum err e = ERR_NOT_FOUND;
+
+	if (k.n == 24 && v.n == 0)
+		item = check_map_get(&c->items, schema_get_u64(k.p + 12));
+	if (item && item->owner == schema_get_u32(k.p))
+		e = view_queue_rcpt(c->txn, schema_get_u64(k.p + 12), schema_get_u32(k.p + 20),
+			&c->arena, &r);
 
 	if (e && e != ERR_NOT_FOUND)
 		return e;
-	if (e || r->done || r->rcpt->next_try_sec != schema_get_u64(k.p))
+	if (e || r->done || r->rcpt->next_try_sec != schema_get_u64(k.p + 4))
 		check_say(c, "a due row names no recipient that waits");
 	return ERR_OK;
 }

@@ -30,6 +30,7 @@
 	X(ITEM, "item", 1)                                                                     \
 	X(RCPT, "rcpt", 1)                                                                     \
 	X(DUE, "due", 1)                                                                       \
+	X(OWNER, "owner", 1)                                                                   \
 	X(REPEAT, "repeat", 1)                                                                 \
 	X(REPEAT_DUE, "repeat_due", 1)                                                         \
 	X(UPLOAD, "upload", 1)                                                                 \

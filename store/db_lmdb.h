@@ -7,7 +7,7 @@
 #include "store/db.h"
 #include "store/floor.h"
 
-enum { DB_LMDB_FORMAT = 2 };
+enum { DB_LMDB_FORMAT = 3 };
 
 struct db {
 	MDB_env *env;

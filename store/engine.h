@@ -155,6 +155,10 @@ void engine_change(
 
 struct db *engine_db(struct engine *e);
 const struct vault *engine_vault(const struct engine *e);
+/* Of this life: the items of owner rows with it are this node's to run ... */
+uint64_t engine_boot(const struct engine *e);
+/* ... until then (clock_ms), unless more is said by another call: lease.h. 0: not at all. */
+uint64_t engine_lease_until_ms(const struct engine *e);
 uint64_t engine_applied(const struct engine *e);
 struct raft_log;
 const struct raft_log *engine_log(const struct engine *e);

@@ -82,6 +82,7 @@ enter(struct turn *t, Commands__Command *c, struct slice body, Commands__Result 
 	if (err)
 		return err;
 	a.index = update.append_first;
+	a.term = e->log.hard.term;
 	a.body_sealed_size = body.n;
 	a.time_sec = c->time_sec;
 	a.node = c->node;

@@ -36,6 +36,7 @@ floor_tick(struct floor *f)
 void
 floor_void(struct floor_page *page)
 {
+	page->lease_until_ms = 0;
 	page->oldest_txn = UINT64_MAX;
 }
 

@@ -1,7 +1,8 @@
-/* floor: the store's half of the readers' protocol. Holds read transactions of
- * its own, one each FLOOR_TICK_MS, and publishes the oldest one's id. What a
- * reader sees stays put for FLOOR_HELD ticks less one: 3 s, its own limit being
- * 2 s. Longer would be paid in disk: pages that are freed meanwhile wait. */
+/* floor: the page that the store shares with the readers, and its half of their
+ * protocol. Holds read transactions of its own, one each FLOOR_TICK_MS, and
+ * publishes the oldest one's id. What a reader sees stays put for FLOOR_HELD
+ * ticks less one: 3 s, its own limit being 2 s. Longer would be paid in disk:
+ * pages that are freed meanwhile wait. */
 #ifndef STORE_FLOOR_H
 #define STORE_FLOOR_H
 
@@ -14,11 +15,22 @@ struct floor_page {
 	_Atomic uint64_t oldest_txn; /* snapshots from this one on stay put */
 	_Atomic uint64_t
 		generation; /* changes when the database file was swapped; odd: being swapped */
+	/* The courier's: which node this is, in which boot, and until when (clock_ms) it may
+	 * run items (lease.h). */
+	_Atomic uint64_t node, boot, lease_until_ms;
 };
+/* page: a reader's. May items be run for ms from now? */
+static inline bool
+floor_leases(const void *page, uint64_t now_ms, uint32_t ms)
+{
+	const struct floor_page *p = page;
+
+	return p->lease_until_ms > now_ms + ms;
+}
 struct floor;
 
 /* Before the database is opened at start: from now until floor_open what readers hold is void,
- * because a writer that doesn't know of them may write over it. */
+ * because a writer that doesn't know of them may write over it. No lease holds. */
 void floor_void(struct floor_page *page);
 /* page is writable here. Takes a first transaction at once. */
 enum err floor_open(struct db *db, struct floor_page *page, struct floor **floor);

@@ -152,6 +152,37 @@ schema_vault_write(
 	return slice_of(row, SCHEMA_VAULT_FIXED + (v->public_key.n ? SCHEMA_PUBLIC_KEY : 0));
 }
 
+bool
+schema_owner_read(struct slice row, struct schema_owner *o)
+{
+	if (row.n != SCHEMA_OWNER_SIZE)
+		return false;
+	*o = (struct schema_owner){.runs_node = schema_get_u32(row.p),
+		.boot = schema_get_u64(row.p + 4),
+		.epoch = schema_get_u64(row.p + 12),
+		.since = schema_get_u64(row.p + 20),
+		.wants = schema_get_u64(row.p + 28)};
+	return true;
+}
+
+struct slice
+schema_owner_write(const struct schema_owner *o, uint8_t row[SCHEMA_OWNER_SIZE])
+{
+	schema_set_u32(row, o->runs_node);
+	schema_set_u64(row + 4, o->boot);
+	schema_set_u64(row + 12, o->epoch);
+	schema_set_u64(row + 20, o->since);
+	schema_set_u64(row + 28, o->wants);
+	return slice_of(row, SCHEMA_OWNER_SIZE);
+}
+
+struct slice
+schema_u32(struct schema_key *k, uint32_t a)
+{
+	schema_set_u32(k->b, a);
+	return slice_of(k->b, 4);
+}
+
 struct slice
 schema_u64(struct schema_key *k, uint64_t a)
 {
@@ -182,6 +213,16 @@ schema_u64_u64_u32(struct schema_key *k, uint64_t a, uint64_t b, uint32_t c)
 	schema_set_u64(k->b + 8, b);
 	schema_set_u32(k->b + 16, c);
 	return slice_of(k->b, 20);
+}
+
+struct slice
+schema_due(struct schema_key *k, uint32_t node, uint64_t sec, uint64_t item, uint32_t number)
+{
+	schema_set_u32(k->b, node);
+	schema_set_u64(k->b + 4, sec);
+	schema_set_u64(k->b + 12, item);
+	schema_set_u32(k->b + 20, number);
+	return slice_of(k->b, 24);
 }
 
 struct slice

@@ -26,8 +26,14 @@
  *                 uid u32                       its message's newest change says nothing
  *   item          item u64                      commands.Item
  *   rcpt          item u64, number u32          commands.RcptRow
- *   due           next_try_sec u64, item u64,   empty (recipients that wait for the courier)
+ *   due           owner_node u32,               empty (recipients that wait for the courier of
+ *                 next_try_sec u64, item u64,   who runs that node's items)
  *                 number u32
+ *   owner         node u32                      runs_node u32, boot u64, epoch u64,
+ *                                               since u64, wants u64: who runs the items
+ *                                               that node took in, for the epoch-th time
+ *                                               another one, since that log entry; wants: a
+ *                                               boot of node that gets them back, or 0
  *   repeat        repeat key                    item u64, until_sec u64
  *   repeat_due    until_sec u64, repeat key     empty
  *   upload        upload u64                    commands.UploadRow
@@ -138,6 +144,15 @@ bool schema_vault_read(struct slice row, struct schema_vault *v);
 struct slice schema_vault_write(
 	const struct schema_vault *v, uint8_t row[SCHEMA_VAULT_FIXED + SCHEMA_PUBLIC_KEY]);
 
+enum { SCHEMA_OWNER_SIZE = 36 };
+struct schema_owner {
+	uint32_t runs_node;
+	uint64_t boot, epoch, since, wants;
+};
+/* False: damaged. */
+bool schema_owner_read(struct slice row, struct schema_owner *o);
+struct slice schema_owner_write(const struct schema_owner *o, uint8_t row[SCHEMA_OWNER_SIZE]);
+
 /* Keys: build into k (which has room), return the slice over it. */
 struct schema_key {
 	uint8_t b[24];
@@ -146,6 +161,9 @@ struct slice schema_u64(struct schema_key *k, uint64_t a);
 struct slice schema_u64_u64(struct schema_key *k, uint64_t a, uint64_t b);
 struct slice schema_u64_u32(struct schema_key *k, uint64_t a, uint32_t b);
 struct slice schema_u64_u64_u32(struct schema_key *k, uint64_t a, uint64_t b, uint32_t c);
+struct slice schema_u32(struct schema_key *k, uint32_t a);
+struct slice schema_due(struct schema_key *k, uint32_t node, uint64_t next_try_sec,
+	uint64_t item, uint32_t number);
 /* Is it the name of a stage (apply_stage.h)? */
 static inline bool
 schema_is_stage(struct slice mailbox_name)

@@ -2,7 +2,6 @@
 
 #include "core/codec.h"
 #include "store/db.h"
-#include "store/schema.h"
 #include "store/vault_image.h"
 
 enum err
@@ -125,30 +124,64 @@ view_queue_keys(struct db_txn *txn, struct arena *a, struct view_queue_key **lis
 }
 
 enum err
-view_queue_due(struct db_txn *txn, uint64_t now_sec,
-	bool (*each)(void *arg, uint64_t due_sec, uint64_t item, uint32_t number), void *arg,
-	uint64_t *next_sec)
+view_queue_owner(struct db_txn *txn, uint32_t node, struct schema_owner *out)
 {
+	struct schema_key k;
+	struct slice row;
+	enum err e = db_get(txn, DB_OWNER, schema_u32(&k, node), &row);
+
+	if (e)
+		return e;
+	return schema_owner_read(row, out) ? ERR_OK : ERR_CORRUPT;
+}
+
+enum err
+view_queue_owners(struct db_txn *txn,
+	bool (*each)(void *arg, uint32_t node, const struct schema_owner *owner), void *arg)
+{
+	struct schema_owner owner;
+	struct db_cursor *c;
+	struct slice k, v;
+	enum err e = db_cursor_open(txn, DB_OWNER, &c);
+
+	if (e)
+		return e;
+	for (e = db_seek(c, SLICE_EMPTY, &k, &v); !e; e = db_next(c, &k, &v)) {
+		if (k.n != 4 || !schema_owner_read(v, &owner)) {
+			e = ERR_CORRUPT;
+			break;
+		}
+		if (!each(arg, schema_get_u32(k.p), &owner))
+			break;
+	}
+	db_cursor_close(c);
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err
+view_queue_due(struct db_txn *txn, uint32_t node, uint64_t now_sec,
+	bool (*each)(void *arg, uint64_t due_sec, uint64_t item, uint32_t number), void *arg)
+{
+	struct schema_key from;
 	struct db_cursor *c;
 	struct slice k, v;
 	enum err e = db_cursor_open(txn, DB_DUE, &c);
 
-	*next_sec = 0;
 	if (e)
 		return e;
-	for (e = db_seek(c, SLICE_EMPTY, &k, &v); !e; e = db_next(c, &k, &v)) {
+	for (e = db_seek(c, schema_u32(&from, node), &k, &v); !e; e = db_next(c, &k, &v)) {
 		uint64_t due_sec;
 
-		if (k.n != 20) {
+		if (k.n != 24) {
 			e = ERR_CORRUPT;
 			break;
 		}
-		due_sec = schema_get_u64(k.p);
-		if (due_sec > now_sec) {
-			*next_sec = due_sec;
+		if (schema_get_u32(k.p) != node)
 			break;
-		}
-		if (!each(arg, due_sec, schema_get_u64(k.p + 8), schema_get_u32(k.p + 16)))
+		due_sec = schema_get_u64(k.p + 4);
+		if (due_sec > now_sec)
+			break;
+		if (!each(arg, due_sec, schema_get_u64(k.p + 12), schema_get_u32(k.p + 20)))
 			break;
 	}
 	db_cursor_close(c);

@@ -6,6 +6,7 @@
 #include "core/buf.h"
 #include "core/err.h"
 #include "store/commands.pb-c.h"
+#include "store/schema.h"
 
 struct db_txn;
 
@@ -25,11 +26,14 @@ struct view_queue_key {
 };
 enum err view_queue_keys(
 	struct db_txn *txn, struct arena *a, struct view_queue_key **list, size_t *n);
-/* What is due up to now_sec, oldest first. *next_sec: when the next one after that is due, 0:
- * none. */
-enum err view_queue_due(struct db_txn *txn, uint64_t now_sec,
-	bool (*each)(void *arg, uint64_t due_sec, uint64_t item, uint32_t number), void *arg,
-	uint64_t *next_sec);
+/* Who runs the items that a node took in. ERR_NOT_FOUND: there was no such node. */
+enum err view_queue_owner(struct db_txn *txn, uint32_t node, struct schema_owner *out);
+/* All of them, by node. */
+enum err view_queue_owners(struct db_txn *txn,
+	bool (*each)(void *arg, uint32_t node, const struct schema_owner *owner), void *arg);
+/* What is due up to now_sec of the items that node took in, oldest first. */
+enum err view_queue_due(struct db_txn *txn, uint32_t node, uint64_t now_sec,
+	bool (*each)(void *arg, uint64_t due_sec, uint64_t item, uint32_t number), void *arg);
 
 /* The queue id as people see it: upper-case letters and digits (base 32 without I, L, O, U). At
  * most 13 + NUL. */

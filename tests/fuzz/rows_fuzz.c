@@ -142,6 +142,15 @@ on_rcpt(void *arg, uint32_t number, const Commands__RcptRow *row)
 }
 
 static bool
+on_owner(void *arg, uint32_t node, const struct schema_owner *owner)
+{
+	(void)arg;
+	(void)node;
+	(void)owner;
+	return true;
+}
+
+static bool
 on_due(void *arg, uint64_t due_sec, uint64_t item, uint32_t number)
 {
 	(void)arg;
@@ -200,8 +209,8 @@ read_queue(struct db_txn *txn, uint64_t id, struct arena *a)
 {
 	struct view_queue_key *keys;
 	Commands__RcptRow *rcpt;
+	struct schema_owner owner;
 	Commands__Item *item;
-	uint64_t next;
 	size_t n;
 
 	(void)view_queue_item(txn, id, a, &item);
@@ -209,7 +218,9 @@ read_queue(struct db_txn *txn, uint64_t id, struct arena *a)
 	(void)view_queue_rcpts(txn, id, a, on_rcpt, NULL);
 	(void)view_queue_items(txn, id, a, on_item, NULL);
 	(void)view_queue_keys(txn, a, &keys, &n);
-	(void)view_queue_due(txn, id, on_due, NULL, &next);
+	(void)view_queue_owner(txn, (uint32_t)id, &owner);
+	(void)view_queue_owners(txn, on_owner, NULL);
+	(void)view_queue_due(txn, 1, id, on_due, NULL);
 }
 
 static void
