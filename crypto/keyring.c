@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "core/big_endian.h"
 #include "core/must.h"
 #include "core/rand.h"
 
@@ -114,6 +115,28 @@ keyring_log_key(const struct keyring *k, struct slice wrapped, struct seal_key *
 	}
 	seal_wipe(&with, sizeof with);
 	return e;
+}
+
+void
+keyring_join_secret(const struct keyring *k, const uint8_t id[16], uint64_t until_sec,
+	bool arbiter, uint8_t secret[16])
+{
+	uint8_t rest[9] = {[8] = arbiter}, hash[SEAL_HASH];
+	struct slice parts[] = {slice_of(id, 16), slice_of(rest, sizeof rest)};
+	struct seal_key with;
+
+	big_endian_put_u64(rest, until_sec);
+	seal_subkey(k->master, "join tokens", &with);
+	seal_hash(&with, parts, 2, hash);
+	memcpy(secret, hash, 16);
+	seal_wipe(&with, sizeof with);
+	seal_wipe(hash, sizeof hash);
+}
+
+void
+keyring_master(const struct keyring *k, struct seal_key *out)
+{
+	*out = *k->master;
 }
 
 static struct slice

@@ -36,6 +36,12 @@ void keyring_named(const struct keyring *k, enum keyring_named which, struct sea
 /* Opens the wrapped log key, or, wrapped being empty, makes one and wraps it to new_wrapped. */
 enum err keyring_log_key(const struct keyring *k, struct slice wrapped, struct seal_key *out,
 	uint8_t new_wrapped[SEAL_WRAPPED], bool *is_new);
+/* The secret of a join token (peer_join.h): it follows from the master key and what else the
+ * token says, so that no node has to remember one. */
+void keyring_join_secret(const struct keyring *k, const uint8_t id[16], uint64_t until_sec,
+	bool arbiter, uint8_t secret[16]);
+/* For a joining data node alone, sealed. */
+void keyring_master(const struct keyring *k, struct seal_key *out);
 /* A pair whose secret leaves only wrapped. id: account or queue key. */
 void keyring_new_pair(const struct keyring *k, enum keyring_pair kind, uint64_t id,
 	uint8_t public_key[32], uint8_t wrapped[KEYRING_SECRET_WRAPPED]);
