@@ -2,8 +2,6 @@
  * through its front door: the log is the database's only way in. */
 #include "cmd/cli_init.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,34 +11,23 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/cli_control.h"
+#include "cmd/cli_setup.h"
 #include "cmd/proc_parent.h"
 #include "core/mail_addr.h"
-#include "core/zone.h"
 #include "crypto/dkim_sign.h"
 #include "crypto/keyring.h"
-#include "crypto/tls_cert.h"
 #include "store/engine.h"
 
-enum {
-	OWN_UID = 10025,
-	WAIT_TRIES = 200,
-	WAIT_US = 50000,
-	PATH_ROOM = 600,
-	PORT_BASE_MAX = 64000,
-	UID_MAX = 0x7fffffff,
-	TXT_STRING_MAX = 255
-};
+enum { WAIT_TRIES = 200, WAIT_US = 50000, PATH_ROOM = 600, TXT_STRING_MAX = 255 };
 
 struct init {
-	const char *config, *data, *domain, *user, *hostname, *listen;
+	struct cli_setup s;
+	const char *domain, *user;
 	char *password;
 	char host[300], address[600];
-	unsigned port_base, uid;
-	bool plaintext;
 	struct buf dkim_rsa, dkim_ed25519; /* record texts */
 };
 
@@ -92,90 +79,10 @@ check_names(struct init *in)
 	return code;
 }
 
-/* The option's number, or *out as it is. */
-static int
-read_number(const struct cli_line *line, const char *option, unsigned long max, unsigned *out)
-{
-	const char *text = cli_value(line, option);
-	char *end;
-	unsigned long n;
-
-	if (!text)
-		return EX_OK;
-	errno = 0;
-	n = strtoul(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end || errno || n > max)
-		return cli_misused(line->verb, "%s %s: a number from 0 to %lu is needed",
-			option, text, max);
-	*out = (unsigned)n;
-	return EX_OK;
-}
-
-static bool
-is_numeric(const char *address)
-{
-	uint8_t octets[16];
-
-	return inet_pton(AF_INET, address, octets) == 1 ||
-	       inet_pton(AF_INET6, address, octets) == 1;
-}
-
-/* A second master key beside the first one's mail would be of no use to anybody. */
-static int
-check_unused(const struct init *in)
-{
-	char path[PATH_ROOM];
-
-	snprintf(path, sizeof path, "%s/keys/master.key", in->data);
-	if (access(path, F_OK))
-		return EX_OK;
-	return cli_fail(EX_CANTCREAT,
-		"%s exists already, but no %s: that folder is a server's, or an init there was "
-		"broken off. Put its configuration back, or remove the folder if no mail is in "
-		"it, or name another one with --data",
-		path, in->config);
-}
-
-/* What stands on the command line alone. */
-static int
-read_places(struct init *in, const struct cli_line *line)
-{
-	int code;
-
-	in->config = cli_config_path(line);
-	in->data = cli_value(line, "--data");
-	in->data = in->data ? in->data : "/var/lib/hairpin";
-	in->listen = cli_value(line, "--listen");
-	in->listen = in->listen ? in->listen : "0.0.0.0";
-	in->plaintext = cli_has(line, "--plaintext-auth");
-	in->uid = OWN_UID;
-	code = read_number(line, "--port-base", PORT_BASE_MAX, &in->port_base);
-	code = code ? code : read_number(line, "--uid", UID_MAX, &in->uid);
-	if (code)
-		return code;
-	if (geteuid() != 0)
-		in->uid = 0;
-	if (!is_numeric(in->listen))
-		return cli_misused(line->verb,
-			"--listen %s: a numeric address is needed, 0.0.0.0 or :: for all",
-			in->listen);
-	if (in->data[0] != '/')
-		return cli_misused(
-			line->verb, "--data %s: an absolute path is needed", in->data);
-	if (access(in->config, F_OK) == 0)
-		return cli_fail(EX_CANTCREAT,
-			"%s exists already: this machine is set up (`hairpin check` looks at "
-			"it). "
-			"For another set-up name another file with -c and another folder with "
-			"--data",
-			in->config);
-	return check_unused(in);
-}
-
 static int
 read_options(struct init *in, const struct cli_line *line)
 {
-	int code = read_places(in, line);
+	int code = cli_setup_read(&in->s, line);
 
 	if (code)
 		return code;
@@ -183,97 +90,14 @@ read_options(struct init *in, const struct cli_line *line)
 	in->user = ask(line, "--user", "First user (for example ann)");
 	if (!in->domain || !in->user)
 		return cli_misused(line->verb, "a domain and a first user are needed");
-	in->hostname = cli_value(line, "--hostname");
-	if (!in->hostname) {
+	if (!in->s.hostname) {
 		snprintf(in->host, sizeof in->host, "mail.%s", in->domain);
-		in->hostname = in->host;
+		in->s.hostname = in->host;
 	}
 	in->password = cli_password(line);
 	if (!in->password)
 		return cli_misused(line->verb, "a password is needed for %s", in->user);
 	return check_names(in);
-}
-
-/* --- files --- */
-
-/* The folder of the configuration; whatever is above it must be there. */
-static int
-make_config_folder(const struct init *in)
-{
-	char path[PATH_ROOM];
-	char *slash;
-
-	snprintf(path, sizeof path, "%s", in->config);
-	slash = strrchr(path, '/');
-	if (!slash || slash == path)
-		return EX_OK;
-	*slash = '\0';
-	if (mkdir(path, 0755) && errno != EEXIST)
-		return cli_fail(EX_CANTCREAT, "%s: %s%s", path, strerror(errno),
-			errno == EACCES ? " (try with sudo, or name a file with -c)" : "");
-	if (access(path, W_OK))
-		return cli_fail(EX_CANTCREAT, "%s: %s (try with sudo, or name a file with -c)",
-			path, strerror(errno));
-	return EX_OK;
-}
-
-static int
-make_folder(const struct init *in, const char *below, mode_t mode, bool ours)
-{
-	char path[PATH_ROOM];
-
-	snprintf(path, sizeof path, "%s%s%s", in->data, *below ? "/" : "", below);
-	if (mkdir(path, mode) && errno != EEXIST)
-		return cli_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
-	if (ours && in->uid && chown(path, in->uid, in->uid))
-		return cli_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
-	return EX_OK;
-}
-
-static int
-make_folders(const struct init *in)
-{
-	static const struct {
-		const char *below;
-		mode_t mode;
-		bool ours;
-	} folders[] = {{"", 0755, false}, {"db", 0750, true}, {"vault", 0750, true},
-		{"spool", 0700, true}, {"run", 0755, true}, {"keys", 0700, false},
-		{"keys/dkim", 0700, false}, {"tls", 0755, false}};
-	int code = EX_OK;
-
-	for (size_t i = 0; i < sizeof folders / sizeof *folders && !code; i++)
-		code = make_folder(in, folders[i].below, folders[i].mode, folders[i].ours);
-	return code;
-}
-
-/* A new file, synced. One that is there stays, and that is fine. */
-static int
-write_file(const char *path, mode_t mode, struct slice text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-	bool ok;
-
-	if (fd < 0 && errno == EEXIST)
-		return EX_OK;
-	if (fd < 0)
-		return cli_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
-	ok = write(fd, text.p, text.n) == (ssize_t)text.n && fchmod(fd, mode) == 0 &&
-	     fsync(fd) == 0;
-	close(fd);
-	if (ok)
-		return EX_OK;
-	unlink(path);
-	return cli_fail(EX_IOERR, "%s: %s", path, strerror(errno));
-}
-
-static int
-write_below(const struct init *in, const char *below, mode_t mode, struct slice text)
-{
-	char path[2 * PATH_ROOM];
-
-	snprintf(path, sizeof path, "%s/%s", in->data, below);
-	return write_file(path, mode, text);
 }
 
 static int
@@ -288,7 +112,7 @@ make_dkim(struct init *in, enum dkim_sign_kind kind, struct buf *record)
 		return cli_fail(EX_SOFTWARE, "a DKIM key could not be made");
 	snprintf(below, sizeof below, "keys/dkim/%s.%s.pem", in->domain,
 		kind == DKIM_SIGN_RSA ? "rsa" : "ed25519");
-	code = write_below(in, below, 0600, buf_slice(&pem));
+	code = cli_setup_write_below(&in->s, below, 0600, buf_slice(&pem));
 	buf_fini_secret(&pem);
 	return code;
 }
@@ -296,116 +120,41 @@ make_dkim(struct init *in, enum dkim_sign_kind kind, struct buf *record)
 static int
 make_keys(struct init *in)
 {
-	const struct slice names[] = {slice_str(in->hostname), slice_str(in->domain)};
+	const struct slice names[] = {slice_str(in->s.hostname), slice_str(in->domain)};
 	struct seal_key master;
-	struct buf text, cert;
+	struct buf text;
 	int code;
 
 	buf_init(&text, 16384);
-	buf_init(&cert, 16384);
 	seal_key_new(&master);
 	keyring_format_master(&master, &text);
 	seal_wipe(&master, sizeof master);
-	code = write_below(in, "keys/master.key", 0600, buf_slice(&text));
+	code = cli_setup_write_below(&in->s, "keys/master.key", 0600, buf_slice(&text));
 	buf_fini_secret(&text);
-	if (!code && tls_cert_new(names, 2, (int64_t)time(NULL), &text, &cert))
-		code = cli_fail(
-			EX_SOFTWARE, "no certificate could be made for %s", in->hostname);
 	if (!code)
-		code = write_below(in, "tls/key.pem", 0600, buf_slice(&text));
-	if (!code)
-		code = write_below(in, "tls/cert.pem", 0644, buf_slice(&cert));
-	buf_fini_secret(&text);
-	buf_fini(&cert);
+		code = cli_setup_certificate(&in->s, names, 2);
 	if (!code)
 		code = make_dkim(in, DKIM_SIGN_RSA, &in->dkim_rsa);
 	return code ? code : make_dkim(in, DKIM_SIGN_ED25519, &in->dkim_ed25519);
 }
 
-static void
-put_node(const struct init *in, struct buf *out)
-{
-	buf_put_str(out, "# hairpin's configuration. `man hairpin.conf` names every key; what "
-			 "isn't here has its default.\n"
-			 "# Domains, users and aliases are not here: hairpin domain|user|alias "
-			 "...\n\n[node]\n");
-	buf_printf(out, "hostname = %s\ndata_dir = %s\n", in->hostname, in->data);
-	if (in->uid)
-		buf_printf(out,
-			"# what the processes run as (numbers; no entry in /etc/passwd is "
-			"needed)\n"
-			"uid = %u\ngid = %u\n",
-			in->uid, in->uid);
-}
-
-/* The machine's own zone, where it says so by the usual link. */
-static void
-put_timezone(struct buf *out)
-{
-	char target[PATH_ROOM];
-	ssize_t n = readlink("/etc/localtime", target, sizeof target - 1);
-	const char *name;
-
-	target[n > 0 ? n : 0] = '\0';
-	name = strstr(target, "/zoneinfo/");
-	name = name ? name + strlen("/zoneinfo/") : "UTC";
-	buf_printf(out, "# in which dates are written\ntimezone = %s\n",
-		zone_is_known(name) ? name : "UTC");
-}
-
-static int
-write_config(const struct init *in)
-{
-	static const struct {
-		const char *name, *kind;
-		unsigned port;
-		bool auth;
-	} listeners[] = {{"mx", "mx", 25, false}, {"submissions", "submissions", 465, true},
-		{"submission", "submission", 587, true}, {"imaps", "imaps", 993, true},
-		{"imap", "imap", 143, true}};
-	struct buf out;
-	int code;
-
-	buf_init(&out, 16384);
-	put_node(in, &out);
-	put_timezone(&out);
-	for (size_t i = 0; i < sizeof listeners / sizeof *listeners; i++) {
-		buf_printf(&out, "\n[listener %s]\nkind = %s\naddress = %s\nport = %u\n",
-			listeners[i].name, listeners[i].kind, in->listen,
-			listeners[i].port + in->port_base);
-		if (in->plaintext && listeners[i].auth)
-			buf_put_str(&out, "allow_plaintext_auth = yes\n");
-	}
-	buf_printf(
-		&out, "\n[listener lmtp]\nkind = lmtp\naddress = %s/run/lmtp.sock\n", in->data);
-	code = write_file(in->config, 0644, buf_slice(&out));
-	buf_fini(&out);
-	return code;
-}
-
 /* --- the database, and what goes in by the front door --- */
 
 static int
-make_database(const struct init *in)
+make_database(struct init *in)
 {
-	static const char *const files[] = {"db/data.mdb", "db/data.mdb-lock", "vault/secrets"};
-	char dir[PATH_ROOM], vault[PATH_ROOM], path[PATH_ROOM];
+	char dir[PATH_ROOM], vault[PATH_ROOM];
 	struct engine_options opt = {.dir = dir, .vault = vault, .create = true};
 	struct engine *engine;
 	enum err e;
 
-	snprintf(dir, sizeof dir, "%s/db", in->data);
-	snprintf(vault, sizeof vault, "%s/vault", in->data);
+	snprintf(dir, sizeof dir, "%s/db", in->s.data);
+	snprintf(vault, sizeof vault, "%s/vault", in->s.data);
 	e = engine_open(&opt, &engine);
 	if (e)
 		return cli_fail(EX_CANTCREAT, "%s: %s", dir, err_text(e));
 	engine_close(engine);
-	for (size_t i = 0; i < sizeof files / sizeof *files && in->uid; i++) {
-		snprintf(path, sizeof path, "%s/%s", in->data, files[i]);
-		if (chown(path, in->uid, in->uid))
-			return cli_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
-	}
-	return EX_OK;
+	return cli_setup_own_database(&in->s);
 }
 
 static int
@@ -451,7 +200,7 @@ is_up(const struct init *in, pid_t pid)
 {
 	char path[PATH_ROOM];
 
-	snprintf(path, sizeof path, "%s/run/control.sock", in->data);
+	snprintf(path, sizeof path, "%s/run/control.sock", in->s.data);
 	for (int i = 0; i < WAIT_TRIES; i++) {
 		if (access(path, F_OK) == 0)
 			return true;
@@ -472,19 +221,19 @@ silence(void)
 }
 
 static int
-fill_database(const struct init *in)
+fill_database(struct init *in)
 {
 	char config[PATH_ROOM], deaf[PATH_ROOM * 3];
 	int code, n;
 	pid_t pid;
 
-	snprintf(config, sizeof config, "%s/run/init.conf", in->data);
+	snprintf(config, sizeof config, "%s/run/init.conf", in->s.data);
 	n = snprintf(deaf, sizeof deaf,
 		"[node]\nhostname = %s\ndata_dir = %s\nuid = %u\ngid = %u\n"
 		"[listener lmtp]\nkind = lmtp\naddress = %s/run/lmtp.sock\n",
-		in->hostname, in->data, in->uid, in->uid, in->data);
+		in->s.hostname, in->s.data, in->s.uid, in->s.uid, in->s.data);
 	unlink(config);
-	code = write_file(config, 0644, slice_of(deaf, (size_t)n));
+	code = cli_setup_write(&in->s, config, 0644, slice_of(deaf, (size_t)n));
 	if (code)
 		return code;
 	pid = fork();
@@ -501,6 +250,19 @@ fill_database(const struct init *in)
 	kill(pid, SIGTERM);
 	waitpid(pid, NULL, 0);
 	unlink(config);
+	return code;
+}
+
+static int
+write_config(struct cli_setup *s)
+{
+	struct buf out;
+	int code;
+
+	buf_init(&out, 16384);
+	cli_setup_format(s, SLICE_EMPTY, &out);
+	code = cli_setup_write(s, s->config, 0644, buf_slice(&out));
+	buf_fini(&out);
 	return code;
 }
 
@@ -524,10 +286,10 @@ print_records(const struct init *in)
 {
 	printf("\nRecords to publish in the DNS of %s:\n\n", in->domain);
 	printf("; where the world brings your mail\n%s. IN MX 10 %s.\n", in->domain,
-		in->hostname);
+		in->s.hostname);
 	printf("; this machine, and AAAA if it has one; its reverse name should be the same,\n"
 	       "; or others take it for a spammer\n%s. IN A <address of this machine>\n",
-		in->hostname);
+		in->s.hostname);
 	printf("; only this machine may send for the domain\n%s. IN TXT \"v=spf1 mx -all\"\n",
 		in->domain);
 	puts("; signatures that prove that a mail is yours");
@@ -549,9 +311,7 @@ cli_init_run(const struct cli_line *line)
 	buf_init(&in.dkim_rsa, 4096);
 	buf_init(&in.dkim_ed25519, 4096);
 	if (!code)
-		code = make_config_folder(&in);
-	if (!code)
-		code = make_folders(&in);
+		code = cli_setup_folders(&in.s);
 	if (!code)
 		code = make_keys(&in);
 	if (!code)
@@ -560,15 +320,15 @@ cli_init_run(const struct cli_line *line)
 		code = fill_database(&in);
 	/* Last: its being there says that all of it is. */
 	if (!code)
-		code = write_config(&in);
+		code = write_config(&in.s);
 	if (code)
 		return code;
-	printf("%s is set up: data in %s, configuration in %s.\n", in.domain, in.data,
-		in.config);
+	printf("%s is set up: data in %s, configuration in %s.\n", in.domain, in.s.data,
+		in.s.config);
 	printf("Keep a copy of %s/keys/master.key elsewhere: without it the mail can't be "
 	       "read.\n",
-		in.data);
+		in.s.data);
 	print_records(&in);
-	printf("\nNow run:  hairpin serve -c %s\n", in.config);
+	printf("\nNow run:  hairpin serve -c %s\n", in.s.config);
 	return EX_OK;
 }
