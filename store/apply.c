@@ -1,6 +1,7 @@
 #include "store/apply.h"
 
 #include "store/apply_account.h"
+#include "store/apply_cluster.h"
 #include "store/apply_directory.h"
 #include "store/apply_mailbox.h"
 #include "store/apply_message.h"
@@ -68,6 +69,28 @@ apply_boot(struct apply *a)
 }
 
 static enum err
+apply_cluster_part(struct apply *a, const Commands__Command *c)
+{
+	switch ((int)c->body_case) {
+	case COMMANDS__COMMAND__BODY_CLUSTER_VERSION:
+		return apply_cluster_version(a, c->cluster_version);
+	/* Whoever applies it looks at the digest then. */
+	case COMMANDS__COMMAND__BODY_DIGEST_MARK:
+		return ERR_OK;
+	case COMMANDS__COMMAND__BODY_DIGEST_REPORT:
+		return apply_cluster_report(a, c->digest_report);
+	case COMMANDS__COMMAND__BODY_RESTORED:
+		return apply_cluster_restored(a, c->restored);
+#ifdef HAIRPIN_NEXT
+	case COMMANDS__COMMAND__BODY_NOTE:
+		return db_put(a->txn, DB_SETTING, SLICE_LIT("note"), slice_str(c->note->text));
+#endif
+	default:
+		return apply_refuse(a, COMMAND_UNSUPPORTED, "unknown command");
+	}
+}
+
+static enum err
 apply_queue_part(struct apply *a, const Commands__Command *c)
 {
 	switch ((int)c->body_case) {
@@ -98,7 +121,7 @@ apply_queue_part(struct apply *a, const Commands__Command *c)
 	case COMMANDS__COMMAND__BODY_REKEY:
 		return apply_vault_rekey(a, c->rekey);
 	default:
-		return apply_refuse(a, COMMAND_UNSUPPORTED, "unknown command");
+		return apply_cluster_part(a, c);
 	}
 }
 
@@ -138,8 +161,6 @@ apply_directory_part(struct apply *a, const Commands__Command *c)
 	switch ((int)c->body_case) {
 	case COMMANDS__COMMAND__BODY_SETTING:
 		return apply_directory_setting(a, c->setting);
-	case COMMANDS__COMMAND__BODY_CLUSTER_VERSION:
-		return apply_directory_version(a, c->cluster_version);
 	case COMMANDS__COMMAND__BODY_DOMAIN_PUT:
 		return apply_directory_domain_put(a, c->domain_put);
 	case COMMANDS__COMMAND__BODY_DOMAIN_DEL:

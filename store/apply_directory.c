@@ -29,16 +29,6 @@ apply_directory_setting(struct apply *a, const Commands__Setting *c)
 }
 
 enum err
-apply_directory_version(struct apply *a, const Commands__ClusterVersion *c)
-{
-	uint8_t raw[4];
-
-	schema_set_u32(raw, c->version);
-	return db_put(
-		a->txn, DB_SETTING, SLICE_LIT("cluster_version"), slice_of(raw, sizeof raw));
-}
-
-enum err
 apply_directory_domain_put(struct apply *a, const Commands__DomainPut *c)
 {
 	struct slice name = codec_slice(c->name), old;

@@ -15,7 +15,6 @@ enum {
 enum { APPLY_DIRECTORY_WHOLE, APPLY_DIRECTORY_WITH, APPLY_DIRECTORY_WITHOUT };
 
 enum err apply_directory_setting(struct apply *a, const Commands__Setting *c);
-enum err apply_directory_version(struct apply *a, const Commands__ClusterVersion *c);
 enum err apply_directory_domain_put(struct apply *a, const Commands__DomainPut *c);
 /* Refused (EXISTS) while addresses of the domain are left. */
 enum err apply_directory_domain_del(struct apply *a, const Commands__DomainDel *c);
