@@ -202,6 +202,8 @@ on_peer_change(void *arg, struct ipc_peer *peer, bool up)
 		loop_stop(p->loop);
 	loop_cancel(p->alone[role]);
 	p->alone[role] = NULL;
+	if (p->role->peer && role != ROLE_PARENT)
+		p->role->peer(p, peer, up);
 	if (!up && edges_asks(p->role->role, role) && !ipc_any(p->ipc, role))
 		p->alone[role] = loop_after(p->loop, ALONE_MS, on_alone, p);
 }

@@ -55,6 +55,8 @@ struct proc_role {
 	/* A listening socket; index into config.listener, or config.listeners for the courier's
 	 * control socket. Takes fd. May be NULL. */
 	void (*listener)(struct proc *p, uint32_t index, int fd);
+	/* A process that it has an edge with came or went. May be NULL. */
+	void (*peer)(struct proc *p, struct ipc_peer *peer, bool up);
 	/* SIGTERM: finish what is at hand and stop; NULL: stop at once. */
 	void (*stop)(struct proc *p);
 };

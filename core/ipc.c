@@ -93,6 +93,12 @@ ipc_peer_instance(const struct ipc_peer *p)
 	return p->instance;
 }
 
+size_t
+ipc_waiting(const struct ipc_peer *p)
+{
+	return p->out.size_bytes;
+}
+
 struct ipc_peer *
 ipc_peer(struct ipc *ipc, enum role role, uint32_t instance)
 {

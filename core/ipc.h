@@ -96,6 +96,9 @@ struct ipc_peer *ipc_any(struct ipc *ipc, enum role role);
 enum role ipc_peer_role(const struct ipc_peer *p);
 uint32_t ipc_peer_instance(const struct ipc_peer *p);
 
+/* Octets that wait because the other process doesn't read. At 64 MiB it is cut off. */
+size_t ipc_waiting(const struct ipc_peer *p);
+
 /* How long an asker waits, and who hears the answer. */
 struct ipc_wait {
 	uint32_t timeout_ms;

@@ -98,6 +98,12 @@ keyring_named(const struct keyring *k, enum keyring_named which, struct seal_key
 	seal_subkey(k->master, which == KEYRING_AUTH ? "auth verifiers" : "repeat keys", out);
 }
 
+struct peer_ca *
+keyring_peer_ca(const struct keyring *k)
+{
+	return peer_ca_new(k->master);
+}
+
 enum err
 keyring_log_key(const struct keyring *k, struct slice wrapped, struct seal_key *out,
 	uint8_t new_wrapped[SEAL_WRAPPED], bool *is_new)

@@ -11,6 +11,7 @@
 #include "core/arena.h"
 #include "core/buf.h"
 #include "core/err.h"
+#include "crypto/peer_ca.h"
 #include "crypto/permit.h"
 #include "crypto/queue_seal.h"
 #include "crypto/seal.h"
@@ -33,6 +34,8 @@ enum err keyring_parse_master(struct slice text, struct seal_key *master);
 
 /* A key that auth or smtpd holds as its own. */
 void keyring_named(const struct keyring *k, enum keyring_named which, struct seal_key *out);
+/* The cluster's certificate authority; the caller's to free. */
+struct peer_ca *keyring_peer_ca(const struct keyring *k);
 /* Opens the wrapped log key, or, wrapped being empty, makes one and wraps it to new_wrapped. */
 enum err keyring_log_key(const struct keyring *k, struct slice wrapped, struct seal_key *out,
 	uint8_t new_wrapped[SEAL_WRAPPED], bool *is_new);

@@ -8,6 +8,7 @@
 #include <openssl/x509v3.h>
 
 #include "core/must.h"
+#include "crypto/tls_inner.h"
 #include "crypto/tls_pem.h"
 #include "crypto/tls_remote.h"
 
@@ -298,8 +299,8 @@ tls_client_free(struct tls_client *client)
 
 /* ---- streams ---- */
 
-static struct tls_stream *
-new_stream(SSL_CTX *ctx, int fd)
+struct tls_stream *
+tls_stream_new(SSL_CTX *ctx, int fd)
 {
 	struct tls_stream *s = must_zalloc(sizeof *s);
 	BIO *bio = BIO_new(socket_method);
@@ -314,10 +315,16 @@ new_stream(SSL_CTX *ctx, int fd)
 	return s;
 }
 
+SSL *
+tls_stream_ssl(const struct tls_stream *s)
+{
+	return s->ssl;
+}
+
 struct tls_stream *
 tls_accept(struct tls_server *server, int fd)
 {
-	struct tls_stream *s = new_stream(server->ctx, fd);
+	struct tls_stream *s = tls_stream_new(server->ctx, fd);
 
 	SSL_set_accept_state(s->ssl);
 	return s;
@@ -326,7 +333,7 @@ tls_accept(struct tls_server *server, int fd)
 struct tls_stream *
 tls_connect(struct tls_client *client, int fd, const char *name)
 {
-	struct tls_stream *s = new_stream(client->ctx, fd);
+	struct tls_stream *s = tls_stream_new(client->ctx, fd);
 
 	SSL_set_connect_state(s->ssl);
 	must(SSL_set_tlsext_host_name(s->ssl, name) == 1);

@@ -1,0 +1,14 @@
+/* tls_inner: a stream over somebody's own context of OpenSSL's, for crypto/ only. */
+#ifndef CRYPTO_TLS_INNER_H
+#define CRYPTO_TLS_INNER_H
+
+#include <openssl/ssl.h>
+
+#include "crypto/tls.h"
+
+/* Neither accepts nor connects yet. The context may be freed before the stream. */
+struct tls_stream *tls_stream_new(SSL_CTX *ctx, int fd);
+/* Lives as long as the stream. */
+SSL *tls_stream_ssl(const struct tls_stream *s);
+
+#endif
