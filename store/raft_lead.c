@@ -283,6 +283,8 @@ take_match(struct raft *r, struct raft_peer *p, uint64_t match)
 	if (p->state == RAFT_TAKES_SNAPSHOT && has_from(r, match + 1))
 		probe(r, p, match + 1);
 	if (p->next <= match + 1) {
+		/* What waits for RAFT_SENT begins at what it has by now: it is offered anew. */
+		p->is_offered = p->is_offered && p->next == match + 1;
 		p->next = match + 1;
 		if (p->state == RAFT_PROBES)
 			p->state = RAFT_STREAMS;

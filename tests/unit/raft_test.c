@@ -345,6 +345,22 @@ a_new_follower_gets_one_message_until_it_answers(void **state)
 }
 
 static void
+what_an_answer_has_overtaken_is_offered_anew(void **state)
+{
+	(void)state;
+	lead(&three, 50, 2);
+	assert_int_equal(entries_to(2)->index, 50);
+	propose(1);
+	/* From before a connection was lost, say: 51 has arrived, and SENT is still to come. */
+	hear(RAFT_APPENDED, 2, 51);
+	assert_int_equal(entries_to(2)->index, 51);
+	took(2, 50, 1, 100);
+	took(2, 51, 1, 100);
+	propose(1);
+	assert_int_equal(entries_to(2)->index, 52);
+}
+
+static void
 the_window_ends_at_its_octets_and_at_its_messages(void **state)
 {
 	uint64_t at = 1;
@@ -693,6 +709,7 @@ main(void)
 		cmocka_unit_test(an_answer_of_a_newer_term_ends_leadership),
 		cmocka_unit_test(a_leader_without_a_majority_makes_way),
 		cmocka_unit_test(a_new_follower_gets_one_message_until_it_answers),
+		cmocka_unit_test(what_an_answer_has_overtaken_is_offered_anew),
 		cmocka_unit_test(the_window_ends_at_its_octets_and_at_its_messages),
 		cmocka_unit_test(entries_that_are_lost_are_sent_again),
 		cmocka_unit_test(who_lacks_what_is_gone_gets_a_snapshot),
