@@ -15,11 +15,30 @@ clock_init(void)
 #endif
 }
 
+#ifdef HAIRPIN_DEBUG
+static struct {
+	bool on;
+	uint64_t ms, wall_sec;
+} fake;
+
+void
+clock_fake(bool on, uint64_t ms, uint64_t wall_sec)
+{
+	fake.on = on;
+	fake.ms = ms;
+	fake.wall_sec = wall_sec;
+}
+#endif
+
 uint64_t
 clock_us(void)
 {
 	struct timespec t;
 
+#ifdef HAIRPIN_DEBUG
+	if (fake.on)
+		return fake.ms * 1000;
+#endif
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
@@ -33,5 +52,9 @@ clock_ms(void)
 uint64_t
 clock_wall_sec(void)
 {
+#ifdef HAIRPIN_DEBUG
+	if (fake.on)
+		return fake.wall_sec;
+#endif
 	return (uint64_t)(time(NULL) + offset_sec);
 }

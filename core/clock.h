@@ -3,6 +3,7 @@
 #ifndef CORE_CLOCK_H
 #define CORE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Monotonic, from an unknown start. */
@@ -12,5 +13,10 @@ uint64_t clock_us(void);
 uint64_t clock_wall_sec(void);
 /* Reads the offset; called once at start. */
 void clock_init(void);
+#ifdef HAIRPIN_DEBUG
+/* From now on the time is what is said here: for tests that play whole clusters. !on: it is the
+ * kernel's again. */
+void clock_fake(bool on, uint64_t ms, uint64_t wall_sec);
+#endif
 
 #endif
