@@ -19,8 +19,8 @@ static const struct {
 } options[] = {{"--full-name", "full_name", 't'}, {"--quota-bytes", "quota_bytes", 's'},
 	{"--quota-messages", "quota_messages", 'n'}, {"--send-as", "send_as", 'l'},
 	{"--from-network", "from_network", 'l'}, {"--disable", "disabled", 'y'},
-	{"--enable", "disabled", 'f'}, {"--keep", "keep", 'y'},
-	{"--password", "password", 't'}};
+	{"--enable", "disabled", 'f'}, {"--keep", "keep", 'y'}, {"--password", "password", 't'},
+	{"--arbiter", "arbiter", 'y'}, {"--hours", "hours", 'n'}, {"--undo", "undo", 'y'}};
 enum { OPTIONS = sizeof options / sizeof *options };
 
 /* --- asking --- */
@@ -227,9 +227,8 @@ put_words(json_t *request, const struct cli_line *line)
 	}
 }
 
-/* NULL: the line won't do; that was said. */
-static json_t *
-build(const struct cli_line *line)
+json_t *
+cli_control_request(const struct cli_line *line)
 {
 	json_t *request = json_object();
 	char *password;
@@ -324,7 +323,7 @@ int
 cli_control_run(const struct cli_line *line)
 {
 	const char *config_path = cli_config_path(line);
-	json_t *request = build(line), *answer;
+	json_t *request = cli_control_request(line), *answer;
 	int code;
 
 	if (!request)

@@ -294,6 +294,9 @@ put_node(const struct cli_setup *s, struct buf *out)
 			 "# Domains, users and aliases are not here: hairpin domain|user|alias "
 			 "...\n\n[node]\n");
 	buf_printf(out, "hostname = %s\ndata_dir = %s\n", s->hostname, s->data);
+	if (s->arbiter)
+		buf_put_str(
+			out, "# it votes, and holds neither mail nor keys\narbiter = yes\n");
 	if (s->uid)
 		buf_printf(out,
 			"# what the processes run as (numbers; no entry in /etc/passwd is "

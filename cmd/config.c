@@ -486,3 +486,44 @@ config_format(const struct config *c, bool with_types, struct buf *out)
 			l->allow_plaintext_auth ? "yes" : "no");
 	}
 }
+
+static bool
+is_shared(const struct key *k)
+{
+	return strcmp(k->section, "node") != 0 && strcmp(k->section, "processes") != 0;
+}
+
+static bool
+is_preset(const struct config *c, const struct config *preset, const struct key *k)
+{
+	struct buf a, b;
+	bool same;
+
+	buf_init(&a, CONFIG_TEXT_MAX);
+	buf_init(&b, CONFIG_TEXT_MAX);
+	put_value(&a, c, k);
+	put_value(&b, preset, k);
+	same = slice_eq(buf_slice(&a), buf_slice(&b));
+	buf_fini(&a);
+	buf_fini(&b);
+	return same;
+}
+
+void
+config_format_shared(const struct config *c, struct buf *out)
+{
+	const char *section = "";
+	struct config preset;
+
+	config_preset(&preset);
+	for (size_t i = 0; i < KEYS; i++) {
+		if (!is_shared(&keys[i]) || is_preset(c, &preset, &keys[i]))
+			continue;
+		if (strcmp(section, keys[i].section) != 0)
+			buf_printf(out, "\n[%s]\n", keys[i].section);
+		section = keys[i].section;
+		buf_printf(out, "%s = ", keys[i].name);
+		put_value(out, c, &keys[i]);
+		buf_put_u8(out, '\n');
+	}
+}

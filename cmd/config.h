@@ -74,6 +74,9 @@ void config_preset(struct config *c);
 /* The whole as a file that config_parse reads. with_types: above each key a comment with its
  * type and bounds. */
 void config_format(const struct config *c, bool with_types, struct buf *out);
+/* What all nodes of a cluster have alike, and isn't the default: neither [node] nor
+ * [processes], no listener. */
+void config_format_shared(const struct config *c, struct buf *out);
 const char *config_kind_name(enum config_kind kind);
 /* Is the listener a Unix socket, not a port? */
 bool config_is_path(const struct config_listener *l);

@@ -265,7 +265,8 @@ static const struct control_verb *
 find_verb(const char *name)
 {
 	static const struct control_verb *const tables[] = {control_directory_verbs,
-		control_account_verbs, control_group_verbs, control_queue_verbs};
+		control_account_verbs, control_group_verbs, control_queue_verbs,
+		control_cluster_verbs};
 
 	for (size_t t = 0; name && t < sizeof tables / sizeof *tables; t++)
 		for (const struct control_verb *v = tables[t]; v->name; v++)

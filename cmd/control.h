@@ -58,6 +58,6 @@ struct db_txn *control_read(struct control_request *r);
 json_t *control_json(struct slice s);
 
 extern const struct control_verb control_directory_verbs[], control_account_verbs[],
-	control_group_verbs[], control_queue_verbs[];
+	control_group_verbs[], control_queue_verbs[], control_cluster_verbs[];
 
 #endif

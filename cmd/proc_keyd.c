@@ -1,10 +1,11 @@
 /* keyd: private-key operations, wrapping and opening of data keys.
  *
- * Owns:     the master key, the TLS private key, the epoch keys of this life.
+ * Owns:     the master key, the TLS private key, the epoch keys of this life; for a node that
+ *           joins also the DKIM keys.
  * Hears:    store (log keys); auth and smtpd (their named keys); smtpd and imapd (TLS
  *           signatures); imapd (an account's secret, against a LOGIN permit); imapd and courier
  *           (wrapping, against LOGIN and ITEM permits); courier (new pairs, sealing to another
- *           queue key).
+ *           queue key, secrets of join tokens); link (who wants to join: keyd_join).
  * Touches:  no file and no network after its start; new TLS files come as fds from the parent.
  *           It keeps nothing: whoever asks brings the wrapped blob. */
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/keyd_join.h"
 #include "cmd/proc.h"
 #include "core/arena.h"
 #include "core/clock.h"
@@ -27,6 +29,7 @@ enum { FILE_MAX = 65536, WRAP_TARGETS_MAX = 700 };
 struct keyd {
 	struct proc *p;
 	struct keyring *ring;
+	struct keyd_join *join;
 	/* The key of the certificate that is served; the one before it, for handshakes that
 	 * were begun with that; the one that has come and waits for its certificate. NULL:
 	 * none. */
@@ -77,6 +80,7 @@ prepare(struct proc *p)
 	if (keyring_parse_master(buf_slice(&text), &master))
 		must_fatal("%s: not a master key", path);
 	k->ring = keyring_new(&master);
+	k->join = keyd_join_new(p, k->ring);
 	seal_wipe(&master, sizeof master);
 	buf_fini_secret(&text);
 	proc_path(p, "tls/key.pem", path);
@@ -396,6 +400,7 @@ start(struct proc *p)
 	ipc_on(p->ipc, IPC_KEYD_RESEAL, on_reseal, k);
 	ipc_on(p->ipc, IPC_KEYD_SIGN, on_sign, k);
 	ipc_on(p->ipc, IPC_TLS_FILE, on_tls_file, k);
+	keyd_join_start(k->join, p->ipc);
 }
 
 const struct proc_role proc_keyd_role = {

@@ -37,7 +37,7 @@ static const struct ipc_rule rules[] = {
 	{IPC_KEYD_TOKEN, "KEYD_TOKEN", &ipc__keyd_token__descriptor,
 		&ipc__keyd_token_secret__descriptor, R(COURIER), R(KEYD), SMALL, false},
 	{IPC_KEYD_JOIN, "KEYD_JOIN", &ipc__keyd_join__descriptor, &ipc__keyd_joined__descriptor,
-		R(LINK), R(KEYD), MEDIUM, false},
+		R(LINK), R(KEYD), LARGE, false},
 	{IPC_KEYD_SIGN, "KEYD_SIGN", &ipc__keyd_sign__descriptor, &ipc__keyd_signed__descriptor,
 		R(SMTPD) | R(IMAPD), R(KEYD), MEDIUM, false},
 	{IPC_KEYD_LOG_KEY, "KEYD_LOG_KEY", &ipc__keyd_log_key__descriptor,

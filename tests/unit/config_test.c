@@ -155,6 +155,32 @@ what_is_written_reads_back_the_same(void **state)
 	buf_fini(&second);
 }
 
+static void
+what_all_nodes_have_alike_is_written_without_defaults_and_places(void **state)
+{
+	struct config again;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 4096);
+	accepted(MX);
+	config_format_shared(&config, &b);
+	assert_int_equal(b.n, 0);
+	accepted("[node]\nhostname = a.example.org\nuid = 7\n[processes]\nsmtpd = 4\n" MX
+		 "[limits]\nmessage_size = 2M\nhops = 20\n[auth]\nscram = no\n");
+	config_format_shared(&config, &b);
+	buf_put_str(&b, "\n" MX);
+	buf_put_u8(&b, '\0');
+	assert_null(strstr((const char *)b.p, "uid"));
+	assert_null(strstr((const char *)b.p, "hostname"));
+	assert_null(strstr((const char *)b.p, "processes"));
+	assert_int_equal(config_parse((const char *)b.p, "f", &again, &why), ERR_OK);
+	assert_int_equal(again.message_size, 2 << 20);
+	assert_int_equal(again.hops, 20);
+	assert_false(again.scram);
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
@@ -165,6 +191,8 @@ main(void)
 		cmocka_unit_test(listeners_are_checked),
 		cmocka_unit_test(too_many_listeners_are_refused),
 		cmocka_unit_test(what_is_written_reads_back_the_same),
+		cmocka_unit_test(
+			what_all_nodes_have_alike_is_written_without_defaults_and_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,405 @@
+#include "cmd/store_cluster.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sysexits.h>
+
+#include "core/clock.h"
+#include "core/codec.h"
+#include "core/ipc.pb-c.h"
+#include "core/log.h"
+#include "core/must.h"
+#include "store/raft_log.h"
+
+enum { MEMBERS_PACKED_MAX = 8192, WORDS = 400 };
+
+struct store_cluster {
+	struct proc *p;
+	struct engine *engine;
+	/* When a node was first seen to be away; id 0: free. */
+	struct {
+		uint32_t id;
+		uint64_t since_sec;
+	} away[RAFT_NODES_MAX];
+	bool is_draining;
+};
+
+/* A question that is answered later. */
+struct change_asked {
+	struct store_cluster *c;
+	struct ipc_ticket ticket;
+	uint32_t node;
+};
+
+/* --- answers --- */
+
+static void
+answer(struct store_cluster *c, struct ipc_ticket t, json_t *taken)
+{
+	Ipc__Json json = IPC__JSON__INIT;
+	char *text = json_dumps(taken, JSON_COMPACT);
+
+	json.text = text;
+	ipc_answer(c->p->ipc, t, text ? ERR_OK : ERR_LIMIT, &json.base);
+	free(text);
+	json_decref(taken);
+}
+
+static void __attribute__((format(printf, 4, 5)))
+refuse(struct store_cluster *c, struct ipc_ticket t, int code, const char *format, ...)
+{
+	json_t *out = json_object();
+	char words[WORDS];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(words, sizeof words, format, ap);
+	va_end(ap);
+	json_object_set_new(out, "error", json_string(words));
+	json_object_set_new(out, "code", json_integer(code));
+	answer(c, t, out);
+}
+
+static json_t *
+named(const struct members_node *node)
+{
+	json_t *out = json_object();
+
+	json_object_set_new(out, "node", json_integer(node->id));
+	json_object_set_new(out, "name", json_string(node->name));
+	return out;
+}
+
+/* --- status --- */
+
+static uint64_t
+away_since(const struct store_cluster *c, uint32_t id)
+{
+	for (size_t i = 0; i < RAFT_NODES_MAX; i++)
+		if (c->away[i].id == id)
+			return c->away[i].since_sec;
+	return 0;
+}
+
+static void
+set_away(struct store_cluster *c, uint32_t id, bool is_away)
+{
+	size_t at = RAFT_NODES_MAX;
+
+	for (size_t i = 0; i < RAFT_NODES_MAX; i++)
+		if (c->away[i].id == id || (at == RAFT_NODES_MAX && !c->away[i].id))
+			at = i;
+	if (at == RAFT_NODES_MAX || (c->away[at].id == id) == is_away)
+		return;
+	c->away[at].id = is_away ? id : 0;
+	c->away[at].since_sec = is_away ? clock_wall_sec() : 0;
+}
+
+static void
+answer_status(struct store_cluster *c, struct ipc_ticket t)
+{
+	const struct members *m = engine_members(c->engine);
+	uint64_t since[RAFT_NODES_MAX] = {0};
+	struct engine_status status;
+	struct store_cluster_view v = {
+		&status, m, engine_log(c->engine)->cluster, since, c->is_draining};
+
+	engine_status(c->engine, &status);
+	for (uint32_t i = 0; i < m->n; i++)
+		since[i] = away_since(c, m->node[i].id);
+	answer(c, t, store_cluster_json(&v));
+}
+
+/* --- changes --- */
+
+/* The id, or the name. NULL: no such member, or not one alone; it was answered. */
+static const struct members_node *
+find_node(struct store_cluster *c, struct ipc_ticket t, const char *text)
+{
+	const struct members *m = engine_members(c->engine);
+	const struct members_node *found = NULL;
+	uint64_t id;
+
+	if (!text || slice_u64(slice_str(text), UINT32_MAX, &id)) {
+		found = text ? members_find(m, (uint32_t)id) : NULL;
+	} else {
+		for (uint32_t i = 0; i < m->n; i++) {
+			if (strcasecmp(m->node[i].name, text) != 0)
+				continue;
+			if (found) {
+				refuse(c, t, EX_DATAERR,
+					"more than one node is called %s: say which by its "
+					"number (`hairpin cluster status`)",
+					text);
+				return NULL;
+			}
+			found = &m->node[i];
+		}
+	}
+	if (!found)
+		refuse(c, t, EX_NOUSER,
+			"no node %s is in the cluster (`hairpin cluster status` lists them)",
+			text ? text : "");
+	return found;
+}
+
+static void
+on_changed(void *arg, enum err e, uint32_t node)
+{
+	struct change_asked *q = arg;
+	struct store_cluster *c = q->c;
+	json_t *out;
+
+	if (!e) {
+		out = json_object();
+		json_object_set_new(out, "node", json_integer(node ? node : q->node));
+		answer(c, q->ticket, out);
+	} else if (e == ERR_UNAVAILABLE) {
+		refuse(c, q->ticket, EX_TEMPFAIL,
+			"nothing was changed: no node leads now (`hairpin cluster status`)");
+	} else if (e == ERR_TIMEOUT) {
+		refuse(c, q->ticket, EX_TEMPFAIL,
+			"whether it is done isn't known yet: see `hairpin cluster status`");
+	} else if (e == ERR_BUSY) {
+		refuse(c, q->ticket, EX_TEMPFAIL,
+			"not now: another change is under way, or that node hasn't caught up");
+	} else {
+		refuse(c, q->ticket, EX_DATAERR, "it was refused: %s", err_text(e));
+	}
+	free(q);
+}
+
+static void
+change(struct store_cluster *c, struct ipc_ticket t, enum engine_change_kind kind,
+	uint32_t node)
+{
+	struct change_asked *q = must_alloc(sizeof *q);
+	struct engine_change what = {.kind = kind, .node = node};
+
+	*q = (struct change_asked){c, t, node};
+	engine_change(c->engine, &what, on_changed, q);
+}
+
+static void
+remove_node(struct store_cluster *c, struct ipc_ticket t, const char *text)
+{
+	const struct members_node *node = find_node(c, t, text);
+	struct engine_status s;
+
+	if (!node)
+		return;
+	engine_status(c->engine, &s);
+	if (node->id == s.node)
+		refuse(c, t, EX_USAGE,
+			"this is that node itself: say it on one of the others, so that you "
+			"see it done");
+	else
+		change(c, t, ENGINE_REMOVE, node->id);
+}
+
+static void
+promote_node(struct store_cluster *c, struct ipc_ticket t, const char *text)
+{
+	const struct members_node *node = find_node(c, t, text);
+
+	if (node && node->kind != RAFT_LEARNER)
+		answer(c, t, named(node));
+	else if (node)
+		change(c, t, ENGINE_PROMOTE, node->id);
+}
+
+/* --- drain --- */
+
+static void
+tell_role(struct store_cluster *c, enum role role)
+{
+	Ipc__Watch w = IPC__WATCH__INIT;
+
+	w.clients = c->is_draining ? IPC__WATCH__CLIENTS__LEAVE : IPC__WATCH__CLIENTS__COME;
+	for (uint32_t i = 0; i < IPC_INSTANCE_MAX; i++) {
+		struct ipc_peer *to = ipc_peer(c->p->ipc, role, i);
+
+		if (to)
+			ipc_tell(to, IPC_WATCH, &w.base, -1);
+	}
+}
+
+static void
+set_draining(struct store_cluster *c, bool on)
+{
+	if (c->is_draining != on)
+		log_info("cluster: this node %s",
+			on ? "is drained: its clients go elsewhere" : "takes clients again");
+	c->is_draining = on;
+	tell_role(c, ROLE_SMTPD);
+	tell_role(c, ROLE_IMAPD);
+}
+
+static bool
+has_other_voter(const struct store_cluster *c, uint32_t self)
+{
+	const struct members *m = engine_members(c->engine);
+
+	for (uint32_t i = 0; i < m->n; i++)
+		if (m->node[i].id != self && m->node[i].kind == RAFT_VOTER)
+			return true;
+	return false;
+}
+
+static void
+drain(struct store_cluster *c, struct ipc_ticket t, bool undo)
+{
+	const struct members_node *self;
+	struct engine_status s;
+
+	engine_status(c->engine, &s);
+	self = members_find(engine_members(c->engine), s.node);
+	if (!undo && !has_other_voter(c, s.node)) {
+		refuse(c, t, EX_UNAVAILABLE,
+			"no other data node votes: nobody could take this one's clients. Join "
+			"one first, or just stop the server");
+		return;
+	}
+	set_draining(c, !undo);
+	if (!undo && s.role == RAFT_LEADER)
+		change(c, t, ENGINE_TRANSFER, 0);
+	else
+		answer(c, t, self ? named(self) : json_object());
+}
+
+bool
+store_cluster_admin(struct store_cluster *c, struct slice verb, const char *argument,
+	struct ipc_ticket ticket)
+{
+	json_t *in = argument && *argument ? json_loads(argument, 0, NULL) : NULL;
+	const char *node = json_string_value(json_object_get(in, "node"));
+	bool is_ours = true;
+
+	if (slice_eq(verb, SLICE_LIT("cluster status")))
+		answer_status(c, ticket);
+	else if (slice_eq(verb, SLICE_LIT("cluster remove")))
+		remove_node(c, ticket, node);
+	else if (slice_eq(verb, SLICE_LIT("cluster promote")))
+		promote_node(c, ticket, node);
+	else if (slice_eq(verb, SLICE_LIT("cluster drain")))
+		drain(c, ticket, json_is_true(json_object_get(in, "undo")));
+	else
+		is_ours = false;
+	json_decref(in);
+	return is_ours;
+}
+
+/* --- a new node --- */
+
+struct join_asked {
+	struct store_cluster *c;
+	struct ipc_ticket ticket;
+	struct members_node joins;
+};
+
+/* Who asks again because our answer was lost, with the same key, gets it again. */
+static const struct members_node *
+find_joined(const struct store_cluster *c, const struct members_node *joins)
+{
+	const struct members_node *m = members_by_key(engine_members(c->engine), joins->key);
+
+	return m && !memcmp(m->token, joins->token, sizeof m->token) ? m : NULL;
+}
+
+static void
+on_joined(void *arg, enum err e, uint32_t node)
+{
+	struct join_asked *q = arg;
+	struct store_cluster *c = q->c;
+	const struct members_node *again = e == ERR_EXISTS ? find_joined(c, &q->joins) : NULL;
+	Ipc__LinkJoined a = IPC__LINK_JOINED__INIT;
+	struct buf packed;
+
+	if (again) {
+		node = again->id;
+		e = ERR_OK;
+	}
+	buf_init(&packed, MEMBERS_PACKED_MAX);
+	members_pack(engine_members(c->engine), &packed);
+	a.node = node;
+	a.cluster = codec_bytes(slice_of(
+		engine_log(c->engine)->cluster, sizeof engine_log(c->engine)->cluster));
+	a.members = codec_bytes(buf_slice(&packed));
+	ipc_answer(c->p->ipc, q->ticket, e, &a.base);
+	if (!e)
+		log_info("cluster: node %u (%s) has joined", node, q->joins.name);
+	buf_fini(&packed);
+	free(q);
+}
+
+/* What comes from link was said by a stranger. */
+static bool
+read_joiner(const Ipc__LinkJoin *q, struct members_node *node)
+{
+	if (q->token.len != sizeof node->token || q->key.len != sizeof node->key ||
+		strlen(q->name) >= sizeof node->name ||
+		strlen(q->address) >= sizeof node->address)
+		return false;
+	*node = (struct members_node){
+		.kind = RAFT_LEARNER, .goal = q->arbiter ? RAFT_ARBITER : RAFT_VOTER};
+	memcpy(node->token, q->token.data, sizeof node->token);
+	memcpy(node->key, q->key.data, sizeof node->key);
+	memcpy(node->name, q->name, strlen(q->name) + 1);
+	memcpy(node->address, q->address, strlen(q->address) + 1);
+	return true;
+}
+
+static void
+on_join(void *arg, struct ipc_frame *f)
+{
+	struct store_cluster *c = arg;
+	const Ipc__LinkJoin *in = (const Ipc__LinkJoin *)f->msg;
+	struct engine_change what = {.kind = ENGINE_JOIN};
+	struct join_asked *q;
+
+	if (!read_joiner(in, &what.joins)) {
+		ipc_answer(c->p->ipc, ipc_ticket(f), ERR_SYNTAX, NULL);
+		return;
+	}
+	q = must_zalloc(sizeof *q);
+	q->c = c;
+	q->ticket = ipc_ticket(f);
+	q->joins = what.joins;
+	engine_change(c->engine, &what, on_joined, q);
+}
+
+/* --- now and then --- */
+
+void
+store_cluster_tend(struct store_cluster *c)
+{
+	const struct members *m = engine_members(c->engine);
+	struct engine_status s;
+
+	engine_status(c->engine, &s);
+	for (size_t i = 0; i < RAFT_NODES_MAX; i++)
+		if (!members_find(m, c->away[i].id))
+			c->away[i].id = 0;
+	for (uint32_t i = 0; i < m->n; i++)
+		set_away(c, m->node[i].id,
+			m->node[i].id != s.node &&
+				!(s.role == RAFT_LEADER ? s.peer[i].is_answering
+							: s.peer[i].is_up));
+	/* Also to those that were started meanwhile. */
+	if (c->is_draining)
+		set_draining(c, true);
+}
+
+struct store_cluster *
+store_cluster_new(struct proc *p, struct engine *e)
+{
+	struct store_cluster *c = must_zalloc(sizeof *c);
+
+	c->p = p;
+	c->engine = e;
+	ipc_on(p->ipc, IPC_LINK_JOIN, on_join, c);
+	return c;
+}

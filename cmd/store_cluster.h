@@ -1,0 +1,33 @@
+/* store_cluster: the store's side of the cluster's verbs (`hairpin cluster ...`, which
+ * the courier passes on as IPC_STORE_ADMIN) and of a new node's joining (IPC_LINK_JOIN).
+ * Verbs: "cluster status", "cluster remove", "cluster promote", "cluster drain"; their
+ * argument and their answer are JSON, the answer {"error": words, "code": sysexits} when
+ * it was not done. */
+#ifndef CMD_STORE_CLUSTER_H
+#define CMD_STORE_CLUSTER_H
+
+#include <jansson.h>
+
+#include "cmd/proc.h"
+#include "store/engine.h"
+
+struct store_cluster;
+/* Registers its handler of joins. Borrows both. Never NULL. */
+struct store_cluster *store_cluster_new(struct proc *p, struct engine *e);
+/* False: no verb of the cluster's. Else it is answered, now or later. */
+bool store_cluster_admin(struct store_cluster *c, struct slice verb, const char *argument,
+	struct ipc_ticket ticket);
+/* Each second: who is away since when; tells the others while this node is drained. */
+void store_cluster_tend(struct store_cluster *c);
+
+/* What `cluster status` says. Pure. */
+struct store_cluster_view {
+	const struct engine_status *status;
+	const struct members *members;
+	const uint8_t *cluster;		/* 16 octets */
+	const uint64_t *away_since_sec; /* beside members->node; 0: it isn't */
+	bool is_draining;
+};
+json_t *store_cluster_json(const struct store_cluster_view *v);
+
+#endif

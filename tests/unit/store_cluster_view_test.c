@@ -1,0 +1,215 @@
+#include "tests/test.h"
+
+#include "cmd/store_cluster.h"
+
+/* Three nodes: 1 and 2 hold mail, 3 is the arbiter; 1 is this one, and leads. */
+struct world {
+	struct engine_status status;
+	struct members members;
+	uint8_t cluster[16];
+	uint64_t away[RAFT_NODES_MAX];
+	bool is_draining;
+};
+
+static void
+add(struct world *w, enum raft_kind kind, enum raft_kind goal, const char *name)
+{
+	struct members_node *m = &w->members.node[w->members.n];
+
+	*m = (struct members_node){.id = ++w->members.n, .kind = kind, .goal = goal};
+	strcpy(m->name, name);
+	strcpy(m->address, "192.0.2.1:4627");
+	w->status.peer[m->id - 1] = (struct engine_peer_status){
+		.is_up = true, .is_answering = true, .match = 100, .applied = 100};
+}
+
+static struct world
+three(void)
+{
+	struct world w = {.status = {.node = 1,
+				  .leader = 1,
+				  .role = RAFT_LEADER,
+				  .term = 7,
+				  .last = 100,
+				  .commit = 100,
+				  .applied = 100},
+		.cluster = {0xab}};
+
+	add(&w, RAFT_VOTER, RAFT_VOTER, "dc1");
+	add(&w, RAFT_VOTER, RAFT_VOTER, "dc2");
+	add(&w, RAFT_ARBITER, RAFT_ARBITER, "dc3");
+	return w;
+}
+
+static json_t *
+status_of(const struct world *w)
+{
+	struct store_cluster_view v = {
+		&w->status, &w->members, w->cluster, w->away, w->is_draining};
+
+	return store_cluster_json(&v);
+}
+
+/* How many problems there are; each of words is in one of them. */
+static size_t
+problems(const struct world *w, const char *words)
+{
+	json_t *j = status_of(w), *list = json_object_get(j, "problems"), *one;
+	size_t i, n = json_array_size(list);
+	bool found = !words;
+
+	json_array_foreach(list, i, one) found = found || strstr(json_string_value(one), words);
+	json_decref(j);
+	assert_true(found);
+	return n;
+}
+
+static void
+a_whole_cluster_has_no_problems(void **state)
+{
+	struct world w = three();
+
+	(void)state;
+	assert_int_equal(problems(&w, NULL), 0);
+}
+
+static void
+a_node_alone_has_no_problems(void **state)
+{
+	struct world w = three();
+
+	(void)state;
+	w.members.n = 1;
+	assert_int_equal(problems(&w, NULL), 0);
+}
+
+static void
+status_names_each_node_and_what_it_is(void **state)
+{
+	struct world w = three();
+	json_t *j = status_of(&w), *nodes = json_object_get(j, "nodes");
+	const char *name, *kind, *goal, *role, *address;
+	int id, up, self, match, applied;
+
+	(void)state;
+	assert_string_equal(json_string_value(json_object_get(j, "cluster")),
+		"ab000000000000000000000000000000");
+	assert_int_equal(json_integer_value(json_object_get(j, "leader")), 1);
+	assert_int_equal(json_integer_value(json_object_get(j, "term")), 7);
+	assert_int_equal(json_integer_value(json_object_get(j, "commit")), 100);
+	assert_int_equal(json_array_size(nodes), 3);
+	assert_int_equal(
+		json_unpack(json_array_get(nodes, 2),
+			"{s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:i, s:i}", "id", &id, "name",
+			&name, "kind", &kind, "goal", &goal, "role", &role, "address", &address,
+			"up", &up, "self", &self, "match", &match, "applied", &applied),
+		0);
+	assert_int_equal(id, 3);
+	assert_string_equal(name, "dc3");
+	assert_string_equal(kind, "arbiter");
+	assert_string_equal(role, "follower");
+	assert_true(up);
+	assert_false(self);
+	assert_int_equal(match, 100);
+	json_decref(j);
+}
+
+static void
+what_only_the_leader_knows_is_left_out_elsewhere(void **state)
+{
+	struct world w = three();
+	json_t *j, *nodes;
+
+	(void)state;
+	w.status.role = RAFT_FOLLOWER;
+	w.status.leader = 2;
+	j = status_of(&w);
+	nodes = json_object_get(j, "nodes");
+	assert_null(json_object_get(json_array_get(nodes, 1), "match"));
+	assert_non_null(json_object_get(json_array_get(nodes, 0), "match"));
+	assert_string_equal(
+		json_string_value(json_object_get(json_array_get(nodes, 1), "role")), "leader");
+	json_decref(j);
+	assert_int_equal(problems(&w, NULL), 0);
+}
+
+static void
+a_node_that_is_away_is_named_with_the_time_and_the_next_step(void **state)
+{
+	struct world w = three();
+
+	(void)state;
+	w.status.peer[1].is_answering = false;
+	w.away[1] = 1800000000;
+	problems(&w, "node 2 (dc2) is away since 2027-01-15T08:00:00Z");
+	problems(&w, "hairpin cluster remove 2");
+	problems(&w, "2 of the 3 that vote are there: all of these are needed");
+	assert_int_equal(problems(&w, NULL), 2);
+}
+
+static void
+without_a_leader_it_says_what_works_and_what_does_not(void **state)
+{
+	struct world w = three();
+
+	(void)state;
+	w.status.leader = 0;
+	w.status.role = RAFT_PRE_CANDIDATE;
+	w.status.peer[1].is_up = w.status.peer[2].is_up = false;
+	problems(&w,
+		"no node leads: mail can be read, and nothing is taken in until 2 of the 3");
+	assert_int_equal(problems(&w, "node 3 (dc3) isn't connected"), 3);
+}
+
+static void
+two_votes_are_both_needed(void **state)
+{
+	struct world w = three();
+
+	(void)state;
+	w.members.node[1].kind = RAFT_LEARNER;
+	w.status.peer[1].match = 40;
+	problems(&w, "only two nodes vote: both are needed");
+	assert_int_equal(problems(&w, "node 2 (dc2) has no vote yet: it lacks 60 entries"), 2);
+}
+
+static void
+a_second_data_node_waits_for_a_third_vote(void **state)
+{
+	struct world w = three();
+
+	(void)state;
+	w.members.n = 2;
+	w.members.node[1].kind = RAFT_LEARNER;
+	assert_int_equal(
+		problems(&w, "node 2 (dc2) has caught up and has no vote: a second one comes"),
+		1);
+}
+
+static void
+a_drained_node_says_so(void **state)
+{
+	struct world w = three();
+
+	(void)state;
+	w.is_draining = true;
+	assert_int_equal(problems(&w, "cluster drain --undo"), 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_whole_cluster_has_no_problems),
+		cmocka_unit_test(a_node_alone_has_no_problems),
+		cmocka_unit_test(status_names_each_node_and_what_it_is),
+		cmocka_unit_test(what_only_the_leader_knows_is_left_out_elsewhere),
+		cmocka_unit_test(a_node_that_is_away_is_named_with_the_time_and_the_next_step),
+		cmocka_unit_test(without_a_leader_it_says_what_works_and_what_does_not),
+		cmocka_unit_test(two_votes_are_both_needed),
+		cmocka_unit_test(a_second_data_node_waits_for_a_third_vote),
+		cmocka_unit_test(a_drained_node_says_so),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
