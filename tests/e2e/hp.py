@@ -29,8 +29,29 @@ def free_base():
     raise RuntimeError("no free ports")
 
 
+class Smtp(smtplib.SMTP):
+    """Connects as its server says."""
+
+    def __init__(self, server, port, seconds):
+        self.server = server
+        super().__init__(server.host, server.base + port, local_hostname="client.test", timeout=seconds)
+
+    def _get_socket(self, host, port, seconds):
+        return self.server.connect(port - self.server.base, seconds)
+
+
+class Imap(imaplib.IMAP4):
+    def __init__(self, server, port, seconds=None):
+        self.server = server
+        super().__init__(server.host, server.base + port, seconds)
+
+    def _create_socket(self, seconds):
+        return self.server.connect(self.port - self.server.base, seconds)
+
+
 class Server:
     log_path = None
+    host = "127.0.0.1"
 
     def __init__(self, extra="", users=("u0",), domain="example.org", plaintext=True):
         self.dir = tempfile.mkdtemp(prefix="hairpin-")
@@ -74,8 +95,7 @@ class Server:
             assert self.process.poll() is None, self.log()
             try:
                 if self.cli("store", "stats", check=False).returncode == 0:
-                    with socket.create_connection(("127.0.0.1", self.base + 143), 5) as s:
-                        s.settimeout(5)
+                    with self.connect(143, 5) as s:
                         assert s.recv(4) == b"* OK"
                     return
             except OSError:
@@ -88,6 +108,12 @@ class Server:
             self.process.send_signal(sig)
             self.process.wait(15)
         self.log_file.close()
+
+    def kill(self):
+        """As kill -9 does it, until every process has let go of its files and ports."""
+        mine = [*self.pids().values(), self.process.pid]
+        self.stop(signal.SIGKILL)
+        self.wait(lambda: not any(map(is_alive, mine)))
 
     def log(self):
         with open(self.log_path, errors="replace") as f:
@@ -103,17 +129,21 @@ class Server:
     def json(self, *args):
         return json.loads(self.cli(*args, "--json").stdout)
 
+    def connect(self, port, seconds=30):
+        """A socket; the port is that of the service."""
+        return socket.create_connection((self.host, self.base + port), seconds)
+
     def imap(self, user="u0", password="pw", tls=False):
         if tls:
-            m = imaplib.IMAP4_SSL("127.0.0.1", self.base + 993, ssl_context=trust_all())
+            m = imaplib.IMAP4_SSL(self.host, self.base + 993, ssl_context=trust_all())
         else:
-            m = imaplib.IMAP4("127.0.0.1", self.base + 143)
+            m = Imap(self, 143)
         if user:
             m.login(f"{user}@{self.domain}", password)
         return m
 
     def smtp(self, port=25):
-        return smtplib.SMTP("127.0.0.1", self.base + port, local_hostname="client.test", timeout=30)
+        return Smtp(self, port, 30)
 
     def pids(self):
         """role/instance -> pid"""
@@ -166,6 +196,15 @@ class ServerOn(Server):
     def __exit__(self, *why):
         super().__exit__(*why)
         os.unlink(self.log_path)
+
+
+def is_alive(pid):
+    """It isn't yet when its command line is gone: files are closed later than that."""
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def open_files(pid):

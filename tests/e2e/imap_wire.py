@@ -1,6 +1,5 @@
 """IMAP octet by octet, for tests that want to see all that the server says, and when."""
 import re
-import socket
 
 from hp import trust_all
 
@@ -13,7 +12,7 @@ class Wire:
     """A connection. Responses are whole, literals inside, without the last CRLF."""
 
     def __init__(self, server, user="u0", port=143, tls=False, seconds=60):
-        self.sock = socket.create_connection(("127.0.0.1", server.base + port), seconds)
+        self.sock = server.connect(port, seconds)
         self.left, self.n, self.user, self.bite = b"", 0, user, 1 << 16
         if tls or port == 993:
             self.sock = trust_all().wrap_socket(self.sock)
