@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cmd/cli_control.h"
+#include "cmd/cli_restore.h"
 #include "core/buf.h"
 #include "core/clock.h"
 #include "crypto/keyring.h"
@@ -332,6 +333,25 @@ check_server(struct check *c)
 }
 
 static void
+check_restored(struct check *c)
+{
+	struct buf text;
+	struct stat st;
+	char path[PATH_ROOM];
+
+	full_path(c, CLI_RESTORE_MARK, path);
+	if (stat(path, &st))
+		return;
+	buf_init(&text, FILE_MAX);
+	if (read_file(c, CLI_RESTORE_MARK, "start the server", &text))
+		find(c, "start it (`hairpin serve` says it once more), and let members join it",
+			"this server was %.*s",
+			SLICE_FMT(slice_cut(
+				buf_slice(&text), 0, slice_find(buf_slice(&text), '\n'))));
+	buf_fini(&text);
+}
+
+static void
 check_user(struct check *c)
 {
 	if (geteuid() == 0 && c->config.uid == 0)
@@ -388,6 +408,7 @@ cli_check_run(const struct cli_line *line)
 		find(&c, "mend the file, or run `hairpin init`", "%s", why.text);
 	} else {
 		check_server(&c);
+		check_restored(&c);
 		check_user(&c);
 		check_folders(&c);
 		check_master_key(&c);

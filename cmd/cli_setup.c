@@ -16,7 +16,7 @@
 #include "crypto/peer_join.h"
 #include "crypto/tls_cert.h"
 
-enum { OWN_UID = 10025, PORT_BASE_MAX = 64000, UID_MAX = 0x7fffffff, TEXT_ROOM = 16384 };
+enum { PORT_BASE_MAX = 64000, UID_MAX = 0x7fffffff, TEXT_ROOM = 16384 };
 
 /* --- what is asked --- */
 
@@ -110,7 +110,7 @@ cli_setup_read(struct cli_setup *s, const struct cli_line *line)
 	s->listen = s->listen ? s->listen : "0.0.0.0";
 	s->hostname = cli_value(line, "--hostname");
 	s->plaintext = cli_has(line, "--plaintext-auth");
-	s->uid = OWN_UID;
+	s->uid = CLI_SETUP_UID;
 	code = read_number(line, "--port-base", PORT_BASE_MAX, &s->port_base);
 	code = code ? code : read_number(line, "--uid", UID_MAX, &s->uid);
 	code = code ? code : read_cluster_address(s, line);

@@ -8,7 +8,12 @@
 
 #include "cmd/cli.h"
 
-enum { CLI_SETUP_PATH = 600, CLI_SETUP_MADE_MAX = 64, CLI_SETUP_PEER_PORT = 4627 };
+enum {
+	CLI_SETUP_PATH = 600,
+	CLI_SETUP_MADE_MAX = 64,
+	CLI_SETUP_PEER_PORT = 4627,
+	CLI_SETUP_UID = 10025
+};
 
 struct cli_setup {
 	const char *config, *data, *hostname, *listen;
@@ -26,7 +31,7 @@ struct cli_setup {
 /* --data, --listen, --port-base, --uid, --plaintext-auth, --cluster-address, and -c. Refuses a
  * machine that is set up. hostname stays NULL without --hostname. */
 int cli_setup_read(struct cli_setup *s, const struct cli_line *line);
-/* The configuration's and the data folder's. */
+/* The configuration's (none, if config is "") and the data folder's. */
 int cli_setup_folders(struct cli_setup *s);
 /* A new file, synced; one that is there stays as it is. */
 int cli_setup_write(struct cli_setup *s, const char *path, mode_t mode, struct slice text);

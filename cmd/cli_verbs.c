@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "cmd/cli_backup.h"
 #include "cmd/cli_check.h"
 #include "cmd/cli_config.h"
 #include "cmd/cli_control.h"
@@ -9,6 +10,7 @@
 #include "cmd/cli_help.h"
 #include "cmd/cli_init.h"
 #include "cmd/cli_mime.h"
+#include "cmd/cli_restore.h"
 #include "cmd/cli_serve.h"
 #include "cmd/cli_store.h"
 #include "core/spelling.h"
@@ -24,6 +26,10 @@ const struct cli_verb cli_verbs[] = {
 		cli_serve_run},
 	{"check", "", "--json", "look for what is wrong, and say how to mend it",
 		cli_check_run},
+	{"backup", "[FOLDER]", "--vault --json", "copy the mail, or what came since; online",
+		cli_backup_run},
+	{"restore", "FOLDER", "--vault --data --uid --json", "a new server out of a backup",
+		cli_restore_run},
 	{"demo", "", "", "show the main job: mail in, kept, read, over a crash", cli_demo_run},
 	{"config", "", "--defaults", "print every key of the configuration with its value",
 		cli_config_run},
@@ -119,6 +125,7 @@ const struct cli_option cli_verbs_options[] = {
 	{"--disable", NULL, "no login, no mail; ends the sessions"},
 	{"--enable", NULL, "the contrary"},
 	{"--keep", NULL, "leave a copy in the user's own mailbox"},
+	{"--vault", "FOLDER", "the folder with the copy of the vault"},
 	{"--defaults", NULL, "each key's default, type and bounds; reads no file"},
 	{"--offline", NULL, "read the database itself: no server is needed"},
 	{"--json", NULL, "answer in JSON"},

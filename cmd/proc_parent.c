@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cmd/cli_restore.h"
 #include "cmd/edges.h"
 #include "cmd/proc.h"
 #include "core/clock.h"
@@ -72,6 +73,27 @@ struct parent {
 };
 
 /* --- what is made once --- */
+
+/* Once: what was made from a backup is no longer what it was. */
+static void
+tell_restored(const struct parent *p)
+{
+	char path[600], text[1024];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof path, "%s/" CLI_RESTORE_MARK, p->config.data_dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	n = fd < 0 ? -1 : read(fd, text, sizeof text);
+	if (n > 0)
+		log_warn("this server was %.*s",
+			SLICE_FMT(slice_cut(slice_of(text, (size_t)n), 0,
+				slice_find(slice_of(text, (size_t)n), '\n'))));
+	if (fd < 0)
+		return;
+	close(fd);
+	unlink(path);
+}
 
 static int
 bind_unix(struct parent *p, const char *path, mode_t mode)
@@ -502,6 +524,7 @@ proc_parent_run(const char *config_path)
 	loop_on_signal(p.loop, SIGINT, on_stop_signal, &p);
 	loop_on_signal(p.loop, SIGHUP, on_sighup, &p);
 	start_all(&p);
+	tell_restored(&p);
 	log_info("started: %u processes, %u listeners", p.children, p.config.listeners);
 	loop_run(p.loop);
 	log_info("stopped");

@@ -21,6 +21,7 @@
 #include "core/must.h"
 #include "core/rand.h"
 #include "store/check.h"
+#include "store/db_hold.h"
 #include "store/engine.h"
 #include "store/floor.h"
 #include "store/raft_log.h"
@@ -330,13 +331,14 @@ on_next_key(void *arg, enum err e, const ProtobufCMessage *msg)
 		on_compacted(s, e);
 }
 
-/* Both hold the file: one at a time. */
+/* All of them hold the file, as a backup does: one at a time. */
 static enum err
 start_compaction(struct store *s)
 {
 	Ipc__KeydLogKey q = IPC__KEYD_LOG_KEY__INIT;
 
-	if (s->check || s->is_compacting || !engine_is_ready(s->engine))
+	if (s->check || s->is_compacting || !engine_is_ready(s->engine) ||
+		db_hold_is_held(s->dir))
 		return ERR_BUSY;
 	s->is_compacting = true;
 	ipc_ask(s->p->ipc, IPC_KEYD_LOG_KEY, &q.base, -1,
@@ -509,6 +511,7 @@ tend(void *arg)
 
 	if (e)
 		fail_stop("housekeeping", e);
+	db_forget_dead(engine_db(s->engine));
 	if (engine_is_ready(s->engine))
 		compact_nightly(s);
 	loop_after(s->p->loop, TEND_MS, tend, s);

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "store/apply_owner.h"
 #include "store/apply_row.h"
 #include "store/version.h"
 
@@ -84,5 +85,7 @@ apply_cluster_restored(struct apply *a, const Commands__Restored *c)
 		if (e)
 			return e;
 	}
-	return e == ERR_NOT_FOUND ? drop_changes(a) : e;
+	if (e == ERR_NOT_FOUND)
+		e = drop_changes(a);
+	return e ? e : apply_owner_take_all(a);
 }

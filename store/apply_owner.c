@@ -119,6 +119,36 @@ apply_owner_yield(struct apply *a, const Commands__Yield *c)
 	return give(a, c->node, o.epoch, c->node, o.wants);
 }
 
+static enum err
+take(struct apply *a, uint32_t node, const struct schema_owner *o)
+{
+	enum err e = ERR_OK;
+
+	if (o->runs_node != a->node)
+		e = give(a, node, o->epoch, a->node, a->boot);
+	return e || node == a->node ? e : apply_payload_orphan(a, node);
+}
+
+enum err
+apply_owner_take_all(struct apply *a)
+{
+	struct schema_owner o;
+	struct schema_key from;
+	struct slice k, v;
+	enum err e = ERR_OK;
+
+	for (uint64_t node = 0; !e && node <= UINT32_MAX; node++) {
+		e = db_first_from(a->txn, DB_OWNER, schema_u32(&from, (uint32_t)node), &k, &v);
+		if (!e && (k.n != 4 || !schema_owner_read(v, &o)))
+			e = ERR_CORRUPT;
+		if (e)
+			break;
+		node = schema_get_u32(k.p);
+		e = take(a, (uint32_t)node, &o);
+	}
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
 enum err
 apply_owner_runs(struct apply *a, uint32_t node, uint64_t epoch, bool *runs)
 {

@@ -17,6 +17,9 @@ enum err apply_owner_adopt(struct apply *a, const Commands__Adopt *c);
 enum err apply_owner_recall(struct apply *a);
 /* STALE: the proposer doesn't run them (any more), or nobody wants them. */
 enum err apply_owner_yield(struct apply *a, const Commands__Yield *c);
+/* Every item is run by a->node from now on, and what other nodes were taking in isn't waited
+ * for: in a cluster that was made from a backup the others don't exist. */
+enum err apply_owner_take_all(struct apply *a);
 /* Does a->node, in this boot and since epoch, run the items that node took in? */
 enum err apply_owner_runs(struct apply *a, uint32_t node, uint64_t epoch, bool *runs);
 

@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/must.h"
 #include "crypto/seal.h"
+#include "store/db_hold.h"
 #include "store/db_lmdb.h"
 
 enum { NO_SPACE_BYTES = 1 << 20 };
@@ -146,6 +147,7 @@ db_open(struct db **out, const char *dir, const struct db_options *opt)
 
 	db->read_only = opt->read_only;
 	db->bulk = opt->bulk;
+	db->hold = -1;
 	snprintf(path, sizeof path, "%s/%s", dir, opt->file ? opt->file : "data.mdb");
 	rc = mdb_env_create(&db->env);
 	must(rc == 0);
@@ -153,9 +155,11 @@ db_open(struct db **out, const char *dir, const struct db_options *opt)
 	mdb_env_set_mapsize(db->env, opt->map_bytes ? opt->map_bytes : MAP_BYTES);
 	if (!opt->create)
 		rc = access(path, R_OK) ? ENOENT : 0;
-	if (rc == 0)
+	e = rc == 0 && opt->read_only ? db_hold(dir, opt->file, false, &db->hold) : ERR_OK;
+	if (rc == 0 && !e)
 		rc = mdb_env_open(db->env, path, flags, 0640);
-	e = rc == ENOENT ? ERR_NOT_FOUND : db_lmdb_err(rc);
+	if (!e)
+		e = rc == ENOENT ? ERR_NOT_FOUND : db_lmdb_err(rc);
 	if (!e)
 		give_lock_file(path);
 	if (!e)
@@ -174,6 +178,7 @@ db_close(struct db *db)
 	if (!db)
 		return;
 	mdb_env_close(db->env);
+	db_hold_end(db->hold);
 	free(db);
 }
 
@@ -524,6 +529,12 @@ db_free_bytes(struct db *db, uint64_t *bytes)
 	mdb_env_stat(db->env, &stat);
 	*bytes = (uint64_t)pages * stat.ms_psize;
 	return rc == MDB_NOTFOUND ? ERR_OK : db_lmdb_err(rc);
+}
+
+void
+db_forget_dead(struct db *db)
+{
+	mdb_reader_check(db->env, NULL);
 }
 
 enum err

@@ -53,7 +53,7 @@ struct db_cursor;
 struct db_options {
 	uint64_t map_bytes; /* 0: 1 TiB */
 	bool create;
-	bool read_only;	  /* with the lock file: for offline tools */
+	bool read_only;	  /* from outside of the store, which may be at work; holds the file */
 	const char *file; /* NULL: data.mdb */
 	/* Filling a new file: commits aren't synced (db_sync at the end), and the digest isn't
 	 * kept: it is copied like any other row. */
@@ -61,7 +61,7 @@ struct db_options {
 };
 
 /* dir/data.mdb. ERR_VERSION: newer format, untouched; ERR_NOT_FOUND: no database and
- * !create. */
+ * !create; ERR_BUSY: read_only, and it is being swapped. */
 enum err db_open(struct db **db, const char *dir, const struct db_options *opt);
 void db_close(struct db *db);
 enum err db_begin(struct db *db, bool write, struct db_txn **txn);
@@ -98,6 +98,9 @@ enum err db_reserve(struct db *db, uint64_t bytes);
 uint64_t db_used_bytes(struct db *db);
 /* Octets of pages within it that are free to be used again. Walks the list of free pages. */
 enum err db_free_bytes(struct db *db, uint64_t *bytes);
+/* Readers from outside that ended without a word keep no pages from now on. Call now and
+ * then. */
+void db_forget_dead(struct db *db);
 /* All that was committed is on disk now. Needed after bulk alone: other commits are synced by
  * themselves. */
 enum err db_sync(struct db *db);

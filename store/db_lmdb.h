@@ -13,6 +13,7 @@ struct db {
 	MDB_env *env;
 	MDB_dbi table[DB_TABLE_COUNT];
 	bool read_only, bulk;
+	int hold; /* db_hold.h; -1: none */
 };
 
 struct db_txn {

@@ -169,8 +169,9 @@ struct engine_log_key {
 };
 /* The log moves on to the next key (NULL: it doesn't), what was deleted is swept, the log's
  * prefix goes, and with it the old key from the vault; then the database is copied without its
- * free pages, while work goes on, and swapped. ERR_FULL: no space for the copy, all is as
- * before. Any other err comes from the turn too. */
+ * free pages, while work goes on, and swapped. ERR_FULL: no space for the copy, ERR_BUSY:
+ * somebody reads the file from outside (db_hold.h): all is as before. Any other err comes from
+ * the turn too. */
 typedef void (*engine_compacted)(void *arg, enum err e);
 /* ERR_BUSY: one is running. done comes from a later turn. */
 enum err engine_tend_compact(

@@ -1,5 +1,6 @@
 #include "core/clock.h"
 #include "core/codec.h"
+#include "store/db_hold.h"
 #include "store/engine_inner.h"
 #include "store/schema.h"
 
@@ -102,12 +103,18 @@ end_compaction(struct engine *e, enum err err)
 		e->compacted(e->compacted_arg, err);
 }
 
-/* From here on the new file is the database; both hold the same committed state. */
+/* From here on the new file is the database; both hold the same committed state. ERR_BUSY:
+ * somebody reads the old one, nothing happened. */
 static enum err
 swap(struct engine *e)
 {
 	struct db_options how = {.map_bytes = e->opt.map_bytes};
-	enum err err = e->opt.on_swap ? e->opt.on_swap(e->opt.arg, NULL) : ERR_OK;
+	int hold;
+	enum err err = db_hold(e->opt.dir, NULL, true, &hold);
+
+	if (err)
+		return err;
+	err = e->opt.on_swap ? e->opt.on_swap(e->opt.arg, NULL) : ERR_OK;
 
 	db_close(e->db);
 	e->db = NULL;
@@ -118,7 +125,8 @@ swap(struct engine *e)
 	if (!err && e->opt.on_swap)
 		err = e->opt.on_swap(e->opt.arg, e->db);
 	e->log.page_left = 0;
-	return err;
+	db_hold_end(hold);
+	return err == ERR_BUSY ? ERR_IO : err;
 }
 
 static enum err
@@ -136,13 +144,15 @@ copy(struct engine *e)
 		e->compact = NULL;
 		if (!err) {
 			err = swap(e);
-			if (err)
+			if (err && err != ERR_BUSY)
 				return err;
+			if (err)
+				compact_drop(e->opt.dir);
 		}
 	}
 	end_compaction(e, err);
-	/* Without space for a copy the old file does. */
-	return err == ERR_FULL ? ERR_OK : err;
+	/* Without space for a copy, or while somebody reads it, the old file does. */
+	return err == ERR_FULL || err == ERR_BUSY ? ERR_OK : err;
 }
 
 static void

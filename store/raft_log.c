@@ -66,16 +66,16 @@ get_config(struct db_txn *txn, const char *name, struct raft_config *config)
 }
 
 static enum err
-fresh(struct raft_log *log, struct db_txn *txn)
+found(struct raft_log *log, struct db_txn *txn, uint32_t id)
 {
 	uint8_t node[4];
 	enum err e;
 
 	rand_bytes(log->cluster, sizeof log->cluster);
-	log->node = 1;
+	log->node = id;
 	log->config = (struct raft_config){.n = 1, .node = {{log->node, RAFT_VOTER}}};
 	log->config_before = log->config;
-	log->first = 1;
+	log->first = log->last + 1;
 	schema_set_u32(node, log->node);
 	e = meta_put(txn, "cluster", sizeof log->cluster, log->cluster);
 	if (!e)
@@ -88,6 +88,15 @@ fresh(struct raft_log *log, struct db_txn *txn)
 }
 
 enum err
+raft_log_found(struct raft_log *log, struct db_txn *txn, uint32_t node, uint64_t index)
+{
+	log->last = log->applied = index;
+	log->hard = (struct raft_hard){.term = log->hard.term + 1};
+	log->last_term = log->hard.term;
+	return found(log, txn, node);
+}
+
+enum err
 raft_log_load(struct raft_log *log, struct db_txn *txn)
 {
 	uint8_t node[4], hard[12], tail[48], one[8];
@@ -96,7 +105,7 @@ raft_log_load(struct raft_log *log, struct db_txn *txn)
 	buf_init(&log->scratch, COMMAND_MAX);
 	e = meta_get(txn, "cluster", sizeof log->cluster, log->cluster);
 	if (e == ERR_NOT_FOUND)
-		return fresh(log, txn);
+		return found(log, txn, 1);
 	if (e || (e = meta_get(txn, "node", sizeof node, node)) ||
 		(e = meta_get(txn, "hard", sizeof hard, hard)) ||
 		(e = meta_get(txn, "tail", sizeof tail, tail)) ||

@@ -66,6 +66,10 @@ struct raft_log {
 /* Reads meta; a fresh database is node 1 of a new cluster. Writes nothing unless it is fresh
  * (then txn must be a write one). */
 enum err raft_log_load(struct raft_log *log, struct db_txn *txn);
+/* A new cluster, of this node alone, whose log is empty up to index: the log's rows are gone
+ * already. Saves all of it. */
+enum err raft_log_found(
+	struct raft_log *log, struct db_txn *txn, uint32_t node, uint64_t index);
 void raft_log_fini(struct raft_log *log);
 /* Which term each row has, for raft_init. ERR_CORRUPT: a row is missing. */
 enum err raft_log_trail(
