@@ -10,7 +10,7 @@
 #include "core/buf.h"
 #include "store/backup_file.h"
 #include "store/compact.h"
-#include "store/raft_log.h"
+#include "store/raft_meta.h"
 #include "store/schema.h"
 #include "store/vault_image.h"
 
@@ -69,7 +69,7 @@ look(struct backup *b, struct db *db)
 
 	if (e)
 		return e;
-	e = raft_log_load(&log, txn);
+	e = raft_meta_load(&log, txn, NULL);
 	memcpy(b->cluster, log.cluster, sizeof b->cluster);
 	memcpy(b->chain, log.chain, sizeof b->chain);
 	b->first = log.first;

@@ -9,6 +9,7 @@
 #include "core/codec.h"
 #include "core/must.h"
 #include "store/check_inner.h"
+#include "store/raft_meta.h"
 #include "store/schema.h"
 #include "store/view_vault.h"
 
@@ -138,7 +139,7 @@ check_begin(struct db *db, const struct check_with *with, struct check **out)
 	check_map_init(&c->uploads, sizeof(struct check_payload));
 	check_map_init(&c->owners, sizeof(struct check_owner));
 	if (!e)
-		e = raft_log_load(&c->log, c->txn);
+		e = raft_meta_load(&c->log, c->txn, NULL);
 	if (!e && with->vault.n)
 		e = check_vault(c, with->vault);
 	if (e) {

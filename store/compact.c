@@ -7,6 +7,7 @@
 
 #include "core/buf.h"
 #include "core/must.h"
+#include "store/raft_body.h"
 #include "store/raft_log.h"
 #include "store/schema.h"
 
@@ -122,7 +123,7 @@ copy_bodies(struct compact *c, struct db_txn *from, struct db_txn *to, uint64_t 
 	while (!e && copied < STEP_BYTES) {
 		e = gather(c, rows, up_to, &index);
 		if (!e)
-			e = raft_log_put_body(to, index, buf_slice(&c->body), &c->page_left);
+			e = raft_body_put(to, index, buf_slice(&c->body), &c->page_left);
 		if (!e)
 			c->next = index + 1;
 		copied += c->body.n;

@@ -24,6 +24,7 @@ enum {
 	ENGINE_BODY_MAX = 1 << 30,     /* sealed octets of one body */
 	ENGINE_QUEUE_BYTES = 64 << 20, /* of proposals that wait */
 	ENGINE_FRAME_MAX = 2 << 20,    /* octets of a frame between nodes */
+	ENGINE_INBOX_BYTES = 64 << 20, /* of other nodes' frames that wait */
 	ENGINE_DEADLINE_MS = 15000,    /* of a proposal */
 	ENGINE_ELECTION_MS = 1000,
 	ENGINE_HEARTBEAT_MS = 100
@@ -40,6 +41,8 @@ struct engine_options {
 	uint64_t map_bytes;
 	uint64_t boot;		/* random, new in each life; 0: made here */
 	uint64_t log_keep_rows; /* applied entries that stay in the log */
+	uint64_t tail_rows;	/* so many are kept for a voter that is away, then it loses its
+			       vote; 0: no bound */
 	/* After each commit that changed something. May be NULL. */
 	void (*on_commit)(void *arg, uint64_t applied, const struct apply_touched *touched);
 	/* Around the swap of the file by a compaction: first with NULL (end your transactions),
@@ -69,6 +72,7 @@ enum err engine_open(const struct engine_options *opt, struct engine **engine);
 void engine_close(struct engine *e);
 /* Until the engine is ready it wants log keys, one after the other: this is the wrapped form of
  * the next one, or ERR_NOT_FOUND: then make one, and give both. */
+/* ERR_UNAVAILABLE: it comes with the database that this node waits for. */
 enum err engine_wrapped_key(struct engine *e, struct buf *wrapped);
 /* With the last one what a crash kept from the vault goes there. */
 enum err engine_set_key(struct engine *e, const struct seal_key *key, struct slice new_wrapped);

@@ -7,10 +7,15 @@
 enum { SWEEP_LIMIT = 200 };
 
 uint64_t
-engine_tend_keep_from(const struct engine *e)
+engine_tend_keep_from(struct engine *e)
 {
-	if (e->compacting || e->room.full)
+	uint64_t all = engine_inner_is_lone(e) ? e->log.applied : engine_peer_applied_by_all(e);
+
+	if (engine_inner_is_arbiter(e) || e->room.full)
 		return e->log.applied + 1;
+	/* Whoever lacks an entry that is gone needs the whole database. */
+	if (e->compacting)
+		return (all < e->log.applied ? all : e->log.applied) + 1;
 	return e->log.applied > e->opt.log_keep_rows ? e->log.applied - e->opt.log_keep_rows + 1
 						     : 0;
 }
@@ -82,10 +87,10 @@ engine_tend(struct engine *e)
 	bool sweep;
 	enum err err = e->broken;
 
-	if (err || !e->log.has_key || e->raft.role != RAFT_LEADER)
+	if (err || engine_inner_is_arbiter(e))
 		return err;
 	err = look(e, &sweep);
-	if (!err && sweep && !e->sweep_pending)
+	if (!err && sweep && e->log.has_key && e->raft.role == RAFT_LEADER && !e->sweep_pending)
 		err = propose_sweep(e);
 	e->untidy = e->untidy || e->log.first < engine_tend_keep_from(e);
 	return err;
@@ -194,6 +199,9 @@ engine_tend_compact(
 {
 	enum err err = e->compacting ? ERR_BUSY : engine_tend(e);
 
+	/* The leader alone moves the log to another key. */
+	if (e->raft.role != RAFT_LEADER)
+		next = NULL;
 	if (!err && next)
 		err = propose_rekey(e, next);
 	if (err)
@@ -207,10 +215,24 @@ engine_tend_compact(
 	return ERR_OK;
 }
 
+/* Everybody has a say in when a log row may go; who is away is not waited for. */
 static bool
-is_trimmed(const struct engine *e)
+is_waiting_for_others(const struct engine *e)
 {
-	return !e->untidy && !e->sweep_pending && !e->sweep_again;
+	if (e->log.keys.n < 2 || e->raft.role != RAFT_LEADER)
+		return false;
+	for (uint32_t i = 0; i < e->raft.peers; i++)
+		if (e->raft.peer[i].kind == RAFT_VOTER &&
+			e->raft.clock_ms - e->raft.peer[i].heard_ms >= ENGINE_ELECTION_MS)
+			return false;
+	return !engine_inner_is_lone(e);
+}
+
+static bool
+is_trimmed(struct engine *e)
+{
+	e->untidy = e->untidy || e->log.first < engine_tend_keep_from(e);
+	return !e->untidy && !e->sweep_pending && !e->sweep_again && !is_waiting_for_others(e);
 }
 
 static enum err

@@ -87,6 +87,10 @@ engine_wrapped_key(struct engine *e, struct buf *wrapped)
 	struct vault_row row;
 	enum err err = next_log_key(e, &row);
 
+	/* Only a cluster's first node makes a key; to the others it comes with the database. */
+	if (err == ERR_NOT_FOUND && !e->log.keys.n &&
+		(e->log.node != 1 || e->log.members.index || e->log.first > 1))
+		return ERR_UNAVAILABLE;
 	if (!err && !buf_put(wrapped, row.secret, row.n))
 		err = ERR_TOO_BIG;
 	return err;

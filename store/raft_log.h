@@ -19,6 +19,7 @@
  * each node. Of table meta these are the log's:
  *
  *   applied  u64
+ *   base     of the entry before the first row: term u64, chain hash 32
  *   cluster  16 octets
  *   config   index u64, commands.Members
  *   config_before  the same, of the configuration before
@@ -34,13 +35,14 @@
 #include "core/buf.h"
 #include "crypto/seal.h"
 #include "store/db.h"
-#include "store/raft.h"
+#include "store/members.h"
 
 /* A NOOP is empty, a CONFIG is commands.Members; neither is sealed, so that an arbiter can
  * write the one and read the other. */
-enum raft_log_type { RAFT_LOG_NOOP, RAFT_LOG_COMMAND, RAFT_LOG_CONFIG };
+/* REKEY: a command after which the next log key seals. */
+enum raft_log_type { RAFT_LOG_NOOP, RAFT_LOG_COMMAND, RAFT_LOG_CONFIG, RAFT_LOG_REKEY };
 
-enum { RAFT_LOG_KEYS = 8 };
+enum { RAFT_LOG_KEYS = 8, RAFT_LOG_MEMBERS_MAX = 4096 };
 struct raft_log_keys {
 	unsigned n;
 	struct raft_log_key {
@@ -55,21 +57,19 @@ struct raft_log {
 	uint32_t node;
 	struct raft_hard hard;
 	uint64_t first, last, last_term, applied, time_sec;
+	uint64_t base_term;	  /* of first - 1 */
+	uint64_t rekey;		  /* the newest REKEY that isn't applied, or 0 */
 	uint8_t chain[SEAL_HASH]; /* of `last` */
-	struct raft_config config, config_before;
+	uint8_t base_chain[SEAL_HASH];
+	/* The newest in the log, committed or not, and the one before it. */
+	struct members members, members_before;
 	struct buf scratch;
-	bool has_key;	    /* may it be appended to? The engine says so */
+	bool has_key;	      /* may it be appended to? The engine says so */
+	bool holds_tail_only; /* an arbiter: payload goes with its row */
 	uint32_t page_left; /* octets that the newest page of table body has left, as far as we
 			       know */
 };
 
-/* Reads meta; a fresh database is node 1 of a new cluster. Writes nothing unless it is fresh
- * (then txn must be a write one). */
-enum err raft_log_load(struct raft_log *log, struct db_txn *txn);
-/* A new cluster, of this node alone, whose log is empty up to index: the log's rows are gone
- * already. Saves all of it. */
-enum err raft_log_found(
-	struct raft_log *log, struct db_txn *txn, uint32_t node, uint64_t index);
 void raft_log_fini(struct raft_log *log);
 /* Which term each row has, for raft_init. ERR_CORRUPT: a row is missing. */
 enum err raft_log_trail(
@@ -78,20 +78,39 @@ enum err raft_log_trail(
  * SCHEMA_ENTRY_BODY_MAX octets. */
 enum err raft_log_append(struct raft_log *log, struct db_txn *txn, enum raft_log_type type,
 	struct slice command, struct slice body);
+/* As CONFIG; they count from now on. */
+enum err raft_log_append_members(
+	struct raft_log *log, struct db_txn *txn, const struct members *m);
+
+/* An entry as it goes over the wire. */
+struct raft_log_entry {
+	enum raft_log_type type;
+	uint64_t term;	     /* raft_log_get alone */
+	uint64_t body_size;  /* the same */
+	struct slice sealed; /* borrowed; of raft_log_get: until the next write */
+	struct slice body;   /* raft_log_get leaves it empty (raft_body.h) */
+};
+enum err raft_log_get(struct db_txn *txn, uint64_t index, struct raft_log_entry *entry);
+/* The chain hash of entry index. ERR_NOT_FOUND: no longer known. */
+enum err raft_log_chain(const struct raft_log *log, struct db_txn *txn, uint64_t index,
+	uint8_t chain[SEAL_HASH]);
+/* Is another node's entry one that a data node of this cluster sealed for that place? Without
+ * the key at hand only its form is looked at. ERR_CRYPTO, ERR_SYNTAX: no. */
+enum err raft_log_verify(struct raft_log *log, uint64_t index, uint64_t term,
+	const struct raft_log_entry *entry);
+/* Appends it, verified, as entry last + 1. */
+enum err raft_log_take(struct raft_log *log, struct db_txn *txn, uint64_t term,
+	const struct raft_log_entry *entry);
 /* Opens entry index; command lives in log->scratch until the next call. ERR_CRYPTO: not what
  * was appended, or sealed by a key that isn't at hand. */
 enum err raft_log_read(struct raft_log *log, struct db_txn *txn, uint64_t index, uint64_t *term,
 	struct slice *command);
-/* Writes hard, applied, tail, time and first. Once per transaction, last. */
-enum err raft_log_save(struct raft_log *log, struct db_txn *txn);
-/* The body's rows of an entry. *page_left: as in struct raft_log; 0 if unknown. ERR_TOO_BIG:
- * over SCHEMA_ENTRY_BODY_MAX. */
-enum err raft_log_put_body(
-	struct db_txn *txn, uint64_t index, struct slice body, uint32_t *page_left);
+/* Sets log->rekey from the rows. At the start. */
+enum err raft_log_find_rekey(struct raft_log *log, struct db_txn *txn);
 /* Deletes entries from `from` on (from > applied), with their payload: they were never
  * committed. */
 enum err raft_log_truncate(struct raft_log *log, struct db_txn *txn, uint64_t from);
-/* Deletes log rows below `keep_from`, at most max of them, and moves first. */
+/* Deletes log rows below `keep_from`, at most max of them, and moves first and base. */
 enum err raft_log_trim(
 	struct raft_log *log, struct db_txn *txn, uint64_t keep_from, uint32_t max);
 /* Frees garbage payload of entries below first, at most max rows. *more: some is left. */

@@ -14,6 +14,7 @@
 #include "store/backup_file.h"
 #include "store/check.h"
 #include "store/engine.h"
+#include "store/raft_meta.h"
 #include "store/restore_log.h"
 
 enum { COPY_BYTES = 64 << 20, TRIM_A_TURN = 100000, HEAD_CLUSTER_AT = 24 };
@@ -194,12 +195,12 @@ load(struct restore_log *in)
 
 	if (e)
 		return e;
-	e = raft_log_load(&in->log, txn);
+	e = raft_meta_load(&in->log, txn, NULL);
 	/* What wasn't applied has no part in it. */
 	if (!e && in->log.applied < in->log.last)
 		e = raft_log_truncate(&in->log, txn, in->log.applied + 1);
 	if (!e)
-		e = raft_log_save(&in->log, txn);
+		e = raft_meta_save(&in->log, txn);
 	if (!e)
 		return db_commit(txn);
 	db_abort(txn);
@@ -228,17 +229,6 @@ replay_files(struct restore *r, struct restore_log *in)
 
 /* --- a cluster of its own --- */
 
-static uint32_t
-new_node(const struct raft_log *log)
-{
-	uint32_t highest = log->node;
-
-	for (uint32_t i = 0; i < log->config.n; i++)
-		if (log->config.node[i].id > highest)
-			highest = log->config.node[i].id;
-	return highest + 1;
-}
-
 static enum err
 found(struct restore *r, struct restore_log *in)
 {
@@ -249,7 +239,8 @@ found(struct restore *r, struct restore_log *in)
 	while (!e && log->first <= log->last)
 		e = raft_log_trim(log, txn, log->last + 1, TRIM_A_TURN);
 	if (!e)
-		e = raft_log_found(log, txn, new_node(log), log->applied + RESTORE_INDEX_GAP);
+		e = raft_meta_found(
+			log, txn, log->members.next_id, log->applied + RESTORE_INDEX_GAP);
 	r->report->node = log->node;
 	if (!e)
 		return db_commit(txn);

@@ -10,6 +10,8 @@
 #include "store/apply_vault.h"
 #include "store/backup.h"
 #include "store/backup_file.h"
+#include "store/raft_body.h"
+#include "store/raft_meta.h"
 #include "store/schema.h"
 
 enum { TURN_BYTES = 4 << 20, ROW_FIXED = 81 };
@@ -73,7 +75,7 @@ take(struct reader *in, struct slice row, struct slice body)
 	if (!e)
 		e = db_put(in->txn, DB_LOG, schema_u64(&k, index), row);
 	if (!e)
-		e = raft_log_put_body(in->txn, index, body, &log->page_left);
+		e = raft_body_put(in->txn, index, body, &log->page_left);
 	memcpy(chain, log->chain, sizeof chain);
 	if (!e)
 		e = raft_log_check(log, in->txn, index, chain, chain);
@@ -193,7 +195,7 @@ transact(struct reader *in)
 	in->secrets = (struct apply_secrets){0};
 	e = read_some(in);
 	if (!e)
-		e = raft_log_save(&in->r->log, in->txn);
+		e = raft_meta_save(&in->r->log, in->txn);
 	if (e)
 		db_abort(in->txn);
 	else

@@ -12,6 +12,7 @@
 #include "core/must.h"
 #include "imap/imap_session.h"
 #include "store/apply.h"
+#include "store/raft_body.h"
 #include "store/raft_log.h"
 #include "store/schema.h"
 #include "store/view_directory.h"
@@ -59,7 +60,7 @@ struct play {
 static inline uint64_t
 house_entry(struct slice body)
 {
-	must(!raft_log_put_body(house.txn, ++house.index, body, &house.page_left));
+	must(!raft_body_put(house.txn, ++house.index, body, &house.page_left));
 	return house.index;
 }
 

@@ -23,7 +23,7 @@ static struct {
 	struct engine *e;
 	struct arena a;
 	struct seal_key key;
-	uint64_t inbox;
+	uint64_t inbox, keep_rows; /* keep_rows: for world_setup */
 	struct engine_options opt;
 } world;
 
@@ -154,7 +154,7 @@ world_setup(void **state)
 	assert_non_null(mkdtemp(world.dir));
 	arena_init(&world.a, 0);
 	seal_key_new(&world.key);
-	world.opt = (struct engine_options){0};
+	world.opt = (struct engine_options){.log_keep_rows = world.keep_rows};
 	world_open(true);
 	world_add_user();
 	assert_int_equal(

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "store/db.h"
 #include "store/raft_log.h"
+#include "store/raft_meta.h"
 #include "store/schema.h"
 #include "store/view_directory.h"
 #include "store/view_mailbox.h"
@@ -232,7 +233,7 @@ read_log(struct db_txn *txn)
 	uint8_t chain[SEAL_HASH];
 	uint64_t term;
 
-	if (raft_log_load(&log, txn) == ERR_OK) {
+	if (raft_meta_load(&log, txn, NULL) == ERR_OK) {
 		(void)raft_log_add_key(&log, 0, &key);
 		for (uint64_t i = 0; i < IDS; i++) {
 			(void)raft_log_read(&log, txn, i, &term, &command);

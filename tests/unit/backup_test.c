@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "store/compact.h"
+#include "store/raft_meta.h"
 #include "store/restore.h"
 #include "store/restore_log.h"
 #include "tests/store_world.h"
@@ -255,7 +256,7 @@ begin_replay(struct replay *x, const char *full)
 	x->r.report = &x->report;
 	assert_int_equal(db_open(&x->r.db, folder, &how), ERR_OK);
 	assert_int_equal(db_begin(x->r.db, false, &txn), ERR_OK);
-	assert_int_equal(raft_log_load(&x->r.log, txn), ERR_OK);
+	assert_int_equal(raft_meta_load(&x->r.log, txn, NULL), ERR_OK);
 	db_abort(txn);
 	raft_log_add_key(&x->r.log, 0, &world.key);
 	assert_int_equal(vault_open(world.dir, x->r.log.cluster, false, &x->r.vault), ERR_OK);

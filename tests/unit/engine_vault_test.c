@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/raft_meta.h"
 #include "tests/store_world.h"
 
 /* --- faults: the vault alone fails --- */
@@ -303,7 +304,7 @@ a_compaction_moves_the_log_on_and_nothing_opens_what_it_held(void **state)
 	struct db_options how = {.read_only = true, .file = "older"};
 	struct db_txn *txn;
 	struct vault_row row;
-	uint64_t at = 0, term, opened = 0;
+	uint64_t at = 0, term, opened = 0, clear = 0;
 	struct db *older;
 
 	(void)state;
@@ -323,13 +324,16 @@ a_compaction_moves_the_log_on_and_nothing_opens_what_it_held(void **state)
 	memset(&then, 0, sizeof then);
 	assert_int_equal(db_open(&older, world.dir, &how), ERR_OK);
 	assert_int_equal(db_begin(older, false, &txn), ERR_OK);
-	assert_int_equal(raft_log_load(&then, txn), ERR_OK);
+	assert_int_equal(raft_meta_load(&then, txn, NULL), ERR_OK);
+	/* No-ops are in the clear. */
+	for (uint64_t i = then.first; i <= then.last; i++)
+		clear += raft_log_read(&then, txn, i, &term, &command) == ERR_OK;
 	for (int key = 0; key < 2; key++) {
 		raft_log_drop_keys(&then, 0);
 		raft_log_add_key(&then, 0, &old[key]);
 		for (uint64_t i = then.first; i <= then.last; i++)
 			opened += raft_log_read(&then, txn, i, &term, &command) == ERR_OK;
-		assert_int_equal(opened, then.last - then.first + 1);
+		assert_int_equal(opened, then.last - then.first + 1 + clear * (uint64_t)key);
 	}
 	raft_log_fini(&then);
 	db_abort(txn);

@@ -1,4 +1,6 @@
+#include "store/raft_body.h"
 #include "store/raft_log.h"
+#include "store/raft_meta.h"
 #include "tests/store_world.h"
 
 static struct db *db;
@@ -21,7 +23,7 @@ load(void)
 	struct raft_log_keys keys = log_of.keys;
 
 	memset(&log_of, 0, sizeof log_of);
-	assert_int_equal(raft_log_load(&log_of, txn), ERR_OK);
+	assert_int_equal(raft_meta_load(&log_of, txn, NULL), ERR_OK);
 	log_of.keys = keys;
 	log_of.has_key = true;
 	assert_int_equal(db_commit(txn), ERR_OK);
@@ -67,7 +69,7 @@ append(struct db_txn *txn, const char *command, struct slice body)
 static void
 commit(struct db_txn *txn)
 {
-	assert_int_equal(raft_log_save(&log_of, txn), ERR_OK);
+	assert_int_equal(raft_meta_save(&log_of, txn), ERR_OK);
 	assert_int_equal(db_commit(txn), ERR_OK);
 }
 
@@ -300,15 +302,13 @@ small_bodies_fill_their_pages(void **state)
 	txn = begin();
 	for (uint64_t i = 1; i <= N; i++)
 		assert_int_equal(
-			raft_log_put_body(txn, i, slice_of(body, SIZE), &log_of.page_left),
-			ERR_OK);
+			raft_body_put(txn, i, slice_of(body, SIZE), &log_of.page_left), ERR_OK);
 	commit(txn);
 	after = db_used_bytes(db);
 	assert_true(after - before < N * SIZE * 108 / 100);
 	txn = begin();
-	assert_int_equal(
-		raft_log_put_body(txn, 9, (struct slice){body, SCHEMA_ENTRY_BODY_MAX + 1},
-			&log_of.page_left),
+	assert_int_equal(raft_body_put(txn, 9, (struct slice){body, SCHEMA_ENTRY_BODY_MAX + 1},
+				 &log_of.page_left),
 		ERR_TOO_BIG);
 	db_abort(txn);
 }
@@ -334,7 +334,7 @@ the_trail_has_the_term_of_each_row(void **state)
 		assert_int_equal(trail.last, 7);
 		for (uint64_t i = 1; i <= 7; i++)
 			assert_int_equal(raft_trail_term(&trail, i),
-				i >= first || i == 7 ? term[i - 1] : 0);
+				i + 1 >= first || i == 7 ? term[i - 1] : 0);
 	}
 	db_abort(txn);
 }
@@ -344,10 +344,10 @@ a_new_database_is_a_cluster_of_one_voter(void **state)
 {
 	(void)state;
 	load();
-	assert_int_equal(log_of.config.n, 1);
-	assert_int_equal(log_of.config.node[0].id, log_of.node);
-	assert_int_equal(log_of.config.node[0].kind, RAFT_VOTER);
-	assert_memory_equal(&log_of.config, &log_of.config_before, sizeof log_of.config);
+	assert_int_equal(log_of.members.n, 1);
+	assert_int_equal(log_of.members.node[0].id, log_of.node);
+	assert_int_equal(log_of.members.node[0].kind, RAFT_VOTER);
+	assert_memory_equal(&log_of.members, &log_of.members_before, sizeof log_of.members);
 }
 
 int

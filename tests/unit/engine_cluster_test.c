@@ -1,0 +1,478 @@
+/* Three engines, two of data nodes and an arbiter's, in one process; frames go from one to the
+ * other at once. Chance, time and crashes are tests/sim's. */
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "tests/store_world.h"
+
+enum { NODES = 3, WAIT_MS = 8000 };
+
+static struct node {
+	struct engine_options opt;
+	char dir[80];
+	struct engine *e;
+	bool is_cut;
+	uint32_t id;
+} node[NODES];
+
+static void
+on_send(void *arg, uint32_t to, bool bulk, struct slice frame)
+{
+	struct node *from = arg, *at = &node[to - 1];
+
+	(void)bulk;
+	if (at->e && !at->is_cut && !from->is_cut)
+		assert_int_equal(engine_receive(at->e, from->id, frame), ERR_OK);
+}
+
+static bool
+is_linked(const struct node *a, const struct node *b)
+{
+	return a->e && b->e && !a->is_cut && !b->is_cut;
+}
+
+/* As the process link does, once a node knows of another. */
+static void
+link_all(void)
+{
+	for (uint32_t i = 0; i < NODES; i++)
+		for (uint32_t k = 0; k < NODES; k++)
+			if (i != k && node[i].e && node[k].id)
+				engine_link(
+					node[i].e, node[k].id, is_linked(&node[i], &node[k]));
+}
+
+static void
+open_node(struct node *n)
+{
+	n->opt.dir = n->dir;
+	n->opt.boot = rand_u64();
+	n->opt.log_keep_rows = 100000;
+	n->opt.on_send = on_send;
+	n->opt.arg = n;
+	assert_int_equal(engine_open(&n->opt, &n->e), ERR_OK);
+	if (n->id != 3)
+		world_give_keys(n->e);
+}
+
+static void
+turn_all(void)
+{
+	bool more;
+
+	link_all();
+	for (uint32_t i = 0; i < NODES; i++)
+		if (node[i].e)
+			assert_int_equal(engine_turn(node[i].e, &more), ERR_OK);
+}
+
+static struct engine_status
+status(uint32_t i)
+{
+	struct engine_status s;
+
+	engine_status(node[i].e, &s);
+	return s;
+}
+
+static void
+say_status(void)
+{
+	for (uint32_t i = 0; i < NODES; i++) {
+		const struct members *m = node[i].e ? engine_members(node[i].e) : NULL;
+		struct engine_status s;
+
+		if (!m)
+			continue;
+		s = status(i);
+		print_error(
+			"node %u: leader %u role %d term %llu last %llu commit %llu applied "
+			"%llu ready %d members %u of %llu:",
+			i + 1, s.leader, s.role, (unsigned long long)s.term,
+			(unsigned long long)s.last, (unsigned long long)s.commit,
+			(unsigned long long)s.applied, engine_is_ready(node[i].e), m->n,
+			(unsigned long long)m->index);
+		for (uint32_t k = 0; k < m->n; k++)
+			print_error(" [%u kind %d goal %d up %d match %llu]", m->node[k].id,
+				m->node[k].kind, m->node[k].goal, s.peer[k].is_up,
+				(unsigned long long)s.peer[k].match);
+		print_error("\n");
+	}
+}
+
+static bool
+is_over(uint64_t end_ms)
+{
+	turn_all();
+	if (clock_ms() < end_ms)
+		return false;
+	say_status();
+	return true;
+}
+
+#define until(condition)                                                                       \
+	do {                                                                                   \
+		uint64_t end_ms = clock_ms() + WAIT_MS;                                        \
+		while (!(condition))                                                           \
+			assert_false(is_over(end_ms));                                         \
+	} while (0)
+
+static struct {
+	bool done;
+	enum err e;
+	uint32_t node;
+} changed;
+
+static void
+on_changed(void *arg, enum err e, uint32_t id)
+{
+	(void)arg;
+	changed.done = true;
+	changed.e = e;
+	changed.node = id;
+}
+
+static enum err
+change(uint32_t at, struct engine_change c)
+{
+	changed.done = false;
+	engine_change(node[at].e, &c, on_changed, NULL);
+	until(changed.done);
+	return changed.e;
+}
+
+static void
+join(uint32_t i, enum raft_kind goal)
+{
+	struct engine_change c = {.kind = ENGINE_JOIN};
+	struct engine_join how = {.members = engine_members(node[0].e)};
+	struct node *n = &node[i];
+
+	c.joins.kind = goal;
+	c.joins.key[0] = c.joins.token[0] = (uint8_t)(i + 1);
+	assert_int_equal(change(0, c), ERR_OK);
+	assert_int_equal(changed.node, i + 1);
+	n->id = how.node = changed.node;
+	memcpy(how.cluster, engine_log(node[0].e)->cluster, sizeof how.cluster);
+	snprintf(n->dir, sizeof n->dir, "%s/%u", world.dir, n->id);
+	assert_int_equal(mkdir(n->dir, 0755), 0);
+	n->opt = (struct engine_options){.dir = n->dir};
+	assert_int_equal(engine_create_joined(&n->opt, &how), ERR_OK);
+	/* There is no link that brings the key: a test hands it over. */
+	if (goal == RAFT_VOTER) {
+		assert_int_equal(engine_open(&n->opt, &n->e), ERR_OK);
+		assert_int_equal(engine_set_key(n->e, &world.key,
+					 slice_of(world.key.b, sizeof world.key.b)),
+			ERR_OK);
+		engine_close(n->e);
+	}
+	open_node(n);
+}
+
+static bool
+all_vote(void)
+{
+	for (uint32_t i = 0; i < NODES; i++)
+		if (engine_members(node[0].e)->node[i].kind == RAFT_LEARNER ||
+			status(i).commit != status(0).commit)
+			return false;
+	return engine_members(node[0].e)->n == NODES;
+}
+
+static int
+setup(void **state)
+{
+	world.keep_rows = 100000;
+	world_setup(state);
+	engine_close(world.e);
+	memset(node, 0, sizeof node);
+	node[0].id = 1;
+	snprintf(node[0].dir, sizeof node[0].dir, "%s", world.dir);
+	open_node(&node[0]);
+	until(status(0).role == RAFT_LEADER);
+	join(1, RAFT_VOTER);
+	join(2, RAFT_ARBITER);
+	until(all_vote());
+	world.e = node[0].e;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	for (uint32_t i = 1; i < NODES; i++)
+		engine_close(node[i].e);
+	world.e = node[0].e;
+	return world_teardown(state);
+}
+
+/* --- proposals --- */
+
+struct answer {
+	bool done;
+	enum err e;
+	uint32_t code;
+	uint32_t uid;
+};
+
+static void
+on_answer(void *arg, enum err e, uint64_t index, const Commands__Result *r)
+{
+	struct answer *a = arg;
+
+	(void)index;
+	a->done = true;
+	a->e = e;
+	a->code = e ? 0 : r->code;
+	a->uid = !e && r->n_uid ? r->uid[0] : 0;
+}
+
+static void
+append(uint32_t at, struct slice body, struct answer *a)
+{
+	struct engine_proposal p = {.command = world_append_command(body.n),
+		.body = body,
+		.fd = -1,
+		.done = on_answer,
+		.arg = a};
+
+	*a = (struct answer){0};
+	assert_int_equal(engine_propose(node[at].e, &p), ERR_OK);
+}
+
+static void
+append_large(uint32_t at, size_t n, struct answer *a)
+{
+	char name[] = "/tmp/engine_cluster.XXXXXX";
+	struct engine_proposal p = {.command = world_append_command(n),
+		.fd = mkstemp(name),
+		.fd_size = n,
+		.done = on_answer,
+		.arg = a};
+
+	unlink(name);
+	assert_int_equal(ftruncate(p.fd, (off_t)n), 0);
+	*a = (struct answer){0};
+	assert_int_equal(engine_propose(node[at].e, &p), ERR_OK);
+}
+
+static uint32_t
+messages(uint32_t at)
+{
+	world.e = node[at].e;
+	return (uint32_t)world_count(DB_MESSAGE);
+}
+
+static void
+digest(uint32_t at, uint8_t out[32])
+{
+	struct db_txn *txn;
+
+	assert_int_equal(db_begin(engine_db(node[at].e), false, &txn), ERR_OK);
+	assert_int_equal(db_digest(txn, out), ERR_OK);
+	db_abort(txn);
+}
+
+static void
+assert_equal_and_sound(void)
+{
+	uint8_t a[32], b[32];
+
+	until(status(0).applied == status(1).applied && status(0).applied == status(0).last);
+	digest(0, a);
+	digest(1, b);
+	assert_memory_equal(a, b, sizeof a);
+	for (uint32_t i = 0; i < 2; i++) {
+		world.e = node[i].e;
+		assert_int_equal(world_violations(false), 0);
+	}
+}
+
+static void
+what_any_node_takes_all_data_nodes_have(void **state)
+{
+	struct answer a, b;
+
+	(void)state;
+	append(0, SLICE_LIT("here"), &a);
+	append(1, SLICE_LIT("there"), &b);
+	until(a.done && b.done);
+	assert_int_equal(a.e, ERR_OK);
+	assert_int_equal(b.e, ERR_OK);
+	assert_int_equal(a.uid + b.uid, 3);
+	assert_equal_and_sound();
+	assert_int_equal(messages(0), 2);
+	assert_int_equal(messages(1), 2);
+}
+
+static void
+a_large_body_goes_through_either_node(void **state)
+{
+	struct answer a, b;
+
+	(void)state;
+	append_large(0, 3 << 20, &a);
+	append_large(1, 5 << 20, &b);
+	until(a.done && b.done);
+	assert_int_equal(a.e || b.e || a.code || b.code, 0);
+	assert_equal_and_sound();
+}
+
+static void
+the_arbiter_keeps_only_what_somebody_lacks(void **state)
+{
+	const struct raft_log *log = engine_log(node[2].e);
+	struct answer a;
+
+	(void)state;
+	for (int i = 0; i < 50; i++) {
+		append(0, SLICE_LIT("text"), &a);
+		until(a.done);
+	}
+	until(log->first > status(0).last);
+	world.e = node[2].e;
+	assert_int_equal(world_count(DB_LOG), 0);
+	assert_int_equal(world_count(DB_BODY), 0);
+	assert_int_equal(world_count(DB_MESSAGE), 0);
+	assert_int_equal(log->keys.n, 0);
+}
+
+static void
+cut(uint32_t i)
+{
+	node[i].is_cut = true;
+}
+
+static void
+heal(uint32_t i)
+{
+	node[i].is_cut = false;
+}
+
+static void
+when_the_leader_is_gone_the_other_goes_on(void **state)
+{
+	struct answer a, b;
+
+	(void)state;
+	append(1, SLICE_LIT("before"), &a);
+	until(a.done);
+	cut(0);
+	append(1, SLICE_LIT("without"), &b);
+	until(b.done);
+	assert_int_equal(b.e, ERR_OK);
+	assert_int_equal(status(1).role, RAFT_LEADER);
+	/* The old one must not say that anything is done. */
+	append(0, SLICE_LIT("alone"), &a);
+	for (int i = 0; i < 3000; i++)
+		turn_all();
+	assert_false(a.done);
+	heal(0);
+	until(a.done);
+	assert_int_equal(a.e, ERR_OK);
+	assert_equal_and_sound();
+	assert_int_equal(messages(0), 3);
+}
+
+static void
+a_proposal_whose_leader_dies_is_done_once(void **state)
+{
+	struct answer a[20];
+
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		append(1, SLICE_LIT("text"), &a[i]);
+	/* They are sent, perhaps in the leader's log; then it is gone. */
+	turn_all();
+	cut(0);
+	for (int i = 0; i < 20; i++)
+		until(a[i].done);
+	heal(0);
+	assert_equal_and_sound();
+	assert_int_equal(messages(1), 20);
+}
+
+static void
+a_restarted_node_comes_back_equal(void **state)
+{
+	struct answer a;
+
+	(void)state;
+	engine_close(node[1].e);
+	node[1].e = NULL;
+	for (int i = 0; i < 30; i++) {
+		append(0, SLICE_LIT("meanwhile"), &a);
+		until(a.done);
+		assert_int_equal(a.e, ERR_OK);
+	}
+	open_node(&node[1]);
+	append(1, SLICE_LIT("again"), &a);
+	until(a.done);
+	assert_int_equal(a.e, ERR_OK);
+	assert_equal_and_sound();
+	assert_int_equal(messages(1), 31);
+}
+
+static void
+leadership_is_handed_over(void **state)
+{
+	struct answer a;
+
+	(void)state;
+	assert_int_equal(
+		change(0, (struct engine_change){.kind = ENGINE_TRANSFER, .node = 2}), ERR_OK);
+	assert_int_equal(status(1).role, RAFT_LEADER);
+	append(0, SLICE_LIT("text"), &a);
+	until(a.done);
+	assert_int_equal(a.e, ERR_OK);
+}
+
+static void
+on_compacted(void *arg, enum err e)
+{
+	*(enum err *)arg = e;
+}
+
+static void
+the_log_key_moves_on_everywhere(void **state)
+{
+	enum err compacted = ERR_MORE;
+	struct answer a;
+
+	(void)state;
+	append(1, SLICE_LIT("before"), &a);
+	until(a.done);
+	assert_int_equal(
+		engine_tend_compact(node[0].e, world_next_key(), on_compacted, &compacted),
+		ERR_OK);
+	/* Behind the entry that brings the key the other waits for its keyd to open it. */
+	until(!engine_is_ready(node[1].e));
+	append(1, SLICE_LIT("after"), &a);
+	world_give_keys(node[1].e);
+	until(compacted != ERR_MORE);
+	assert_int_equal(compacted, ERR_OK);
+	until(a.done);
+	assert_int_equal(a.e, ERR_OK);
+	assert_int_equal(engine_log(node[0].e)->keys.n, 1);
+	assert_equal_and_sound();
+}
+
+int
+main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(what_any_node_takes_all_data_nodes_have),
+		T(a_large_body_goes_through_either_node),
+		T(the_arbiter_keeps_only_what_somebody_lacks),
+		T(when_the_leader_is_gone_the_other_goes_on),
+		T(a_proposal_whose_leader_dies_is_done_once),
+		T(a_restarted_node_comes_back_equal),
+		T(leadership_is_handed_over),
+		T(the_log_key_moves_on_everywhere),
+	};
+
+	seal_init();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
