@@ -109,7 +109,7 @@ engine_inner_is_lone(const struct engine *e)
 		votes += is_voter;
 		ours = ours || (is_voter && e->raft.config.node[i].id == e->log.node);
 	}
-	return ours && votes == 1;
+	return ours && votes == 1 && e->raft.role == RAFT_LEADER;
 }
 
 bool

@@ -133,7 +133,8 @@ struct engine_turn {
 	uint32_t offers;
 	struct engine_list done;
 	uint64_t bytes, bulk, started_ms;
-	uint64_t secret_at; /* the first entry that brought a secret; 0: none */
+	uint64_t answered_below; /* every proposal of this boot is answered below it */
+	uint64_t secret_at;	 /* the first entry that brought a secret; 0: none */
 	uint32_t entries;
 };
 /* Begins the transaction, if it isn't yet; something is about to be written. */

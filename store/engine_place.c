@@ -99,7 +99,9 @@ append(struct engine_turn *t, Commands__Command *c, struct slice body)
 	t->bytes += command.n + body.n;
 	if (err || !engine_inner_is_lone(e))
 		return err;
-	return engine_apply_entry(t, c, body.n);
+	/* A configuration may lie before it. */
+	return e->log.applied + 1 == e->log.last ? engine_apply_entry(t, c, body.n)
+						 : engine_apply(t);
 }
 
 /* --- ours --- */
@@ -290,7 +292,7 @@ place(struct engine_turn *t, struct engine_waiting *w)
 	}
 	put_placed(e, w);
 	c->seq = w->seq;
-	c->answered_below = w->is_boot ? 0 : answered_below(e);
+	c->answered_below = w->is_boot ? 0 : t->answered_below;
 	return hand(t, c, w->body);
 }
 
@@ -443,6 +445,7 @@ engine_place(struct engine_turn *t)
 	enum err err = ERR_OK;
 
 	engine_inner_init(&later);
+	t->answered_below = answered_below(e);
 	if (e->log.members.n > 1) {
 		expire(t, &e->placed);
 		expire(t, &e->queue);

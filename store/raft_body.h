@@ -1,5 +1,5 @@
-/* raft_body: the payload rows of an entry (table body). How a body is cut into rows is up to each
- * node: one below SCHEMA_INLINE_MAX so that its rows fill LMDB's pages. */
+/* raft_body: the payload rows of an entry (table body). How a body is cut into rows is up to
+ * each node: one below SCHEMA_INLINE_MAX so that its rows fill LMDB's pages. */
 #ifndef STORE_RAFT_BODY_H
 #define STORE_RAFT_BODY_H
 
