@@ -6,13 +6,15 @@
 enum { ENTRY_EXTRA = 512 };
 
 enum err
-engine_apply_entry(struct engine_turn *t, Commands__Command *c, uint64_t body_size)
+engine_apply_entry(
+	struct engine_turn *t, Commands__Command *c, uint64_t term, uint64_t body_size)
 {
 	struct engine *e = t->e;
 	Commands__Result *result = arena_alloc(&e->arena, sizeof *result);
 	struct apply a = {.txn = t->txn,
 		.arena = &e->arena,
 		.index = e->log.applied + 1,
+		.term = term,
 		.body_sealed_size = body_size,
 		.time_sec = c->time_sec,
 		.node = c->node,
@@ -73,7 +75,7 @@ apply_next(struct engine_turn *t)
 	c = err ? NULL : codec_unpack(&commands__command__descriptor, command, &e->arena);
 	if (err || !c)
 		return err ? err : ERR_CORRUPT;
-	err = engine_apply_entry(t, c, entry.body_size);
+	err = engine_apply_entry(t, c, entry.term, entry.body_size);
 	if (!err)
 		await_key(e, &entry);
 	return err;

@@ -1,8 +1,8 @@
-/* engine_inner: what engine and the engine_* files share. Only they include it. engine: opening,
- * proposing; engine_turn: one transaction; engine_place: proposals on their way into the log;
- * engine_apply: what is committed, into the state; engine_peer: frames of other nodes;
- * engine_members: changes of the membership; engine_tend: sweeping and compaction; engine_vault:
- * the vault's file. */
+/* engine_inner: what engine and the engine_* files share. Only they include it. engine:
+ * opening, proposing; engine_turn: one transaction; engine_place: proposals on their way into
+ * the log; engine_apply: what is committed, into the state; engine_peer: frames of other
+ * nodes; engine_members: changes of the membership; engine_tend: sweeping and compaction;
+ * engine_vault: the vault's file. */
 #ifndef STORE_ENGINE_INNER_H
 #define STORE_ENGINE_INNER_H
 
@@ -157,8 +157,9 @@ void engine_place_refused(struct engine_turn *t, uint64_t seq, enum err why);
 void engine_place_boot(struct engine *e);
 
 /* --- engine_apply --- */
-/* Entry log.applied + 1, whose command this is. */
-enum err engine_apply_entry(struct engine_turn *t, Commands__Command *c, uint64_t body_size);
+/* Entry log.applied + 1, of that term, whose command this is. */
+enum err engine_apply_entry(
+	struct engine_turn *t, Commands__Command *c, uint64_t term, uint64_t body_size);
 /* All that is committed, as far as the turn has room. */
 enum err engine_apply(struct engine_turn *t);
 

@@ -235,12 +235,7 @@ promote_ready(struct engine_turn *t)
 			continue;
 		err = begin(t, &c);
 		if (!err)
-<<<<<<< HEAD
-			log_info(
-				"node %u (%s) has caught up: it gets its vote", n->id, n->name);
-=======
 			log_info("node %u (%s) has caught up: it votes now", p->id, n->name);
->>>>>>> fccf728 (store: mend what the first simulation of several engines found)
 		return is_later(err) ? ERR_OK : err;
 	}
 	return err;
@@ -265,14 +260,8 @@ demote_absent(struct engine_turn *t)
 			e->raft.clock_ms - p->heard_ms < ENGINE_ELECTION_MS)
 			continue;
 		if (e->warned_tail != p->id)
-<<<<<<< HEAD
-			log_warn("node %u is away: %" PRIu64
-				 " entries are kept for it; at %" PRIu64
-				 " it loses its vote until it is back",
-=======
 			log_warn("node %u is away: %" PRIu64 " entries are kept for it; at "
 				 "%" PRIu64 " it loses its vote until it is back",
->>>>>>> fccf728 (store: mend what the first simulation of several engines found)
 				p->id, kept, most);
 		e->warned_tail = p->id;
 		if (kept < most)
@@ -280,12 +269,7 @@ demote_absent(struct engine_turn *t)
 		err = begin(t, &c);
 		if (!err)
 			log_error("node %u has been away for too long: it has no vote until it "
-<<<<<<< HEAD
-				  "is "
-				  "back; both nodes that are left are needed now",
-=======
 				  "is back; all that are left are needed now",
->>>>>>> fccf728 (store: mend what the first simulation of several engines found)
 				p->id);
 		return is_later(err) ? ERR_OK : err;
 	}

@@ -100,8 +100,9 @@ append(struct engine_turn *t, Commands__Command *c, struct slice body)
 	if (err || !engine_inner_is_lone(e))
 		return err;
 	/* A configuration may lie before it. */
-	return e->log.applied + 1 == e->log.last ? engine_apply_entry(t, c, body.n)
-						 : engine_apply(t);
+	return e->log.applied + 1 == e->log.last
+		       ? engine_apply_entry(t, c, e->log.hard.term, body.n)
+		       : engine_apply(t);
 }
 
 /* --- ours --- */
