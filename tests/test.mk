@@ -23,6 +23,10 @@ e2e-%: $(PROGRAMS) ## one of them: make e2e-imap
 	@$(RUN) tests/e2e/$*_test.py
 sim: $(B)/debug/unit/raft_sim_test ## clusters of the consensus core in virtual time: SEEDS (1000) of each kind
 	@SEEDS=$${SEEDS:-1000} $< 2>&1 | grep -v 'seed [0-9]*$$'; exit $${PIPESTATUS[0]}
+cluster-test: $(PROGRAMS) ## three nodes under load and faults, half an hour; SEED (1)
+	@JOBS=1 $(RUN) $(wildcard tests/cluster/*_test.py)
+cluster-mutants: ## promises broken on purpose: each must be caught by a play of cluster-test
+	@tests/cluster/mutants
 fuzz: $(FUZZ) ## every fuzzer for FUZZ_SECONDS (600)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(RUN) $(FUZZ)
 fuzz-%: $(B)/fuzz/bin/%_fuzz ## one of them: make fuzz-mail_scan
@@ -48,4 +52,4 @@ $(B)/fuzz/bin/%: tests/fuzz/%.c $(B)/fuzz/libhairpin.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC_fuzz) $(BASE) $(CFLAGS_fuzz) -fsanitize=fuzzer -o $@ $^ $(LIBS)
-.PHONY: test check unit e2e sim fuzz lint format cover
+.PHONY: test check unit e2e sim cluster-test cluster-mutants fuzz lint format cover
