@@ -161,7 +161,7 @@ struct db *engine_db(struct engine *e);
 const struct vault *engine_vault(const struct engine *e);
 /* Of this life: the items of owner rows with it are this node's to run ... */
 uint64_t engine_boot(const struct engine *e);
-/* ... until then (clock_ms), unless more is said by another call: lease.h. 0: not at all. */
+/* ... until then (clock_ms), unless a later call says more: lease.h. 0: it never was. */
 uint64_t engine_lease_until_ms(const struct engine *e);
 uint64_t engine_applied(const struct engine *e);
 struct raft_log;

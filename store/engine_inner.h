@@ -9,6 +9,7 @@
 #include "core/arena.h"
 #include "store/compact.h"
 #include "store/engine.h"
+#include "store/lease.h"
 #include "store/raft_log.h"
 #include "store/room.h"
 #include "store/vault.h"
@@ -58,6 +59,28 @@ struct engine_peer {
 
 struct engine_asked; /* engine_members */
 
+/* An ADOPT that was proposed. e NULL: a free place. */
+struct engine_adopting {
+	struct engine *e;
+	uint32_t silent, node, by;
+	uint64_t by_boot, epoch, term;
+};
+struct engine_lease {
+	struct lease own;
+	struct lease_lead lead;
+	uint64_t lead_term;	      /* of `lead`; 0: we don't */
+	uint64_t read_round, read_ms; /* the confirmation that runs; 0: none */
+	uint64_t beat_ms, look_ms;
+	uint32_t beat_to;
+	bool recalls;	/* RECALL was proposed */
+	uint32_t beats; /* that wait for an answer */
+	struct {
+		uint64_t sent_ms;
+		struct lease_beat beat;
+	} beat[RAFT_NODES_MAX];
+	struct engine_adopting adopting[RAFT_NODES_MAX];
+};
+
 enum engine_compacting { ENGINE_NOT_COMPACTING, ENGINE_REKEYS, ENGINE_TRIMS, ENGINE_COPIES };
 
 struct engine {
@@ -83,6 +106,7 @@ struct engine {
 	uint64_t ticked_ms, tended_ms;
 	uint64_t refused_log_ms; /* when a bad entry was complained about last */
 	struct engine_asked *asked;
+	struct engine_lease lease;
 	uint32_t warned_tail; /* the node that was warned of last */
 	bool is_changed;      /* leader, role or members: on_cluster is due */
 	enum err broken;      /* a turn failed: memory and disk may differ, nothing goes on */
@@ -181,6 +205,15 @@ enum err engine_members_tend(struct engine_turn *t);
 /* A Change frame. */
 void engine_members_asked(struct engine *e, uint32_t node, const void *change);
 void engine_members_drop(struct engine *e);
+
+/* --- engine_lease --- */
+/* Frames. */
+void engine_lease_beat(struct engine *e, uint32_t node, const void *beat);
+void engine_lease_answer(struct engine *e, uint32_t node, const void *answer);
+/* Behind the commit. */
+enum err engine_lease_turn(struct engine_turn *t);
+/* When there may be no turn: alone. */
+enum err engine_lease_tend(struct engine *e);
 
 /* --- engine_tend --- */
 /* The log rows below this one aren't wanted. */

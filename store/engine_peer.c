@@ -426,6 +426,12 @@ on_frame(struct engine_turn *t, const struct engine_frame *f)
 			engine_place_refused(
 				t, frame->refused->seq, (enum err)frame->refused->err);
 		return ERR_OK;
+	case PEER__FRAME__BODY_BEAT:
+		engine_lease_beat(e, f->node, frame->beat);
+		return ERR_OK;
+	case PEER__FRAME__BODY_BEAT_ANSWER:
+		engine_lease_answer(e, f->node, frame->beat_answer);
+		return ERR_OK;
 	case PEER__FRAME__BODY_CHANGE:
 		engine_members_asked(e, f->node, frame->change);
 		return ERR_OK;

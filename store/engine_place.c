@@ -58,6 +58,7 @@ static bool
 is_ours_alone(const Commands__Command *c)
 {
 	return c->body_case == COMMANDS__COMMAND__BODY_REKEY ||
+	       c->body_case == COMMANDS__COMMAND__BODY_ADOPT ||
 	       c->body_case == COMMANDS__COMMAND__BODY__NOT_SET;
 }
 

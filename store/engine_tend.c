@@ -89,7 +89,10 @@ engine_tend(struct engine *e)
 
 	if (err || engine_inner_is_arbiter(e))
 		return err;
-	err = look(e, &sweep);
+	if (engine_inner_is_lone(e))
+		err = engine_lease_tend(e);
+	if (!err)
+		err = look(e, &sweep);
 	if (!err && sweep && e->log.has_key && e->raft.role == RAFT_LEADER && !e->sweep_pending)
 		err = propose_sweep(e);
 	e->untidy = e->untidy || e->log.first < engine_tend_keep_from(e);

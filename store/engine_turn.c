@@ -157,6 +157,8 @@ transact(struct engine_turn *t)
 	if (!err)
 		err = commit(t);
 	if (!err)
+		err = engine_lease_turn(t);
+	if (!err)
 		err = engine_peer_feed(t);
 	if (!err) {
 		if (wrote && e->opt.on_commit)

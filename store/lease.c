@@ -105,6 +105,33 @@ lease_lead_is_silent(const struct lease_lead *l, uint32_t node, uint64_t now_ms)
 	return l->began_ms && !(p && p->is_adopted) && now_ms - last_ms > LEASE_SILENT_MS;
 }
 
+/* When this leader first saw that it is so. */
+static uint64_t
+seen_ms(struct lease_lead *l, uint32_t node, uint64_t epoch, uint64_t now_ms)
+{
+	uint32_t i = 0;
+
+	while (i < l->rows && l->row[i].node != node)
+		i++;
+	if (i == LEASE_ROWS)
+		return l->began_ms;
+	if (i == l->rows)
+		l->row[l->rows++].node = node;
+	if (l->row[i].epoch != epoch) {
+		l->row[i].epoch = epoch;
+		l->row[i].seen_ms = now_ms;
+	}
+	return l->row[i].seen_ms;
+}
+
+bool
+lease_lead_may_adopt(
+	struct lease_lead *l, uint32_t node, const struct lease_owner *owner, uint64_t now_ms)
+{
+	return now_ms - seen_ms(l, node, owner->epoch, now_ms) > LEASE_SILENT_MS &&
+	       lease_lead_is_silent(l, owner->runs_node, now_ms);
+}
+
 bool
 lease_lead_is_alive(const struct lease_lead *l, uint32_t node, uint64_t now_ms, uint64_t *boot)
 {

@@ -43,7 +43,8 @@ enum {
 	LEASE_CONFIRMED_MS = 1000, /* an older confirmation lets nobody be answered */
 	LEASE_STUCK_MS = 2000,
 	LEASE_ALIVE_MS = 2000,
-	LEASE_PEERS = 24 /* nodes that a leader remembers */
+	LEASE_PEERS = 24, /* nodes that a leader remembers */
+	LEASE_ROWS = 64	  /* and rows of table `owner` */
 };
 
 /* --- a node's own --- */
@@ -71,11 +72,20 @@ struct lease_lead {
 	uint64_t began_ms, confirmed_ms;
 	uint64_t forgot_ms; /* the last answer to anybody who isn't in peer */
 	struct lease_peer peer[LEASE_PEERS];
+	uint32_t rows;
+	struct {
+		uint32_t node;
+		uint64_t epoch, seen_ms;
+	} row[LEASE_ROWS];
 };
 /* It has applied all that it found in the log, its no-op included. */
 void lease_lead_begin(struct lease_lead *l, uint64_t now_ms);
 void lease_lead_confirmed(struct lease_lead *l, uint64_t at_ms);
 
+struct lease_owner {
+	uint32_t runs_node;
+	uint64_t epoch;
+};
 struct lease_beat {
 	uint32_t node;
 	uint64_t boot, answered_ms, applied;
@@ -84,8 +94,12 @@ struct lease_beat {
  * False: it must not be answered. */
 bool lease_lead_beat(struct lease_lead *l, const struct lease_beat *b, uint64_t newest_change,
 	uint64_t now_ms);
-/* May be adopted what this node runs? To be asked each LEASE_LOOK_MS. */
+/* May be adopted what this node runs? */
 bool lease_lead_is_silent(const struct lease_lead *l, uint32_t node, uint64_t now_ms);
+/* May this row of table `owner` be? To be asked of each, each LEASE_LOOK_MS: who got it just
+ * now has his time from then on. */
+bool lease_lead_may_adopt(
+	struct lease_lead *l, uint32_t node, const struct lease_owner *owner, uint64_t now_ms);
 /* Is it heard and answered, so that it may adopt? */
 bool lease_lead_is_alive(
 	const struct lease_lead *l, uint32_t node, uint64_t now_ms, uint64_t *boot);

@@ -162,7 +162,8 @@ struct raft_peer {
 	} flight[RAFT_WINDOW];
 };
 
-/* For the caller to keep; it reads role, term, leader and commit, the rest is ours. */
+/* For the caller to keep; it reads role, term, leader, commit, term_first and round_done, the
+ * rest is ours. */
 struct raft {
 	struct raft_options opt;
 	enum raft_role role;

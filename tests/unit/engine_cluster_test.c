@@ -4,9 +4,10 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "store/view_queue.h"
 #include "tests/store_world.h"
 
-enum { NODES = 3, WAIT_MS = 8000 };
+enum { NODES = 3, WAIT_MS = 15000, ADOPTED_MS = 10000 };
 
 static struct node {
 	struct engine_options opt;
@@ -458,6 +459,94 @@ the_log_key_moves_on_everywhere(void **state)
 	assert_equal_and_sound();
 }
 
+/* --- who runs what a node took in --- */
+
+static struct schema_owner
+owner_of(uint32_t id, uint32_t at)
+{
+	struct schema_owner o = {0};
+	struct db_txn *txn;
+
+	assert_int_equal(db_begin(engine_db(node[at].e), false, &txn), ERR_OK);
+	(void)view_queue_owner(txn, id, &o);
+	db_abort(txn);
+	return o;
+}
+
+static bool
+leases(uint32_t at)
+{
+	return engine_lease_until_ms(node[at].e) > clock_ms();
+}
+
+/* As its courier does, when nothing of them is in hand. */
+static void
+yield(uint32_t at, uint32_t id)
+{
+	Commands__Command c = COMMANDS__COMMAND__INIT;
+	Commands__Yield q = COMMANDS__YIELD__INIT;
+	struct engine_proposal p = {.fd = -1};
+
+	q.node = id;
+	q.epoch = owner_of(id, at).epoch;
+	c.body_case = COMMANDS__COMMAND__BODY_YIELD;
+	c.yield = &q;
+	p.command = codec_pack(&c, &world.a);
+	assert_int_equal(engine_propose(node[at].e, &p), ERR_OK);
+}
+
+/* Nobody else runs them while i may. */
+static void
+is_adopted(uint32_t i, uint32_t by)
+{
+	uint64_t end_ms = clock_ms() + ADOPTED_MS;
+
+	while (owner_of(i + 1, by).runs_node != by + 1) {
+		assert_false(is_over(end_ms));
+		if (node[i].e && owner_of(i + 1, by).runs_node == by + 1)
+			assert_false(leases(i));
+	}
+	assert_true(leases(by));
+}
+
+static void
+gets_its_items_back(uint32_t i, uint32_t from)
+{
+	until(owner_of(i + 1, from).wants == engine_boot(node[i].e));
+	yield(from, i + 1);
+	until(owner_of(i + 1, i).runs_node == i + 1);
+	assert_int_equal(owner_of(i + 1, i).boot, engine_boot(node[i].e));
+	until(leases(i));
+	for (uint64_t end_ms = clock_ms() + 500; clock_ms() < end_ms; turn_all())
+		assert_int_equal(owner_of(i + 1, from).runs_node, i + 1);
+	assert_equal_and_sound();
+}
+
+static void
+what_a_node_that_is_cut_off_runs_is_adopted_until_it_is_back(void **state)
+{
+	(void)state;
+	until(leases(0) && leases(1));
+	assert_false(leases(2));
+	assert_int_equal(owner_of(2, 1).runs_node, 2);
+	cut(1);
+	is_adopted(1, 0);
+	heal(1);
+	gets_its_items_back(1, 0);
+}
+
+static void
+a_leader_that_dies_is_adopted_and_boots_anew(void **state)
+{
+	(void)state;
+	until(leases(0) && leases(1));
+	engine_close(node[0].e);
+	node[0].e = NULL;
+	is_adopted(0, 1);
+	open_node(&node[0]);
+	gets_its_items_back(0, 1);
+}
+
 int
 main(void)
 {
@@ -471,6 +560,8 @@ main(void)
 		T(a_restarted_node_comes_back_equal),
 		T(leadership_is_handed_over),
 		T(the_log_key_moves_on_everywhere),
+		T(what_a_node_that_is_cut_off_runs_is_adopted_until_it_is_back),
+		T(a_leader_that_dies_is_adopted_and_boots_anew),
 	};
 
 	seal_init();

@@ -276,6 +276,7 @@ static void
 look_at(struct node *n, uint32_t node)
 {
 	const struct owner *o = &n->owner[node];
+	const struct lease_owner row = {o->runs, o->epoch};
 	struct entry e = {.what = ADOPT,
 		.node = node,
 		.to = n->r.opt.self,
@@ -285,8 +286,8 @@ look_at(struct node *n, uint32_t node)
 		.decided = n->r.term};
 	uint64_t boot;
 
-	if (!o->runs || o->runs == n->r.opt.self ||
-		!lease_lead_is_silent(&n->lead, o->runs, clock_of(n)))
+	if (!lease_lead_may_adopt(&n->lead, node, &row, clock_of(n)) || !o->runs ||
+		o->runs == n->r.opt.self)
 		return;
 	if (node != o->runs && lease_lead_is_alive(&n->lead, node, clock_of(n), &boot)) {
 		e.to = node;
@@ -619,6 +620,30 @@ answers_stop_when_they_do_not_arrive(void **state)
 }
 
 static void
+who_got_items_just_now_has_his_time(void **state)
+{
+	struct lease_owner owner = {.runs_node = 3, .epoch = 1};
+	struct lease_lead l = {0};
+
+	(void)state;
+	lease_lead_begin(&l, 1000);
+	assert_false(lease_lead_may_adopt(&l, 2, &owner, 1100));
+	assert_false(lease_lead_may_adopt(&l, 2, &owner, 1100 + LEASE_SILENT_MS));
+	assert_true(lease_lead_may_adopt(&l, 2, &owner, 1101 + LEASE_SILENT_MS));
+	/* It was given to a node that isn't heard yet. */
+	owner = (struct lease_owner){.runs_node = 2, .epoch = 2};
+	assert_true(lease_lead_is_silent(&l, 2, 9000));
+	assert_false(lease_lead_may_adopt(&l, 2, &owner, 9000));
+	assert_false(lease_lead_may_adopt(&l, 2, &owner, 9000 + LEASE_SILENT_MS));
+	assert_true(lease_lead_may_adopt(&l, 2, &owner, 9001 + LEASE_SILENT_MS));
+	/* Of more rows than it remembers none stays behind. */
+	for (uint32_t i = 10; i < 10 + 2 * LEASE_ROWS; i++)
+		(void)lease_lead_may_adopt(&l, i, &owner, 20000);
+	for (uint32_t i = 10; i < 10 + 2 * LEASE_ROWS; i++)
+		assert_true(lease_lead_may_adopt(&l, i, &owner, 20001 + LEASE_SILENT_MS));
+}
+
+static void
 a_node_that_was_forgotten_is_not_silent_sooner(void **state)
 {
 	struct lease_lead l = {0};
@@ -897,6 +922,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_lease_lasts_from_when_the_beat_was_sent),
 		cmocka_unit_test(answers_stop_when_they_do_not_arrive),
+		cmocka_unit_test(who_got_items_just_now_has_his_time),
 		cmocka_unit_test(a_node_that_was_forgotten_is_not_silent_sooner),
 		cmocka_unit_test(each_runs_its_own_while_all_are_well),
 		cmocka_unit_test(
