@@ -277,7 +277,9 @@ tend(void *arg)
 
 	k->timer = NULL;
 	arena_init(&l.arena, 0);
-	if (!k->asked && courier_open_view(k->c) && !view_begin(k->c->view, &l.txn)) {
+	/* Who is cut off, or an arbiter, makes no keys. */
+	if (!k->asked && courier_leases(k->c, 0) && courier_open_view(k->c) &&
+		!view_begin(k->c->view, &l.txn)) {
 		if (!view_queue_keys(l.txn, &l.arena, &l.key, &l.keys) &&
 			view_is_valid(k->c->view))
 			ms = act(&l);
