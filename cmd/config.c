@@ -65,6 +65,7 @@ static const struct key keys[] = {
 	{"auth", "argon2_passes", NUMBER32, AT(argon2_passes), 1, 100, "2"},
 	{"auth", "failures", NUMBER32, AT(auth_failures), 1, 1000000, "10"},
 	{"auth", "failure_window", SECONDS, AT(auth_window_sec), 1, 86400, "10m"},
+	{"log", "tail_entries", NUMBER64, AT(log_tail_rows), 0, UINT64_C(1) << 40, "200000"},
 	{"log", "keep_entries", NUMBER64, AT(log_keep_rows), 0, UINT64_C(1) << 40, "10000"},
 	{"log", "compact_hour", NUMBER32, AT(compact_hour), 0, 24, "2"},
 };

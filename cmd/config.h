@@ -58,6 +58,7 @@ struct config {
 	uint32_t argon2_kib, argon2_passes, auth_failures, auth_window_sec;
 	/* [log] */
 	uint64_t log_keep_rows; /* applied log entries that stay */
+	uint64_t log_tail_rows; /* kept for a voter that is away; then it loses its vote */
 	uint32_t compact_hour;	/* of the day, UTC; 24: never */
 };
 

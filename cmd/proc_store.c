@@ -3,7 +3,8 @@
  * Owns:     the database's write access and lock file, the vault's file, the log keys (which
  *           keyd unwraps for it).
  * Hears:    smtpd, imapd and courier (PROPOSE: each its own commands and no others), courier
- *           (STORE_ADMIN). It tells them with WATCH what a commit changed.
+ *           (STORE_ADMIN), link (frames of other nodes, and who asks to be taken in). It tells
+ *           them with WATCH what a commit changed.
  * Touches:  the folders db/ and vault/, and the spool files whose fds come with proposals.
  *
  * One turn of the engine follows each turn of the loop: whatever arrived meanwhile goes into
@@ -13,6 +14,8 @@
 #include <unistd.h>
 
 #include "cmd/proc.h"
+#include "cmd/store_cluster.h"
+#include "cmd/store_link.h"
 #include "core/arena.h"
 #include "core/clock.h"
 #include "core/codec.h"
@@ -39,8 +42,13 @@ enum {
 struct store {
 	struct proc *p;
 	struct engine *engine;
+	struct store_link *link;
+	struct store_cluster *cluster;
+	uint32_t leader; /* that was told in the log last */
 	struct floor *floor;
-	struct loop_timer *again;
+	struct loop_timer *again; /* the turn that is due though nothing arrives */
+	bool is_soon;		  /* again is due at once */
+	bool asks_key;
 	bool is_compacting, is_asked;
 	struct ipc_ticket compacting; /* who asked for the compaction that runs, if is_asked */
 	uint64_t nightly_hour, nightly_applied; /* of the last nightly one */
@@ -266,6 +274,79 @@ on_swap(void *arg, struct db *db)
 	return ERR_OK;
 }
 
+/* --- other nodes --- */
+
+static void
+on_send(void *arg, uint32_t node, bool bulk, struct slice frame)
+{
+	struct store *s = arg;
+	enum err e = store_link_send(s->link, node, bulk, frame);
+
+	if (e)
+		log_error("a frame for node %u: %s", node, err_text(e));
+}
+
+static enum err
+on_frame(void *arg, uint32_t node, struct slice frame)
+{
+	struct store *s = arg;
+
+	return engine_receive(s->engine, node, frame);
+}
+
+static void
+on_node(void *arg, uint32_t node, bool up)
+{
+	struct store *s = arg;
+
+	engine_link(s->engine, node, up);
+}
+
+static const char *
+node_name(const struct store *s, uint32_t id)
+{
+	const struct members_node *n = members_find(engine_members(s->engine), id);
+
+	return n ? n->name : "";
+}
+
+static void
+tell_link(struct store *s)
+{
+	struct engine_status status;
+
+	engine_status(s->engine, &status);
+	store_link_members(s->link, status.node, engine_log(s->engine)->cluster,
+		engine_members(s->engine));
+}
+
+static void
+on_cluster(void *arg)
+{
+	struct store *s = arg;
+	struct engine_status status;
+
+	engine_status(s->engine, &status);
+	tell_link(s);
+	if (status.leader == s->leader || engine_members(s->engine)->n < 2)
+		return;
+	s->leader = status.leader;
+	if (s->leader)
+		log_info("cluster: node %u (%s) leads, term %llu", s->leader,
+			node_name(s, s->leader), (unsigned long long)status.term);
+	else
+		log_warn("cluster: no leader is known; what is to be written waits");
+}
+
+static void
+on_peer(struct proc *p, struct ipc_peer *peer, bool up)
+{
+	struct store *s = p->state;
+
+	if (s && ipc_peer_role(peer) == ROLE_LINK)
+		store_link_process(s->link, up);
+}
+
 /* --- maintenance --- */
 
 static void
@@ -448,7 +529,8 @@ static void
 on_admin(void *arg, struct ipc_frame *f)
 {
 	struct store *s = arg;
-	struct slice verb = slice_str(((const Ipc__StoreAdmin *)f->msg)->verb);
+	const Ipc__StoreAdmin *q = (const Ipc__StoreAdmin *)f->msg;
+	struct slice verb = slice_str(q->verb);
 	struct ipc_ticket t = ipc_ticket(f);
 	char text[STATS_MAX];
 	enum err e = ERR_OK;
@@ -460,7 +542,7 @@ on_admin(void *arg, struct ipc_frame *f)
 	} else if (slice_eq(verb, SLICE_LIT("stats"))) {
 		format_stats(s, text);
 		answer_json(s, t, ERR_OK, text);
-	} else {
+	} else if (!store_cluster_admin(s->cluster, verb, q->argument, t)) {
 		e = ERR_UNSUPPORTED;
 	}
 	if (e)
@@ -486,10 +568,13 @@ publish_lease(struct store *s)
 	page->lease_until_ms = engine_lease_until_ms(s->engine);
 }
 
+static void ask_key(void *arg);
+
 static void
 take_turn(void *arg)
 {
 	struct store *s = arg;
+	uint32_t next_ms;
 	bool more;
 	enum err e = engine_turn(s->engine, &more);
 
@@ -499,8 +584,19 @@ take_turn(void *arg)
 	/* Nothing may arrive by itself: what is left needs a turn of its own. */
 	if (step_check(s))
 		more = true;
-	if (more && !s->again)
-		s->again = loop_after(s->p->loop, 0, on_again, s);
+	next_ms = more ? 0 : engine_next_ms(s->engine);
+	/* Sooner than what was wanted before? */
+	if (more && s->again && !s->is_soon) {
+		loop_cancel(s->again);
+		s->again = NULL;
+	}
+	if (!s->again && next_ms != UINT32_MAX) {
+		s->again = loop_after(s->p->loop, next_ms, on_again, s);
+		s->is_soon = more;
+	}
+	/* The log moved on to a key that only keyd can open. */
+	if (!engine_is_ready(s->engine) && !s->asks_key)
+		ask_key(s);
 }
 
 static void
@@ -512,6 +608,7 @@ tend(void *arg)
 	if (e)
 		fail_stop("housekeeping", e);
 	db_forget_dead(engine_db(s->engine));
+	store_cluster_tend(s->cluster);
 	if (engine_is_ready(s->engine))
 		compact_nightly(s);
 	loop_after(s->p->loop, TEND_MS, tend, s);
@@ -529,7 +626,15 @@ raise_floor(void *arg)
 	loop_after(s->p->loop, FLOOR_TICK_MS, raise_floor, s);
 }
 
-static void ask_key(void *arg);
+static void
+ask_key_again(void *arg)
+{
+	struct store *s = arg;
+
+	s->asks_key = false;
+	if (!engine_is_ready(s->engine))
+		ask_key(s);
+}
 
 static void
 on_key(void *arg, enum err e, const ProtobufCMessage *msg)
@@ -540,9 +645,10 @@ on_key(void *arg, enum err e, const ProtobufCMessage *msg)
 
 	if (e || k->key.len != SEAL_KEY) {
 		log_warn("no log key yet: %s", err_text(e ? e : ERR_SYNTAX));
-		loop_after(s->p->loop, TEND_MS, ask_key, s);
+		loop_after(s->p->loop, TEND_MS, ask_key_again, s);
 		return;
 	}
+	s->asks_key = false;
 	memcpy(key.b, k->key.data, SEAL_KEY);
 	e = engine_set_key(s->engine, &key, codec_slice(k->wrapped));
 	seal_wipe(&key, sizeof key);
@@ -566,8 +672,15 @@ ask_key(void *arg)
 
 	buf_init(&wrapped, SEAL_WRAPPED);
 	e = engine_wrapped_key(s->engine, &wrapped);
-	if (e && e != ERR_NOT_FOUND)
+	if (e && e != ERR_NOT_FOUND && e != ERR_UNAVAILABLE)
 		fail_stop("the log key", e);
+	s->asks_key = true;
+	/* An arbiter never has one; to a new data node it comes with the database. */
+	if (e == ERR_UNAVAILABLE) {
+		loop_after(s->p->loop, TEND_MS, ask_key_again, s);
+		buf_fini(&wrapped);
+		return;
+	}
 	q.wrapped = codec_bytes(buf_slice(&wrapped));
 	ipc_ask(s->p->ipc, IPC_KEYD_LOG_KEY, &q.base, -1, (struct ipc_wait){KEY_MS, on_key, s});
 	buf_fini(&wrapped);
@@ -586,6 +699,9 @@ open_database(struct store *s)
 		.log_keep_rows = s->p->config.log_keep_rows,
 		.on_commit = on_commit,
 		.on_swap = on_swap,
+		.on_send = on_send,
+		.on_cluster = on_cluster,
+		.tail_rows = s->p->config.log_tail_rows,
 		.arg = s,
 	};
 	enum err e;
@@ -620,7 +736,10 @@ start(struct proc *p)
 	proc_path(p, "db", s->dir);
 	proc_path(p, "vault", s->vault);
 	proc_path(p, "spool", s->spool);
+	s->link = store_link_new(p->ipc, &(struct store_link_events){on_frame, on_node, s});
 	open_database(s);
+	s->cluster = store_cluster_new(p, s->engine);
+	tell_link(s);
 	ipc_on(p->ipc, IPC_PROPOSE, on_propose, s);
 	ipc_on(p->ipc, IPC_STORE_ADMIN, on_admin, s);
 	loop_on_idle_turn(p->loop, take_turn, s);
@@ -646,5 +765,6 @@ const struct proc_role proc_store_role = {
 	.role = ROLE_STORE,
 	.needs = PROC_NEED_DB_WRITE,
 	.start = start,
+	.peer = on_peer,
 	.stop = stop,
 };
