@@ -1,6 +1,5 @@
 #include "store/compact.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -328,16 +327,5 @@ compact_drop(const char *dir)
 enum err
 compact_swap(const char *dir)
 {
-	char from[1024], to[1024];
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
-
-	if (fd < 0)
-		return ERR_IO;
-	snprintf(from, sizeof from, "%s/%s", dir, name);
-	snprintf(to, sizeof to, "%s/data.mdb", dir);
-	rc = rename(from, to);
-	if (!rc)
-		rc = fsync(fd);
-	close(fd);
-	return rc ? ERR_IO : ERR_OK;
+	return db_replace(dir, name);
 }

@@ -140,7 +140,7 @@ db_open(struct db **out, const char *dir, const struct db_options *opt)
 {
 	struct db *db = must_zalloc(sizeof *db);
 	unsigned flags = MDB_NOTLS | MDB_NOSUBDIR | (opt->read_only ? MDB_RDONLY : 0) |
-			 (opt->bulk ? MDB_NOSYNC : 0);
+			 (opt->bulk && !opt->synced ? MDB_NOSYNC : 0);
 	char path[1024];
 	int rc;
 	enum err e;
@@ -348,6 +348,18 @@ db_table_name(enum db_table t)
 	return tables[t].name;
 }
 
+bool
+db_is_state(enum db_table t)
+{
+	return tables[t].state;
+}
+
+uint32_t
+db_format(void)
+{
+	return DB_LMDB_FORMAT;
+}
+
 static enum err
 count_row(struct db_txn *txn, enum db_table t, struct slice key, struct slice value, bool in)
 {
@@ -366,6 +378,12 @@ db_digest(struct db_txn *txn, uint8_t digest[32])
 	if (!e)
 		memcpy(digest, txn->digest.word, sizeof txn->digest.word);
 	return e;
+}
+
+enum err
+db_put_digest(struct db_txn *txn, const uint8_t digest[32])
+{
+	return db_put(txn, DB_META, digest_key, slice_of(digest, sizeof txn->digest.word));
 }
 
 /* What the digest loses and gains by the put. */
@@ -541,6 +559,23 @@ enum err
 db_sync(struct db *db)
 {
 	return db_lmdb_err(mdb_env_sync(db->env, 1));
+}
+
+enum err
+db_replace(const char *dir, const char *file)
+{
+	char from[1024], to[1024];
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
+
+	if (fd < 0)
+		return ERR_IO;
+	snprintf(from, sizeof from, "%s/%s", dir, file);
+	snprintf(to, sizeof to, "%s/data.mdb", dir);
+	rc = rename(from, to);
+	if (!rc)
+		rc = fsync(fd);
+	close(fd);
+	return rc ? ERR_IO : ERR_OK;
 }
 
 /* --- cursors --- */

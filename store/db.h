@@ -58,6 +58,7 @@ struct db_options {
 	/* Filling a new file: commits aren't synced (db_sync at the end), and the digest isn't
 	 * kept: it is copied like any other row. */
 	bool bulk;
+	bool synced; /* bulk: commits are synced all the same */
 };
 
 /* dir/data.mdb. ERR_VERSION: newer format, untouched; ERR_NOT_FOUND: no database and
@@ -107,6 +108,8 @@ enum err db_sync(struct db *db);
 
 /* Digest of the state tables: 32 octets, kept in META and brought up to date by db_commit. */
 enum err db_digest(struct db_txn *txn, uint8_t digest[32]);
+/* Of a database that was filled in bulk. */
+enum err db_put_digest(struct db_txn *txn, const uint8_t digest[32]);
 /* To compute it anew: adds a row (nothing if t isn't a state table) to a sum that began as
  * zeros. */
 struct db_sum {
@@ -114,5 +117,11 @@ struct db_sum {
 };
 void db_sum_add(struct db_sum *sum, enum db_table t, struct slice key, struct slice value);
 const char *db_table_name(enum db_table t);
+bool db_is_state(enum db_table t);
+/* The number of what db_open makes. */
+uint32_t db_format(void);
+/* dir/file takes the place of dir/data.mdb, on disk too: a power cut leaves one or the other.
+ * Both are closed. */
+enum err db_replace(const char *dir, const char *file);
 
 #endif
