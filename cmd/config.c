@@ -33,6 +33,7 @@ static const struct key keys[] = {
 	{"node", "gid", NUMBER32, AT(gid), 0, UINT32_MAX - 1, "0"},
 	{"node", "debug_log", FLAG, AT(debug_log), 0, 0, "no"},
 	{"node", "map_size", SIZE, AT(map_bytes), 1 << 20, UINT64_C(1) << 46, "1T"},
+	{"node", "arbiter", FLAG, AT(arbiter), 0, 0, "no"},
 	{"processes", "smtpd", NUMBER32, AT(smtpd), 1, 16, "2"},
 	{"processes", "imapd", NUMBER32, AT(imapd), 1, 16, "2"},
 	{"processes", "keyd", NUMBER32, AT(keyd), 1, 16, "1"},
@@ -71,8 +72,9 @@ static const struct key keys[] = {
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 
-static const char *const kinds[] = {"mx", "submission", "submissions", "lmtp", "imap", "imaps"};
-static const uint16_t kind_port[] = {25, 587, 465, 0, 143, 993};
+static const char *const kinds[] = {
+	"mx", "submission", "submissions", "lmtp", "imap", "imaps", "cluster"};
+static const uint16_t kind_port[] = {25, 587, 465, 0, 143, 993, 4627};
 static const char *const listener_keys[] = {"kind", "address", "port", "allow_plaintext_auth"};
 
 struct reading {
@@ -248,8 +250,8 @@ read_listener(struct reading *r, const char *name, const char *key, const char *
 				l->kind = (enum config_kind)i;
 				return 1;
 			}
-		return refuse(
-			r, "kind is one of mx, submission, submissions, lmtp, imap, imaps");
+		return refuse(r, "kind is one of mx, submission, submissions, lmtp, imap, "
+				 "imaps, cluster");
 	}
 	if (!strcmp(key, "address")) {
 		if (!*text || strlen(text) >= sizeof l->address)
@@ -324,6 +326,47 @@ is_host_name(const char *s)
 	return ok;
 }
 
+const struct config_listener *
+config_cluster(const struct config *c)
+{
+	for (uint32_t i = 0; i < c->listeners; i++)
+		if (c->listener[i].kind == CONFIG_CLUSTER)
+			return &c->listener[i];
+	return NULL;
+}
+
+static bool
+is_any_address(const char *s)
+{
+	static const uint8_t zeros[16];
+	uint8_t raw[16] = {0};
+
+	return (inet_pton(AF_INET, s, raw) == 1 || inet_pton(AF_INET6, s, raw) == 1) &&
+	       memcmp(raw, zeros, sizeof raw) == 0;
+}
+
+static void
+validate_cluster(struct reading *r)
+{
+	const struct config_listener *own = config_cluster(r->c);
+
+	for (uint32_t i = 0; i < r->c->listeners && !r->e; i++) {
+		const struct config_listener *l = &r->c->listener[i];
+
+		if (l->kind == CONFIG_CLUSTER && l != own)
+			refuse(r, "listener %s: there is a cluster listener already, %s",
+				l->name, own->name);
+		else if (l->kind == CONFIG_CLUSTER && is_any_address(l->address))
+			refuse(r,
+				"listener %s: `%s` won't do: name the address at which the "
+				"other nodes reach this one",
+				l->name, l->address);
+		else if (l->kind != CONFIG_CLUSTER && r->c->arbiter)
+			refuse(r, "listener %s: an arbiter has a cluster listener only",
+				l->name);
+	}
+}
+
 static void
 validate(struct reading *r)
 {
@@ -349,6 +392,8 @@ validate(struct reading *r)
 		else if (!l->port)
 			l->port = kind_port[l->kind];
 	}
+	if (!r->e)
+		validate_cluster(r);
 	if (!r->e && !zone_is_known(c->timezone))
 		refuse(r, "timezone: no zone is called `%s`; one is Europe/Berlin",
 			c->timezone);

@@ -18,7 +18,8 @@ enum config_kind {
 	CONFIG_SUBMISSIONS,
 	CONFIG_LMTP,
 	CONFIG_IMAP,
-	CONFIG_IMAPS
+	CONFIG_IMAPS,
+	CONFIG_CLUSTER
 };
 
 struct config_listener {
@@ -36,7 +37,7 @@ struct config {
 	char data_dir[CONFIG_TEXT_MAX];
 	char timezone[CONFIG_TEXT_MAX]; /* in which dates are written; known to core/zone */
 	uint32_t uid, gid;		/* what the processes become when started as root */
-	bool debug_log;
+	bool debug_log, arbiter;
 	uint64_t map_bytes;
 	/* [listener NAME] */
 	struct config_listener listener[CONFIG_LISTENERS_MAX];
@@ -79,6 +80,8 @@ void config_format(const struct config *c, bool with_types, struct buf *out);
  * [processes], no listener. */
 void config_format_shared(const struct config *c, struct buf *out);
 const char *config_kind_name(enum config_kind kind);
+/* Where the other nodes of the cluster call; NULL: nowhere. */
+const struct config_listener *config_cluster(const struct config *c);
 /* Is the listener a Unix socket, not a port? */
 bool config_is_path(const struct config_listener *l);
 

@@ -224,6 +224,8 @@ hears(const struct parent *p, enum role role, uint32_t listener)
 	if (listener == p->config.listeners)
 		return role == ROLE_COURIER;
 	kind = p->config.listener[listener].kind;
+	if (kind == CONFIG_CLUSTER)
+		return role == ROLE_LINK;
 	return role == (kind == CONFIG_IMAP || kind == CONFIG_IMAPS ? ROLE_IMAPD : ROLE_SMTPD);
 }
 
@@ -345,8 +347,16 @@ start_all(struct parent *p)
 {
 	const struct config *c = &p->config;
 
-	add_children(p, ROLE_KEYD, c->keyd);
+	if (!c->arbiter)
+		add_children(p, ROLE_KEYD, c->keyd);
 	add_children(p, ROLE_STORE, 1);
+	if (config_cluster(c))
+		add_children(p, ROLE_LINK, 1);
+	/* The courier holds the control socket. */
+	if (c->arbiter) {
+		add_children(p, ROLE_COURIER, 1);
+		return;
+	}
 	add_children(p, ROLE_AUTH, 1);
 	add_children(p, ROLE_FILTERD, c->filterd);
 	add_children(p, ROLE_COURIER, 1);

@@ -67,6 +67,20 @@ allow_path(int rules, const struct sandbox_path *path, unsigned long long known)
 	return rc;
 }
 
+/* Debian 12's headers don't have it yet. Port 0: bind may leave the choice to the kernel. */
+enum { RULE_NET_PORT = 2 };
+static const unsigned long long bind_right = 1, connect_right = 2;
+
+static bool
+allow_any_port(int rules)
+{
+	struct {
+		unsigned long long allowed, port;
+	} rule = {bind_right, 0};
+
+	return syscall(SYS_landlock_add_rule, rules, RULE_NET_PORT, &rule, 0) == 0;
+}
+
 static bool
 lock_files(const struct sandbox_wish *wish)
 {
@@ -79,6 +93,8 @@ lock_files(const struct sandbox_wish *wish)
 	int rules;
 	bool ok = true;
 
+	if (wish->connect)
+		attr.net &= ~connect_right;
 	if (abi < 1)
 		return false;
 	rules = (int)syscall(SYS_landlock_create_ruleset, &attr, abi >= 4 ? 16 : 8, 0);
@@ -86,6 +102,8 @@ lock_files(const struct sandbox_wish *wish)
 		return false;
 	for (size_t i = 0; i < wish->paths; i++)
 		ok = ok && allow_path(rules, &wish->path[i], attr.fs) == 0;
+	if (wish->connect && attr.net)
+		ok = ok && allow_any_port(rules);
 	ok = ok && syscall(SYS_landlock_restrict_self, rules, 0) == 0;
 	close(rules);
 	return ok;
@@ -122,6 +140,8 @@ static const int files[] = {SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(access),
 static const int threads[] = {SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(set_robust_list)};
 static const int accepts[] = {SCMP_SYS(accept), SCMP_SYS(accept4)};
 
+static const int connects[] = {SCMP_SYS(connect), SCMP_SYS(bind)};
+
 static bool
 allow(scmp_filter_ctx f, const int *call, size_t n)
 {
@@ -132,6 +152,19 @@ allow(scmp_filter_ctx f, const int *call, size_t n)
 }
 
 #define ALLOW(f, list) allow(f, list, sizeof(list) / sizeof *(list))
+
+static bool
+allow_tcp(scmp_filter_ctx f)
+{
+	static const unsigned families[] = {AF_INET, AF_INET6};
+	bool ok = true;
+
+	for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+		ok = ok && seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+				   SCMP_A0(SCMP_CMP_EQ, families[i]),
+				   SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM)) == 0;
+	return ok;
+}
 
 /* What isn't allowed fails with EPERM: a bug shows in the log instead of ending sessions. */
 static bool
@@ -144,6 +177,8 @@ lock_calls(const struct sandbox_wish *wish)
 		ok = ok && ALLOW(f, files);
 	if (wish->accept)
 		ok = ok && ALLOW(f, accepts);
+	if (wish->connect)
+		ok = ok && ALLOW(f, connects) && allow_tcp(f);
 	if (wish->threads)
 		ok = ok && ALLOW(f, threads);
 	ok = ok && seccomp_load(f) == 0;
@@ -202,14 +237,28 @@ try_to_exec(void)
 	return errno == EPERM || errno == EACCES ? errno : 0;
 }
 
-static void
-try_all(struct sandbox_report *r, bool is_locked)
+/* A socket of another kind: what may connect may do so by TCP alone. */
+static int
+try_to_send(void)
 {
-	static const struct {
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return errno;
+	close(fd);
+	return 0;
+}
+
+static void
+try_all(struct sandbox_report *r, const struct sandbox_wish *wish, bool is_locked)
+{
+	const struct {
 		const char *what;
 		int (*try)(void);
 	} tries[] = {{"open /etc/passwd", try_to_open}, {"open /", try_to_list},
-		{"connect", try_to_connect}, {"exec", try_to_exec}};
+		{wish->connect ? "datagram" : "connect",
+			wish->connect ? try_to_send : try_to_connect},
+		{"exec", try_to_exec}};
 	size_t n = 0;
 	int code;
 
@@ -286,5 +335,5 @@ sandbox_enter(const struct sandbox_wish *wish, struct sandbox_report *report)
 	if (!is_locked)
 		miss(report, "Landlock");
 	is_locked = lock_process(wish, report) && is_locked;
-	try_all(report, is_locked);
+	try_all(report, wish, is_locked);
 }

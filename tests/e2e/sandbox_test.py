@@ -12,9 +12,16 @@ import traceback
 sys.path.insert(0, sys.path[0])
 import hp  # noqa: E402
 
-ROLES = {"store", "keyd", "auth", "smtpd", "imapd", "filterd", "courier"}
+ROLES = {"store", "keyd", "auth", "smtpd", "imapd", "filterd", "courier", "link"}
 NOBODY = 12345
-DEBUG_LOG = hp.QUICK + "\n[node]\ndebug_log = yes\n"
+CONFIG = """
+[node]
+debug_log = yes
+[listener peers]
+kind = cluster
+address = 127.0.0.1
+port = %d
+"""
 REFUSED = {"Operation not permitted", "Permission denied"}
 
 
@@ -35,10 +42,12 @@ def every_process_is_refused_what_it_may_not(s, with_seccomp):
     assert {name.split("/")[0] for name in pids} == ROLES
     for name, pid in pids.items():
         got = tries(s, pid)
-        assert set(got) == {"open /etc/passwd", "open /", "connect", "exec"}, got
+        # link calls other nodes, by TCP alone.
+        network = "datagram" if name.startswith("link") else "connect"
+        assert set(got) == {"open /etc/passwd", "open /", network, "exec"}, got
         # In a root folder of its own there is no such file; the folder itself is there.
         assert got["open /etc/passwd"] in REFUSED | {"No such file or directory"}, (name, got)
-        for what in ("open /", "connect", "exec") if with_seccomp else ("open /", "connect"):
+        for what in ("open /", network, "exec") if with_seccomp else ("open /",):
             assert got[what] in REFUSED, (name, got)
         st = status(pid)
         assert st["NoNewPrivs"] == "1" and st["Seccomp"] == ("2" if with_seccomp else "0"), (name, st)
@@ -77,7 +86,7 @@ def as_a_normal_user(s):
 
 def run(program, with_seccomp, more):
     hp.PROGRAM = program
-    with hp.Server(DEBUG_LOG) as s:
+    with hp.Server(hp.QUICK + CONFIG % hp.free_port()) as s:
         every_process_is_refused_what_it_may_not(s, with_seccomp)
         more(s)
         m = s.imap()

@@ -114,6 +114,30 @@ listeners_are_checked(void **state)
 }
 
 static void
+a_cluster_listener_is_one_and_says_where_others_call(void **state)
+{
+#define CLUSTER "[listener c]\nkind = cluster\naddress = "
+	(void)state;
+	accepted("[listener a]\nkind = mx\n");
+	assert_null(config_cluster(&config));
+	assert_false(config.arbiter);
+	accepted("[listener a]\nkind = mx\n" CLUSTER "192.0.2.1\n");
+	assert_ptr_equal(config_cluster(&config), &config.listener[1]);
+	assert_int_equal(config_cluster(&config)->port, 4627);
+	accepted(CLUSTER "2001:db8::1\nport = 1\n");
+	refused("[listener c]\nkind = cluster\n", "name the address at which");
+	refused(CLUSTER "::\n", "name the address at which");
+	refused(CLUSTER "/run/x\n", "no numeric address");
+	refused(CLUSTER "192.0.2.1\n[listener d]\nkind = cluster\naddress = 192.0.2.1\n",
+		"listener d: there is a cluster listener already, c");
+	accepted("[node]\narbiter = yes\n" CLUSTER "192.0.2.1\n");
+	assert_true(config.arbiter);
+	refused("[node]\narbiter = yes\n" MX CLUSTER "192.0.2.1\n",
+		"an arbiter has a cluster listener only");
+	refused("[node]\narbiter = maybe\n" MX, "yes or no");
+}
+
+static void
 too_many_listeners_are_refused(void **state)
 {
 	char text[4096] = "";
@@ -189,6 +213,7 @@ main(void)
 		cmocka_unit_test(values_have_units_and_bounds),
 		cmocka_unit_test(mistakes_are_told_with_their_line_and_the_next_step),
 		cmocka_unit_test(listeners_are_checked),
+		cmocka_unit_test(a_cluster_listener_is_one_and_says_where_others_call),
 		cmocka_unit_test(too_many_listeners_are_refused),
 		cmocka_unit_test(what_is_written_reads_back_the_same),
 		cmocka_unit_test(
