@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -79,6 +80,7 @@ struct imapd {
 	struct server_tls tls;
 	struct client clients; /* ring */
 	uint32_t count;
+	bool is_drained; /* clients go elsewhere, once no command of theirs is at hand */
 	uint64_t next_id;
 	struct listening listening[CONFIG_LISTENERS_MAX];
 };
@@ -652,6 +654,7 @@ static void
 on_accept(void *arg)
 {
 	static const char too_many[] = "* BYE Too many connections from you\r\n";
+	static const char elsewhere[] = "* BYE [UNAVAILABLE] Another server has your mail\r\n";
 	struct listening *l = arg;
 	struct client_address address;
 	int fd;
@@ -660,6 +663,11 @@ on_accept(void *arg)
 		fd = client_address_accept(l->fd, &address);
 		if (fd < 0)
 			return;
+		if (l->d->is_drained) {
+			send(fd, elsewhere, sizeof elsewhere - 1, MSG_NOSIGNAL);
+			close(fd);
+			continue;
+		}
 		if (is_too_many(l->d, &address) ||
 			(l->d->p->config.listener[l->index].kind == CONFIG_IMAPS &&
 				!l->d->tls.server)) {
@@ -682,6 +690,32 @@ is_in(const uint64_t *list, size_t n, uint64_t id)
 	return false;
 }
 
+static bool
+has_unread(const struct client *c)
+{
+	int n = 0;
+
+	return ioctl(conn_fd(c->conn), FIONREAD, &n) == 0 && n > 0;
+}
+
+/* The store says it each second while it lasts: who is busy now will be asked again. */
+static void
+drain(struct imapd *d, bool on)
+{
+	struct client *next;
+	bool outer;
+
+	d->is_drained = on;
+	for (struct client *c = d->clients.next; c != &d->clients && on; c = next) {
+		next = c->next;
+		outer = enter(c);
+		if (imap_session_is_quiet(c->session) && !has_unread(c))
+			imap_session_bye(
+				c->session, "[UNAVAILABLE] Another server has your mail");
+		leave(c, outer);
+	}
+}
+
 static void
 on_watch(void *arg, struct ipc_frame *f)
 {
@@ -689,6 +723,9 @@ on_watch(void *arg, struct ipc_frame *f)
 	const Ipc__Watch *w = (const Ipc__Watch *)f->msg;
 	struct client *next;
 	bool outer;
+
+	if (w->clients)
+		drain(d, w->clients == IPC__WATCH__CLIENTS__LEAVE);
 
 	if (!w->n_mailbox && !w->n_account_gone)
 		return;

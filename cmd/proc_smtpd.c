@@ -79,11 +79,31 @@ ask_repeat_key(void *arg)
 
 /* --- what the store tells --- */
 
+/* The store says it each second while it lasts: who is busy now will be asked again. */
+static void
+drain(struct smtpd *d, bool on)
+{
+	struct smtpd_client *next;
+
+	d->is_drained = on;
+	for (struct smtpd_client *c = d->clients; c && on; c = next) {
+		struct smtp_event ev = {.kind = SMTP_EV_SHUTDOWN};
+
+		next = c->next;
+		if (c->session && !c->is_finishing && smtp_session_is_quiet(c->session) &&
+			!smtpd_client_has_unread(c))
+			smtpd_client_step(c, &ev);
+	}
+}
+
 static void
 on_watch(void *arg, struct ipc_frame *f)
 {
 	struct smtpd *d = arg;
 	const Ipc__Watch *w = (const Ipc__Watch *)f->msg;
+
+	if (w->clients)
+		drain(d, w->clients == IPC__WATCH__CLIENTS__LEAVE);
 
 	/* A changed password, a disabled or deleted account ends its sessions. */
 	for (size_t i = 0; i < w->n_account_gone; i++) {

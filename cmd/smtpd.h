@@ -39,6 +39,7 @@ struct smtpd {
 	struct rest rest;
 	struct seal_key repeat_key;
 	bool has_repeat_key, is_leaving, is_full;
+	bool is_drained; /* clients go elsewhere, once nothing of theirs is at hand */
 	struct smtpd_limits *limits;
 	struct smtp_limits session_limits;
 	struct smtpd_listener listener[CONFIG_LISTENERS_MAX];

@@ -220,6 +220,9 @@ open_session(struct smtpd_client *c)
 	c->session = smtp_session_new(&setup);
 	buf_fini(&text);
 	step(c, &ev);
+	ev.kind = SMTP_EV_SHUTDOWN;
+	if (c->d->is_drained && !c->is_finishing)
+		step(c, &ev);
 	if (!c->is_finishing)
 		arm(c);
 }

@@ -335,6 +335,14 @@ imap_login(struct imap_session *s, const struct imap_login *login)
 }
 
 bool
+imap_session_is_quiet(const struct imap_session *s)
+{
+	return imap_session_wants_input(s) && !s->append && !s->in_sasl &&
+	       s->lex.phase == IMAP_LEX_IN_LINE && s->lex.text.n == 0 &&
+	       s->state != IMAP_LOGOUT;
+}
+
+bool
 imap_session_is_between(const struct imap_session *s)
 {
 	return s->lex.phase == IMAP_LEX_IN_LINE && s->lex.line_at > 0;

@@ -86,6 +86,8 @@ void imap_session_touched(struct imap_session *s);
 /* BYE and close: the account is gone or its password changed; the server stops; a deadline
  * passed. */
 void imap_session_bye(struct imap_session *s, const char *why);
+/* True between commands, and in IDLE: closing now loses nothing. */
+bool imap_session_is_quiet(const struct imap_session *s);
 /* Is a literal in, and the rest of its command not yet? Many clients send that by itself. */
 bool imap_session_is_between(const struct imap_session *s);
 /* 0: none. */

@@ -359,6 +359,33 @@ nothing_is_answered_before_the_client_has_read_what_was(void **state)
 	play_end(&p);
 }
 
+/* What the server needs to know before it sends its clients elsewhere. */
+static void
+a_session_is_quiet_between_commands_and_in_idle_alone(void **state)
+{
+	struct play p;
+
+	(void)state;
+	play_begin(&p);
+	assert_true(imap_session_is_quiet(p.s));
+	play_say(&p, "a LOGIN u0@exam");
+	assert_false(imap_session_is_quiet(p.s));
+	play_say(&p, "ple.org pw\r\n");
+	assert_true(imap_session_is_quiet(p.s));
+	play_say(&p, "b IDLE\r\n");
+	assert_true(imap_session_is_quiet(p.s));
+	play_say(&p, "DONE\r\n");
+	play_say(&p, "c ID {3}\r\n");
+	assert_false(imap_session_is_quiet(p.s));
+	play_say(&p, "NIL");
+	assert_false(imap_session_is_quiet(p.s));
+	play_say(&p, "\r\n");
+	assert_true(imap_session_is_quiet(p.s));
+	play_say(&p, "d LOGOUT\r\n");
+	assert_false(imap_session_is_quiet(p.s));
+	play_end(&p);
+}
+
 int
 main(void)
 {
@@ -375,6 +402,7 @@ main(void)
 		imap_test(a_line_of_any_length_costs_one_line),
 		cmocka_unit_test(a_pipelined_session_is_the_same_in_pieces_of_any_size),
 		cmocka_unit_test(a_session_cut_anywhere_leaves_nothing_behind),
+		cmocka_unit_test(a_session_is_quiet_between_commands_and_in_idle_alone),
 		imap_test(what_the_store_refuses_is_said_with_its_code),
 		imap_test(nothing_is_answered_before_the_client_has_read_what_was),
 	};
