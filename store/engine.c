@@ -261,8 +261,10 @@ engine_create_joined(const struct engine_options *opt, const struct engine_join 
 		return err;
 	create.create = true;
 	err = open_as(&create, &fresh, &e);
-	if (!err)
-		engine_close(e);
+	if (err)
+		return err;
+	err = engine_vault_join(e, join->log_key);
+	engine_close(e);
 	return err;
 }
 

@@ -60,7 +60,8 @@ struct engine_options {
 struct engine_join {
 	uint8_t cluster[16];
 	uint32_t node;
-	const struct members *members;
+	const struct members *members; /* with the index of their entry */
+	struct slice log_key; /* wrapped, of engine_first_key; empty: it comes with the state */
 };
 /* An empty database and vault for it, in opt's folders. ERR_EXISTS: there is one. */
 enum err engine_create_joined(const struct engine_options *opt, const struct engine_join *join);
@@ -75,6 +76,9 @@ void engine_close(struct engine *e);
 /* ERR_UNAVAILABLE: it comes with the database that this node waits for. */
 enum err engine_wrapped_key(struct engine *e, struct buf *wrapped);
 /* With the last one what a crash kept from the vault goes there. */
+/* The wrapped key with which the log begins, for a data node that joins. ERR_NOT_FOUND: the log
+ * doesn't reach back so far, and the node gets the state. */
+enum err engine_first_key(struct engine *e, struct buf *wrapped);
 enum err engine_set_key(struct engine *e, const struct seal_key *key, struct slice new_wrapped);
 bool engine_is_ready(const struct engine *e);
 
@@ -140,7 +144,8 @@ enum engine_change_kind {
 	ENGINE_REMOVE,
 	ENGINE_PROMOTE, /* to its goal */
 	ENGINE_DEMOTE,
-	ENGINE_TRANSFER /* leadership; node 0: to any */
+	ENGINE_TRANSFER, /* leadership; node 0: to any */
+	ENGINE_DESCRIBE	 /* joins: name, address and key of a member, by itself alone */
 };
 struct engine_change {
 	enum engine_change_kind kind;

@@ -224,5 +224,7 @@ enum err engine_tend_after(struct engine *e);
 /* --- engine_vault --- */
 /* What the commit decided, and wipes the log keys that no entry needs any more. */
 enum err engine_vault_commit(struct engine *e);
+/* The first log key of a node that joins; empty: none. */
+enum err engine_vault_join(struct engine *e, struct slice wrapped);
 
 #endif

@@ -46,6 +46,21 @@ was_used(const struct members *m, const struct members_node *joins)
 	return false;
 }
 
+static bool
+is_described(const struct members_node *at, const struct members_node *as)
+{
+	return !strcmp(at->name, as->name) && !strcmp(at->address, as->address) &&
+	       !memcmp(at->key, as->key, MEMBERS_KEY);
+}
+
+static void
+describe(struct members_node *at, const struct members_node *as)
+{
+	memcpy(at->name, as->name, sizeof at->name);
+	memcpy(at->address, as->address, sizeof at->address);
+	memcpy(at->key, as->key, sizeof at->key);
+}
+
 static enum err
 check(const struct members *m, const struct engine_change *c)
 {
@@ -83,6 +98,8 @@ is_done(const struct engine *e, const struct engine_asked *a, uint32_t *node)
 		return at && at->kind != RAFT_LEARNER;
 	case ENGINE_DEMOTE:
 		return at && at->kind == RAFT_LEARNER;
+	case ENGINE_DESCRIBE:
+		return at && is_described(at, &a->change.joins);
 	case ENGINE_TRANSFER:
 		break;
 	}
@@ -184,6 +201,9 @@ begin(struct engine_turn *t, const struct engine_change *c)
 	case ENGINE_DEMOTE:
 		find(&m, c->node)->goal = find(&m, c->node)->kind;
 		find(&m, c->node)->kind = RAFT_LEARNER;
+		break;
+	case ENGINE_DESCRIBE:
+		describe(find(&m, c->node), &c->joins);
 		break;
 	case ENGINE_TRANSFER:
 		return transfer(t, c->node);
@@ -305,7 +325,7 @@ tell_leader(struct engine *e, struct engine_asked *a, uint64_t now_ms)
 	one.node[0].id = 1;
 	change.kind = (Peer__Change__Kind)a->change.kind;
 	change.node = a->change.node;
-	if (a->change.kind == ENGINE_JOIN) {
+	if (a->change.kind == ENGINE_JOIN || a->change.kind == ENGINE_DESCRIBE) {
 		members_pack(&one, &packed);
 		change.member = codec_bytes(buf_slice(&packed));
 	}
@@ -408,16 +428,17 @@ engine_members_asked(struct engine *e, uint32_t node, const void *change)
 	const Peer__Change *from = change;
 	struct engine_asked a = {.deadline_ms = clock_ms() + ENGINE_DEADLINE_MS};
 	struct members one = {0};
+	bool has_member = from->kind == PEER__CHANGE__KIND__JOIN ||
+			  from->kind == PEER__CHANGE__KIND__DESCRIBE;
 	uint32_t n = 0;
 
-	(void)node;
 	a.change.kind = (enum engine_change_kind)from->kind;
 	a.change.node = from->node;
-	if (e->raft.role != RAFT_LEADER || from->kind > PEER__CHANGE__KIND__TRANSFER ||
-		(from->kind == PEER__CHANGE__KIND__JOIN &&
-			members_unpack(codec_slice(from->member), &one)))
+	if (e->raft.role != RAFT_LEADER || from->kind > PEER__CHANGE__KIND__DESCRIBE ||
+		(from->kind == PEER__CHANGE__KIND__DESCRIBE && from->node != node) ||
+		(has_member && members_unpack(codec_slice(from->member), &one)))
 		return;
-	if (from->kind == PEER__CHANGE__KIND__JOIN)
+	if (has_member)
 		a.change.joins = one.node[0];
 	for (const struct engine_asked *x = e->asked; x; x = x->next, n++)
 		if (is_same(&x->change, &a.change))

@@ -96,6 +96,18 @@ engine_wrapped_key(struct engine *e, struct buf *wrapped)
 	return err;
 }
 
+enum err
+engine_first_key(struct engine *e, struct buf *wrapped)
+{
+	struct vault_row row;
+	uint64_t at = 0;
+
+	while (e->log.first == 1 && vault_image_next(vault_file(e->vault), &at, &row))
+		if (row.kind == VAULT_LOG && row.id == 0)
+			return buf_put(wrapped, row.secret, row.n) ? ERR_OK : ERR_TOO_BIG;
+	return ERR_NOT_FOUND;
+}
+
 static enum err
 put_new_log_key(struct engine *e, struct slice wrapped)
 {
@@ -108,6 +120,12 @@ put_new_log_key(struct engine *e, struct slice wrapped)
 	if (!err)
 		err = put(e, &s);
 	return err ? err : vault_sync(e->vault);
+}
+
+enum err
+engine_vault_join(struct engine *e, struct slice wrapped)
+{
+	return wrapped.n ? put_new_log_key(e, wrapped) : ERR_OK;
 }
 
 /* A secret that the database knows of and the vault lacks: the log may still have it. */

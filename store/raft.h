@@ -192,7 +192,7 @@ void raft_init(struct raft *r, const struct raft_options *opt, const struct raft
  * ERR_UNAVAILABLE  PROPOSED, CONFIGURE, TRANSFER, READ: this node doesn't lead, or hands over.
  * ERR_BUSY         CONFIGURE before the last one is committed, or of a learner that hasn't
  *                  caught up; TRANSFER to a node that hasn't, or is silent.
- * ERR_LIMIT        CONFIGURE of anything but one step.
+ * ERR_LIMIT        CONFIGURE of more than one step (none is fine: names changed).
  * ERR_NOT_FOUND    TRANSFER to a node that can't lead.
  * ERR_STALE        INSTALLED: what is here may be more.
  * ERR_CORRUPT      an invariant broke, ours or a peer's: stop the node. */

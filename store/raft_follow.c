@@ -88,7 +88,8 @@ take(struct raft *r, const struct raft_message *m, struct raft_update *u)
 			m->entry_term < raft_trail_term(&r->trail, r->trail.last))
 			return ERR_CORRUPT;
 		raft_inner_append(r, u, end - at + 1, m->entry_term);
-		if (m->config)
+		/* A node that joined knows a younger one than those that it is told first. */
+		if (m->config && end > r->config.index)
 			raft_inner_configure(r, m->config, end);
 	}
 	if (end > r->verified)

@@ -352,8 +352,9 @@ raft_lead_tick(struct raft *r, struct raft_update *u)
 /* --- its beginning, and the configuration --- */
 
 /* Those of the configuration; what is known of one stays. */
+/* next: the first that a new one is offered. */
 static void
-set_peers(struct raft *r)
+set_peers(struct raft *r, uint64_t next)
 {
 	struct raft_peer old[RAFT_NODES_MAX];
 	uint32_t olds = r->peers;
@@ -366,7 +367,7 @@ set_peers(struct raft *r)
 		if (r->config.node[i].id == r->opt.self)
 			continue;
 		*p = (struct raft_peer){.id = r->config.node[i].id, .heard_ms = r->clock_ms};
-		probe(r, p, r->trail.last + 1);
+		probe(r, p, next);
 		for (uint32_t k = 0; k < olds; k++)
 			if (old[k].id == p->id)
 				*p = old[k];
@@ -383,7 +384,7 @@ raft_lead_begin(struct raft *r, struct raft_update *u)
 	r->round_done = r->round;
 	r->round_again = false;
 	r->peers = 0;
-	set_peers(r);
+	set_peers(r, r->trail.last + 1);
 	/* 6.4: with the no-op the older entries commit. */
 	r->term_first = r->trail.last + 1;
 	raft_inner_append(r, u, 1, r->term);
@@ -415,7 +416,7 @@ check_step(struct raft *r, const struct raft_config *to)
 	}
 	for (uint32_t i = 0; i < r->config.n; i++)
 		changes += !raft_inner_kind(to, r->config.node[i].id);
-	return changes == 1 && leads > 0 ? ERR_OK : ERR_LIMIT;
+	return changes <= 1 && leads > 0 ? ERR_OK : ERR_LIMIT;
 }
 
 enum err
@@ -432,7 +433,8 @@ raft_lead_configure(struct raft *r, const struct raft_config *config, struct raf
 		return e;
 	raft_inner_append(r, u, 1, r->term);
 	raft_inner_configure(r, config, r->trail.last);
-	set_peers(r);
+	/* The change itself shows where a new one stands, though nothing else may happen. */
+	set_peers(r, r->trail.last);
 	raft_lead_advance(r, u);
 	return ERR_OK;
 }

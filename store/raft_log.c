@@ -120,6 +120,9 @@ raft_log_append(struct raft_log *log, struct db_txn *txn, enum raft_log_type typ
 static enum err
 set_members(struct raft_log *log, struct db_txn *txn, const struct members *m)
 {
+	/* A node that joined knows younger ones than those that it is told first. */
+	if (log->last <= log->members.index)
+		return ERR_OK;
 	log->members_before = log->members;
 	log->members = *m;
 	log->members.index = log->last;

@@ -415,6 +415,34 @@ a_restarted_node_comes_back_equal(void **state)
 	assert_int_equal(messages(1), 31);
 }
 
+static const struct members_node *
+seen(uint32_t at, uint32_t id)
+{
+	return members_find(engine_members(node[at].e), id);
+}
+
+static void
+a_node_says_its_own_address_and_no_other_ones(void **state)
+{
+	struct engine_change c = {.kind = ENGINE_DESCRIBE, .node = 2};
+
+	(void)state;
+	c.joins = *seen(0, 2);
+	strcpy(c.joins.name, "dc2.example.org");
+	strcpy(c.joins.address, "192.0.2.2:4627");
+	assert_int_equal(change(1, c), ERR_OK);
+	for (uint32_t i = 0; i < NODES; i++)
+		until(!strcmp(seen(i, 2)->address, "192.0.2.2:4627"));
+	assert_string_equal(seen(0, 2)->name, "dc2.example.org");
+	assert_int_equal(seen(0, 2)->kind, RAFT_VOTER);
+	c.node = 3;
+	c.joins.key[0] = 99;
+	engine_change(node[1].e, &c, NULL, NULL);
+	assert_int_equal(change(1, (struct engine_change){.kind = ENGINE_TRANSFER}), ERR_OK);
+	assert_string_equal(seen(0, 3)->address, "");
+	assert_int_equal(seen(0, 3)->key[0], 3);
+}
+
 static void
 leadership_is_handed_over(void **state)
 {
@@ -559,6 +587,7 @@ main(void)
 		T(a_proposal_whose_leader_dies_is_done_once),
 		T(a_restarted_node_comes_back_equal),
 		T(leadership_is_handed_over),
+		T(a_node_says_its_own_address_and_no_other_ones),
 		T(the_log_key_moves_on_everywhere),
 		T(what_a_node_that_is_cut_off_runs_is_adopted_until_it_is_back),
 		T(a_leader_that_dies_is_adopted_and_boots_anew),
