@@ -38,19 +38,20 @@ read_token(struct join *j, const struct cli_line *line)
 	bool arbiter = cli_has(line, "--arbiter");
 
 	if (e == ERR_CORRUPT)
-		return cli_fail(EX_USAGE,
+		return cli_fail(EX_DATAERR,
 			"the token isn't whole: a letter is missing or another. Copy it again "
 			"from where `hairpin cluster token` printed it");
 	if (e)
-		return cli_fail(EX_USAGE, "that is no token: one begins with hairpin-join-1-, "
-					  "and `hairpin cluster "
-					  "token` on a member prints it");
+		return cli_fail(EX_DATAERR,
+			"that is no token: one begins with hairpin-join-1-, "
+			"and `hairpin cluster "
+			"token` on a member prints it");
 	if (arbiter && !j->token.arbiter)
-		return cli_fail(EX_USAGE,
+		return cli_fail(EX_DATAERR,
 			"the token is for a data node: ask for `hairpin cluster token "
 			"--arbiter`, or leave --arbiter away");
 	if (!arbiter && j->token.arbiter)
-		return cli_fail(EX_USAGE,
+		return cli_fail(EX_DATAERR,
 			"the token is for an arbiter: say --arbiter too, or ask for `hairpin "
 			"cluster token` without it");
 	j->s.arbiter = arbiter;
@@ -172,6 +173,7 @@ check_answer(struct join *j)
 	if (!code && (members_unpack(j->answer.members, &j->members) ||
 			     !members_find(&j->members, j->answer.node)))
 		code = say_odd(j, "its list of members can't be read");
+	j->members.index = j->answer.members_index;
 	if (!code && !j->s.arbiter && peer_join_open(&sealed, &j->arena, &j->secrets))
 		code = say_odd(j, "the keys that came can't be opened");
 	if (!code && j->s.arbiter && j->answer.sealed.n)
@@ -221,7 +223,8 @@ make_database(struct join *j)
 {
 	char dir[CLI_SETUP_PATH], vault[CLI_SETUP_PATH];
 	struct engine_options opt = {.dir = dir, .vault = vault};
-	struct engine_join join = {.node = j->answer.node, .members = &j->members};
+	struct engine_join join = {
+		.node = j->answer.node, .members = &j->members, .log_key = j->answer.log_key};
 	int code;
 	enum err e;
 

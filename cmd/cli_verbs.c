@@ -4,11 +4,13 @@
 
 #include "cmd/cli_backup.h"
 #include "cmd/cli_check.h"
+#include "cmd/cli_cluster.h"
 #include "cmd/cli_config.h"
 #include "cmd/cli_control.h"
 #include "cmd/cli_demo.h"
 #include "cmd/cli_help.h"
 #include "cmd/cli_init.h"
+#include "cmd/cli_join.h"
 #include "cmd/cli_mime.h"
 #include "cmd/cli_restore.h"
 #include "cmd/cli_serve.h"
@@ -20,8 +22,12 @@
 const struct cli_verb cli_verbs[] = {
 	{"init", "",
 		"--domain --user --password --hostname --data --listen --port-base --uid "
-		"--plaintext-auth",
+		"--plaintext-auth --cluster-address",
 		"set up this machine: keys, certificate, first domain and user", cli_init_run},
+	{"join", "TOKEN",
+		"--hostname --data --listen --port-base --uid --plaintext-auth "
+		"--cluster-address --arbiter",
+		"set up this machine as a node of a cluster", cli_join_run},
 	{"serve", "", "", "run the server in the foreground; log lines on standard error",
 		cli_serve_run},
 	{"check", "", "--json", "look for what is wrong, and say how to mend it",
@@ -93,6 +99,16 @@ const struct cli_verb cli_verbs[] = {
 		"drop old log entries and free pages; destroyed keys are gone then",
 		cli_control_run},
 
+	{"cluster token", "", "--arbiter --hours --json",
+		"print what a new machine needs for `hairpin join`, once", cli_cluster_token},
+	{"cluster status", "", "--json", "the nodes, who leads, and what is wrong",
+		cli_cluster_status},
+	{"cluster remove", "NODE", "--json", "a node leaves the cluster, for ever",
+		cli_cluster_change},
+	{"cluster promote", "NODE", "--json", "give a node its vote, now", cli_cluster_change},
+	{"cluster drain", "", "--undo --json",
+		"send this node's clients away, and let another one lead", cli_cluster_change},
+
 	{"mime dump", "<MAIL", "", "the parts of a mail and where they are, in JSON",
 		cli_mime_dump},
 	{"imap bodystructure", "<MAIL", "", "BODYSTRUCTURE of a mail", cli_mime_imap},
@@ -117,6 +133,10 @@ const struct cli_option cli_verbs_options[] = {
 	{"--port-base", "N", "added to each port: 20000 makes 20025, 20143 ..."},
 	{"--uid", "N", "user and group number of the processes; else 10025"},
 	{"--plaintext-auth", NULL, "allow logins without TLS: for tests on loopback"},
+	{"--cluster-address", "ADDRESS", "where other nodes reach this one"},
+	{"--arbiter", NULL, "a node that votes, and holds neither mail nor keys"},
+	{"--hours", "N", "how long the token is good; else 1"},
+	{"--undo", NULL, "take clients again"},
 	{"--full-name", "TEXT", "the person's name"},
 	{"--quota-bytes", "SIZE", "most octets of mail (K, M, G, T); 0: no limit"},
 	{"--quota-messages", "N", "most messages; 0: no limit"},

@@ -83,6 +83,8 @@ on_joined(void *arg, enum err e, const ProtobufCMessage *msg)
 	config_format_shared(&link_proc(j->link)->config, &config);
 	j->w.node = a->node;
 	j->w.cluster = arena_dup(&j->arena, codec_slice(a->cluster));
+	j->w.members_index = a->members_index;
+	j->w.log_key = arena_dup(&j->arena, codec_slice(a->log_key));
 	j->w.members = arena_dup(&j->arena, codec_slice(a->members));
 	j->w.config = arena_dup(&j->arena, buf_slice(&config));
 	buf_fini(&config);

@@ -244,7 +244,7 @@ on_watch(void *arg, struct ipc_frame *f)
 
 	if (w->queue)
 		courier_pump(c);
-	if (w->n_account_gone)
+	if (w->n_account_gone && c->key)
 		courier_key_tend(c->key);
 }
 
@@ -262,6 +262,9 @@ start(struct proc *p)
 	memcpy(c->permit_key.b, p->permit_item_key, sizeof c->permit_key.b);
 	ipc_on(p->ipc, IPC_WATCH, on_watch, c);
 	c->control = control_new(c);
+	/* An arbiter answers the command line alone. */
+	if (p->config.arbiter)
+		return;
 	c->key = courier_key_new(c);
 	courier_pump(c);
 }

@@ -44,6 +44,7 @@ struct store {
 	struct engine *engine;
 	struct store_link *link;
 	struct store_cluster *cluster;
+	uint8_t node_key[MEMBERS_KEY];
 	uint32_t leader; /* that was told in the log last */
 	struct floor *floor;
 	struct loop_timer *again; /* the turn that is due though nothing arrives */
@@ -725,6 +726,12 @@ open_database(struct store *s)
 }
 
 static void
+prepare(struct proc *p)
+{
+	store_cluster_read_key(p, the_store.node_key);
+}
+
+static void
 start(struct proc *p)
 {
 	struct store *s = &the_store;
@@ -738,7 +745,7 @@ start(struct proc *p)
 	proc_path(p, "spool", s->spool);
 	s->link = store_link_new(p->ipc, &(struct store_link_events){on_frame, on_node, s});
 	open_database(s);
-	s->cluster = store_cluster_new(p, s->engine);
+	s->cluster = store_cluster_new(p, s->engine, s->node_key);
 	tell_link(s);
 	ipc_on(p->ipc, IPC_PROPOSE, on_propose, s);
 	ipc_on(p->ipc, IPC_STORE_ADMIN, on_admin, s);
@@ -764,6 +771,7 @@ stop(struct proc *p)
 const struct proc_role proc_store_role = {
 	.role = ROLE_STORE,
 	.needs = PROC_NEED_DB_WRITE,
+	.prepare = prepare,
 	.start = start,
 	.peer = on_peer,
 	.stop = stop,

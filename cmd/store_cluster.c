@@ -1,17 +1,20 @@
 #include "cmd/store_cluster.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "core/clock.h"
 #include "core/codec.h"
 #include "core/ipc.pb-c.h"
 #include "core/log.h"
 #include "core/must.h"
+#include "crypto/peer_ca.h"
 #include "store/raft_log.h"
 
 enum { MEMBERS_PACKED_MAX = 8192, WORDS = 400 };
@@ -24,7 +27,8 @@ struct store_cluster {
 		uint32_t id;
 		uint64_t since_sec;
 	} away[RAFT_NODES_MAX];
-	bool is_draining;
+	uint8_t key[MEMBERS_KEY];
+	bool is_draining, is_describing, is_removed;
 };
 
 /* A question that is answered later. */
@@ -316,7 +320,7 @@ on_joined(void *arg, enum err e, uint32_t node)
 	struct store_cluster *c = q->c;
 	const struct members_node *again = e == ERR_EXISTS ? find_joined(c, &q->joins) : NULL;
 	Ipc__LinkJoined a = IPC__LINK_JOINED__INIT;
-	struct buf packed;
+	struct buf packed, key;
 
 	if (again) {
 		node = again->id;
@@ -328,10 +332,15 @@ on_joined(void *arg, enum err e, uint32_t node)
 	a.cluster = codec_bytes(slice_of(
 		engine_log(c->engine)->cluster, sizeof engine_log(c->engine)->cluster));
 	a.members = codec_bytes(buf_slice(&packed));
+	a.members_index = engine_members(c->engine)->index;
+	buf_init(&key, SEAL_WRAPPED);
+	if (q->joins.goal != RAFT_ARBITER && !engine_first_key(c->engine, &key))
+		a.log_key = codec_bytes(buf_slice(&key));
 	ipc_answer(c->p->ipc, q->ticket, e, &a.base);
 	if (!e)
 		log_info("cluster: node %u (%s) has joined", node, q->joins.name);
 	buf_fini(&packed);
+	buf_fini(&key);
 	free(q);
 }
 
@@ -371,6 +380,71 @@ on_join(void *arg, struct ipc_frame *f)
 	engine_change(c->engine, &what, on_joined, q);
 }
 
+/* --- this node's own row --- */
+
+void
+store_cluster_read_key(const struct proc *p, uint8_t key[MEMBERS_KEY])
+{
+	uint8_t pem[PEER_CA_PEM_MAX];
+	char path[512];
+	ssize_t n;
+	int fd;
+
+	memset(key, 0, MEMBERS_KEY);
+	proc_path(p, "tls/node.pem", path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	n = read(fd, pem, sizeof pem);
+	close(fd);
+	if (n <= 0 || peer_ca_key_hash(slice_of(pem, (size_t)n), key))
+		log_error("%s: not a certificate", path);
+}
+
+static void
+on_described(void *arg, enum err e, uint32_t node)
+{
+	struct store_cluster *c = arg;
+
+	(void)node;
+	c->is_describing = false;
+	if (!e)
+		log_info("cluster: the others know where this node is reached");
+}
+
+/* The first node of a cluster was made before anybody asked, and machines move. */
+static void
+describe(struct store_cluster *c, const struct members_node *self)
+{
+	const struct config_listener *at = config_cluster(&c->p->config);
+	struct engine_change what = {.kind = ENGINE_DESCRIBE, .node = self->id, .joins = *self};
+	struct members_node *to = &what.joins;
+
+	if (!at || c->is_describing)
+		return;
+	memcpy(to->key, c->key, sizeof to->key);
+	if (snprintf(to->address, sizeof to->address,
+		    strchr(at->address, ':') ? "[%s]:%u" : "%s:%u", at->address,
+		    at->port) >= (int)sizeof to->address ||
+		snprintf(to->name, sizeof to->name, "%s", c->p->config.hostname) >=
+			(int)sizeof to->name)
+		return;
+	if (!strcmp(to->name, self->name) && !strcmp(to->address, self->address) &&
+		!memcmp(to->key, self->key, sizeof to->key))
+		return;
+	c->is_describing = true;
+	engine_change(c->engine, &what, on_described, c);
+}
+
+static void
+say_removed(struct store_cluster *c)
+{
+	if (!c->is_removed)
+		log_error("cluster: this node was removed from the cluster: to come back, "
+			  "`hairpin join` with a new token and a new data folder");
+	c->is_removed = true;
+}
+
 /* --- now and then --- */
 
 void
@@ -391,15 +465,20 @@ store_cluster_tend(struct store_cluster *c)
 	/* Also to those that were started meanwhile. */
 	if (c->is_draining)
 		set_draining(c, true);
+	if (!members_find(m, s.node))
+		say_removed(c);
+	else if (s.leader)
+		describe(c, members_find(m, s.node));
 }
 
 struct store_cluster *
-store_cluster_new(struct proc *p, struct engine *e)
+store_cluster_new(struct proc *p, struct engine *e, const uint8_t key[MEMBERS_KEY])
 {
 	struct store_cluster *c = must_zalloc(sizeof *c);
 
 	c->p = p;
 	c->engine = e;
+	memcpy(c->key, key, sizeof c->key);
 	ipc_on(p->ipc, IPC_LINK_JOIN, on_join, c);
 	return c;
 }

@@ -12,12 +12,17 @@
 #include "store/engine.h"
 
 struct store_cluster;
+/* Still privileged: the hash of the key of tls/node.pem, by which others know this node; zeros:
+ * it has none. */
+void store_cluster_read_key(const struct proc *p, uint8_t key[MEMBERS_KEY]);
 /* Registers its handler of joins. Borrows both. Never NULL. */
-struct store_cluster *store_cluster_new(struct proc *p, struct engine *e);
+struct store_cluster *store_cluster_new(
+	struct proc *p, struct engine *e, const uint8_t key[MEMBERS_KEY]);
 /* False: no verb of the cluster's. Else it is answered, now or later. */
 bool store_cluster_admin(struct store_cluster *c, struct slice verb, const char *argument,
 	struct ipc_ticket ticket);
-/* Each second: who is away since when; tells the others while this node is drained. */
+/* Each second: who is away since when; says to the others where this node is reached, when that
+ * isn't what they know; tells its own processes while it is drained. */
 void store_cluster_tend(struct store_cluster *c);
 
 /* What `cluster status` says. Pure. */

@@ -382,6 +382,8 @@ peer_join_answer_pack(const struct peer_join_answer *w, struct buf *out)
 	m.node = w->node;
 	m.cluster = codec_bytes(w->cluster);
 	m.members = codec_bytes(w->members);
+	m.members_index = w->members_index;
+	m.log_key = codec_bytes(w->log_key);
 	m.config = arena_str(&a, w->config);
 	e = put_packed(&m, out);
 	arena_reset(&a);
@@ -414,6 +416,8 @@ peer_join_answer_parse(struct slice raw, struct arena *a, struct peer_join_answe
 		.node = m->node,
 		.cluster = codec_slice(m->cluster),
 		.members = codec_slice(m->members),
+		.members_index = m->members_index,
+		.log_key = codec_slice(m->log_key),
 		.config = slice_str(m->config)};
 	return ERR_OK;
 }

@@ -92,6 +92,8 @@ struct peer_join_answer {
 	uint32_t node;
 	struct slice cluster; /* 16 octets */
 	struct slice members, config;
+	uint64_t members_index; /* of their entry of the log */
+	struct slice log_key;	/* wrapped by the master key; may be empty */
 };
 /* Over authority, certificate, sealed, and the request's mac (which knows the connection). */
 void peer_join_answer_mac(const uint8_t secret[PEER_JOIN_SECRET],

@@ -321,6 +321,8 @@ some_answer(void)
 		.node = 2,
 		.cluster = slice_of(cluster, sizeof cluster),
 		.members = SLICE_LIT("members"),
+		.members_index = 77,
+		.log_key = SLICE_LIT("wrapped"),
 		.config = SLICE_LIT("[limits]\n")};
 }
 
@@ -340,6 +342,8 @@ an_answer_reads_back_and_is_never_half(void **state)
 	assert_int_equal(peer_join_answer_parse(buf_slice(&b), &a, &got), ERR_OK);
 	assert_true(slice_eq(got.config, w.config) && slice_eq(got.members, w.members));
 	assert_int_equal(got.node, 2);
+	assert_int_equal(got.members_index, 77);
+	assert_true(slice_eq(got.log_key, w.log_key));
 	assert_int_equal(got.now_sec, 1799999999);
 	buf_clear(&b);
 	w.members = SLICE_EMPTY;

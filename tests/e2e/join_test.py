@@ -1,0 +1,353 @@
+#!/usr/bin/env python3
+"""Joining: tokens that are good once, in their time, for their kind; what a new node is given and what an
+arbiter isn't; a failed try leaves nothing behind; a node that was removed doesn't come back."""
+import base64
+import glob
+import json
+import os
+import re
+import shutil
+import smtplib
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, sys.path[0])
+from hp import PROGRAM, QUICK  # noqa: E402
+
+WAIT = 40
+
+
+def eventually(what, seconds=WAIT):
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            value = what()
+        except (OSError, AssertionError, subprocess.SubprocessError, ValueError, smtplib.SMTPException) as e:
+            value, why = None, e
+        else:
+            why = value
+        if value:
+            return value
+        assert time.monotonic() < until, f"waited in vain: {why!r}"
+        time.sleep(0.1)
+
+
+class Node:
+    def __init__(self, folder, n, base):
+        self.folder, self.n, self.base = folder, n, base
+        self.address = f"127.0.{n}.1"
+        self.data, self.conf = f"{folder}/dc{n}", f"{folder}/dc{n}.conf"
+        self.name = f"dc{n}.example.org"
+        self.process = None
+
+    def places(self):
+        return ["--hostname", self.name, "--data", self.data, "-c", self.conf, "--listen", self.address,
+                "--port-base", str(self.base), "--cluster-address", self.address]
+
+    def init(self):
+        r = run("init", "--domain", "example.org", "--user", "ann", "--password", "pw", "--plaintext-auth",
+                *self.places())
+        assert r.returncode == 0, r
+        with open(self.conf, "a") as f:
+            f.write(QUICK + "\n[limits]\nhops = 33\n")
+
+    def join(self, token, *more, code=0):
+        r = run("join", token, *self.places(), *more)
+        assert r.returncode == code, (r.returncode, r.stdout, r.stderr)
+        return r.stdout + r.stderr
+
+    def start(self, clock=0):
+        self.log_file = open(f"{self.folder}/log{self.n}", "ab")
+        self.process = subprocess.Popen([PROGRAM, "serve", "-c", self.conf], stdin=subprocess.DEVNULL,
+                                        stdout=self.log_file, stderr=self.log_file,
+                                        env=dict(os.environ, HAIRPIN_CLOCK_OFFSET=str(clock)))
+        eventually(lambda: self.status())
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(20)
+
+    def log(self):
+        with open(f"{self.folder}/log{self.n}", errors="replace") as f:
+            return f.read()
+
+    def cli(self, *words, code=0):
+        r = run(*words, "-c", self.conf)
+        assert r.returncode == code, (words, r)
+        return r.stdout if code == 0 else r.stdout + r.stderr
+
+    def status(self):
+        return json.loads(self.cli("cluster", "status", "--json"))
+
+    def token(self, *more):
+        return json.loads(self.cli("cluster", "token", "--json", *more))["token"]
+
+    def smtp(self):
+        return smtplib.SMTP(self.address, self.base + 25, local_hostname="client.test", timeout=20)
+
+
+def run(*words):
+    return subprocess.run([PROGRAM, *words], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
+
+
+def free_base():
+    for base in range(21000 + os.getpid() % 200 * 10, 55000, 1111):
+        try:
+            for n in (1, 2, 3, 4):
+                for port in (25, 143, 465, 587, 993, 4627):
+                    with socket.socket() as s:
+                        s.bind((f"127.0.{n}.1", base + port))
+            return base
+        except OSError:
+            continue
+    raise RuntimeError("no free ports")
+
+
+def kinds(node):
+    return {n["id"]: n["kind"] for n in node.status()["nodes"]}
+
+
+def is_absent(node):
+    """Nothing half made is left."""
+    return not os.path.exists(node.data) and not os.path.exists(node.conf)
+
+
+# --- tokens ------------------------------------------------------------------------------------------
+
+
+def a_token_of_the_wrong_kind_is_refused(one, two, three):
+    said = two.join(one.token("--arbiter"), code=65)
+    assert "the token is for an arbiter" in said and "--arbiter" in said, said
+    said = three.join(one.token(), "--arbiter", code=65)
+    assert "the token is for a data node" in said, said
+    assert is_absent(two) and is_absent(three)
+
+
+def an_altered_token_is_refused(one, two):
+    token = one.token()
+    said = two.join(token[:-7] + ("A" if token[-7] != "A" else "B") + token[-6:], code=65)
+    assert "isn't whole" in said and "Copy it again" in said, said
+    said = two.join("hello", code=65)
+    assert "that is no token" in said, said
+    # Another kind, or another hour, with a checksum that is right: the member knows better.
+    for field in ("kind", "time"):
+        said = two.join(forged(token, field), *(["--arbiter"] if field == "kind" else []), code=77)
+        assert "doesn't know this token, or it was altered" in said, said
+    assert is_absent(two)
+
+
+def forged(token, field):
+    """The token's fields begin: id, 16 octets; time, a varint; then the kind, if it is an arbiter's."""
+    word = token.removeprefix("hairpin-join-1-")
+    raw = bytearray(base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)))[:-4]
+    assert raw[0] == 0x0A and raw[1] == 16 and raw[18] == 0x10, raw
+    if field == "time":
+        raw[19] ^= 1
+    else:
+        end = next(i for i in range(19, 30) if raw[i] < 0x80) + 1
+        raw[end:end] = b"\x18\x01"
+    raw += hashed(raw)
+    return "hairpin-join-1-" + base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def hashed(raw):
+    import hashlib
+    return hashlib.blake2b(b"hairpin join token" + raw, digest_size=32).digest()[:4]
+
+
+def an_expired_token_is_refused_with_both_times(one, two):
+    one.stop()
+    one.start(clock=-4000)  # not ahead: the log's time never goes back
+    token = one.token()
+    one.stop()
+    one.start()
+    said = two.join(token, code=77)
+    assert "the token expired: it was good until" in said and "by the clock of" in said, said
+    assert is_absent(two)
+
+
+def nobody_answers_is_said_with_the_next_step(one, two):
+    token = one.token()
+    one.stop()
+    said = two.join(token, code=69)
+    one.start()
+    assert "see whether the server runs there" in said, said
+    assert is_absent(two)
+
+
+def a_used_token_is_refused(one, two, four):
+    token = one.token()
+    said = two.join(token)
+    assert "This machine is node 2 of the cluster" in said and "hairpin serve -c" in said, said
+    said = four.join(token, code=77)
+    assert "the token was used already" in said and "hairpin cluster token" in said, said
+    assert is_absent(four)
+    # Nor does a second set-up overwrite the first one.
+    assert "exists already" in two.join(one.token(), code=73)
+
+
+def hours_have_bounds(one):
+    assert "--hours" in one.cli("cluster", "token", "--hours", "0", code=64)
+    assert "--hours" in one.cli("cluster", "token", "--hours", "169", code=64)
+    until = json.loads(one.cli("cluster", "token", "--hours", "168", "--json"))["until_sec"]
+    assert abs(until - time.time() - 168 * 3600) < 100, until
+
+
+# --- what a node was given -----------------------------------------------------------------------------
+
+
+def octets_of(folder):
+    """Every file with what is in it."""
+    for path in glob.glob(folder + "/**", recursive=True):
+        if os.path.isfile(path) and not os.path.islink(path):
+            with open(path, "rb") as f:
+                yield path, f.read()
+
+
+def the_data_node_has_the_keys_and_the_common_configuration(one, two):
+    def same(name):
+        return [open(f"{n.data}/{name}", "rb").read() for n in (one, two)]
+    for name in ("keys/master.key", "tls/cluster.pem",
+                 *(p.removeprefix(one.data + "/") for p in glob.glob(one.data + "/keys/dkim/*"))):
+        a, b = same(name)
+        assert a == b, name
+    assert len(glob.glob(two.data + "/keys/dkim/*")) == 2
+    for name in ("keys/master.key", "tls/node.key", "tls/key.pem"):
+        assert os.stat(f"{two.data}/{name}").st_mode & 0o777 == 0o600, name
+    a, b = same("tls/node.key")
+    assert a != b
+    with open(two.conf) as f:
+        text = f.read()
+    assert "hops = 33" in text and "argon2_memory_kib = 64" in text, text
+    assert f"hostname = {two.name}" in text and one.name not in text, text
+
+
+def the_arbiter_has_no_key(one, three):
+    with open(one.data + "/keys/master.key") as f:
+        text = f.read().split()[1]
+    key = base64.b64decode(text)
+    assert len(key) == 32
+    for path, octets in octets_of(three.data):
+        for secret in (key, text.encode(), key.hex().encode(), b"BEGIN RSA"):
+            assert secret not in octets, path
+        assert b"secret words" not in octets, path
+    assert sorted(os.listdir(three.data + "/keys")) in ([], ["dkim"])
+    assert not os.path.exists(three.data + "/tls/key.pem")
+    assert not glob.glob(three.data + "/keys/dkim/*")
+    said = three.cli("cluster", "token", code=69)
+    assert "say it on a data node" in said, said
+
+
+# --- the cluster ---------------------------------------------------------------------------------------
+
+
+def all_three_are_members_and_vote(one, two, three):
+    eventually(lambda: kinds(one) == {1: "voter", 2: "voter", 3: "arbiter"})
+    for node in (one, two, three):
+        s = eventually(lambda: (lambda s: s if not s["problems"] else None)(node.status()))
+        assert [n["address"] for n in s["nodes"]] == [f"127.0.{n}.1:{one.base + 4627}" for n in (1, 2, 3)], s
+        assert [n["name"] for n in s["nodes"]] == [f"dc{n}.example.org" for n in (1, 2, 3)], s
+        assert s["leader"] in (1, 2), s
+    text = two.cli("cluster", "status")
+    assert re.search(r"^2 +dc2.example.org +voter .*this node", text, re.M), text
+
+
+def mail_that_one_takes_is_on_the_other(one, two):
+    with one.smtp() as s:
+        s.sendmail("bob@example.net", ["ann@example.org"], "Subject: x\r\n\r\nsecret words\r\n")
+    eventually(lambda: json.loads(two.cli("user", "show", "ann@example.org", "--json"))["messages"] >= 1)
+
+
+def a_node_that_is_away_is_named(one, two, three):
+    three.stop()
+    said = eventually(lambda: next((p for p in one.status()["problems"] if "node 3 (dc3.example.org) is away since"
+                                    in p), None))
+    assert "hairpin cluster remove 3" in said, said
+    assert any("all of these are needed" in p for p in one.status()["problems"])
+    three.start()
+    eventually(lambda: not one.status()["problems"])
+
+
+def a_drained_node_sends_its_clients_away(one, two):
+    leader, other = (one, two) if one.status()["leader"] == 1 else (two, one)
+    with leader.smtp() as idle:
+        leader.cli("cluster", "drain")
+        code, text = idle.getreply()  # it had said nothing
+        assert code == 421, text
+    assert leader.status()["draining"] and eventually(lambda: leader.status()["leader"] == other.n)
+
+    def greeted():
+        with socket.create_connection((leader.address, leader.base + 143), 5) as s:
+            return s.recv(100)
+    assert eventually(lambda: greeted().startswith(b"* BYE [UNAVAILABLE]"))
+    with other.smtp() as s:
+        s.sendmail("bob@example.net", ["ann@example.org"], "Subject: y\r\n\r\nsecret words\r\n")
+    leader.cli("cluster", "drain", "--undo")
+    assert eventually(lambda: greeted().startswith(b"* OK"))
+
+
+def a_removed_node_does_not_come_back(one, two, three):
+    assert "this is that node itself" in two.cli("cluster", "remove", two.name, code=64)
+    assert "no node nobody" in one.cli("cluster", "remove", "nobody", code=67)
+    two.stop()
+    eventually(lambda: one.status()["leader"] == 1)
+    said = one.cli("cluster", "remove", two.name)
+    assert "Removed" in said, said
+    assert 2 not in kinds(one)
+    two.start()
+    eventually(lambda: "127.0.2.1: closed: it isn't a member of this cluster" in three.log())
+    time.sleep(2)
+    assert 2 not in kinds(one)
+    two.stop()
+    # With a new token and a new folder it is another node.
+    again = Node(two.folder, 4, two.base)
+    again.join(one.token())
+    again.start()
+    try:
+        eventually(lambda: kinds(one) == {1: "voter", 3: "arbiter", 4: "voter"})
+    finally:
+        again.stop()
+
+
+def main():
+    folder = tempfile.mkdtemp(prefix="hairpin-join-")
+    os.chmod(folder, 0o755)
+    base = free_base()
+    one, two, three, four = (Node(folder, n, base) for n in (1, 2, 3, 4))
+    try:
+        one.init()
+        one.start()
+        eventually(lambda: one.status()["nodes"][0]["address"])
+        hours_have_bounds(one)
+        a_token_of_the_wrong_kind_is_refused(one, two, three)
+        an_altered_token_is_refused(one, two)
+        an_expired_token_is_refused_with_both_times(one, two)
+        nobody_answers_is_said_with_the_next_step(one, two)
+        a_used_token_is_refused(one, two, four)
+        three.join(one.token("--arbiter"), "--arbiter")
+        the_data_node_has_the_keys_and_the_common_configuration(one, two)
+        two.start()
+        three.start()
+        all_three_are_members_and_vote(one, two, three)
+        mail_that_one_takes_is_on_the_other(one, two)
+        the_arbiter_has_no_key(one, three)
+        a_node_that_is_away_is_named(one, two, three)
+        a_drained_node_sends_its_clients_away(one, two)
+        a_removed_node_does_not_come_back(one, two, three)
+    except BaseException:
+        for node in (one, two, three):
+            if node.process:
+                print(f"--- dc{node.n}\n{node.log()[-5000:]}")
+        raise
+    finally:
+        for node in (three, two, one):
+            node.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
