@@ -39,6 +39,8 @@
 	X(AUTH_THROTTLED, 454, "4.7.0", "Too many failed logins, try later")                   \
 	X(LOCAL_ERROR, 451, "4.3.0", "Internal error, nothing was taken, try again")           \
 	X(LOOKUP_ERROR, 451, "4.3.0", "Address lookup failed, try again")                      \
+	X(UNAVAILABLE, 451, "4.4.0", "Nothing can be taken in now, try again")                 \
+	X(UNCONFIRMED, 451, "4.4.0", "Not confirmed in time, send it again")                   \
 	X(NO_SPACE, 452, "4.3.1", "Insufficient system storage, try later")                    \
 	X(TOO_MANY_RCPT, 452, "4.5.3", "Too many recipients")                                  \
 	X(OVER_QUOTA, 452, "4.2.2", "Mailbox is full")                                         \

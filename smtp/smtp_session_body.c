@@ -240,6 +240,11 @@ reply_of(enum err e)
 		return SMTP_REPLY_OVER_QUOTA;
 	if (e == ERR_LIMIT)
 		return SMTP_REPLY_TOO_MANY_RCPT;
+	if (e == ERR_UNAVAILABLE)
+		return SMTP_REPLY_UNAVAILABLE;
+	/* It may be taken yet: sent again, it is one mail. */
+	if (e == ERR_TIMEOUT)
+		return SMTP_REPLY_UNCONFIRMED;
 	return e == ERR_TOO_BIG ? SMTP_REPLY_TOO_BIG : SMTP_REPLY_LOCAL_ERROR;
 }
 

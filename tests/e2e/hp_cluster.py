@@ -238,8 +238,10 @@ class Cluster:
 
     def join(self, node):
         kind = ["--arbiter"] if node.is_arbiter else []
-        token = self.nodes[0].cli("cluster", "token", *kind, "--json").stdout
-        node.make("join", json.loads(token)["token"], *kind)
+        first = self.nodes[0]
+        # A node that has just started tells the cluster first where it is reached.
+        said = first.wait(lambda: first.cli("cluster", "token", *kind, "--json", check=False).stdout, UP_SEC)
+        node.make("join", json.loads(said)["token"], *kind)
         node.start()
 
     def __enter__(self):

@@ -152,8 +152,9 @@ only_the_stores_yes_is_a_250(void **state)
 		enum err e;
 		const char *code, *reply;
 	} answers[] = {{ERR_FULL, "452", "4.3.1"}, {ERR_QUOTA, "452", "4.2.2"},
-		{ERR_TIMEOUT, "451", "4.3.0"}, {ERR_PEER, "451", "4.3.0"},
-		{ERR_TOO_BIG, "552", "5.3.4"}, {ERR_OK, "250", "2.0.0"}};
+		{ERR_TIMEOUT, "451", "4.4.0"}, {ERR_UNAVAILABLE, "451", "4.4.0"},
+		{ERR_PEER, "451", "4.3.0"}, {ERR_TOO_BIG, "552", "5.3.4"},
+		{ERR_OK, "250", "2.0.0"}};
 	struct play p = {0};
 
 	(void)state;
