@@ -24,6 +24,7 @@ enum {
 	GRACE_SEC = 2,
 	IDLE_MS = 60000,
 	START_MS = 1000,
+	LEASE_MS = 50, /* mail is refused until there is a key: at the start it counts */
 	BUSY_MS = 100,
 	ITEMS_A_LOOK = 256
 };
@@ -278,8 +279,9 @@ tend(void *arg)
 	k->timer = NULL;
 	arena_init(&l.arena, 0);
 	/* Who is cut off, or an arbiter, makes no keys. */
-	if (!k->asked && courier_leases(k->c, 0) && courier_open_view(k->c) &&
-		!view_begin(k->c->view, &l.txn)) {
+	if (!courier_leases(k->c, 0)) {
+		ms = LEASE_MS;
+	} else if (!k->asked && courier_open_view(k->c) && !view_begin(k->c->view, &l.txn)) {
 		if (!view_queue_keys(l.txn, &l.arena, &l.key, &l.keys) &&
 			view_is_valid(k->c->view))
 			ms = act(&l);
