@@ -28,6 +28,8 @@ class Plain:
     def address(self, n):
         return f"127.0.{n}.1"
 
+    client_address = address
+
     def words(self, n):
         return []
 
@@ -61,6 +63,9 @@ class Net:
 
     def address(self, n):
         return f"198.18.0.{n}"
+
+    def client_address(self, n):
+        return "127.0.0.1"
 
     def words(self, n):
         return ["nsenter", f"--net=/run/netns/{self.names[n]}"]
@@ -117,7 +122,7 @@ class Node(Server):
     def __init__(self, cluster, n, is_arbiter=False, where=None):
         self.cluster, self.n, self.name, self.is_arbiter = cluster, n, f"dc{n}", is_arbiter
         self.users, self.domain, self.base = cluster.users, cluster.domain, cluster.base
-        self.host = cluster.net.address(n)
+        self.host, self.address = cluster.net.client_address(n), cluster.net.address(n)
         self.dir = tempfile.mkdtemp(prefix=f"hairpin-dc{n}-", dir=where)
         os.chmod(self.dir, 0o755)
         self.conf, self.data = self.dir + "/hairpin.conf", self.dir + "/data"
@@ -130,7 +135,7 @@ class Node(Server):
         """Of init and of join."""
         return ["--hostname", f"{self.name}.{self.domain}", "--data", self.data, "-c", self.conf, "--listen",
                 self.host, "--port-base", str(self.base), "--cluster-address",
-                f"{self.host}:{self.base + CLUSTER_PORT}", "--plaintext-auth"]
+                f"{self.address}:{self.base + CLUSTER_PORT}", "--plaintext-auth"]
 
     def make(self, *verb):
         out = subprocess.run([*self.cluster.net.words(self.n), self.program, *verb, *self.words()],
