@@ -15,6 +15,7 @@
 #include "cmd/cli_restore.h"
 #include "cmd/cli_serve.h"
 #include "cmd/cli_store.h"
+#include "cmd/cli_verify.h"
 #include "core/spelling.h"
 
 #define ACCOUNT "--full-name --quota-bytes --quota-messages --send-as"
@@ -108,6 +109,7 @@ const struct cli_verb cli_verbs[] = {
 	{"cluster promote", "NODE", "--json", "give a node its vote, now", cli_cluster_change},
 	{"cluster drain", "", "--undo --json",
 		"send this node's clients away, and let another one lead", cli_cluster_change},
+	{"cluster verify", "", "--json", "prove that all nodes have the same", cli_verify_run},
 
 	{"mime dump", "<MAIL", "", "the parts of a mail and where they are, in JSON",
 		cli_mime_dump},

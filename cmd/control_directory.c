@@ -334,6 +334,7 @@ const struct control_verb control_directory_verbs[] = {
 	{"forward list", forward_list},
 	{"store compact", compact},
 	{"store check", store_verb},
+	{"cluster verify", store_verb},
 	{"store stats", store_verb},
 	{NULL, NULL},
 };

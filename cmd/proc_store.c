@@ -16,6 +16,7 @@
 #include "cmd/proc.h"
 #include "cmd/store_cluster.h"
 #include "cmd/store_link.h"
+#include "cmd/store_verify.h"
 #include "core/arena.h"
 #include "core/clock.h"
 #include "core/codec.h"
@@ -46,6 +47,7 @@ struct store {
 	struct store_cluster *cluster;
 	uint8_t node_key[MEMBERS_KEY];
 	uint32_t leader; /* that was told in the log last */
+	struct store_verify *verify;
 	struct floor *floor;
 	struct loop_timer *again; /* the turn that is due though nothing arrives */
 	bool is_soon;		  /* again is due at once */
@@ -348,6 +350,14 @@ on_peer(struct proc *p, struct ipc_peer *peer, bool up)
 		store_link_process(s->link, up);
 }
 
+static void
+on_mark(void *arg, uint64_t index, const uint8_t digest[32])
+{
+	struct store *s = arg;
+
+	store_verify_mark(s->verify, index, digest);
+}
+
 /* --- maintenance --- */
 
 static void
@@ -419,8 +429,8 @@ start_compaction(struct store *s)
 {
 	Ipc__KeydLogKey q = IPC__KEYD_LOG_KEY__INIT;
 
-	if (s->check || s->is_compacting || !engine_is_ready(s->engine) ||
-		db_hold_is_held(s->dir))
+	if (s->check || store_verify_is_running(s->verify) || s->is_compacting ||
+		!engine_is_ready(s->engine) || db_hold_is_held(s->dir))
 		return ERR_BUSY;
 	s->is_compacting = true;
 	ipc_ask(s->p->ipc, IPC_KEYD_LOG_KEY, &q.base, -1,
@@ -540,6 +550,8 @@ on_admin(void *arg, struct ipc_frame *f)
 		e = answer_compaction(s, t);
 	} else if (slice_eq(verb, SLICE_LIT("check"))) {
 		e = s->is_compacting ? ERR_BUSY : start_check(s, t);
+	} else if (slice_eq(verb, SLICE_LIT("verify"))) {
+		store_verify_ask(s->verify, t);
 	} else if (slice_eq(verb, SLICE_LIT("stats"))) {
 		format_stats(s, text);
 		answer_json(s, t, ERR_OK, text);
@@ -576,14 +588,17 @@ take_turn(void *arg)
 {
 	struct store *s = arg;
 	uint32_t next_ms;
-	bool more;
+	bool more, verifies;
 	enum err e = engine_turn(s->engine, &more);
 
 	if (e)
 		fail_stop("the log", e);
 	publish_lease(s);
+	e = store_verify_step(s->verify, !s->is_compacting, &verifies);
+	if (e)
+		fail_stop("verifying", e);
 	/* Nothing may arrive by itself: what is left needs a turn of its own. */
-	if (step_check(s))
+	if (step_check(s) || verifies)
 		more = true;
 	next_ms = more ? 0 : engine_next_ms(s->engine);
 	/* Sooner than what was wanted before? */
@@ -703,6 +718,7 @@ open_database(struct store *s)
 		.on_send = on_send,
 		.on_cluster = on_cluster,
 		.tail_rows = s->p->config.log_tail_rows,
+		.on_mark = on_mark,
 		.arg = s,
 	};
 	enum err e;
@@ -747,6 +763,7 @@ start(struct proc *p)
 	open_database(s);
 	s->cluster = store_cluster_new(p, s->engine, s->node_key);
 	tell_link(s);
+	s->verify = store_verify_new(p, s->engine);
 	ipc_on(p->ipc, IPC_PROPOSE, on_propose, s);
 	ipc_on(p->ipc, IPC_STORE_ADMIN, on_admin, s);
 	loop_on_idle_turn(p->loop, take_turn, s);

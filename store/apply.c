@@ -14,6 +14,7 @@
 #include "store/apply_step.h"
 #include "store/apply_sweep.h"
 #include "store/apply_vault.h"
+#include "store/version.h"
 
 enum err
 apply_refuse(struct apply *a, enum command_code code, const char *text)
@@ -59,9 +60,12 @@ apply_touch_account_gone(struct apply *a, uint64_t id)
 
 /* A new life of a node: answers and uploads of the last one are over, its items are its own. */
 static enum err
-apply_boot(struct apply *a)
+apply_boot(struct apply *a, const Commands__Boot *c)
 {
 	enum err e = apply_proposer_boot(a);
+
+	if (!e)
+		e = version_put_node(a->txn, a->node, c->version);
 
 	if (!e)
 		e = apply_owner_boot(a);
@@ -115,7 +119,7 @@ apply_queue_part(struct apply *a, const Commands__Command *c)
 	case COMMANDS__COMMAND__BODY_CHUNK:
 		return apply_payload_chunk(a, c->chunk);
 	case COMMANDS__COMMAND__BODY_BOOT_NODE:
-		return apply_boot(a);
+		return apply_boot(a, c->boot_node);
 	case COMMANDS__COMMAND__BODY_SWEEP:
 		return apply_sweep(a, c->sweep);
 	case COMMANDS__COMMAND__BODY_REKEY:

@@ -183,6 +183,8 @@ load(struct engine *e, const struct raft_meta_fresh *fresh)
 		err = raft_log_trail(&e->log, txn, &trail);
 	if (!err)
 		err = raft_log_find_rekey(&e->log, txn);
+	if (!err)
+		err = engine_version_load(e, txn);
 	if (err) {
 		db_abort(txn);
 		return err;

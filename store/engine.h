@@ -51,6 +51,9 @@ struct engine_options {
 	/* A frame for another node (store/peer.proto), borrowed. bulk: it may be overtaken.
 	 * NULL: there are no others. */
 	void (*on_send)(void *arg, uint32_t node, bool bulk, struct slice frame);
+	/* A mark (DigestMark) was applied and committed: the state's digest as of that entry.
+	 * May be NULL. */
+	void (*on_mark)(void *arg, uint64_t index, const uint8_t digest[32]);
 	/* Leader, role or members changed. May be NULL. */
 	void (*on_cluster)(void *arg);
 	void *arg;
@@ -83,7 +86,8 @@ enum err engine_set_key(struct engine *e, const struct seal_key *key, struct sli
 bool engine_is_ready(const struct engine *e);
 
 /* e other than ERR_OK and ERR_TIMEOUT: nothing happened. FULL: no space for new mail; SYNTAX:
- * not a command, or a body where none belongs; DENIED: may said no; IO: the spool file ended
+ * not a command, or a body where none belongs; DENIED: may said no; UNSUPPORTED: not before
+ * the whole cluster knows it (version.h); IO: the spool file ended
  * early; UNAVAILABLE: no leader took it until its deadline. TIMEOUT: a leader has it, and what
  * became of it isn't known: to be called neither done nor failed. result lives until the
  * return. */

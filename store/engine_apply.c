@@ -25,6 +25,10 @@ engine_apply_entry(
 	size_t secrets = e->secrets.n;
 	enum err err = apply_command(&a, c);
 
+	if (!err && c->body_case == COMMANDS__COMMAND__BODY_CLUSTER_VERSION)
+		err = engine_version_load(e, t->txn);
+	if (!err && c->body_case == COMMANDS__COMMAND__BODY_DIGEST_MARK)
+		err = engine_mark_note(e, t->txn, a.index);
 	if (err)
 		return err;
 	e->log.applied = a.index;

@@ -57,6 +57,11 @@ struct engine_peer {
 	uint64_t applied; /* durably */
 };
 
+struct engine_mark {
+	uint64_t index;
+	uint8_t digest[32];
+};
+
 struct engine_asked; /* engine_members */
 
 /* An ADOPT that was proposed. e NULL: a free place. */
@@ -110,6 +115,12 @@ struct engine {
 	uint32_t warned_tail; /* the node that was warned of last */
 	bool is_changed;      /* leader, role or members: on_cluster is due */
 	enum err broken;      /* a turn failed: memory and disk may differ, nothing goes on */
+	uint32_t warned_tail; /* the node that was warned of last */
+	bool is_changed;      /* leader, role or members: on_cluster is due */
+	uint32_t version;     /* the cluster's, as far as we have applied */
+	bool version_pending; /* a ClusterVersion is in the queue */
+	struct engine_mark mark; /* the newest; index 0: none, or told */
+	enum err broken; /* a turn failed: memory and disk may differ, nothing goes on */
 	bool has_spool;
 	uint64_t spool_dev;
 	bool untidy;	    /* log rows or garbage are left to delete */
@@ -220,6 +231,18 @@ enum err engine_lease_tend(struct engine *e);
 uint64_t engine_tend_keep_from(struct engine *e);
 /* After a commit: the next sweep, the next step of a compaction. */
 enum err engine_tend_after(struct engine *e);
+
+/* --- engine_version --- */
+/* The cluster's, from the state. ERR_VERSION: this program doesn't know it (that was said). */
+enum err engine_version_load(struct engine *e, struct db_txn *txn);
+/* The leader's: proposes the next one when every data node knows it. */
+enum err engine_version_tend(struct engine *e);
+
+/* --- engine_mark --- */
+/* The state's digest as of a mark that was applied just now, in the open transaction. */
+enum err engine_mark_note(struct engine *e, struct db_txn *txn, uint64_t index);
+/* After the commit: on_mark. */
+void engine_mark_tell(struct engine *e);
 
 /* --- engine_vault --- */
 /* What the commit decided, and wipes the log keys that no entry needs any more. */

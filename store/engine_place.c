@@ -13,6 +13,7 @@
 #include "store/engine_inner.h"
 #include "store/peer.pb-c.h"
 #include "store/schema.h"
+#include "store/version.h"
 
 enum {
 	PLACED_MAX = 4096,	 /* of one node, until they are applied: table proposer */
@@ -240,6 +241,8 @@ check(const struct engine *e, const struct engine_waiting *w, const Commands__Co
 		return ERR_SYNTAX;
 	if (w->may && !w->may((int)c->body_case))
 		return ERR_DENIED;
+	if (version_of((int)c->body_case) > e->version)
+		return ERR_UNSUPPORTED;
 	if (e->room.full && grows(c) && !w->is_abandon)
 		return ERR_FULL;
 	if (c->body_case == COMMANDS__COMMAND__BODY_REKEY) {
@@ -557,6 +560,7 @@ engine_place_boot(struct engine *e)
 	uint8_t *copy = (uint8_t *)(w + 1);
 
 	c.body_case = COMMANDS__COMMAND__BODY_BOOT_NODE;
+	boot.version = VERSION_COMMANDS;
 	c.boot_node = &boot;
 	w->command = slice_of(copy, commands__command__pack(&c, copy));
 	w->fd = -1;

@@ -95,6 +95,8 @@ engine_tend(struct engine *e)
 		err = look(e, &sweep);
 	if (!err && sweep && e->log.has_key && e->raft.role == RAFT_LEADER && !e->sweep_pending)
 		err = propose_sweep(e);
+	if (!err && e->log.has_key && e->raft.role == RAFT_LEADER)
+		err = engine_version_tend(e);
 	e->untidy = e->untidy || e->log.first < engine_tend_keep_from(e);
 	return err;
 }

@@ -163,6 +163,7 @@ transact(struct engine_turn *t)
 	if (!err) {
 		if (wrote && e->opt.on_commit)
 			e->opt.on_commit(e->opt.arg, e->log.applied, &e->touched);
+		engine_mark_tell(e);
 		answer(t);
 	}
 	/* Nobody is told anything: what became of it is for the next life to say. */

@@ -23,5 +23,8 @@ uint32_t version_of(int body_case);
 /* The cluster's, as the log has come to; VERSION_FIRST if it was never raised. ERR_CORRUPT. */
 enum err version_cluster(struct db_txn *txn, uint32_t *version);
 enum err version_put(struct db_txn *txn, uint32_t version);
+/* What a node's program knows, as its newest boot said; VERSION_FIRST if it never booted. */
+enum err version_node(struct db_txn *txn, uint32_t node, uint32_t *version);
+enum err version_put_node(struct db_txn *txn, uint32_t node, uint32_t version);
 
 #endif
