@@ -1,5 +1,5 @@
-/* bend_row: a silent change on a disk: flips a bit of one row of a database that nobody has open,
- * without a word to its digest.
+/* bend_row: a silent change on a disk: flips a bit of one row of a database that nobody has
+ * open, without a word to its digest.
  *
  *   bend_row DIR TABLE OFFSET
  *

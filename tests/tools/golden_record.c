@@ -1,0 +1,505 @@
+/* golden_record: plays every command that there is, refused ones too, and writes the lines of
+ * tests/golden.h to standard output: `golden_record >tests/data/golden/vN.log`, once, when
+ * version N of the commands is released. A file of a released version never changes. On
+ * standard error: the types of commands of which none was done. */
+#include <unistd.h>
+
+#include "crypto/seal.h"
+#include "store/schema.h"
+#include "tests/golden.h"
+
+enum { ACCOUNT = 77, OTHER = 78, NODE_B = 2 };
+
+static struct golden g;
+static uint64_t inbox, seq;
+static bool done[1000];
+
+static ProtobufCBinaryData
+text(const char *s)
+{
+	return codec_bytes(slice_str(s));
+}
+
+static ProtobufCBinaryData
+octets(size_t n)
+{
+	uint8_t *p = arena_alloc(&g.a, n);
+
+	memset(p, (int)n, n);
+	return (ProtobufCBinaryData){n, p};
+}
+
+static void
+put_hex(const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		printf("%02x", p[i]);
+}
+
+static void
+play(Commands__Command *c, uint64_t body)
+{
+	struct slice packed;
+
+	g.index++;
+	g.time_sec += 10;
+	g.body = body;
+	c->time_sec = g.time_sec;
+	c->node = g.node;
+	c->boot = g.boot;
+	c->seq = c->body_case == COMMANDS__COMMAND__BODY_BOOT_NODE ? 0 : ++seq;
+	c->answered_below = seq > 3 ? seq - 2 : 0;
+	packed = codec_pack(c, &g.a);
+	golden_apply(&g, c);
+	done[c->body_case] = done[c->body_case] || g.result.code == COMMAND_DONE;
+	printf("%" PRIu64 " %" PRIu64 " %" PRIu64 " %u %" PRIu64 " %" PRIu64 " ", g.index,
+		g.term, g.time_sec, g.node, g.boot, body);
+	put_hex(packed.p, packed.n);
+	putchar(' ');
+	put_hex(g.digest, sizeof g.digest);
+	putchar('\n');
+}
+
+/* PLAY(ENQUEUE, enqueue, payload octets): that member of the oneof, a local variable. */
+#define PLAY(CASE, member, body)                                                               \
+	do {                                                                                   \
+		Commands__Command c_ = COMMANDS__COMMAND__INIT;                                \
+		c_.body_case = COMMANDS__COMMAND__BODY_##CASE;                                 \
+		c_.member = &member;                                                           \
+		play(&c_, body);                                                               \
+	} while (0)
+
+static void
+boot(uint32_t node, uint64_t life)
+{
+	Commands__Boot boot_node = COMMANDS__BOOT__INIT;
+
+	g.node = node;
+	g.boot = life;
+	seq = 0;
+	boot_node.version = 1;
+	PLAY(BOOT_NODE, boot_node, 0);
+}
+
+static void
+directory(void)
+{
+	Commands__DomainPut domain_put = COMMANDS__DOMAIN_PUT__INIT;
+	Commands__Domain domain = COMMANDS__DOMAIN__INIT;
+	Commands__DomainDel domain_del = COMMANDS__DOMAIN_DEL__INIT;
+	Commands__Setting setting = COMMANDS__SETTING__INIT;
+	Commands__AddressPut address_put = COMMANDS__ADDRESS_PUT__INIT;
+	Commands__Address address = COMMANDS__ADDRESS__INIT;
+	Commands__AddressDel address_del = COMMANDS__ADDRESS_DEL__INIT;
+	ProtobufCBinaryData targets[] = {text("u@example.org"), text("far@example.net")};
+	size_t n;
+
+	domain_put.name = text("example.org");
+	PLAY(DOMAIN_PUT, domain_put, 0);
+	domain_put.create_only = true;
+	PLAY(DOMAIN_PUT, domain_put, 0);
+	domain_put.name = text("gone.example");
+	domain.comment = "soon gone";
+	n = commands__domain__get_packed_size(&domain);
+	domain_put.record = octets(n);
+	commands__domain__pack(&domain, domain_put.record.data);
+	PLAY(DOMAIN_PUT, domain_put, 0);
+	domain_del.name = text("gone.example");
+	PLAY(DOMAIN_DEL, domain_del, 0);
+	PLAY(DOMAIN_DEL, domain_del, 0);
+	setting.name = "motto";
+	setting.value = text("kept");
+	PLAY(SETTING, setting, 0);
+	setting.name = "bad name";
+	PLAY(SETTING, setting, 0);
+	address.kind = COMMANDS__ADDRESS__KIND__ALIAS;
+	address.n_target = 2;
+	address.target = targets;
+	address_put.address = text("all@example.org");
+	address_put.record = &address;
+	PLAY(ADDRESS_PUT, address_put, 0);
+	address.n_target = 1;
+	address_put.mode = 2;
+	PLAY(ADDRESS_PUT, address_put, 0);
+	address_put.mode = 0;
+	address_put.address = text("gone@example.org");
+	PLAY(ADDRESS_PUT, address_put, 0);
+	address_del.address = text("gone@example.org");
+	address_del.kind = COMMANDS__ADDRESS__KIND__ALIAS;
+	PLAY(ADDRESS_DEL, address_del, 0);
+}
+
+static void
+account(uint64_t id, const char *name)
+{
+	Commands__AccountPut account_put = COMMANDS__ACCOUNT_PUT__INIT;
+	Commands__Account record = COMMANDS__ACCOUNT__INIT;
+	Commands__EpochNew epoch_new = COMMANDS__EPOCH_NEW__INIT;
+
+	record.name = text(name);
+	record.public_key = octets(32);
+	record.quota_messages = 100;
+	account_put.account = id;
+	account_put.record = &record;
+	account_put.wrapped_secret = octets(72);
+	PLAY(ACCOUNT_PUT, account_put, 0);
+	epoch_new.account = id;
+	epoch_new.epoch = 5;
+	epoch_new.sealed_key = octets(80);
+	PLAY(EPOCH_NEW, epoch_new, 0);
+	record.full_name = "A Person";
+	account_put.mask = UINT32_MAX;
+	account_put.wrapped_secret = (ProtobufCBinaryData){0, NULL};
+	PLAY(ACCOUNT_PUT, account_put, 0);
+}
+
+static void
+find_inbox(void)
+{
+	Commands__Account *r;
+	struct schema_key k;
+	struct slice row;
+	struct db_txn *txn;
+
+	must(!db_begin(g.db, false, &txn));
+	must(!db_get(txn, DB_ACCOUNT, schema_u64(&k, ACCOUNT), &row));
+	r = codec_unpack(&commands__account__descriptor, row, &g.a);
+	must(r != NULL);
+	inbox = r->inbox;
+	db_abort(txn);
+}
+
+static Commands__Body *
+body_of(uint64_t size)
+{
+	Commands__Body *body = arena_alloc(&g.a, sizeof *body);
+
+	commands__body__init(body);
+	body->size = size - 16;
+	body->sealed_size = size;
+	return body;
+}
+
+static void
+mailboxes(void)
+{
+	Commands__MailboxCreate mailbox_create = COMMANDS__MAILBOX_CREATE__INIT;
+	Commands__MailboxDelete mailbox_delete = COMMANDS__MAILBOX_DELETE__INIT;
+	Commands__MailboxRename mailbox_rename = COMMANDS__MAILBOX_RENAME__INIT;
+	Commands__Subscribe subscribe = COMMANDS__SUBSCRIBE__INIT;
+
+	mailbox_create.account = ACCOUNT;
+	mailbox_create.name = text("Work/2026");
+	mailbox_create.subscribe = true;
+	PLAY(MAILBOX_CREATE, mailbox_create, 0);
+	PLAY(MAILBOX_CREATE, mailbox_create, 0);
+	mailbox_rename.account = ACCOUNT;
+	mailbox_rename.from = text("Work");
+	mailbox_rename.to = text("Office");
+	PLAY(MAILBOX_RENAME, mailbox_rename, 0);
+	subscribe.account = ACCOUNT;
+	subscribe.name = text("Office");
+	subscribe.on = true;
+	PLAY(SUBSCRIBE, subscribe, 0);
+	mailbox_create.name = text("Passing");
+	PLAY(MAILBOX_CREATE, mailbox_create, 0);
+	mailbox_delete.account = ACCOUNT;
+	mailbox_delete.name = text("Passing");
+	PLAY(MAILBOX_DELETE, mailbox_delete, 0);
+}
+
+static void
+append(uint64_t to, uint64_t upload)
+{
+	Commands__Append append = COMMANDS__APPEND__INIT;
+	ProtobufCBinaryData keyword = text("$Label");
+
+	append.account = ACCOUNT;
+	append.mailbox = to;
+	append.body = body_of(upload ? 600 : 500);
+	append.body->upload = upload;
+	append.flags = SCHEMA_SEEN;
+	append.n_keyword = 1;
+	append.keyword = &keyword;
+	append.epoch = 5;
+	append.wrapped_key = octets(SCHEMA_WRAPPED_KEY);
+	append.sealed_head = octets(40);
+	append.sealed_index = octets(60);
+	append.head_size = 20;
+	PLAY(APPEND, append, upload ? 0 : 500);
+}
+
+static void
+messages(void)
+{
+	Commands__Chunk chunk = COMMANDS__CHUNK__INIT;
+	Commands__FlagsStore flags_store = COMMANDS__FLAGS_STORE__INIT;
+	Commands__Copy copy = COMMANDS__COPY__INIT;
+	Commands__Expunge expunge = COMMANDS__EXPUNGE__INIT;
+	Commands__StageOpen stage_open = COMMANDS__STAGE_OPEN__INIT;
+	Commands__StageClose stage_close = COMMANDS__STAGE_CLOSE__INIT;
+	Commands__Uids uids = COMMANDS__UIDS__INIT;
+	uint32_t first = 1, last = 2;
+
+	append(inbox, 0);
+	append(inbox, 0);
+	chunk.upload = 4711;
+	PLAY(CHUNK, chunk, 400);
+	chunk.n = 1;
+	PLAY(CHUNK, chunk, 200);
+	PLAY(CHUNK, chunk, 200);
+	append(inbox, 4711);
+	append(99, 0);
+	uids.n_first = uids.n_last = 1;
+	uids.first = &first;
+	uids.last = &last;
+	flags_store.mailbox = inbox;
+	flags_store.uids = &uids;
+	flags_store.mode = 1;
+	flags_store.flags = SCHEMA_DELETED | SCHEMA_FLAGGED;
+	PLAY(FLAGS_STORE, flags_store, 0);
+	flags_store.unchanged_since = 2;
+	PLAY(FLAGS_STORE, flags_store, 0);
+	copy.mailbox = inbox;
+	copy.to = inbox + 1;
+	copy.uids = &uids;
+	PLAY(COPY, copy, 0);
+	copy.move = true;
+	first = last = 3;
+	PLAY(COPY, copy, 0);
+	first = last = 1;
+	expunge.mailbox = inbox;
+	expunge.uids = &uids;
+	PLAY(EXPUNGE, expunge, 0);
+	stage_open.account = ACCOUNT;
+	PLAY(STAGE_OPEN, stage_open, 0);
+	stage_close.stage = g.result.id;
+	append(stage_close.stage, 0);
+	stage_close.to = inbox;
+	PLAY(STAGE_CLOSE, stage_close, 0);
+}
+
+static Commands__Rcpt *
+rcpt_of(const char *address, Commands__Stage stage)
+{
+	Commands__Rcpt *r = arena_alloc(&g.a, sizeof *r);
+
+	commands__rcpt__init(r);
+	r->address = text(address);
+	r->stage = stage;
+	return r;
+}
+
+static uint64_t
+enqueue(const char *repeat_key)
+{
+	Commands__Enqueue enqueue = COMMANDS__ENQUEUE__INIT;
+	Commands__Rcpt *rcpt[] = {rcpt_of("u@example.org", COMMANDS__STAGE__STAGE_ROUTE),
+		rcpt_of("all@example.org", COMMANDS__STAGE__STAGE_ROUTE),
+		rcpt_of("far@example.net", COMMANDS__STAGE__STAGE_ROUTE)};
+
+	enqueue.sender = text("bob@example.net");
+	enqueue.rcpt = rcpt;
+	enqueue.n_rcpt = 3;
+	enqueue.body = body_of(500);
+	enqueue.sealed_key = octets(100);
+	enqueue.queue_key = 1;
+	enqueue.sealed_head = octets(40);
+	enqueue.sealed_index = octets(60);
+	enqueue.head_size = 20;
+	enqueue.repeat_key = text(repeat_key);
+	enqueue.repeat_until_sec = g.time_sec + 1000;
+	enqueue.stage = COMMANDS__STAGE__STAGE_ROUTE;
+	PLAY(ENQUEUE, enqueue, 500);
+	return g.result.id;
+}
+
+static void
+step(uint64_t item, uint32_t rcpt, Commands__Outcome outcome)
+{
+	Commands__Step step = COMMANDS__STEP__INIT;
+	Commands__RcptStep one = COMMANDS__RCPT_STEP__INIT, *list = &one;
+	Commands__Delivery delivery = COMMANDS__DELIVERY__INIT;
+	Commands__Rcpt *into = rcpt_of("u@example.org", COMMANDS__STAGE__STAGE_DELIVER);
+
+	delivery.account = into->account = ACCOUNT;
+	delivery.mailbox = text("INBOX");
+	delivery.epoch = 5;
+	delivery.wrapped_key = octets(SCHEMA_WRAPPED_KEY);
+	delivery.delivered_to = text("u@example.org");
+	one.rcpt = rcpt;
+	one.outcome = outcome;
+	one.status = "4.2.2 for the record";
+	one.next_try_sec = g.time_sec + 500;
+	one.stage = COMMANDS__STAGE__STAGE_DELIVER;
+	if (outcome == COMMANDS__OUTCOME__OUTCOME_DELIVER)
+		one.delivery = &delivery;
+	if (outcome == COMMANDS__OUTCOME__OUTCOME_EXPAND) {
+		one.into = &into;
+		one.n_into = 1;
+	}
+	step.item = item;
+	step.epoch = 1;
+	step.step = &list;
+	step.n_step = 1;
+	PLAY(STEP, step, 0);
+	/* The same again is stale. */
+	PLAY(STEP, step, 0);
+}
+
+static void
+queue_key(uint64_t id, Commands__QueueKey__Verb verb)
+{
+	Commands__QueueKey queue_key = COMMANDS__QUEUE_KEY__INIT;
+
+	queue_key.id = id;
+	queue_key.verb = verb;
+	if (verb == COMMANDS__QUEUE_KEY__VERB__MAKE) {
+		queue_key.public_key = octets(32);
+		queue_key.wrapped_secret = octets(72);
+	}
+	PLAY(QUEUE_KEY, queue_key, 0);
+}
+
+static void
+control(uint64_t item, Commands__QueueControl__Verb verb)
+{
+	Commands__QueueControl queue_control = COMMANDS__QUEUE_CONTROL__INIT;
+
+	queue_control.item = item;
+	queue_control.verb = verb;
+	PLAY(QUEUE_CONTROL, queue_control, 0);
+}
+
+static void
+queue(void)
+{
+	Commands__Lift lift = COMMANDS__LIFT__INIT;
+	Commands__QueueReseal queue_reseal = COMMANDS__QUEUE_RESEAL__INIT;
+	ProtobufCBinaryData key = text("repeat-b");
+	uint64_t item, later;
+
+	queue_key(1, COMMANDS__QUEUE_KEY__VERB__MAKE);
+	item = enqueue("repeat-a");
+	enqueue("repeat-a");
+	later = enqueue("repeat-b");
+	lift.n_repeat_key = 1;
+	lift.repeat_key = &key;
+	PLAY(LIFT, lift, 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		step(item, i, COMMANDS__OUTCOME__OUTCOME_DELIVER);
+		step(item, i, COMMANDS__OUTCOME__OUTCOME_DEFER);
+	}
+	step(later, 0, COMMANDS__OUTCOME__OUTCOME_EXPAND);
+	step(later, 1, COMMANDS__OUTCOME__OUTCOME_FAIL);
+	step(later, 2, COMMANDS__OUTCOME__OUTCOME_RELAY);
+	step(later, 3, COMMANDS__OUTCOME__OUTCOME_MOVE);
+	queue_key(900, COMMANDS__QUEUE_KEY__VERB__MAKE);
+	queue_key(1, COMMANDS__QUEUE_KEY__VERB__CLOSE);
+	queue_reseal.item = later;
+	queue_reseal.from = 1;
+	queue_reseal.to = 900;
+	queue_reseal.sealed_key = octets(100);
+	queue_reseal.sealed_key.data[0] = 1;
+	PLAY(QUEUE_RESEAL, queue_reseal, 0);
+	control(later, COMMANDS__QUEUE_CONTROL__VERB__HOLD);
+	control(later, COMMANDS__QUEUE_CONTROL__VERB__RELEASE);
+	control(later, COMMANDS__QUEUE_CONTROL__VERB__RETRY);
+	control(item, COMMANDS__QUEUE_CONTROL__VERB__DELETE);
+	queue_key(1, COMMANDS__QUEUE_KEY__VERB__DESTROY);
+}
+
+static void
+cluster(void)
+{
+	Commands__Adopt adopt = COMMANDS__ADOPT__INIT;
+	Commands__Recall recall = COMMANDS__RECALL__INIT;
+	Commands__Yield yield = COMMANDS__YIELD__INIT;
+	Commands__ClusterVersion cluster_version = COMMANDS__CLUSTER_VERSION__INIT;
+	Commands__DigestMark digest_mark = COMMANDS__DIGEST_MARK__INIT;
+	Commands__DigestReport digest_report = COMMANDS__DIGEST_REPORT__INIT;
+	Commands__Restored restored = COMMANDS__RESTORED__INIT;
+	Commands__Rekey rekey = COMMANDS__REKEY__INIT;
+
+	boot(NODE_B, 1000);
+	adopt.node = 1;
+	adopt.by = NODE_B;
+	adopt.by_boot = 1000;
+	adopt.seen_epoch = 1;
+	adopt.term = g.term;
+	PLAY(ADOPT, adopt, 0);
+	PLAY(ADOPT, adopt, 0);
+	boot(1, 2000);
+	PLAY(RECALL, recall, 0);
+	boot(NODE_B, 3000);
+	yield.node = 1;
+	yield.epoch = 3;
+	PLAY(YIELD, yield, 0);
+	PLAY(YIELD, yield, 0);
+	PLAY(DIGEST_MARK, digest_mark, 0);
+	digest_report.index = g.index;
+	digest_report.digest = octets(32);
+	PLAY(DIGEST_REPORT, digest_report, 0);
+	rekey.wrapped_key = octets(72);
+	PLAY(REKEY, rekey, 0);
+	cluster_version.version = 2;
+	PLAY(CLUSTER_VERSION, cluster_version, 0);
+	cluster_version.version = 1;
+	PLAY(CLUSTER_VERSION, cluster_version, 0);
+	restored.uid_gap = 1000;
+	PLAY(RESTORED, restored, 0);
+}
+
+static void
+deletions(void)
+{
+	Commands__AccountDel account_del = COMMANDS__ACCOUNT_DEL__INIT;
+	Commands__Sweep sweep = COMMANDS__SWEEP__INIT;
+
+	account_del.account = OTHER;
+	PLAY(ACCOUNT_DEL, account_del, 0);
+	PLAY(ACCOUNT_DEL, account_del, 0);
+	sweep.limit = 3;
+	PLAY(SWEEP, sweep, 0);
+	g.time_sec += 100000;
+	sweep.limit = 200;
+	PLAY(SWEEP, sweep, 0);
+	account_del.account = ACCOUNT;
+	PLAY(ACCOUNT_DEL, account_del, 0);
+	PLAY(SWEEP, sweep, 0);
+}
+
+int
+main(void)
+{
+	char dir[] = "/tmp/golden.XXXXXX", path[64];
+
+	seal_init();
+	must(mkdtemp(dir) != NULL);
+	golden_open(&g, dir);
+	g.term = 3;
+	g.time_sec = 1700000000;
+	boot(1, 500);
+	directory();
+	account(ACCOUNT, "u@example.org");
+	account(OTHER, "other@example.org");
+	find_inbox();
+	mailboxes();
+	messages();
+	queue();
+	cluster();
+	deletions();
+	for (unsigned i = 0; i < commands__command__descriptor.n_fields; i++) {
+		const ProtobufCFieldDescriptor *f = &commands__command__descriptor.fields[i];
+
+		if (f->id >= COMMANDS__COMMAND__BODY_BOOT_NODE && !done[f->id])
+			fprintf(stderr, "none was done: %s\n", f->name);
+	}
+	golden_close(&g);
+	snprintf(path, sizeof path, "%s/data.mdb", dir);
+	unlink(path);
+	snprintf(path, sizeof path, "%s/data.mdb-lock", dir);
+	unlink(path);
+	rmdir(dir);
+	return 0;
+}
