@@ -54,6 +54,10 @@ CC_debug := $(CC)
 CC_release := $(CC)
 CC_cover := $(CC)
 CC_fuzz := $(CCACHE) clang-14
+# What the tests of an upgrade take for the next version: a made-up command more (tests/next.sed).
+CFLAGS_next := -DHAIRPIN_DEBUG -DHAIRPIN_NEXT -iquote $(B)/gen-next -O1 -g
+CC_next := $(CC)
+WARN_next := $(WARN)
 WARN_debug := $(WARN)
 WARN_release := $(WARN)
 LIBS := -levent_core -levent_extra -levent_openssl -lssl -lcrypto -llmdb -lsodium -lunbound \
@@ -110,11 +114,21 @@ $(B)/$(1)/libhairpin.a: $$(OBJ_$(1))
 	$(Q)ar rcs $$@ $$^
 -include $$(OBJ_$(1):.o=.d) $(B)/$(1)/cmd/main.d
 endef
-$(foreach m,debug release cover fuzz,$(eval $(call mode_rules,$(m))))
+$(foreach m,debug release cover fuzz next,$(eval $(call mode_rules,$(m))))
 
 objects: $(OBJ_debug) $(OBJ_release) ## compile everything (debug and release), link nothing
 
-$(B)/debug/hairpin $(B)/cover/hairpin: $(B)/%/hairpin: $(B)/%/cmd/main.o $(B)/%/libhairpin.a
+$(B)/gen-next/store/commands.pb-c.c: store/commands.proto tests/next.sed
+	$(call say,GEN,$@)
+	@mkdir -p $(@D)
+	$(Q)sed -f tests/next.sed $< >$(@D)/commands.proto
+	$(Q)protoc-c --proto_path=$(B)/gen-next --c_out=$(B)/gen-next store/commands.proto
+$(B)/gen-next/store/commands.pb-c.h: $(B)/gen-next/store/commands.pb-c.c ;
+$(OBJ_next) $(B)/next/cmd/main.o: | $(B)/gen-next/store/commands.pb-c.h
+$(B)/next/gen/store/commands.pb-c.o: $(B)/gen-next/store/commands.pb-c.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) $(CFLAGS_next) -MMD -MP -c $< -o $@
+$(B)/debug/hairpin $(B)/cover/hairpin $(B)/next/hairpin: $(B)/%/hairpin: $(B)/%/cmd/main.o $(B)/%/libhairpin.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_$*) -o $@ $^ $(LIBS)
 # A warning of the linker is a function that would look for the host's files or modules.

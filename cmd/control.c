@@ -264,9 +264,12 @@ control_read(struct control_request *r)
 static const struct control_verb *
 find_verb(const char *name)
 {
-	static const struct control_verb *const tables[] = {control_directory_verbs,
-		control_account_verbs, control_group_verbs, control_queue_verbs,
-		control_cluster_verbs};
+	static const struct control_verb *const tables[] = {
+#ifdef HAIRPIN_NEXT
+		control_note_verbs,
+#endif
+		control_directory_verbs, control_account_verbs, control_group_verbs,
+		control_queue_verbs, control_cluster_verbs};
 
 	for (size_t t = 0; name && t < sizeof tables / sizeof *tables; t++)
 		for (const struct control_verb *v = tables[t]; v->name; v++)

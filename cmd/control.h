@@ -57,6 +57,9 @@ struct slice control_domain(struct control_request *r, const char *name);
 struct db_txn *control_read(struct control_request *r);
 json_t *control_json(struct slice s);
 
+#ifdef HAIRPIN_NEXT
+extern const struct control_verb control_note_verbs[];
+#endif
 extern const struct control_verb control_directory_verbs[], control_account_verbs[],
 	control_group_verbs[], control_queue_verbs[], control_cluster_verbs[];
 

@@ -6,7 +6,7 @@ E2E := $(wildcard tests/e2e/*_test.py)
 TOOLS := $(patsubst tests/%.c,$(B)/release/tests/%,$(wildcard tests/tools/*.c))
 PROGRAMS := $(B)/debug/hairpin $(B)/release/hairpin $(TOOLS)
 FUZZ_SECONDS ?= 600
-RUN := B=$(abspath $(B)) HAIRPIN=$(abspath $(B))/debug/hairpin \
+RUN := B=$(abspath $(B)) HAIRPIN_NEXT=$(abspath $(B))/next/hairpin HAIRPIN=$(abspath $(B))/debug/hairpin \
 	HAIRPIN_RELEASE=$(abspath $(B))/release/hairpin PYTHONDONTWRITEBYTECODE=1 tests/run
 
 test: $(UNIT) $(FUZZ) $(PROGRAMS) ## all that CI runs: lint, unit, fuzz (short), e2e
@@ -21,6 +21,7 @@ e2e: $(PROGRAMS) ## end-to-end tests against the real program
 	@$(RUN) $(E2E)
 e2e-%: $(PROGRAMS) ## one of them: make e2e-imap
 	@$(RUN) tests/e2e/$*_test.py
+test e2e e2e-upgrade: $(B)/next/hairpin
 sim: $(B)/debug/unit/raft_sim_test ## clusters of the consensus core in virtual time: SEEDS (1000) of each kind
 	@SEEDS=$${SEEDS:-1000} $< 2>&1 | grep -v 'seed [0-9]*$$'; exit $${PIPESTATUS[0]}
 cluster-test: $(PROGRAMS) ## three nodes under load and faults, half an hour; SEED (1)
