@@ -239,8 +239,8 @@ found(struct restore *r, struct restore_log *in)
 	while (!e && log->first <= log->last)
 		e = raft_log_trim(log, txn, log->last + 1, TRIM_A_TURN);
 	if (!e)
-		e = raft_meta_found(
-			log, txn, log->members.next_id, log->applied + RESTORE_INDEX_GAP);
+		e = raft_meta_found(log, txn, log->members.next_id + RESTORE_NODE_GAP,
+			log->applied + RESTORE_INDEX_GAP);
 	r->report->node = log->node;
 	if (!e)
 		return db_commit(txn);

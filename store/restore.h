@@ -1,11 +1,12 @@
 /* restore: a cluster of one voter out of a backup (backup.h) and a copy of the vault: the
  * newest full copy, then the entries of the files behind it, through apply.
  *
- * It is a new cluster with a new id, and its node has one that the old cluster never gave. So
- * nobody of the old one can take it for the old node, whatever survives: the peers' TLS lets in
- * keys of members only, the log's entries are sealed with the cluster's id, and none are left
- * in the log. Ids, UIDs and MODSEQs of what happened after the backup, which clients may have
- * seen, aren't given again: the log goes on RESTORE_INDEX_GAP above, UIDs RESTORE_UID_GAP. */
+ * It is a new cluster with a new id, and its node has one that the old cluster never gave
+ * (RESTORE_NODE_GAP above: nodes may have joined after the backup). So nobody of the old one
+ * can take it for the old node, whatever survives: the peers' TLS lets in keys of members only,
+ * the log's entries are sealed with the cluster's id, and none are left in the log. Ids, UIDs
+ * and MODSEQs of what happened after the backup, which clients may have seen, aren't given
+ * again: the log goes on RESTORE_INDEX_GAP above, UIDs RESTORE_UID_GAP. */
 #ifndef STORE_RESTORE_H
 #define STORE_RESTORE_H
 
@@ -17,7 +18,7 @@
 #include "core/slice.h"
 #include "crypto/seal.h"
 
-enum { RESTORE_UID_GAP = 1 << 20, RESTORE_TEXT = 300 };
+enum { RESTORE_UID_GAP = 1 << 20, RESTORE_NODE_GAP = 100, RESTORE_TEXT = 300 };
 static const uint64_t RESTORE_INDEX_GAP = UINT64_C(1) << 32;
 
 struct restore_options {

@@ -10,6 +10,7 @@
 #include "store/apply_vault.h"
 #include "store/backup.h"
 #include "store/backup_file.h"
+#include "store/members.h"
 #include "store/raft_body.h"
 #include "store/raft_meta.h"
 #include "store/schema.h"
@@ -59,6 +60,18 @@ apply_one(struct reader *in, const Commands__Command *c, uint64_t index, uint64_
 	return e;
 }
 
+/* They give the new node its id: one that none of them had. */
+static enum err
+take_members(struct raft_log *log, struct slice packed)
+{
+	struct members m;
+	enum err e = members_unpack(packed, &m);
+
+	if (!e)
+		log->members = m;
+	return e;
+}
+
 /* As the engine does it, but for where the entry comes from. */
 static enum err
 take(struct reader *in, struct slice row, struct slice body)
@@ -84,7 +97,9 @@ take(struct reader *in, struct slice row, struct slice body)
 	memcpy(log->chain, chain, sizeof chain);
 	log->last = log->applied = index;
 	log->last_term = schema_get_u64(row.p);
-	if (row.p[8] == RAFT_LOG_NOOP || row.p[8] == RAFT_LOG_CONFIG)
+	if (row.p[8] == RAFT_LOG_CONFIG)
+		return take_members(log, slice_from(row, ROW_FIXED));
+	if (row.p[8] == RAFT_LOG_NOOP)
 		return ERR_OK;
 	e = raft_log_read(log, in->txn, index, &term, &command);
 	c = e ? NULL : codec_unpack(&commands__command__descriptor, command, &in->arena);
