@@ -16,16 +16,56 @@ version(void)
 	return v;
 }
 
-static uint32_t
-raise_to(uint32_t to)
+static Commands__Command *
+version_command(uint32_t to)
 {
-	Commands__Command c = COMMANDS__COMMAND__INIT;
-	Commands__ClusterVersion v = COMMANDS__CLUSTER_VERSION__INIT;
+	static Commands__Command c;
+	static Commands__ClusterVersion v;
 
+	commands__command__init(&c);
+	commands__cluster_version__init(&v);
 	v.version = to;
 	c.body_case = COMMANDS__COMMAND__BODY_CLUSTER_VERSION;
 	c.cluster_version = &v;
-	return world_propose(&c, SLICE_EMPTY)->code;
+	return &c;
+}
+
+/* Beside the engine, which wouldn't go on. */
+static uint32_t
+raise_to(uint32_t to)
+{
+	struct apply_touched touched = {0};
+	struct apply_secrets secrets = {0};
+	Commands__Result result;
+	struct apply a = {.arena = &world.a,
+		.index = 1000 + to,
+		.touched = &touched,
+		.secrets = &secrets,
+		.result = &result};
+
+	assert_int_equal(db_begin(engine_db(world.e), true, &a.txn), ERR_OK);
+	assert_int_equal(apply_command(&a, version_command(to)), ERR_OK);
+	assert_int_equal(db_commit(a.txn), ERR_OK);
+	return result.code;
+}
+
+static void
+a_program_that_is_too_old_for_its_cluster_goes_no_further(void **state)
+{
+	struct engine_options opt;
+	struct engine *e;
+	Commands__Result *r;
+
+	(void)state;
+	assert_int_equal(engine_propose_now(world.e, version_command(VERSION_COMMANDS + 1),
+				 SLICE_EMPTY, &world.a, &r),
+		ERR_VERSION);
+	world_reopen();
+	assert_int_equal(raise_to(VERSION_COMMANDS + 1), COMMAND_DONE);
+	engine_close(world.e);
+	opt = world.opt;
+	assert_int_equal(engine_open(&opt, &e), ERR_VERSION);
+	world.e = NULL;
 }
 
 static void
@@ -154,6 +194,7 @@ main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_cluster_begins_with_the_first_version_and_never_goes_back),
+		T(a_program_that_is_too_old_for_its_cluster_goes_no_further),
 		T(every_command_of_today_is_of_the_first_version),
 		T(after_a_restore_no_uid_is_used_again_and_all_changes_are_asked_anew),
 		T(a_report_is_kept_for_its_node_alone_and_the_newest),
