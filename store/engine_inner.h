@@ -112,13 +112,10 @@ struct engine {
 	uint64_t refused_log_ms; /* when a bad entry was complained about last */
 	struct engine_asked *asked;
 	struct engine_lease lease;
-	uint32_t warned_tail; /* the node that was warned of last */
-	bool is_changed;      /* leader, role or members: on_cluster is due */
-	enum err broken;      /* a turn failed: memory and disk may differ, nothing goes on */
-	uint32_t warned_tail; /* the node that was warned of last */
-	bool is_changed;      /* leader, role or members: on_cluster is due */
-	uint32_t version;     /* the cluster's, as far as we have applied */
-	bool version_pending; /* a ClusterVersion is in the queue */
+	uint32_t warned_tail;	 /* the node that was warned of last */
+	bool is_changed;	 /* leader, role or members: on_cluster is due */
+	uint32_t version;	 /* the cluster's, as far as we have applied */
+	bool version_pending;	 /* a ClusterVersion is in the queue */
 	struct engine_mark mark; /* the newest; index 0: none, or told */
 	enum err broken; /* a turn failed: memory and disk may differ, nothing goes on */
 	bool has_spool;
