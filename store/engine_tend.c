@@ -6,18 +6,31 @@
 
 enum { SWEEP_LIMIT = 200 };
 
+/* How many applied rows: what the others may still ask for is cheaper than a whole database. */
+static uint64_t
+wanted(struct engine *e)
+{
+	uint64_t all = engine_peer_applied_by_all(e), behind;
+
+	if (engine_inner_is_lone(e) || all >= e->log.applied)
+		return e->opt.log_keep_rows;
+	behind = e->log.applied - all;
+	if (e->opt.tail_rows && behind > e->opt.tail_rows)
+		behind = e->opt.tail_rows;
+	return behind > e->opt.log_keep_rows ? behind : e->opt.log_keep_rows;
+}
+
 uint64_t
 engine_tend_keep_from(struct engine *e)
 {
 	uint64_t all = engine_inner_is_lone(e) ? e->log.applied : engine_peer_applied_by_all(e);
+	uint64_t keep = wanted(e);
 
 	if (engine_inner_is_arbiter(e) || e->room.full)
 		return e->log.applied + 1;
-	/* Whoever lacks an entry that is gone needs the whole database. */
 	if (e->compacting)
 		return (all < e->log.applied ? all : e->log.applied) + 1;
-	return e->log.applied > e->opt.log_keep_rows ? e->log.applied - e->opt.log_keep_rows + 1
-						     : 0;
+	return e->log.applied > keep ? e->log.applied - keep + 1 : 0;
 }
 
 /* --- sweeping --- */
