@@ -335,6 +335,7 @@ on_cluster(void *arg)
 
 	engine_status(s->engine, &status);
 	tell_link(s);
+	store_cluster_tend(s->cluster);
 	if (status.leader == s->leader || engine_members(s->engine)->n < 2)
 		return;
 	s->leader = status.leader;

@@ -214,5 +214,5 @@ engine_turn(struct engine *e, bool *more)
 uint32_t
 engine_next_ms(const struct engine *e)
 {
-	return e->log.members.n > 1 ? TICK_MS : UINT32_MAX;
+	return e->log.members.n > 1 || e->asked ? TICK_MS : UINT32_MAX;
 }
