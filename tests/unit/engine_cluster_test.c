@@ -563,6 +563,32 @@ what_a_node_that_is_cut_off_runs_is_adopted_until_it_is_back(void **state)
 	gets_its_items_back(1, 0);
 }
 
+/* Only the leader counts who is silent. */
+static void
+a_node_that_does_not_lead_adopts_nobody(void **state)
+{
+	Commands__Command c = COMMANDS__COMMAND__INIT;
+	Commands__Adopt q = COMMANDS__ADOPT__INIT;
+	struct engine_proposal p = {.fd = -1, .done = on_answer};
+	struct answer a = {0};
+
+	(void)state;
+	until(leases(0) && leases(1));
+	q.node = 1;
+	q.by = 2;
+	q.by_boot = engine_boot(node[1].e);
+	q.seen_epoch = owner_of(1, 1).epoch;
+	q.term = status(1).term;
+	c.body_case = COMMANDS__COMMAND__BODY_ADOPT;
+	c.adopt = &q;
+	p.command = codec_pack(&c, &world.a);
+	p.arg = &a;
+	assert_int_equal(engine_propose(node[1].e, &p), ERR_OK);
+	until(a.done);
+	assert_int_not_equal(a.e, ERR_OK);
+	assert_int_equal(owner_of(1, 0).runs_node, 1);
+}
+
 static void
 a_leader_that_dies_is_adopted_and_boots_anew(void **state)
 {
@@ -591,6 +617,7 @@ main(void)
 		T(the_log_key_moves_on_everywhere),
 		T(what_a_node_that_is_cut_off_runs_is_adopted_until_it_is_back),
 		T(a_leader_that_dies_is_adopted_and_boots_anew),
+		T(a_node_that_does_not_lead_adopts_nobody),
 	};
 
 	seal_init();
