@@ -49,6 +49,18 @@ $(B)/$(1)/unit/%: tests/unit/%.c $(wildcard tests/*.h) $(B)/$(1)/libhairpin.a
 	$(Q)$$(CC) $(BASE) $(WARN) $$(CFLAGS_$(1)) -o $$@ $$< $(B)/$(1)/libhairpin.a -lcmocka $(LIBS)
 endef
 $(foreach m,debug cover,$(eval $(call unit_rules,$(m))))
+comma := ,
+# Whole clusters of the engine in one process; its log lines go into the story.
+SIM_LINK := $(patsubst %,-Wl$(comma)--wrap=log_%,debug info warn error)
+define sim_rules
+$(B)/$(1)/unit/engine_sim_test: tests/unit/engine_sim_test.c \
+		$(patsubst %.c,$(B)/$(1)/%.o,$(wildcard tests/sim/*.c)) $(B)/$(1)/libhairpin.a
+	$$(call say,LD,$$@)
+	@mkdir -p $$(@D)
+	$(Q)$$(CC) $(BASE) $(WARN) $$(CFLAGS_$(1)) $(SIM_LINK) -o $$@ $$^ -lcmocka $(LIBS)
+-include $(patsubst %.c,$(B)/$(1)/%.d,$(wildcard tests/sim/*.c))
+endef
+$(foreach m,debug cover,$(eval $(call sim_rules,$(m))))
 $(B)/fuzz/bin/%: tests/fuzz/%.c $(B)/fuzz/libhairpin.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)

@@ -1,0 +1,147 @@
+/* Whole clusters of the engine, played by chance (tests/sim/sim.h): no promise breaks. */
+/* timeout: 1200 */
+#include "tests/test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/must.h"
+#include "tests/sim/sim.h"
+
+/* SEED: that one alone; SEEDS: so many of each story; STORY: that one alone. */
+static void
+play(const struct sim_story *story, uint64_t few)
+{
+	const char *one = getenv("SEED"), *many = getenv("SEEDS"), *name = getenv("STORY");
+	uint64_t first = one ? strtoull(one, NULL, 10) : 1;
+	uint64_t n = one ? 1 : many ? strtoull(many, NULL, 10) : few;
+	uint64_t done = 0, crashes = 0, leaders = 0;
+
+	if (name && strcmp(name, story->name) != 0)
+		skip();
+	for (uint64_t seed = first; seed < first + n; seed++) {
+		sim_play(story, seed);
+		done += sim.told_done;
+		crashes += sim.crashes;
+		leaders += sim.leaders;
+	}
+	print_message("%s: %llu seeds, %llu commands done, %llu crashes, %llu leaders\n",
+		story->name, (unsigned long long)n, (unsigned long long)done,
+		(unsigned long long)crashes, (unsigned long long)leaders);
+	assert_true(done > 20 * n);
+}
+
+static void
+a_node_alone_keeps_every_promise(void **state)
+{
+	(void)state;
+	play(&(struct sim_story){.name = "alone", .topology = SIM_ALONE, .ms = 4000}, 2);
+}
+
+static void
+two_nodes_and_an_arbiter_keep_every_promise(void **state)
+{
+	(void)state;
+	play(&(struct sim_story){.name = "two and an arbiter",
+		     .topology = SIM_TWO_AND_ARBITER,
+		     .ms = 10000},
+		6);
+}
+
+static void
+three_nodes_keep_every_promise(void **state)
+{
+	(void)state;
+	play(&(struct sim_story){.name = "three", .topology = SIM_THREE, .ms = 10000}, 6);
+}
+
+static void
+a_learner_is_fed_and_breaks_no_promise(void **state)
+{
+	(void)state;
+	play(&(struct sim_story){.name = "a learner", .topology = SIM_LEARNER, .ms = 6000}, 2);
+}
+
+static void
+members_that_change_break_no_promise(void **state)
+{
+	(void)state;
+	play(&(struct sim_story){.name = "members change",
+		     .topology = SIM_THREE,
+		     .ms = 10000,
+		     .reconfigures = true},
+		3);
+}
+
+static void
+nodes_join_while_others_die(void **state)
+{
+	(void)state;
+	play(&(struct sim_story){.name = "nodes join",
+		     .topology = SIM_TWO_AND_ARBITER,
+		     .ms = 10000,
+		     .joins = true},
+		3);
+}
+
+static void
+nodes_that_die_all_the_time_break_no_promise(void **state)
+{
+	(void)state;
+	play(&(struct sim_story){.name = "deadly",
+		     .topology = SIM_TWO_AND_ARBITER,
+		     .ms = 6000,
+		     .is_deadly = true},
+		4);
+}
+
+static void
+outages_past_the_deadline_end_in_a_true_answer(void **state)
+{
+	(void)state;
+	play(&(struct sim_story){.name = "outages",
+		     .topology = SIM_TWO_AND_ARBITER,
+		     .ms = 45000,
+		     .is_long = true},
+		3);
+}
+
+static void
+the_same_seed_tells_the_same_story(void **state)
+{
+	static const struct sim_story story = {
+		.name = "twice", .topology = SIM_TWO_AND_ARBITER, .ms = 5000};
+	struct slice first;
+	char *copy;
+
+	(void)state;
+	sim_play(&story, 7);
+	first = sim_trace();
+	copy = must_alloc(first.n);
+	memcpy(copy, first.p, first.n);
+	first.p = (uint8_t *)copy;
+	sim_play(&story, 8);
+	assert_false(slice_eq(first, sim_trace()));
+	sim_play(&story, 7);
+	assert_true(slice_eq(first, sim_trace()));
+	free(copy);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_node_alone_keeps_every_promise),
+		cmocka_unit_test(two_nodes_and_an_arbiter_keep_every_promise),
+		cmocka_unit_test(three_nodes_keep_every_promise),
+		cmocka_unit_test(a_learner_is_fed_and_breaks_no_promise),
+		cmocka_unit_test(members_that_change_break_no_promise),
+		cmocka_unit_test(nodes_join_while_others_die),
+		cmocka_unit_test(nodes_that_die_all_the_time_break_no_promise),
+		cmocka_unit_test(outages_past_the_deadline_end_in_a_true_answer),
+		cmocka_unit_test(the_same_seed_tells_the_same_story),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
