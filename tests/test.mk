@@ -22,12 +22,9 @@ e2e: $(PROGRAMS) ## end-to-end tests against the real program
 e2e-%: $(PROGRAMS) ## one of them: make e2e-imap
 	@$(RUN) tests/e2e/$*_test.py
 test e2e e2e-upgrade: $(B)/next/hairpin
-sim: $(B)/debug/unit/raft_sim_test ## clusters of the consensus core in virtual time: SEEDS (1000) of each kind
+sim: $(B)/debug/unit/raft_sim_test $(B)/debug/unit/engine_sim_test ## clusters in virtual time: the core's, SEEDS (1000) of each kind, and whole engines', a tenth of them
 	@SEEDS=$${SEEDS:-1000} $< 2>&1 | grep -v 'seed [0-9]*$$'; exit $${PIPESTATUS[0]}
-cluster-test: $(PROGRAMS) ## three nodes under load and faults, half an hour; SEED (1)
-	@JOBS=1 $(RUN) $(wildcard tests/cluster/*_test.py)
-cluster-mutants: ## promises broken on purpose: each must be caught by a play of cluster-test
-	@tests/cluster/mutants
+	@SEEDS=$$(($${SEEDS:-1000} / 10 + 1)) $(B)/debug/unit/engine_sim_test
 fuzz: $(FUZZ) ## every fuzzer for FUZZ_SECONDS (600)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(RUN) $(FUZZ)
 fuzz-%: $(B)/fuzz/bin/%_fuzz ## one of them: make fuzz-mail_scan

@@ -188,32 +188,31 @@ note_result(uint64_t index, const Commands__Command *c, const Commands__Result *
 }
 
 static enum err
-apply(struct db_txn *txn, uint64_t index, struct slice command, uint64_t body_size)
+apply(struct db_txn *txn, const struct apply *of, struct slice command)
 {
 	Commands__Command *c = codec_unpack(
 		&commands__command__descriptor, command, &truth.arena);
 	struct apply_touched touched = {0};
 	struct apply_secrets secrets = {0};
 	Commands__Result result;
-	struct apply a = {.txn = txn,
-		.arena = &truth.arena,
-		.index = index,
-		.body_sealed_size = body_size,
-		.touched = &touched,
-		.secrets = &secrets,
-		.result = &result};
+	struct apply a = *of;
 	enum err e;
 
 	if (!c)
 		return ERR_CORRUPT;
 	if (c->time_sec < sim.time_sec)
-		sim_fail("at entry %llu time runs backwards", (unsigned long long)index);
+		sim_fail("at entry %llu time runs backwards", (unsigned long long)a.index);
+	a.txn = txn;
+	a.arena = &truth.arena;
+	a.touched = &touched;
+	a.secrets = &secrets;
+	a.result = &result;
 	sim.time_sec = a.time_sec = c->time_sec;
 	a.node = c->node;
 	a.boot = c->boot;
 	e = apply_command(&a, c);
 	if (!e)
-		note_result(index, c, &result);
+		note_result(a.index, c, &result);
 	return e;
 }
 
@@ -237,7 +236,11 @@ follow(struct sim_node *n, struct db_txn *txn)
 		return false;
 	must(!db_begin(truth.db, true, &own));
 	if (row.p[8] != RAFT_LOG_NOOP && row.p[8] != RAFT_LOG_CONFIG)
-		e = apply(own, index, command, schema_get_u64(row.p + 9));
+		e = apply(own,
+			&(struct apply){.index = index,
+				.term = term,
+				.body_sealed_size = schema_get_u64(row.p + 9)},
+			command);
 	if (e || db_commit(own))
 		sim_fail("entry %llu can't be applied: %s", (unsigned long long)index,
 			err_text(e));
