@@ -57,7 +57,7 @@ struct sim_node {
 	/* Its clocks. */
 	uint64_t clock_ms, wall_sec;
 	int32_t rate_ppm;
-	/* What its disk holds, as last seen: terms, and the first octets of the chain hashes. */
+	/* What its disk holds, as last seen: terms, and the chain hashes, first octets. */
 	uint64_t last, commit, applied, term;
 	enum raft_role role;
 	struct members members;
