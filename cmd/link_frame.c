@@ -3,6 +3,8 @@
 #include "core/big_endian.h"
 
 static const char magic[] = "hairpin peer";
+/* No cluster has this id. */
+static const uint8_t nobody[LINK_FRAME_CLUSTER];
 enum { MAGIC = sizeof magic - 1, VERSION_AT = MAGIC, CLUSTER_AT = MAGIC + 4 };
 
 static bool
@@ -45,6 +47,12 @@ link_frame_hello(const uint8_t cluster[LINK_FRAME_CLUSTER], uint8_t hello[LINK_F
 	memcpy(hello + CLUSTER_AT, cluster, LINK_FRAME_CLUSTER);
 }
 
+void
+link_frame_gone(uint8_t hello[LINK_FRAME_HELLO])
+{
+	link_frame_hello(nobody, hello);
+}
+
 enum err
 link_frame_parse_hello(struct slice in, const uint8_t cluster[LINK_FRAME_CLUSTER])
 {
@@ -56,5 +64,7 @@ link_frame_parse_hello(struct slice in, const uint8_t cluster[LINK_FRAME_CLUSTER
 		return ERR_MORE;
 	if (big_endian_get_u32(in.p + VERSION_AT) != LINK_FRAME_VERSION)
 		return ERR_VERSION;
+	if (!memcmp(in.p + CLUSTER_AT, nobody, LINK_FRAME_CLUSTER))
+		return ERR_DENIED;
 	return memcmp(in.p + CLUSTER_AT, cluster, LINK_FRAME_CLUSTER) ? ERR_STALE : ERR_OK;
 }

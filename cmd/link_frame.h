@@ -34,8 +34,10 @@ void link_frame_head(unsigned flags, size_t n, uint8_t head[LINK_FRAME_HEAD]);
 
 void link_frame_hello(
 	const uint8_t cluster[LINK_FRAME_CLUSTER], uint8_t hello[LINK_FRAME_HELLO]);
-/* ERR_MORE: not whole yet. ERR_SYNTAX: no hello; said as soon as an octet shows it.
- * ERR_VERSION. ERR_STALE: of another cluster. */
+/* In place of a hello: who shows this certificate is no member, or not any more. */
+void link_frame_gone(uint8_t hello[LINK_FRAME_HELLO]);
+/* ERR_DENIED: that one. ERR_MORE: not whole yet. ERR_SYNTAX: no hello; said as soon as an octet
+ * shows it. ERR_VERSION. ERR_STALE: of another cluster. */
 enum err link_frame_parse_hello(struct slice in, const uint8_t cluster[LINK_FRAME_CLUSTER]);
 
 #endif

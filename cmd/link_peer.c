@@ -20,6 +20,7 @@ enum {
 	/* Octets that the store has yet to read when we stop reading, and go on again. */
 	STORE_HIGH = 16 << 20,
 	STORE_LOW = 4 << 20,
+	LONELY_MS = 5000,
 	GAP_MS = 1000, /* a tick that comes so late says that we were stopped */
 	LONG_LIFE_MS = 1000
 };
@@ -44,7 +45,8 @@ struct visit {
 	struct link_address address;
 	bool is_call, is_members; /* of an address of a member */
 	uint32_t node;		  /* 0: not known yet; of a call that which it is to be */
-	enum { SHAKES, GREETS, IS_UP } state;
+	/* TURNED_AWAY: it is told so, and closes. */
+	enum { SHAKES, GREETS, IS_UP, TURNED_AWAY } state;
 	uint64_t begun_ms, pinged_ms;
 };
 
@@ -59,7 +61,10 @@ struct link_peers {
 	struct visit *visits;
 	struct loop_timer *forgets;
 	uint64_t ticked_ms, awake_ms; /* awake: since when we read */
-	uint64_t shakes_ms;	      /* since when shakes are counted */
+	/* Since when nobody is connected; since when others deny that we are a member. */
+	uint64_t lonely_ms, gone_ms;
+	bool is_gone_said;
+	uint64_t shakes_ms; /* since when shakes are counted */
 	uint32_t shakes;
 };
 
@@ -145,6 +150,8 @@ wait_to_call(struct member *m, bool has_lived)
 static void
 log_end(const struct visit *v, struct member *m, const char *why)
 {
+	if (v->state == TURNED_AWAY)
+		return;
 	if (v->state == IS_UP) {
 		log_warn("link: node %u is disconnected: %s", v->node, why);
 	} else if (!v->is_call) {
@@ -215,6 +222,18 @@ become_stranger(struct visit *v)
 	free(v);
 }
 
+/* Who was removed while it was away hears it, rather than wonder. */
+static void
+turn_away(struct visit *v, const char *why)
+{
+	uint8_t gone[LINK_FRAME_HELLO];
+
+	link_log_warn("%s: closed: %s", v->from, why);
+	v->state = TURNED_AWAY;
+	link_frame_gone(gone);
+	link_conn_send(v->conn, false, slice_of(gone, sizeof gone), SLICE_EMPTY);
+}
+
 static void
 on_secure(void *arg)
 {
@@ -229,6 +248,10 @@ on_secure(void *arg)
 	}
 	m = by_key(v->all, key);
 	why = why_not(v, m);
+	if (why && !m && !v->is_call) {
+		turn_away(v, why);
+		return;
+	}
 	if (why) {
 		close_visit(v, why);
 		return;
@@ -251,6 +274,7 @@ came_up(struct visit *v)
 		m->call = NULL;
 	m->up = v;
 	m->is_unreachable = false;
+	v->all->lonely_ms = v->all->gone_ms = 0;
 	v->state = IS_UP;
 	log_info("link: node %u is connected, %s %s", v->node, v->is_call ? "at" : "from",
 		v->from);
@@ -267,10 +291,13 @@ take_hello(struct visit *v, struct slice in)
 
 	if (e == ERR_MORE)
 		return 0;
+	if (e == ERR_DENIED && !v->all->gone_ms)
+		v->all->gone_ms = clock_ms();
 	if (e) {
-		close_visit(v, e == ERR_VERSION ? "it speaks another version"
-			       : e == ERR_STALE ? "it is of another cluster"
-						: "no hello");
+		close_visit(v, e == ERR_DENIED	  ? "it doesn't know this node"
+			       : e == ERR_VERSION ? "it speaks another version"
+			       : e == ERR_STALE	  ? "it is of another cluster"
+						  : "no hello");
 		return 0;
 	}
 	came_up(v);
@@ -300,6 +327,8 @@ on_input(void *arg, struct slice in)
 {
 	struct visit *v = arg;
 
+	if (v->state == TURNED_AWAY)
+		return in.n;
 	return v->state == GREETS ? take_hello(v, in) : take_frames(v, in);
 }
 
@@ -418,6 +447,9 @@ do_we_call(struct link_peers *p, const struct member *m)
 
 	if (!own || m == own || !m->has_address)
 		return false;
+	/* Who isn't called by anybody asks why. */
+	if (p->lonely_ms && p->ticked_ms - p->lonely_ms > LONELY_MS)
+		return true;
 	return p->self < m->id || !own->has_address;
 }
 
@@ -593,6 +625,23 @@ tend(struct visit *v, uint64_t now)
 		ping(v, now);
 }
 
+static void
+look_for_company(struct link_peers *p, uint64_t now)
+{
+	bool is_alone = p->n > 1;
+
+	for (size_t i = 0; i < p->n; i++)
+		is_alone = is_alone && !p->member[i].up;
+	if (!is_alone || !p->lonely_ms)
+		p->lonely_ms = is_alone ? now : 0;
+	/* A node that just joined may be ahead of who says so. */
+	if (p->gone_ms && now - p->gone_ms > LONELY_MS && is_alone && !p->is_gone_said) {
+		log_error("cluster: this node was removed from the cluster: to come back, "
+			  "`hairpin join` with a new token and a new data folder");
+		p->is_gone_said = true;
+	}
+}
+
 void
 link_peers_tick(struct link_peers *p)
 {
@@ -610,6 +659,7 @@ link_peers_tick(struct link_peers *p)
 		next = v->next;
 		tend(v, now);
 	}
+	look_for_company(p, now);
 	for (size_t i = 0; i < p->n && p->is_set; i++) {
 		struct member *m = &p->member[i];
 

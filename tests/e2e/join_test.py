@@ -300,7 +300,8 @@ def a_removed_node_does_not_come_back(one, two, three):
     assert 2 not in kinds(one)
     two.start()
     eventually(lambda: "127.0.2.1: closed: it isn't a member of this cluster" in three.log())
-    time.sleep(2)
+    eventually(lambda: "this node was removed from the cluster: to come back, `hairpin join` with a new token"
+               in two.log())
     assert 2 not in kinds(one)
     two.stop()
     # With a new token and a new folder it is another node.
@@ -309,6 +310,10 @@ def a_removed_node_does_not_come_back(one, two, three):
     again.start()
     try:
         eventually(lambda: kinds(one) == {1: "voter", 3: "arbiter", 4: "voter"})
+        # One that runs hears of it too.
+        one.cli("cluster", "remove", "3")
+        eventually(lambda: "this node was removed from the cluster" in three.log())
+        assert "only two nodes vote: both are needed" in one.status()["problems"]
     finally:
         again.stop()
 

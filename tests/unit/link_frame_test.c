@@ -88,6 +88,19 @@ a_hello_is_known_whole_and_refused_early(void **state)
 	}
 }
 
+static void
+who_is_no_member_hears_it_in_place_of_a_hello(void **state)
+{
+	uint8_t hello[LINK_FRAME_HELLO];
+
+	(void)state;
+	link_frame_gone(hello);
+	for (size_t n = 0; n < sizeof hello; n++)
+		assert_int_equal(link_frame_parse_hello(slice_of(hello, n), cluster), ERR_MORE);
+	assert_int_equal(
+		link_frame_parse_hello(slice_of(hello, sizeof hello), cluster), ERR_DENIED);
+}
+
 int
 main(void)
 {
@@ -95,6 +108,7 @@ main(void)
 		cmocka_unit_test(frames_of_every_size_come_back),
 		cmocka_unit_test(what_is_no_frame_is_refused_by_its_head),
 		cmocka_unit_test(a_hello_is_known_whole_and_refused_early),
+		cmocka_unit_test(who_is_no_member_hears_it_in_place_of_a_hello),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
