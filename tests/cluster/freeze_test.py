@@ -11,6 +11,7 @@ FROZEN_SEC = 30
 def freeze_each():
     with Play("freeze each") as p:
         c = p.cluster
+        p.answer_sec += FROZEN_SEC  # of who is with a node that is frozen
         leader = c.wait_leader()
         follower = next(n for n in c.data if n is not leader)
         for victim in (leader, follower, c.nodes[2]):

@@ -23,6 +23,7 @@ def chance(name):
 class Play:
     def __init__(self, name, **options):
         self.name, self.options, self.chance = name, options, chance(name)
+        self.answer_sec = ANSWER_SEC
         self.history = history.History()
 
     def __enter__(self):
@@ -65,7 +66,7 @@ class Play:
         faults = history.check(self.history.records, final)
         faults += [f"a client met what it must not: {x}" for x in self.load.odd]
         faults += [f"{r['op']} of {r['session']} at {r['node']} took {r['t1'] - r['t0']:.0f} s"
-                   for r in self.history.records if r["op"] != "read" and r["t1"] - r["t0"] > ANSWER_SEC]
+                   for r in self.history.records if r["op"] != "read" and r["t1"] - r["t0"] > self.answer_sec]
         for n in c.data:
             report = n.json("store", "check")
             faults += [f"{n.name}: {x}" for x in report["violations"]]

@@ -37,8 +37,8 @@ class Load:
         self.nodes, self.history = nodes, history
         self.over = threading.Event()
         self.odd, self.said = [], collections.Counter()
-        self.threads = [Sender(self, random.Random(f"{seed} smtp {i}"), f"s{i}") for i in range(smtp)]
-        self.threads += [Reader(self, random.Random(f"{seed} imap {i}"), f"i{i}") for i in range(imap)]
+        self.threads = [Sender(self, random.Random(f"{seed} smtp {i}"), f"s{i}", self.home(i)) for i in range(smtp)]
+        self.threads += [Reader(self, random.Random(f"{seed} imap {i}"), f"i{i}", self.home(i)) for i in range(imap)]
 
     def __enter__(self):
         for t in self.threads:
@@ -56,11 +56,19 @@ class Load:
     def users(self):
         return self.nodes[0].users
 
+    def home(self, i):
+        """Every other client stays with a node as long as that answers: others may all wait for one that is frozen."""
+        return None if i % 2 else self.nodes[i // 2 % len(self.nodes)]
+
 
 class Client(threading.Thread):
-    def __init__(self, load, chance, name):
+    def __init__(self, load, chance, name, home):
         super().__init__(daemon=True)
-        self.load, self.chance, self.name, self.n = load, chance, name, 0
+        self.load, self.chance, self.name, self.home, self.n = load, chance, name, home, 0
+        self.failed = False
+
+    def choose(self):
+        return self.chance.choice(self.load.nodes) if self.failed or not self.home else self.home
 
     def run(self):
         try:
@@ -92,7 +100,7 @@ class Sender(Client):
         time.sleep(self.chance.uniform(0, 0.2))
 
     def attempt(self, name, users, text):
-        node = self.chance.choice(self.load.nodes)
+        node = self.choose()
         result, t0 = None, 0
         try:
             with node.smtp() as c:
@@ -111,7 +119,8 @@ class Sender(Client):
         except OVER:
             if result == "unknown":
                 self.write(result, node, name, users, text, (t0, time.monotonic()))
-        return result == "ok"
+        self.failed = result != "ok"
+        return not self.failed
 
     def note(self, codes, said=b""):
         for code in codes:
@@ -129,9 +138,9 @@ class Reader(Client):
     """One session after another, each on some node and as some user, each of some commands."""
 
     def go(self):
-        self.node, self.user = self.chance.choice(self.load.nodes), self.chance.choice(self.load.users())
+        self.node, self.user = self.choose(), self.chance.choice(self.load.users())
         self.session = f"{self.next_name()}"
-        self.count, self.known, self.wire = 0, {}, None
+        self.count, self.known, self.wire, self.failed = 0, {}, None, False
         try:
             self.wire = Wire(self.node, self.user, seconds=ANSWER_SEC)
             for _ in range(self.chance.randrange(5, 40)):
@@ -140,6 +149,7 @@ class Reader(Client):
                 self.step()
                 time.sleep(self.chance.uniform(0, 0.1))
         except (AssertionError, *OVER):  # of LOGIN and SELECT, when the node is in trouble
+            self.failed = True
             time.sleep(0.1)
         finally:
             if self.wire:
