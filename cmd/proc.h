@@ -13,7 +13,8 @@ enum {
 	PROC_TICKET_SECRET = 80, /* octets of the TLS ticket secret */
 	PROC_CONTROL_FD = 3,
 	PROC_EXIT_FAIL_STOP =
-		3 /* a child that ends with it ends the node: the database can't be trusted */
+		3, /* a child that ends with it ends the node: the database can't be trusted */
+	PROC_EXIT_ANEW = 4 /* the store's: there is another database, for all that read it */
 };
 
 struct proc {

@@ -461,6 +461,19 @@ on_ready(void *arg, struct ipc_frame *f)
 	tell_file(p, ROLE_IMAPD, false);
 }
 
+/* They have the old database open. */
+static void
+end_readers(struct parent *p)
+{
+	for (uint32_t i = 0; i < p->children; i++) {
+		enum role role = p->child[i].role;
+
+		if (p->child[i].pid &&
+			(role == ROLE_SMTPD || role == ROLE_IMAPD || role == ROLE_COURIER))
+			kill(p->child[i].pid, SIGTERM);
+	}
+}
+
 static void
 ended(struct parent *p, struct child *c, int status)
 {
@@ -474,6 +487,8 @@ ended(struct parent *p, struct child *c, int status)
 		stop(p, PROC_EXIT_FAIL_STOP);
 		return;
 	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) == PROC_EXIT_ANEW)
+		end_readers(p);
 	if (lived_ms >= SHORT_LIFE_MS)
 		c->backoff_ms = 0;
 	else

@@ -66,6 +66,9 @@ static struct store the_store;
 static _Noreturn void
 fail_stop(const char *where, enum err e)
 {
+	/* Another node's database is in place, and said so. */
+	if (e == ERR_END)
+		_exit(PROC_EXIT_ANEW);
 	log_error("fatal: %s: %s", where, err_text(e));
 	_exit(e == ERR_FULL ? 1 : PROC_EXIT_FAIL_STOP);
 }

@@ -124,10 +124,10 @@ catchup_send_descriptor(struct db *db, struct arena *a, struct slice *frame)
 		return e;
 	e = raft_meta_load(&log, txn, NULL);
 	if (!e) {
-		/* We know the members from the second newest list on. */
+		/* By what is committed then it must be a member. */
 		o.index = log.first - 1;
-		if (o.index < log.members_before.index)
-			o.index = log.members_before.index;
+		if (o.index < log.members.index)
+			o.index = log.members.index;
 		o.descriptor = true;
 		e = fill_offer(&log, txn, a, &o);
 	}
@@ -411,7 +411,7 @@ on_want(struct catchup_send *s, const Peer__SnapshotWant *f)
 static enum err
 on_end(struct catchup_send *s, const Peer__SnapshotEnd *f)
 {
-	if (!f->err && (s->state != SERVES || s->n))
+	if (!f->err && ((s->state != SERVES && s->state != OFFERED) || s->n))
 		return ERR_SYNTAX;
 	s->state = f->err ? GIVEN_UP : ENDED;
 	end_state(s);

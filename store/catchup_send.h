@@ -17,8 +17,8 @@ struct catchup_source {
 /* Of the state as it is applied now; call it between two turns, when vault and database say the
  * same. A read transaction stays open until the state has gone over. */
 enum err catchup_send_begin(const struct catchup_source *from, struct catchup_send **send);
-/* What an arbiter is given: where its log is to begin. The frame lives in a. It says as little
- * as possible: the rows that we have are still to come. */
+/* What an arbiter is given: where its log is to begin. The frame lives in a. It begins as early
+ * as it can: the rows that we have are still to come. The newest members must be applied. */
 enum err catchup_send_descriptor(struct db *db, struct arena *a, struct slice *frame);
 /* The next frame; lives in a. ERR_MORE: something has to be heard first. ERR_END: the receiver
  * has all. ERR_PEER: it gave up. Other errs: the stream is broken. */

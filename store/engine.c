@@ -282,6 +282,7 @@ engine_close(struct engine *e)
 	engine_inner_drop_frames(&e->inbox);
 	engine_inner_drop_frames(&e->remote);
 	engine_members_drop(e);
+	engine_catchup_close(e);
 	compact_abort(e->compact);
 	arena_reset(&e->arena);
 	raft_log_fini(&e->log);
@@ -347,6 +348,7 @@ engine_link(struct engine *e, uint32_t node, bool up)
 	if (!p || p->is_up == up)
 		return;
 	p->is_up = up;
+	engine_catchup_link(e, node, up);
 	e->is_changed = true;
 	/* What was on its way may be lost. */
 	if (node == e->raft.leader)

@@ -110,7 +110,8 @@ struct engine_proposal {
  * many octets. ERR_TOO_BIG. ERR_BUSY: too much waits already. */
 enum err engine_propose(struct engine *e, const struct engine_proposal *p);
 /* One transaction at most. *more: something is left to do. An err: stop the node (FULL: start
- * it again). */
+ * it again). END: another node's database has taken this one's place: start all that has it
+ * open again. */
 enum err engine_turn(struct engine *e, bool *more);
 /* Looks for what is to be swept or trimmed; the next turns do it. Call now and then (each
  * second). */

@@ -1,8 +1,8 @@
 /* engine_inner: what engine and the engine_* files share. Only they include it. engine:
  * opening, proposing; engine_turn: one transaction; engine_place: proposals on their way into
  * the log; engine_apply: what is committed, into the state; engine_peer: frames of other
- * nodes; engine_members: changes of the membership; engine_tend: sweeping and compaction;
- * engine_vault: the vault's file. */
+ * nodes; engine_members: changes of the membership; engine_catchup: whole databases, to and
+ * from others; engine_tend: sweeping and compaction; engine_vault: the vault's file. */
 #ifndef STORE_ENGINE_INNER_H
 #define STORE_ENGINE_INNER_H
 
@@ -62,7 +62,8 @@ struct engine_mark {
 	uint8_t digest[32];
 };
 
-struct engine_asked; /* engine_members */
+struct engine_asked;   /* engine_members */
+struct engine_catchup; /* engine_catchup */
 
 /* An ADOPT that was proposed. e NULL: a free place. */
 struct engine_adopting {
@@ -111,6 +112,7 @@ struct engine {
 	uint64_t ticked_ms, tended_ms;
 	uint64_t refused_log_ms; /* when a bad entry was complained about last */
 	struct engine_asked *asked;
+	struct engine_catchup *catchup; /* NULL: no stream yet */
 	struct engine_lease lease;
 	uint32_t warned_tail;	 /* the node that was warned of last */
 	bool is_changed;	 /* leader, role or members: on_cluster is due */
@@ -222,6 +224,24 @@ void engine_lease_answer(struct engine *e, uint32_t node, const void *answer);
 enum err engine_lease_turn(struct engine_turn *t);
 /* When there may be no turn: alone. */
 enum err engine_lease_tend(struct engine *e);
+
+/* --- engine_catchup --- */
+/* To this node, as soon as it can be. */
+void engine_catchup_start(struct engine *e, uint32_t node);
+/* A Snapshot* frame. */
+enum err engine_catchup_hear(struct engine_turn *t, uint32_t node, const void *frame);
+void engine_catchup_link(struct engine *e, uint32_t node, bool up);
+/* Goes on with all streams. */
+enum err engine_catchup_step(struct engine_turn *t);
+bool engine_catchup_is_due(const struct engine *e);
+/* After a commit: what is whole takes its place. ERR_END: as engine_turn says. */
+enum err engine_catchup_install(struct engine *e);
+/* While a stream runs no payload may be freed, and no log row from this one on. */
+bool engine_catchup_is_sending(const struct engine *e);
+uint64_t engine_catchup_keep_from(const struct engine *e);
+/* Has this node no log key until it is given a database? */
+bool engine_catchup_awaits(const struct engine *e);
+void engine_catchup_close(struct engine *e);
 
 /* --- engine_tend --- */
 /* The log rows below this one aren't wanted. */

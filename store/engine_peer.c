@@ -122,6 +122,8 @@ engine_peer_update(struct engine_turn *t, const struct raft_update *u)
 			offer(t, &u->message[i]);
 		else
 			send_or_hold(t, &u->message[i]);
+	if (u->snapshot_to)
+		engine_catchup_start(e, u->snapshot_to);
 	if (u->role_changed) {
 		engine_place_anew(e);
 		e->is_changed = true;
@@ -357,11 +359,12 @@ take_entries(struct engine_turn *t, const Peer__Raft *raft, const struct raft_up
 	return err;
 }
 
-/* Without space only heartbeats are heard: nothing is acknowledged, the rest goes on. */
+/* Without space, or without the log key, only heartbeats are heard: nothing is acknowledged,
+ * the rest goes on. */
 static bool
-is_full(const struct engine *e)
+takes_no_entries(const struct engine *e)
 {
-	return e->room.full;
+	return e->room.full || engine_catchup_awaits(e);
 }
 
 static enum err
@@ -379,7 +382,7 @@ on_raft(struct engine_turn *t, uint32_t from, const Peer__Raft *raft)
 		return ERR_OK;
 	m.type = (enum raft_message_type)raft->type;
 	unpack_message(raft, &m);
-	if (m.n && is_full(e))
+	if (m.n && takes_no_entries(e))
 		m.n = 0;
 	if (m.n)
 		err = check_entries(t, raft, &config);
@@ -436,7 +439,7 @@ on_frame(struct engine_turn *t, const struct engine_frame *f)
 		engine_members_asked(e, f->node, frame->change);
 		return ERR_OK;
 	default:
-		return ERR_OK;
+		return engine_catchup_hear(t, f->node, frame);
 	}
 }
 

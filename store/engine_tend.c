@@ -20,8 +20,8 @@ wanted(struct engine *e)
 	return behind > e->opt.log_keep_rows ? behind : e->opt.log_keep_rows;
 }
 
-uint64_t
-engine_tend_keep_from(struct engine *e)
+static uint64_t
+keep_from(struct engine *e)
 {
 	uint64_t all = engine_inner_is_lone(e) ? e->log.applied : engine_peer_applied_by_all(e);
 	uint64_t keep = wanted(e);
@@ -31,6 +31,14 @@ engine_tend_keep_from(struct engine *e)
 	if (e->compacting)
 		return (all < e->log.applied ? all : e->log.applied) + 1;
 	return e->log.applied > keep ? e->log.applied - keep + 1 : 0;
+}
+
+uint64_t
+engine_tend_keep_from(struct engine *e)
+{
+	uint64_t ours = keep_from(e), theirs = engine_catchup_keep_from(e);
+
+	return ours < theirs ? ours : theirs;
 }
 
 /* --- sweeping --- */
@@ -57,7 +65,8 @@ look(struct engine *e, bool *sweep)
 	if (!err || err == ERR_NOT_FOUND) {
 		err = db_first_from(txn, DB_GARBAGE, SLICE_EMPTY, &k, &v);
 		if (!err && k.n == 8 && schema_get_u64(k.p) < e->log.first)
-			e->untidy = e->compacting != ENGINE_COPIES;
+			e->untidy = e->compacting != ENGINE_COPIES &&
+				    !engine_catchup_is_sending(e);
 	}
 	db_abort(txn);
 	return err == ERR_NOT_FOUND ? ERR_OK : err;
@@ -277,7 +286,8 @@ engine_tend_after(struct engine *e)
 	}
 	if (!err && e->compacting == ENGINE_COPIES)
 		return copy(e);
-	if (!err && e->compacting == ENGINE_TRIMS && is_trimmed(e))
+	if (!err && e->compacting == ENGINE_TRIMS && is_trimmed(e) &&
+		!engine_catchup_is_sending(e))
 		return begin_copy(e);
 	return err;
 }

@@ -55,8 +55,8 @@ tidy(struct engine_turn *t)
 		now = t->secret_at;
 	if (!err)
 		err = raft_log_trim(&e->log, t->txn, now, TRIM_A_TURN);
-	/* A copy that runs must find every body in place. */
-	if (!err && e->compacting != ENGINE_COPIES)
+	/* A copy or a stream that runs must find every body in place. */
+	if (!err && e->compacting != ENGINE_COPIES && !engine_catchup_is_sending(e))
 		err = raft_log_free(&e->log, t->txn, FREE_A_TURN, &garbage);
 	e->untidy = garbage || e->log.first < keep_from;
 	return err;
@@ -116,6 +116,8 @@ fill(struct engine_turn *t)
 		err = tick(t);
 	if (!err)
 		err = engine_apply(t);
+	if (!err)
+		err = engine_catchup_step(t);
 	if (!err)
 		err = engine_members_tend(t);
 	if (!err)
@@ -180,7 +182,8 @@ is_due(const struct engine *e, uint64_t now_ms)
 	if (!e->log.has_key && e->log.members.n == 1)
 		return false;
 	return e->inbox.first || e->remote.first || e->queue.first || e->untidy || e->asked ||
-	       e->raft.role != RAFT_LEADER || e->raft.commit > e->log.applied ||
+	       engine_catchup_is_due(e) || e->raft.role != RAFT_LEADER ||
+	       e->raft.commit > e->log.applied ||
 	       (e->log.members.n > 1 && now_ms - e->ticked_ms >= TICK_MS);
 }
 
@@ -196,6 +199,8 @@ engine_turn(struct engine *e, bool *more)
 		return err;
 	if (is_due(e, t.started_ms))
 		err = transact(&t);
+	if (!err)
+		err = engine_catchup_install(e);
 	if (!err)
 		err = engine_tend_after(e);
 	e->broken = err;
