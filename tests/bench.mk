@@ -6,6 +6,8 @@ $(B)/release/tests/%: tests/%.c $(B)/release/libhairpin.a
 	$(CC) $(BASE) -I$(B)/gen $(WARN) $(CFLAGS_release) -o $@ $< $(B)/release/libhairpin.a $(LIBS)
 bench-engine: $(B)/release/tests/bench/engine_bench ## how fast the store commits, without network
 	$<
+bench-catchup: $(B)/release/tests/bench/catchup_bench ## how fast a database is streamed, beside the disk: MIB (2000)
+	$< $${TMPDIR:-/tmp} $${MIB:-2000}
 bench: $(B)/release/hairpin ## beside Postfix and Dovecot: ratios (PEERS: the load generators' folder)
 	@B=$(abspath $(B)) tests/bench/run $(PEERS) --rounds $(ROUNDS)
-.PHONY: bench bench-engine
+.PHONY: bench bench-engine bench-catchup
