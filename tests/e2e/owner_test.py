@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # timeout: 400
-"""Mail that waits in a node's queue when the node is killed, frozen or cut off is delivered by the other one within ten
-seconds, each once; the node gets its queue back when it is back, and nothing comes twice."""
+"""Mail that waits in a node's queue when the node is killed, frozen, cut off or removed is delivered by the other one
+within ten seconds, each once; the node gets its queue back when it is back, and nothing comes twice."""
 import collections
 import re
 import sys
@@ -129,18 +129,29 @@ def a_node_that_is_cut_off(c, node, other, user, way):
         assert_once(c, n, user, names)
 
 
+def a_removed_node(c, node, other, user):
+    names = fill(c, node, user, "removed-" + node.name)
+    since = time.monotonic()
+    other.cli("cluster", "remove", str(node.n))
+    make_room(c, other, user)
+    is_delivered_by(c, other, user, names, since)
+    assert other.json("store", "check")["violations"] == []
+
+
 def aliases(c):
     for user in c.users:
         c.nodes[0].cli("alias", "add", f"to-{user}@{c.domain}", f"{user}@{c.domain}")
+    c.wait_settled()
     return c.data
 
 
-with Cluster(users=("u0", "u1", "u2", "u3"), extra=RETRY) as cluster:
+with Cluster(users=("u0", "u1", "u2", "u3", "u4"), extra=RETRY) as cluster:
     dc1, dc2 = aliases(cluster)
     a_killed_node(cluster, dc2, dc1, "u1")
     a_frozen_node(cluster, dc2, dc1, "u2")
     # The leader.
     a_killed_node(cluster, dc1, dc2, "u3")
+    a_removed_node(cluster, dc1, dc2, "u4")
 with Cluster(users=("u0", "u1", "u2", "u3"), extra=RETRY, namespaces=True) as cluster:
     dc1, dc2 = aliases(cluster)
     a_node_that_is_cut_off(cluster, dc2, dc1, "u1", "whole")
