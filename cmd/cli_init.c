@@ -19,7 +19,6 @@
 #include "core/mail_addr.h"
 #include "crypto/dkim_sign.h"
 #include "crypto/keyring.h"
-#include "crypto/peer_ca.h"
 #include "store/engine.h"
 
 enum { WAIT_TRIES = 200, WAIT_US = 50000, PATH_ROOM = 600, TXT_STRING_MAX = 255 };
@@ -118,36 +117,6 @@ make_dkim(struct init *in, enum dkim_sign_kind kind, struct buf *record)
 	return code;
 }
 
-/* What this node shows to others of its cluster. */
-static int
-make_node_files(struct init *in, const struct seal_key *master)
-{
-	struct peer_ca *ca = peer_ca_new(master);
-	struct buf key, spki, cert, authority;
-	int code;
-
-	buf_init(&key, PEER_CA_PEM_MAX);
-	buf_init(&spki, PEER_CA_PEM_MAX);
-	buf_init(&cert, PEER_CA_PEM_MAX);
-	buf_init(&authority, PEER_CA_PEM_MAX);
-	if (peer_ca_new_key(&key, &spki) || peer_ca_issue(ca, buf_slice(&spki), &cert) ||
-		peer_ca_certificate(ca, &authority))
-		code = cli_fail(EX_SOFTWARE, "the node's certificate could not be made");
-	else
-		code = cli_setup_write_below(&in->s, "tls/node.key", 0600, buf_slice(&key));
-	if (!code)
-		code = cli_setup_write_below(&in->s, "tls/node.pem", 0644, buf_slice(&cert));
-	if (!code)
-		code = cli_setup_write_below(
-			&in->s, "tls/cluster.pem", 0644, buf_slice(&authority));
-	buf_fini_secret(&key);
-	buf_fini(&spki);
-	buf_fini(&cert);
-	buf_fini(&authority);
-	peer_ca_free(ca);
-	return code;
-}
-
 static int
 make_keys(struct init *in)
 {
@@ -161,7 +130,7 @@ make_keys(struct init *in)
 	keyring_format_master(&master, &text);
 	code = cli_setup_write_below(&in->s, "keys/master.key", 0600, buf_slice(&text));
 	if (!code)
-		code = make_node_files(in, &master);
+		code = cli_setup_node(&in->s, &master);
 	seal_wipe(&master, sizeof master);
 	buf_fini_secret(&text);
 	if (!code)

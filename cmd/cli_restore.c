@@ -23,6 +23,7 @@ struct restoring {
 	const char *backup, *vault;
 	char staging[CLI_SETUP_PATH]; /* what isn't whole yet */
 	struct keyring *keys;
+	struct seal_key master;
 	struct restore_report report;
 };
 
@@ -46,7 +47,8 @@ check_unused(const struct restoring *r)
 			"it is the one that belongs to the backup"},
 		{"tls/node.key",
 			"that is the name of the lost node, which this one must not bear: "
-			"remove it"}};
+			"remove it"},
+		{"tls/node.pem", "that belongs to the lost node: remove it"}};
 	char path[CLI_SETUP_PATH];
 
 	for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
@@ -61,7 +63,6 @@ static int
 read_master_key(struct restoring *r)
 {
 	char path[CLI_SETUP_PATH];
-	struct seal_key master;
 	uint8_t *text;
 	size_t n;
 	enum err e;
@@ -76,13 +77,12 @@ read_master_key(struct restoring *r)
 			path);
 	if (e)
 		return cli_fail(EX_NOINPUT, "%s: %s", path, err_text(e));
-	e = keyring_parse_master(slice_of(text, n), &master);
+	e = keyring_parse_master(slice_of(text, n), &r->master);
 	seal_wipe(text, n);
 	free(text);
 	if (e)
 		return cli_fail(EX_DATAERR, "%s: not a master key", path);
-	r->keys = keyring_new(&master);
-	seal_wipe(&master, sizeof master);
+	r->keys = keyring_new(&r->master);
 	return EX_OK;
 }
 
@@ -207,6 +207,8 @@ put_in_place(struct restoring *r)
 	int code = write_mark(r);
 
 	if (!code)
+		code = cli_setup_node(&r->s, &r->master);
+	if (!code)
 		code = place(r, "vault/secrets");
 	/* Last: its being there says that all of it is. */
 	return code ? code : place(r, "db/data.mdb");
@@ -249,8 +251,9 @@ tell(const struct restoring *r, bool as_json)
 		printf("%" PRIu64 " things in it are wrong (`hairpin store check --offline` "
 		       "shows them), the first: %s.\n",
 			x->violations, x->why);
-	puts("Now put your configuration back, with data_dir set to that folder, and tls/ and "
-	     "keys/dkim/ in it; then: hairpin check, hairpin serve");
+	puts("Now put your configuration back, with data_dir set to that folder, and "
+	     "tls/cert.pem, tls/key.pem and keys/dkim/ in it (tls/node.* are new: leave them); "
+	     "then: hairpin check, hairpin serve");
 	return EX_OK;
 }
 
@@ -278,5 +281,6 @@ cli_restore_run(const struct cli_line *line)
 		code = restore(&r);
 	drop_staging(&r);
 	keyring_free(r.keys);
+	seal_wipe(&r.master, sizeof r.master);
 	return code ? code : tell(&r, cli_has(line, "--json"));
 }

@@ -13,6 +13,7 @@
 
 #include "core/must.h"
 #include "core/zone.h"
+#include "crypto/peer_ca.h"
 #include "crypto/peer_join.h"
 #include "crypto/tls_cert.h"
 
@@ -264,6 +265,34 @@ cli_setup_certificate(struct cli_setup *s, const struct slice *names, size_t n)
 		code = cli_setup_write_below(s, "tls/cert.pem", 0644, buf_slice(&cert));
 	buf_fini_secret(&key);
 	buf_fini(&cert);
+	return code;
+}
+
+int
+cli_setup_node(struct cli_setup *s, const struct seal_key *master)
+{
+	struct peer_ca *ca = peer_ca_new(master);
+	struct buf key, spki, cert, authority;
+	int code;
+
+	buf_init(&key, PEER_CA_PEM_MAX);
+	buf_init(&spki, PEER_CA_PEM_MAX);
+	buf_init(&cert, PEER_CA_PEM_MAX);
+	buf_init(&authority, PEER_CA_PEM_MAX);
+	if (peer_ca_new_key(&key, &spki) || peer_ca_issue(ca, buf_slice(&spki), &cert) ||
+		peer_ca_certificate(ca, &authority))
+		code = cli_fail(EX_SOFTWARE, "the node's certificate could not be made");
+	else
+		code = cli_setup_write_below(s, "tls/node.key", 0600, buf_slice(&key));
+	if (!code)
+		code = cli_setup_write_below(s, "tls/node.pem", 0644, buf_slice(&cert));
+	if (!code)
+		code = cli_setup_write_below(s, "tls/cluster.pem", 0644, buf_slice(&authority));
+	buf_fini_secret(&key);
+	buf_fini(&spki);
+	buf_fini(&cert);
+	buf_fini(&authority);
+	peer_ca_free(ca);
 	return code;
 }
 

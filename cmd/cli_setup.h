@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "cmd/cli.h"
+#include "crypto/seal.h"
 
 enum {
 	CLI_SETUP_PATH = 600,
@@ -40,6 +41,9 @@ int cli_setup_write_below(
 	struct cli_setup *s, const char *below, mode_t mode, struct slice text);
 /* tls/key.pem and tls/cert.pem: a certificate of its own for names. */
 int cli_setup_certificate(struct cli_setup *s, const struct slice *names, size_t n);
+/* tls/node.key, node.pem, cluster.pem: under which name other nodes of the cluster of that
+ * master key know this one: a new one. */
+int cli_setup_node(struct cli_setup *s, const struct seal_key *master);
 /* The files of a new database get their owner, and are remembered. */
 int cli_setup_own_database(struct cli_setup *s);
 /* The configuration's text: node, listeners, then more (sections; may be empty). */

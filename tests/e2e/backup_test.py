@@ -57,9 +57,8 @@ class Restored(Server):
         self.data, self.conf, self.log_path = data, data + ".conf", data + ".log"
         with open(old.conf) as f, open(self.conf, "w") as to:
             to.write(f.read().replace(old.data, data))
-        shutil.copytree(old.data + "/tls", data + "/tls", dirs_exist_ok=True)
-        if os.path.exists(data + "/tls/node.key"):
-            os.unlink(data + "/tls/node.key")
+        for name in ("cert.pem", "key.pem"):
+            shutil.copy(old.data + "/tls/" + name, data + "/tls/" + name)
 
     def __exit__(self, kind, value, trace):
         if kind:
