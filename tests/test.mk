@@ -21,7 +21,7 @@ e2e: $(PROGRAMS) ## end-to-end tests against the real program
 	@$(RUN) $(E2E)
 e2e-%: $(PROGRAMS) ## one of them: make e2e-imap
 	@$(RUN) tests/e2e/$*_test.py
-test e2e e2e-upgrade: $(B)/next/hairpin
+test e2e e2e-upgrade e2e-cluster_upgrade: $(B)/next/hairpin
 sim: $(B)/debug/unit/raft_sim_test $(B)/debug/unit/engine_sim_test ## clusters in virtual time: the core's, SEEDS (1000) of each kind, and whole engines', a tenth of them
 	@SEEDS=$${SEEDS:-1000} $< 2>&1 | grep -v 'seed [0-9]*$$'; exit $${PIPESTATUS[0]}
 	@SEEDS=$$(($${SEEDS:-1000} / 10 + 1)) $(B)/debug/unit/engine_sim_test
