@@ -54,6 +54,8 @@ bool courier_job_is_busy(const struct courier *c, uint64_t item);
 uint32_t courier_job_count_of(const struct courier *c, uint32_t owner_node);
 /* Does this node's lease hold (store/lease.h), and for ms from now? */
 bool courier_leases(const struct courier *c, uint32_t ms);
+/* What the queue goes by: the later of the clock and the log's newest time. */
+uint64_t courier_now_sec(const struct courier *c);
 
 /* Makes queue keys before they are needed, and destroys those that aren't any more. */
 struct courier_key *courier_key_new(struct courier *c);

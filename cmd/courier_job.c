@@ -107,9 +107,9 @@ defer(const struct courier_job *j, const Commands__Rcpt *r, Commands__RcptStep *
 		wait_sec *= 2;
 	s->outcome = COMMANDS__OUTCOME__OUTCOME_DEFER;
 	s->status = (char *)(uintptr_t)status;
-	s->next_try_sec = clock_wall_sec() +
+	s->next_try_sec = courier_now_sec(j->c) +
 			  (wait_sec < config->retry_max_sec ? wait_sec : config->retry_max_sec);
-	if (clock_wall_sec() >= j->item->queued_sec + config->queue_life_sec)
+	if (courier_now_sec(j->c) >= j->item->queued_sec + config->queue_life_sec)
 		fail(s, "5.4.7 not delivered in the time that mail is kept here");
 }
 
@@ -324,7 +324,7 @@ say(const struct courier_job *j, size_t i, uint32_t code, uint32_t uid)
 	else if (s->outcome == COMMANDS__OUTCOME__OUTCOME_DELIVER)
 		log_info("%s: to=<%.*s>, mailbox=INBOX, delay=%llu, status=delivered (uid %u)",
 			id, SLICE_FMT(to),
-			(unsigned long long)(clock_wall_sec() - j->item->queued_sec), uid);
+			(unsigned long long)(courier_now_sec(j->c) - j->item->queued_sec), uid);
 	else
 		log_info("%s: to=<%.*s>, status=%s%s%s%s", id, SLICE_FMT(to), word[s->outcome],
 			s->status[0] ? " (" : "", s->status, s->status[0] ? ")" : "");

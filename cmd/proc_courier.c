@@ -39,6 +39,15 @@ courier_leases(const struct courier *c, uint32_t ms)
 	return floor_leases(c->p->floor_page, clock_ms(), ms);
 }
 
+uint64_t
+courier_now_sec(const struct courier *c)
+{
+	const struct floor_page *page = c->p->floor_page;
+	uint64_t now_sec = clock_wall_sec(), log_sec = page->time_sec;
+
+	return now_sec > log_sec ? now_sec : log_sec;
+}
+
 struct ipc_question *
 courier_propose(struct courier *c, const Commands__Command *cmd, struct slice body,
 	ipc_answer_cb cb, void *arg)
@@ -198,7 +207,7 @@ static void
 look(void *arg)
 {
 	struct courier *c = arg;
-	struct due d = {.c = c, .now_sec = clock_wall_sec()};
+	struct due d = {.c = c, .now_sec = courier_now_sec(c)};
 	enum err e;
 
 	c->pump_timer = NULL;

@@ -587,6 +587,7 @@ publish_lease(struct store *s)
 	page->node = engine_log(s->engine)->node;
 	page->boot = engine_boot(s->engine);
 	page->lease_until_ms = engine_lease_until_ms(s->engine);
+	page->time_sec = engine_log(s->engine)->time_sec;
 }
 
 static void ask_key(void *arg);

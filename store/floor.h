@@ -18,6 +18,9 @@ struct floor_page {
 	/* The courier's: which node this is, in which boot, and until when (clock_ms) it may
 	 * run items (lease.h). */
 	_Atomic uint64_t node, boot, lease_until_ms;
+	/* The log's newest time, which never goes back: what is due by it is due, though this
+	 * machine's clock be behind. */
+	_Atomic uint64_t time_sec;
 };
 /* page: a reader's. May items be run for ms from now? */
 static inline bool

@@ -200,6 +200,14 @@ def what_stays_undelivered_too_long_comes_back(s):
     s.cli("user", "set", "u11@example.org", "--quota-bytes", "0")
 
 
+def mail_goes_on_when_the_clock_was_set_back(s):
+    """The log's time doesn't go back with it."""
+    s.stop()
+    s.start()
+    send(s, "back", "u11@example.org")
+    reached(s, "back", "u11")
+
+
 def nobody_is_told_about_a_failed_notice(s):
     send(s, "notice", "a@example.org", sender="")
     idle(s)
@@ -314,6 +322,7 @@ def main():
         many_failures_are_all_told(s)
         ten_thousand_members_are_expanded_in_parts(s)
         what_stays_undelivered_too_long_comes_back(s)
+        mail_goes_on_when_the_clock_was_set_back(s)
         assert s.json("store", "check")["violations"] == []
         assert "AddressSanitizer" not in s.log() and "runtime error" not in s.log(), s.log()[-3000:]
 
