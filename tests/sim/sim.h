@@ -8,6 +8,7 @@
  * sim_node    a node's lives
  * sim_client  what clients want, and what they were told
  * sim_truth   the one history that all must share, played again on a state of its own
+ * sim_owner   who runs the queue of which node
  * sim_end     what must be true when all is healed
  * sim_play    a story: the cluster's beginning, chance's part, the end */
 #ifndef TESTS_SIM_SIM_H
@@ -188,6 +189,14 @@ void sim_truth_end(bool removes);
 void sim_truth_look(struct sim_node *n);
 /* What the disk of a node that is off holds. */
 void sim_truth_autopsy(struct sim_node *n);
+
+/* --- sim_owner --- */
+/* After a node's turn; where its clock stands it stays. */
+void sim_owner_look(struct sim_node *n);
+/* Its courier's part, now and then. */
+void sim_owner_tend(struct sim_node *n);
+/* When all is healed, everybody gets back what it took in. */
+void sim_owner_end(void);
 
 /* --- sim_end --- */
 /* Whoever is a member has all; every database is sound; what clients were told is so. */

@@ -303,6 +303,7 @@ turn(struct sim_node *n)
 	n->due_ms = next == UINT32_MAX ? UINT64_MAX : n->busy_ms + (next ? next : 1);
 	n->lag_ms = 0;
 	sim_truth_look(n);
+	sim_owner_look(n);
 }
 
 void
@@ -319,6 +320,7 @@ sim_node_pass(struct sim_node *n)
 		n->tended_ms = sim.now_ms;
 		if (engine_tend(n->e))
 			sim_fail("n%u can't tend", n->id);
+		sim_owner_tend(n);
 		n->wants_turn = true;
 	}
 	if (n->wants_turn || sim.now_ms >= n->due_ms)

@@ -441,6 +441,7 @@ heal(void)
 			sim_fail("in peace n%u takes no mail: %s", id,
 				sim.op[last[id]].is_told ? err_text(sim.op[last[id]].e)
 							 : "no answer");
+	sim_owner_end();
 	settle(HEAL_MS);
 }
 
