@@ -332,7 +332,12 @@ engine_stats(struct engine *e, struct engine_stats *s)
 enum err
 engine_receive(struct engine *e, uint32_t node, struct slice frame)
 {
-	if (frame.n == 0 || frame.n > ENGINE_FRAME_MAX)
+	struct engine_peer *p = engine_inner_peer(e, node);
+	bool is_bad = p && p->is_bad;
+
+	if (p)
+		p->is_bad = false;
+	if (is_bad || frame.n == 0 || frame.n > ENGINE_FRAME_MAX)
 		return ERR_SYNTAX;
 	if (e->inbox.bytes > ENGINE_INBOX_BYTES)
 		return ERR_BUSY;

@@ -123,7 +123,8 @@ enum err engine_propose_now(struct engine *e, const Commands__Command *c, struct
 /* --- the cluster --- */
 
 /* A whole frame from another node, as link names it; copied, served by the next turn.
- * ERR_SYNTAX: no frame; ERR_BUSY: too many wait. Both: cut that connection. */
+ * ERR_SYNTAX: no frame, or the one before was none that a node sends; ERR_BUSY: too many
+ * wait. Both: cut that connection. */
 enum err engine_receive(struct engine *e, uint32_t node, struct slice frame);
 /* The connection to a node came up or was lost. */
 void engine_link(struct engine *e, uint32_t node, bool up);

@@ -152,6 +152,16 @@ tell_ended(struct engine_turn *t, uint32_t node)
 	return err ? err : engine_peer_update(t, &u);
 }
 
+/* What no program of ours sends costs the connection. */
+static void
+blame(struct engine *e, uint32_t node, enum err why)
+{
+	struct engine_peer *p = engine_inner_peer(e, node);
+
+	if (p && (why == ERR_SYNTAX || why == ERR_TOO_BIG || why == ERR_LIMIT))
+		p->is_bad = true;
+}
+
 static enum err
 fail_out(struct engine_turn *t, struct out *o, enum err why)
 {
@@ -374,6 +384,7 @@ end_take(struct engine *e, enum err why)
 
 	log_warn("the stream of node %" PRIu32 "'s database ended early: %s", c->from,
 		err_text(why));
+	blame(e, c->from, why);
 	refuse(e, c->from, c->offer.index, why);
 	catchup_take_end(c->take);
 	c->take = NULL;
@@ -419,6 +430,7 @@ on_offer(struct engine_turn *t, uint32_t node, const Peer__SnapshotOffer *raw)
 	if (err) {
 		log_error("node %" PRIu32 " offers a database that isn't wanted: %s", node,
 			err_text(err));
+		blame(e, node, err);
 		refuse(e, node, raw->index, err);
 		return;
 	}

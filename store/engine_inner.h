@@ -54,6 +54,7 @@ struct engine_frames {
 struct engine_peer {
 	uint32_t id;
 	bool is_up;
+	bool is_bad;	  /* its connection is to be cut with its next frame */
 	uint64_t applied; /* durably */
 };
 

@@ -4,6 +4,7 @@
 
 #include "core/clock.h"
 #include "store/catchup.h"
+#include "store/peer.pb-c.h"
 #include "tests/store_world.h"
 
 enum { NODES = 2, WAIT_MS = 20000, KEEP_ROWS = 5, MAILS = 60, BODY = 100000 };
@@ -333,6 +334,34 @@ mail_is_taken_and_expunged_while_a_stream_stands(void **state)
 }
 
 static void
+who_sends_what_is_no_state_loses_its_connection(void **state)
+{
+	Peer__Frame f = PEER__FRAME__INIT;
+	Peer__SnapshotRows rows = PEER__SNAPSHOT_ROWS__INIT;
+	struct slice raw;
+
+	(void)state;
+	allowance = 300000;
+	join(1, RAFT_VOTER);
+	until(allowance == 0);
+	turn_all();
+	rows.table = DB_LOG;
+	f.body_case = PEER__FRAME__BODY_SNAPSHOT_ROWS;
+	f.snapshot_rows = &rows;
+	raw = codec_pack(&f, &world.a);
+	assert_int_equal(engine_receive(node[1].e, 1, raw), ERR_OK);
+	turn(&node[1]);
+	assert_int_equal(engine_receive(node[1].e, 1, raw), ERR_SYNTAX);
+	/* Then it may begin anew. */
+	allowance = UINT64_MAX;
+	close_node(&node[1]);
+	turn_all();
+	open_node(&node[1]);
+	until(is_level(1));
+	assert_equal_and_sound(1);
+}
+
+static void
 a_new_arbiter_is_told_where_the_log_begins(void **state)
 {
 	const struct raft_log *log;
@@ -364,6 +393,7 @@ main(void)
 		TEST(a_node_that_the_log_reaches_is_not),
 		TEST(a_node_that_dies_again_and_again_gets_there),
 		TEST(mail_is_taken_and_expunged_while_a_stream_stands),
+		TEST(who_sends_what_is_no_state_loses_its_connection),
 		TEST(a_new_arbiter_is_told_where_the_log_begins),
 	};
 
