@@ -2,6 +2,7 @@
  * the secret of a token comes from keyd, and stays nowhere. */
 #include "cmd/control.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -121,9 +122,9 @@ is_arbiter(const json_t *node)
 	return !kind || !goal || !strcmp(kind, "arbiter") || !strcmp(goal, "arbiter");
 }
 
-/* Where the joiner may ask: here first, then at the other data nodes. */
+/* Where the joiner may ask besides: at the other data nodes. */
 static void
-add_addresses(struct peer_join_token *t, json_t *nodes, bool self)
+add_addresses(struct peer_join_token *t, json_t *nodes)
 {
 	json_t *one;
 	size_t i;
@@ -132,12 +133,27 @@ add_addresses(struct peer_join_token *t, json_t *nodes, bool self)
 	{
 		const char *address = json_string_value(json_object_get(one, "address"));
 
-		if (json_is_true(json_object_get(one, "self")) != self || !address ||
-			is_arbiter(one) || t->addresses == PEER_JOIN_ADDRESSES_MAX ||
+		if (json_is_true(json_object_get(one, "self")) || !address || is_arbiter(one) ||
+			t->addresses == PEER_JOIN_ADDRESSES_MAX ||
 			!peer_join_is_address(slice_str(address)))
 			continue;
 		memcpy(t->address[t->addresses++], address, strlen(address) + 1);
 	}
+}
+
+/* As it is configured: the others may not have heard of it yet. */
+static void
+add_own_address(struct peer_join_token *t, const struct config *c)
+{
+	const struct config_listener *at = config_cluster(c);
+	bool is_six = at && strchr(at->address, ':');
+	char text[PEER_JOIN_ADDRESS_MAX];
+
+	if (!at)
+		return;
+	snprintf(text, sizeof text, is_six ? "[%s]:%u" : "%s:%u", at->address, at->port);
+	if (peer_join_is_address(slice_str(text)))
+		memcpy(t->address[t->addresses++], text, strlen(text) + 1);
 }
 
 static void
@@ -151,9 +167,9 @@ on_status(void *arg, enum err e, const ProtobufCMessage *msg)
 
 	if (!status)
 		return;
-	add_addresses(&asked->t, json_object_get(status, "nodes"), true);
+	add_own_address(&asked->t, &r->courier->p->config);
 	own = asked->t.addresses;
-	add_addresses(&asked->t, json_object_get(status, "nodes"), false);
+	add_addresses(&asked->t, json_object_get(status, "nodes"));
 	json_decref(status);
 	if (!own) {
 		control_fail(r, EX_CONFIG,

@@ -361,6 +361,17 @@ read_joiner(const Ipc__LinkJoin *q, struct members_node *node)
 	return true;
 }
 
+static bool
+is_described(const struct store_cluster *c)
+{
+	struct engine_status s;
+	const struct members_node *self;
+
+	engine_status(c->engine, &s);
+	self = members_find(engine_members(c->engine), s.node);
+	return self && !memcmp(self->key, c->key, sizeof c->key);
+}
+
 static void
 on_join(void *arg, struct ipc_frame *f)
 {
@@ -369,8 +380,13 @@ on_join(void *arg, struct ipc_frame *f)
 	struct engine_change what = {.kind = ENGINE_JOIN};
 	struct join_asked *q;
 
-	if (!read_joiner(in, &what.joins)) {
-		ipc_answer(c->p->ipc, ipc_ticket(f), ERR_SYNTAX, NULL);
+	enum err e = read_joiner(in, &what.joins) ? ERR_OK : ERR_SYNTAX;
+
+	/* A new node lets in whom its list of members names: it must name us. */
+	if (!e && !is_described(c))
+		e = ERR_UNAVAILABLE;
+	if (e) {
+		ipc_answer(c->p->ipc, ipc_ticket(f), e, NULL);
 		return;
 	}
 	q = must_zalloc(sizeof *q);
