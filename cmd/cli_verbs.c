@@ -37,7 +37,8 @@ const struct cli_verb cli_verbs[] = {
 		cli_backup_run},
 	{"restore", "FOLDER", "--vault --data --uid --json", "a new server out of a backup",
 		cli_restore_run},
-	{"demo", "", "", "show the main job: mail in, kept, read, over a crash", cli_demo_run},
+	{"demo", "", "", "show three data centres at work, and what happens when one dies",
+		cli_demo_run},
 	{"config", "", "--defaults", "print every key of the configuration with its value",
 		cli_config_run},
 
