@@ -34,4 +34,15 @@ def leader_again_and_again():
             time.sleep(p.chance.uniform(0, 1.5))
 
 
-run(each_in_turn, leader_again_and_again)
+def leader_amid_appends():
+    """What a leader had in hand goes to the next one under the same name: it must be done once."""
+    with Play("kill the leader amid appends", {"smtp": 0, "imap": 12, "appends": 60}) as p:
+        for _ in range(TIMES):
+            leader = p.cluster.wait_leader()
+            leader.kill()
+            p.goes_on()
+            leader.start()
+            p.goes_on()
+
+
+run(each_in_turn, leader_again_and_again, leader_amid_appends)

@@ -21,7 +21,9 @@ def chance(name):
 
 
 class Play:
-    def __init__(self, name, **options):
+    def __init__(self, name, load=None, **options):
+        """load: of Load's; options: of Cluster's."""
+        self.load_options = load or {}
         self.name, self.options, self.chance = name, options, chance(name)
         self.answer_sec = ANSWER_SEC
         self.history = history.History()
@@ -32,7 +34,7 @@ class Play:
         self.cluster = Cluster(**options)
         try:
             make_mailboxes(self.cluster.wait_leader())
-            self.load = Load(self.cluster.data, self.history, SEED)
+            self.load = Load(self.cluster.data, self.history, SEED, **self.load_options)
             self.load.__enter__()
             self.goes_on()
         except BaseException:

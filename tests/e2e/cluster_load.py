@@ -33,8 +33,9 @@ def mail(name, text):
 
 
 class Load:
-    def __init__(self, nodes, history, seed=1, smtp=3, imap=4):
-        self.nodes, self.history = nodes, history
+    def __init__(self, nodes, history, seed=1, smtp=3, imap=4, appends=2):
+        """appends: how often one is made, beside 11 other things."""
+        self.nodes, self.history, self.appends = nodes, history, appends
         self.over = threading.Event()
         self.odd, self.said = [], collections.Counter()
         self.threads = [Sender(self, random.Random(f"{seed} smtp {i}"), f"s{i}", self.home(i)) for i in range(smtp)]
@@ -158,7 +159,7 @@ class Reader(Client):
     def step(self):
         if not self.known or self.chance.random() < 0.1:
             self.select(self.chance.choice(MAILBOXES))
-        what = [self.read] * 3 + [self.append] * 2 + [self.store] * 5 + [self.copy, self.move, self.expunge]
+        what = [self.read] * 3 + [self.append] * self.load.appends + [self.store] * 5 + [self.copy, self.move, self.expunge]
         self.chance.choice(what)()
 
     def run_one(self, command, *literals):
