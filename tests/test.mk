@@ -25,6 +25,10 @@ test e2e e2e-upgrade e2e-cluster_upgrade: $(B)/next/hairpin
 sim: $(B)/debug/unit/raft_sim_test $(B)/debug/unit/engine_sim_test ## clusters in virtual time: the core's, SEEDS (1000) of each kind, and whole engines', a tenth of them
 	@SEEDS=$${SEEDS:-1000} $< 2>&1 | grep -v 'seed [0-9]*$$'; exit $${PIPESTATUS[0]}
 	@SEEDS=$$(($${SEEDS:-1000} / 10 + 1)) $(B)/debug/unit/engine_sim_test
+cluster-test: $(PROGRAMS) ## three nodes under load and faults, half an hour; SEED (1)
+	@JOBS=1 $(RUN) $(wildcard tests/cluster/*_test.py)
+cluster-mutants: ## promises broken on purpose: each must be caught by a play of cluster-test
+	@tests/cluster/mutants
 fuzz: $(FUZZ) ## every fuzzer for FUZZ_SECONDS (600)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(RUN) $(FUZZ)
 fuzz-%: $(B)/fuzz/bin/%_fuzz ## one of them: make fuzz-mail_scan
