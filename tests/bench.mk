@@ -10,4 +10,6 @@ bench-catchup: $(B)/release/tests/bench/catchup_bench ## how fast a database is 
 	$< $${TMPDIR:-/tmp} $${MIB:-2000}
 bench: $(B)/release/hairpin ## beside Postfix and Dovecot: ratios (PEERS: the load generators' folder)
 	@B=$(abspath $(B)) tests/bench/run $(PEERS) --rounds $(ROUNDS)
-.PHONY: bench bench-engine bench-catchup
+bench-cluster: $(B)/release/hairpin $(B)/release/tests/tools/net_switch ## three nodes beside one and a Postfix; large mail, delay, fail-over
+	@B=$(abspath $(B)) tests/bench/cluster $(PEERS) --rounds $(ROUNDS)
+.PHONY: bench-cluster bench bench-engine bench-catchup
