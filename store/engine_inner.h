@@ -115,6 +115,7 @@ struct engine {
 	struct engine_asked *asked;
 	struct engine_catchup *catchup; /* NULL: no stream yet */
 	struct engine_lease lease;
+	uint64_t made_way_ms;	 /* when leadership was given away because the disk is full */
 	uint32_t warned_tail;	 /* the node that was warned of last */
 	bool is_changed;	 /* leader, role or members: on_cluster is due */
 	uint32_t version;	 /* the cluster's, as far as we have applied */

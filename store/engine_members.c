@@ -12,7 +12,7 @@
 #include "store/engine_inner.h"
 #include "store/peer.pb-c.h"
 
-enum { TEND_MS = 100, AGAIN_MS = 1000, ASKED_MAX = 32, VOTES_WANTED = 3 };
+enum { TEND_MS = 100, AGAIN_MS = 1000, ASKED_MAX = 32, VOTES_WANTED = 3, MAKE_WAY_MS = 30000 };
 
 struct engine_asked {
 	struct engine_asked *next;
@@ -296,6 +296,21 @@ demote_absent(struct engine_turn *t)
 	return ERR_OK;
 }
 
+/* Mail is refused while the leader's disk is full: let another one lead, which may have room. */
+static enum err
+make_way(struct engine_turn *t)
+{
+	struct engine *e = t->e;
+	enum err err;
+
+	if (!e->room.full || e->log.members.n == 1 ||
+		(e->made_way_ms && t->started_ms - e->made_way_ms < MAKE_WAY_MS))
+		return ERR_OK;
+	err = transfer(t, 0);
+	e->made_way_ms = err ? e->made_way_ms : t->started_ms;
+	return is_later(err) || err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 /* --- what is asked for --- */
 
 static void
@@ -389,7 +404,9 @@ engine_members_tend(struct engine_turn *t)
 		return err;
 	e->tended_ms = t->started_ms;
 	err = promote_ready(t);
-	return err ? err : demote_absent(t);
+	if (!err)
+		err = demote_absent(t);
+	return err ? err : make_way(t);
 }
 
 static void

@@ -238,7 +238,7 @@ any_living(void)
 {
 	struct sim_node *n = sim_node_leader();
 
-	for (uint32_t i = 0; i < 1000 && !(n && n->is_up && !n->is_arbiter); i++) {
+	for (uint32_t i = 0; i < 10000 && !(n && n->is_up && !n->is_arbiter); i++) {
 		sim_pass();
 		n = &sim.node[1 + sim_random(sim.nodes)];
 	}
