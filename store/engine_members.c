@@ -296,7 +296,7 @@ demote_absent(struct engine_turn *t)
 	return ERR_OK;
 }
 
-/* Mail is refused while the leader's disk is full: let another one lead, which may have room. */
+/* While the leader's disk is full mail is refused: another one, which may have room, leads. */
 static enum err
 make_way(struct engine_turn *t)
 {
