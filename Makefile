@@ -21,10 +21,12 @@ PKG_build := gcc libc6-dev binutils pkg-config protobuf-c-compiler libprotobuf-c
 PKG_test := $(PKG_build) libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 \
 	universal-ctags python3 file curl swaks libnet-ssleay-perl isync libsasl2-modules neomutt \
 	openssl strace procps xfsprogs e2fsprogs mount util-linux mandoc iproute2
+PKG_compose := $(PKG_test) docker.io docker-compose iptables
 PKG_bench := $(PKG_test) postfix dovecot-imapd dovecot-lmtpd dovecot-sieve
 # The goals that need no package, those that need few, and those that need more.
 GOALS := $(filter-out help clean,$(or $(MAKECMDGOALS),all))
-WANTS := $(if $(filter bench bench-cluster,$(GOALS)),bench,$(if $(filter-out \
+WANTS := $(if $(filter bench bench-cluster,$(GOALS)),bench,$(filter compose,$(GOALS:%-test=%)))
+WANTS := $(or $(WANTS),$(if $(filter-out \
 	all release debug objects install demo,$(GOALS)),test,$(if $(GOALS),build)))
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 # A stamp that make includes: when the rule below had to make it, make starts anew.

@@ -114,6 +114,21 @@ put_status(const json_t *status)
 	json_array_foreach(problems, i, one) printf("! %s\n", json_string_value(one));
 }
 
+/* It has a leader to write through, and has become what it shall be. */
+static int
+judge(const json_t *status)
+{
+	json_t *one;
+	size_t i;
+
+	if (!number(status, "leader"))
+		return cli_fail(1, "no node leads");
+	json_array_foreach(json_object_get(status, "nodes"), i,
+		one) if (json_is_true(json_object_get(one, "self")) &&
+			 !strcmp(text(one, "kind"), text(one, "goal"))) return EX_OK;
+	return cli_fail(1, "this node has no vote yet");
+}
+
 int
 cli_cluster_status(const struct cli_line *line)
 {
@@ -122,6 +137,11 @@ cli_cluster_status(const struct cli_line *line)
 
 	if (code)
 		return code;
+	if (cli_has(line, "--healthy")) {
+		code = judge(answer);
+		json_decref(answer);
+		return code;
+	}
 	if (cli_has(line, "--json"))
 		return cli_put_json(answer);
 	put_status(answer);

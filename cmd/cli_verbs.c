@@ -6,6 +6,7 @@
 #include "cmd/cli_check.h"
 #include "cmd/cli_cluster.h"
 #include "cmd/cli_config.h"
+#include "cmd/cli_container.h"
 #include "cmd/cli_control.h"
 #include "cmd/cli_demo.h"
 #include "cmd/cli_help.h"
@@ -31,6 +32,10 @@ const struct cli_verb cli_verbs[] = {
 		"set up this machine as a node of a cluster", cli_join_run},
 	{"serve", "", "", "run the server in the foreground; log lines on standard error",
 		cli_serve_run},
+	{"container", "",
+		"--domain --user --password-file --hostname --data --listen --port-base --uid "
+		"--plaintext-auth --cluster-address --arbiter --join --tokens",
+		"serve; at the first start set this node up, unattended", cli_container_run},
 	{"check", "", "--json", "look for what is wrong, and say how to mend it",
 		cli_check_run},
 	{"backup", "[FOLDER]", "--vault --json", "copy the mail, or what came since; online",
@@ -103,7 +108,7 @@ const struct cli_verb cli_verbs[] = {
 
 	{"cluster token", "", "--arbiter --hours --json",
 		"print what a new machine needs for `hairpin join`, once", cli_cluster_token},
-	{"cluster status", "", "--json", "the nodes, who leads, and what is wrong",
+	{"cluster status", "", "--healthy --json", "the nodes, who leads, and what is wrong",
 		cli_cluster_status},
 	{"cluster remove", "NODE", "--json", "a node leaves the cluster, for ever",
 		cli_cluster_change},
@@ -130,6 +135,7 @@ const struct cli_option cli_verbs_options[] = {
 	{"--domain", "DOMAIN", "the first mail domain; else asked for"},
 	{"--user", "NAME", "the first user, NAME or NAME@DOMAIN; else asked for"},
 	{"--password", "WORD", "else asked for, or standard input's first line"},
+	{"--password-file", "FILE", "whose first line is the first user's password"},
 	{"--hostname", "HOST", "this machine's name in the DNS; else mail.DOMAIN"},
 	{"--data", "FOLDER", "the data folder; else /var/lib/hairpin"},
 	{"--listen", "ADDRESS", "numeric address of the listeners; else 0.0.0.0"},
@@ -138,6 +144,9 @@ const struct cli_option cli_verbs_options[] = {
 	{"--plaintext-auth", NULL, "allow logins without TLS: for tests on loopback"},
 	{"--cluster-address", "ADDRESS", "where other nodes reach this one"},
 	{"--arbiter", NULL, "a node that votes, and holds neither mail nor keys"},
+	{"--join", "FOLDER", "join the cluster whose token comes there"},
+	{"--tokens", "FOLDER", "put tokens in its folders data and arbiter"},
+	{"--healthy", NULL, "say nothing; fail unless this node does its part"},
 	{"--hours", "N", "how long the token is good; else 1"},
 	{"--undo", NULL, "take clients again"},
 	{"--full-name", "TEXT", "the person's name"},

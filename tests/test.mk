@@ -29,6 +29,8 @@ cluster-test: $(PROGRAMS) ## three nodes under load and faults, half an hour; SE
 	@JOBS=1 $(RUN) $(wildcard tests/cluster/*_test.py)
 cluster-mutants: ## promises broken on purpose: each must be caught by a play of cluster-test
 	@tests/cluster/mutants
+compose-test: $(B)/release/hairpin ## deploy/compose.yaml under a real Docker in a namespace of its own
+	@$(RUN) tests/compose/compose_test.py
 fuzz: $(FUZZ) ## every fuzzer for FUZZ_SECONDS (600)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(RUN) $(FUZZ)
 fuzz-%: $(B)/fuzz/bin/%_fuzz ## one of them: make fuzz-mail_scan
@@ -66,4 +68,4 @@ $(B)/fuzz/bin/%: tests/fuzz/%.c $(B)/fuzz/libhairpin.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC_fuzz) $(BASE) $(CFLAGS_fuzz) -fsanitize=fuzzer -o $@ $^ $(LIBS)
-.PHONY: test check unit e2e sim cluster-test cluster-mutants fuzz lint format cover
+.PHONY: test check unit e2e sim cluster-test cluster-mutants compose-test fuzz lint format cover
