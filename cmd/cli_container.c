@@ -105,7 +105,8 @@ put_token(const char *folder, const char *token)
 	snprintf(begun, sizeof begun, "%s/token.new", folder);
 	unlink(begun);
 	fd = open(begun, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	ok = fd >= 0 && write(fd, token, n) == (ssize_t)n && rename(begun, path) == 0;
+	ok = fd >= 0 && write(fd, token, n) == (ssize_t)n && fsync(fd) == 0 &&
+	     rename(begun, path) == 0;
 	if (fd >= 0)
 		close(fd);
 	if (!ok)

@@ -203,6 +203,17 @@ def one_that_is_away_is_equal_again(compose):
     compose.hairpin("dc1", "cluster", "verify")
 
 
+def one_that_is_drained_is_replaced_while_mail_goes_on(compose):
+    """As an upgrade does."""
+    before = compose.inspect("dc1")["Id"]
+    compose.hairpin("dc1", "cluster", "drain")
+    compose("up", "-d", "--no-deps", "--force-recreate", "dc1")
+    assert compose.inspect("dc1")["Id"] != before
+    send(DC2, "dc1 is new")
+    compose.wait_healthy()
+    wait_mail(DC1, "first", "dc1 is new")
+
+
 def without_a_majority_none_is_healthy(compose):
     compose("stop", "dc2", "dc3")
     wait(lambda: compose.health()[0] == "unhealthy")
@@ -243,6 +254,7 @@ def play(compose):
     mail_to_one_is_read_on_the_other(compose)
     one_that_is_killed_comes_back_and_mail_goes_on(compose)
     one_that_is_away_is_equal_again(compose)
+    one_that_is_drained_is_replaced_while_mail_goes_on(compose)
     without_a_majority_none_is_healthy(compose)
     lost_data_begins_no_second_cluster(compose)
     lost_data_is_made_anew_from_the_others(compose)
