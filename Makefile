@@ -20,7 +20,7 @@ PKG_build := gcc libc6-dev binutils pkg-config protobuf-c-compiler libprotobuf-c
 	tzdata ca-certificates
 PKG_test := $(PKG_build) libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 \
 	universal-ctags python3 file curl swaks libnet-ssleay-perl isync libsasl2-modules neomutt \
-	openssl strace procps xfsprogs e2fsprogs mount util-linux mandoc iproute2
+	openssl strace procps xfsprogs e2fsprogs mount util-linux mandoc iproute2 systemd
 PKG_compose := $(PKG_test) docker.io docker-compose iptables
 PKG_bench := $(PKG_test) postfix dovecot-imapd dovecot-lmtpd dovecot-sieve
 # The goals that need no package, those that need few, and those that need more.
