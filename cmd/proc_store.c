@@ -16,7 +16,9 @@
 #include "cmd/proc.h"
 #include "cmd/store_cluster.h"
 #include "cmd/store_link.h"
+#include "cmd/store_may.h"
 #include "cmd/store_verify.h"
+#include "cmd/store_watch.h"
 #include "core/arena.h"
 #include "core/clock.h"
 #include "core/codec.h"
@@ -34,7 +36,6 @@
 enum {
 	TEND_MS = 1000,
 	KEY_MS = 5000,
-	WATCH_IDS = 8192,
 	STATS_MAX = 1024,
 	CHECK_ROWS = 4096,
 	CHECK_JSON_MAX = 64 << 10
@@ -71,67 +72,6 @@ fail_stop(const char *where, enum err e)
 		_exit(PROC_EXIT_ANEW);
 	log_error("fatal: %s: %s", where, err_text(e));
 	_exit(e == ERR_FULL ? 1 : PROC_EXIT_FAIL_STOP);
-}
-
-/* --- who may propose what --- */
-
-static bool
-smtpd_may(int body_case)
-{
-	return body_case == COMMANDS__COMMAND__BODY_ENQUEUE ||
-	       body_case == COMMANDS__COMMAND__BODY_LIFT;
-}
-
-static bool
-imapd_may(int body_case)
-{
-	static const int may[] = {COMMANDS__COMMAND__BODY_MAILBOX_CREATE,
-		COMMANDS__COMMAND__BODY_MAILBOX_DELETE, COMMANDS__COMMAND__BODY_MAILBOX_RENAME,
-		COMMANDS__COMMAND__BODY_SUBSCRIBE, COMMANDS__COMMAND__BODY_APPEND,
-		COMMANDS__COMMAND__BODY_FLAGS_STORE, COMMANDS__COMMAND__BODY_COPY,
-		COMMANDS__COMMAND__BODY_EXPUNGE, COMMANDS__COMMAND__BODY_EPOCH_NEW,
-		COMMANDS__COMMAND__BODY_STAGE_OPEN, COMMANDS__COMMAND__BODY_STAGE_CLOSE};
-
-	for (size_t i = 0; i < sizeof may / sizeof *may; i++)
-		if (may[i] == body_case)
-			return true;
-	return false;
-}
-
-static bool
-courier_may(int body_case)
-{
-	static const int may[] = {
-#ifdef HAIRPIN_NEXT
-		COMMANDS__COMMAND__BODY_NOTE,
-#endif
-		COMMANDS__COMMAND__BODY_STEP, COMMANDS__COMMAND__BODY_YIELD,
-		COMMANDS__COMMAND__BODY_EPOCH_NEW, COMMANDS__COMMAND__BODY_QUEUE_CONTROL,
-		COMMANDS__COMMAND__BODY_QUEUE_RESEAL, COMMANDS__COMMAND__BODY_QUEUE_KEY,
-		COMMANDS__COMMAND__BODY_SETTING, COMMANDS__COMMAND__BODY_DOMAIN_PUT,
-		COMMANDS__COMMAND__BODY_DOMAIN_DEL, COMMANDS__COMMAND__BODY_ACCOUNT_PUT,
-		COMMANDS__COMMAND__BODY_ACCOUNT_DEL, COMMANDS__COMMAND__BODY_ADDRESS_PUT,
-		COMMANDS__COMMAND__BODY_ADDRESS_DEL};
-
-	for (size_t i = 0; i < sizeof may / sizeof *may; i++)
-		if (may[i] == body_case)
-			return true;
-	return false;
-}
-
-static bool
-nobody_may(int body_case)
-{
-	(void)body_case;
-	return false;
-}
-
-static bool (*may_of(enum role role))(int)
-{
-	return role == ROLE_SMTPD     ? smtpd_may
-	       : role == ROLE_IMAPD   ? imapd_may
-	       : role == ROLE_COURIER ? courier_may
-				      : nobody_may;
 }
 
 /* --- proposals --- */
@@ -172,7 +112,7 @@ on_propose(void *arg, struct ipc_frame *f)
 		.body = codec_slice(q->body),
 		.fd = f->fd,
 		.fd_size = q->fd_size,
-		.may = may_of(ipc_peer_role(f->from)),
+		.may = store_may_of(ipc_peer_role(f->from)),
 		.done = on_proposed,
 		.arg = asked,
 	};
@@ -190,87 +130,12 @@ on_propose(void *arg, struct ipc_frame *f)
 
 /* --- what a commit changed --- */
 
-static int
-by_id(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Sorted copy without doubles. */
-static uint64_t *
-distinct(const uint64_t *id, size_t *n, struct arena *a)
-{
-	uint64_t *out = arena_alloc(a, (*n + 1) * sizeof *out);
-	size_t kept = 0;
-
-	if (*n)
-		memcpy(out, id, *n * sizeof *id);
-	qsort(out, *n, sizeof *out, by_id);
-	for (size_t i = 0; i < *n; i++)
-		if (kept == 0 || out[kept - 1] != out[i])
-			out[kept++] = out[i];
-	*n = kept;
-	return out;
-}
-
 static void
-tell_role(struct store *s, enum role role, const Ipc__Watch *w)
-{
-	for (uint32_t i = 0; i < IPC_INSTANCE_MAX; i++) {
-		struct ipc_peer *to = ipc_peer(s->p->ipc, role, i);
-
-		if (to)
-			ipc_tell(to, IPC_WATCH, &w->base, -1);
-	}
-}
-
-/* Each hears what concerns it; smtpd would wake in vain for every mail. */
-static void
-tell(struct store *s, const Ipc__Watch *w)
-{
-	if (w->directory || w->n_account_gone) {
-		Ipc__Watch less = *w;
-
-		less.n_mailbox = 0;
-		tell_role(s, ROLE_SMTPD, &less);
-	}
-	if (w->n_mailbox || w->directory || w->n_account_gone)
-		tell_role(s, ROLE_IMAPD, w);
-	if (w->queue || w->directory)
-		tell_role(s, ROLE_COURIER, w);
-}
-
-static void
-on_commit(void *arg, uint64_t applied, const struct apply_touched *t)
+on_commit(void *arg, uint64_t applied, const struct apply_touched *touched)
 {
 	struct store *s = arg;
-	Ipc__Watch w = IPC__WATCH__INIT;
-	size_t mailboxes = t->mailbox_n, gone = t->account_gone_n;
-	struct arena a;
-	uint64_t *mailbox, *account;
 
-	arena_init(&a, 0);
-	mailbox = distinct(t->mailbox, &mailboxes, &a);
-	account = distinct(t->account_gone, &gone, &a);
-	w.applied = applied;
-	w.queue = t->queue;
-	w.directory = t->directory;
-	/* Long lists go in pieces that fit a frame. */
-	do {
-		w.mailbox = mailbox;
-		w.n_mailbox = mailboxes < WATCH_IDS ? mailboxes : WATCH_IDS;
-		w.account_gone = account;
-		w.n_account_gone = gone < WATCH_IDS / 4 ? gone : WATCH_IDS / 4;
-		tell(s, &w);
-		mailbox += w.n_mailbox;
-		mailboxes -= w.n_mailbox;
-		account += w.n_account_gone;
-		gone -= w.n_account_gone;
-		w.queue = w.directory = false;
-	} while (mailboxes || gone);
-	arena_reset(&a);
+	store_watch_tell(s->p->ipc, applied, touched);
 }
 
 static enum err
