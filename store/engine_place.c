@@ -17,7 +17,7 @@
 
 enum {
 	PLACED_MAX = 4096,	 /* of one node, until they are applied: table proposer */
-	PLACED_BYTES = 16 << 20, /* on their way to another leader */
+	PLACED_BYTES = 8 << 20, /* on their way to another leader */
 	CHUNK_BYTES = 2 << 20,	 /* of large bodies, handed over and not applied: small mails
 				      wait behind them */
 	SECRETS_AHEAD = 64	 /* slots of the vault for what is appended, not applied */
@@ -265,7 +265,7 @@ put_placed(struct engine *e, struct engine_waiting *w)
 		w->seq = ++e->seq;
 	w->is_handed = true;
 	e->placed_n++;
-	e->placed_bytes += w->command.n + w->body.n + w->fd_size;
+	e->placed_bytes += w->command.n + w->body.n;
 	engine_inner_put(&e->placed, w);
 }
 
@@ -406,7 +406,7 @@ static void
 forget_placed(struct engine *e, const struct engine_waiting *w)
 {
 	e->placed_n--;
-	e->placed_bytes -= w->command.n + w->body.n + w->fd_size;
+	e->placed_bytes -= w->command.n + w->body.n;
 }
 
 /* The one at `at` leaves the list. */
