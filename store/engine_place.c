@@ -16,11 +16,11 @@
 #include "store/version.h"
 
 enum {
-	PLACED_MAX = 4096,	 /* of one node, until they are applied: table proposer */
+	PLACED_MAX = 4096,	/* of one node, until they are applied: table proposer */
 	PLACED_BYTES = 8 << 20, /* on their way to another leader */
-	CHUNK_BYTES = 2 << 20,	 /* of large bodies, handed over and not applied: small mails
+	CHUNK_BYTES = 2 << 20,	/* of large bodies, handed over and not applied: small mails
 				      wait behind them */
-	SECRETS_AHEAD = 64	 /* slots of the vault for what is appended, not applied */
+	SECRETS_AHEAD = 64	/* slots of the vault for what is appended, not applied */
 };
 
 /* The body that a command brings, or NULL. */
