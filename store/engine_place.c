@@ -519,7 +519,7 @@ engine_place_applied(struct engine_turn *t, const Commands__Command *c, uint64_t
 	Commands__Result *result)
 {
 	struct engine *e = t->e;
-	bool is_boot = c->body_case == COMMANDS__COMMAND__BODY_BOOT_NODE;
+	bool is_boot = c->body_case == COMMANDS__COMMAND__BODY_BOOT_NODE && !c->seq;
 	struct engine_waiting *w;
 
 	if (c->node != e->log.node || c->boot != e->opt.boot || (!c->seq && !is_boot))
