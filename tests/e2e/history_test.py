@@ -164,7 +164,8 @@ def an_own_append_unseen(t):
     for r in t.acked("append"):
         for read in t.records:
             if (read["op"] == "read" and read["session"] == r["session"] and read["t0"] > r["t1"]
-                    and read["user"] == r["user"] and r["uid"] in read["messages"]):
+                    and read["user"] == r["user"] and read["mailbox"] == r["mailbox"]
+                    and r["uid"] in read["messages"]):
                 for x in t.records:
                     if x["op"] == "read":
                         x["messages"].pop(r["uid"] if x["session"] == r["session"] else None, None)

@@ -11,6 +11,7 @@
 #include "store/raft_log.h"
 #include "store/schema.h"
 #include "store/vault.h"
+#include "store/version.h"
 #include "store/view_directory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
@@ -257,10 +258,13 @@ has_items(void)
 	return e != ERR_NOT_FOUND;
 }
 
-/* The one thing that is left to the proposer: whether an item needs a closed key still. */
+/* What is left to the proposer: whether an item needs a closed key still, and whether all
+ * programs know the version that the cluster comes to. */
 static void
 spare_key(Commands__Command *c)
 {
+	if (c->body_case == COMMANDS__COMMAND__BODY_CLUSTER_VERSION)
+		c->cluster_version->version %= VERSION_COMMANDS + 1;
 	if (c->body_case == COMMANDS__COMMAND__BODY_QUEUE_KEY &&
 		c->queue_key->verb == COMMANDS__QUEUE_KEY__VERB__DESTROY && has_items())
 		c->queue_key->verb = COMMANDS__QUEUE_KEY__VERB__CLOSE;
