@@ -73,34 +73,6 @@ free_base(void)
 	return 0;
 }
 
-bool
-demo_begin(struct demo *d)
-{
-	const char *tmp = getenv("TMPDIR");
-
-	*d = (struct demo){.started_ms = clock_ms()};
-	snprintf(d->dir, sizeof d->dir, "%s/hairpin-demo.XXXXXX",
-		tmp && strlen(tmp) < 32 ? tmp : "/tmp");
-	/* Our processes have a user of their own: it must get through. */
-	if (!mkdtemp(d->dir) || chmod(d->dir, 0755)) {
-		cli_fail(EX_CANTCREAT, "%s can't be made", d->dir);
-		return false;
-	}
-	d->base = free_base();
-	for (unsigned i = 0; i < DEMO_NODES; i++) {
-		struct demo_node *node = &d->node[i];
-
-		node->n = i + 1;
-		snprintf(node->address, sizeof node->address, "127.0.%u.1", node->n);
-		snprintf(node->conf, sizeof node->conf, "%s/dc%u.conf", d->dir, node->n);
-		snprintf(node->data, sizeof node->data, "%s/dc%u", d->dir, node->n);
-		snprintf(node->log, sizeof node->log, "%s/dc%u.log", d->dir, node->n);
-	}
-	if (!d->base)
-		cli_fail(EX_UNAVAILABLE, "no free ports on 127.0.1.1, 127.0.2.1, 127.0.3.1");
-	return d->base != 0;
-}
-
 static int
 remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
@@ -131,6 +103,81 @@ is_of(pid_t pid, const char *conf, const char *role)
 		words[i] = words[i] ? words[i] : ' ';
 	snprintf(wanted, sizeof wanted, " role %s", role ? role : "");
 	return strstr(words, wanted) && strstr(words, conf);
+}
+
+/* Kills what runs of it; false: nothing did. Each server is a process group, whose first
+ * process has no name of its own. */
+static bool
+kill_groups(const struct demo *d)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *e;
+	bool any = false;
+
+	while (proc && (e = readdir(proc))) {
+		pid_t pid = (pid_t)atoi(e->d_name), group;
+
+		if (pid <= 0 || !is_of(pid, d->dir, NULL))
+			continue;
+		any = true;
+		group = getpgid(pid);
+		kill(pid, SIGKILL);
+		if (group > 1 && group != d->group)
+			kill(-group, SIGKILL);
+	}
+	if (proc)
+		closedir(proc);
+	return any;
+}
+
+/* A process that tidies up when the demo is gone before its end, by whatever signal. */
+static void
+start_broom(struct demo *d)
+{
+	pid_t demo = getpid();
+
+	fflush(stdout);
+	d->group = getpgrp();
+	d->broom = fork();
+	if (d->broom != 0)
+		return;
+	/* What ends the demo from its terminal isn't for us. */
+	setpgid(0, 0);
+	while (getppid() == demo)
+		usleep(WAIT_US);
+	for (int i = 0; i < WAIT_TRIES && kill_groups(d); i++)
+		usleep(WAIT_US);
+	nftw(d->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	_exit(EX_OK);
+}
+
+bool
+demo_begin(struct demo *d)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	*d = (struct demo){.started_ms = clock_ms()};
+	snprintf(d->dir, sizeof d->dir, "%s/hairpin-demo.XXXXXX",
+		tmp && strlen(tmp) < 32 ? tmp : "/tmp");
+	/* Our processes have a user of their own: it must get through. */
+	if (!mkdtemp(d->dir) || chmod(d->dir, 0755)) {
+		cli_fail(EX_CANTCREAT, "%s can't be made", d->dir);
+		return false;
+	}
+	start_broom(d);
+	d->base = free_base();
+	for (unsigned i = 0; i < DEMO_NODES; i++) {
+		struct demo_node *node = &d->node[i];
+
+		node->n = i + 1;
+		snprintf(node->address, sizeof node->address, "127.0.%u.1", node->n);
+		snprintf(node->conf, sizeof node->conf, "%s/dc%u.conf", d->dir, node->n);
+		snprintf(node->data, sizeof node->data, "%s/dc%u", d->dir, node->n);
+		snprintf(node->log, sizeof node->log, "%s/dc%u.log", d->dir, node->n);
+	}
+	if (!d->base)
+		cli_fail(EX_UNAVAILABLE, "no free ports on 127.0.1.1, 127.0.2.1, 127.0.3.1");
+	return d->base != 0;
 }
 
 static void
@@ -211,6 +258,10 @@ demo_end(struct demo *d, bool keep)
 	for (unsigned i = 0; i < DEMO_NODES; i++)
 		if (d->node[i].pid)
 			waitpid(d->node[i].pid, NULL, 0);
+	if (d->broom > 0) {
+		kill(d->broom, SIGKILL);
+		waitpid(d->broom, NULL, 0);
+	}
 	if (!keep)
 		nftw(d->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
@@ -259,6 +310,8 @@ run(const struct demo_node *node, int argc, char **argv, int (*verb)(const struc
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
+		setpgid(0, 0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		silence(node);
 		_exit(cli_read(argc, argv, &line) ? EX_SOFTWARE : verb(&line));
 	}

@@ -23,7 +23,8 @@ struct demo_node {
 
 struct demo {
 	char dir[64];
-	unsigned base; /* added to each port */
+	unsigned base;	    /* added to each port */
+	pid_t broom, group; /* who tidies up after a sudden end; the group of the demo itself */
 	struct demo_node node[DEMO_NODES];
 	uint64_t started_ms;
 };

@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,19 @@ def tour(tmp):
     assert "killed with -9" in run.stdout and run.stdout.count("301 different ones") == 2, run.stdout
     nothing_left(tmp)
     return run.stdout
+
+
+def cut_short(tmp, signo, after):
+    """Whatever ends it: its output ends when all is tidied up."""
+    with subprocess.Popen([PROGRAM, "demo"], stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL,
+                          env={**os.environ, "TMPDIR": tmp}) as run:
+        for line in run.stdout:
+            if after in line:
+                break
+        run.send_signal(signo)
+        run.stdout.read()
+        assert run.wait(30) == -signo, run.returncode
+    nothing_left(tmp)
 
 
 class Board:
@@ -113,6 +127,9 @@ with tempfile.TemporaryDirectory() as tmp:
     os.chmod(tmp, 0o755)
     shown_text = tour(tmp)
     keys(tmp)
+    cut_short(tmp, signal.SIGTERM, "in /")
+    cut_short(tmp, signal.SIGINT, "dc2 at")
+    cut_short(tmp, signal.SIGKILL, "killed with -9")
 
 
 def shape(line):
