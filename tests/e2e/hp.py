@@ -49,6 +49,13 @@ class Imap(imaplib.IMAP4):
         return self.server.connect(self.port - self.server.base, seconds)
 
 
+def free_port():
+    """One that nobody listens at now."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 class Server:
     log_path = None
     host = "127.0.0.1"
