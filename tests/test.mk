@@ -25,6 +25,9 @@ test e2e e2e-upgrade e2e-cluster_upgrade: $(B)/next/hairpin
 sim: $(B)/debug/unit/raft_sim_test $(B)/debug/unit/engine_sim_test ## clusters in virtual time: the core's, SEEDS (1000) of each kind, and whole engines', a tenth of them
 	@SEEDS=$${SEEDS:-1000} $< 2>&1 | grep -v 'seed [0-9]*$$'; exit $${PIPESTATUS[0]}
 	@SEEDS=$$(($${SEEDS:-1000} / 10 + 1)) $(B)/debug/unit/engine_sim_test
+sim-mutants: $(B)/debug/unit/engine_sim_test ## rules of the log broken on purpose: each must be caught by the core's tests or engine_sim_test
+	@B=$(abspath $(B)) SIM_CC='$(CC)' SIM_FLAGS='$(BASE) $(CFLAGS_debug)' SIM_LINK='$(SIM_LINK)' \
+		SIM_LIBS='$(LIBS)' tests/sim/mutants
 cluster-test: $(PROGRAMS) ## three nodes under load and faults, half an hour; SEED (1)
 	@JOBS=1 $(RUN) $(wildcard tests/cluster/*_test.py)
 cluster-mutants: ## promises broken on purpose: each must be caught by a play of cluster-test
@@ -68,4 +71,4 @@ $(B)/fuzz/bin/%: tests/fuzz/%.c $(B)/fuzz/libhairpin.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC_fuzz) $(BASE) $(CFLAGS_fuzz) -fsanitize=fuzzer -o $@ $^ $(LIBS)
-.PHONY: test check unit e2e sim cluster-test cluster-mutants compose-test fuzz lint format cover
+.PHONY: test check unit e2e sim sim-mutants cluster-test cluster-mutants compose-test fuzz lint format cover

@@ -429,6 +429,7 @@ whoever_asked_hears_of_the_commit_at_once(void **state)
 	persisted(2, 1);
 	hear(RAFT_APPENDED, 2, 2);
 	assert_int_equal(u.commit, 2);
+	assert_non_null(sent(RAFT_APPEND, 3));
 	assert_int_equal(sent(RAFT_APPEND, 3)->commit, 2);
 	assert_int_equal(sent(RAFT_APPEND, 3)->n, 0);
 }
