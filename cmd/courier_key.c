@@ -23,6 +23,7 @@ enum {
 	DAY_SEC = 86400,
 	GRACE_SEC = 2,
 	IDLE_MS = 60000,
+	NEEDED_MS = 8000, /* an old key still has its items: have they left? */
 	START_MS = 1000,
 	LEASE_MS = 50, /* mail is refused until there is a key: at the start it counts */
 	BUSY_MS = 100,
@@ -221,6 +222,7 @@ static uint32_t
 walk(struct look *l)
 {
 	struct courier_key *k = l->k;
+	size_t i;
 	enum err e;
 
 	if (k->at == 0) {
@@ -235,9 +237,11 @@ walk(struct look *l)
 	if (l->items > ITEMS_A_LOOK)
 		return BUSY_MS;
 	k->at = 0;
-	for (size_t i = 0; i + 1 < l->keys && !k->again && l->key[i].id < k->least; i++)
+	for (i = 0; i + 1 < l->keys && !k->again && l->key[i].id < k->least; i++)
 		propose_verb(k, l->key[i].id, COMMANDS__QUEUE_KEY__VERB__DESTROY);
-	return k->again ? BUSY_MS : IDLE_MS;
+	if (k->again)
+		return BUSY_MS;
+	return i + 1 < l->keys ? NEEDED_MS : IDLE_MS;
 }
 
 /* The next thing to do; in how many ms to look again. */
