@@ -126,6 +126,10 @@ cli_backup_run(const struct cli_line *line)
 		return cli_misused(line->verb, "name a FOLDER for the mail, or --vault FOLDER");
 	if (config_load(cli_config_path(line), &config, &why))
 		return cli_fail(EX_CONFIG, "%s", why.text);
+	if (config.arbiter)
+		return cli_fail(EX_UNAVAILABLE,
+			"this node is an arbiter and holds no mail: make the backup on a data "
+			"node");
 	seal_init();
 	umask(0077);
 	if (cli_has(line, "--json"))

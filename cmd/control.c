@@ -278,6 +278,25 @@ find_verb(const char *name)
 	return NULL;
 }
 
+/* An arbiter's directory and queue are empty: what it said of them would be untrue. */
+static bool
+is_for_data_nodes(const char *verb)
+{
+	return !strcmp(verb, "cluster verify") ||
+	       (strncmp(verb, "cluster ", 8) != 0 && strcmp(verb, "store stats") != 0);
+}
+
+static void
+run_verb(struct control_request *r)
+{
+	if (r->courier->p->config.arbiter && is_for_data_nodes(r->verb->name))
+		control_fail(r, EX_UNAVAILABLE,
+			"this node is an arbiter and holds neither mail nor users: say it on a "
+			"data node (`hairpin cluster status` lists them)");
+	else
+		r->verb->run(r);
+}
+
 static size_t
 on_input(void *arg, struct slice in)
 {
@@ -292,7 +311,7 @@ on_input(void *arg, struct slice in)
 	name = json_string_value(json_object_get(r->in, "verb"));
 	r->verb = find_verb(name);
 	if (r->verb)
-		r->verb->run(r);
+		run_verb(r);
 	else
 		control_fail(r, EX_USAGE, "no such verb: %s", name ? name : "(none)");
 	return line + 1;

@@ -242,6 +242,20 @@ def the_arbiter_has_no_key(one, three):
     assert "say it on a data node" in said, said
 
 
+def the_arbiter_says_where_to_ask(three, folder):
+    """Empty lists and empty backups would be lies."""
+    for words in (("user", "list"), ("user", "show", "ann@example.org"), ("domain", "list"), ("alias", "list"),
+                  ("group", "list"), ("service", "list"), ("queue", "list"), ("store", "check"), ("store", "compact"),
+                  ("user", "add", "x@example.org", "--password", "pw"), ("cluster", "verify"),
+                  ("backup", folder + "/useless")):
+        said = three.cli(*words, code=69)
+        assert "this node is an arbiter" in said and "data node" in said, (words, said)
+    assert not os.path.exists(folder + "/useless")
+    three.cli("store", "stats")
+    said = three.cli("check")
+    assert "nothing wrong was found" in said, said
+
+
 # --- the cluster ---------------------------------------------------------------------------------------
 
 
@@ -340,6 +354,7 @@ def main():
         all_three_are_members_and_vote(one, two, three)
         mail_that_one_takes_is_on_the_other(one, two)
         the_arbiter_has_no_key(one, three)
+        the_arbiter_says_where_to_ask(three, folder)
         a_node_that_is_away_is_named(one, two, three)
         a_drained_node_sends_its_clients_away(one, two)
         a_removed_node_does_not_come_back(one, two, three)
