@@ -43,6 +43,7 @@ cli_cluster_token(const struct cli_line *line)
 {
 	json_t *answer;
 	int code = ask(line, &answer);
+	const char *hours = cli_value(line, "--hours") ? cli_value(line, "--hours") : "1";
 	bool is_arbiter;
 
 	if (code)
@@ -53,11 +54,10 @@ cli_cluster_token(const struct cli_line *line)
 	printf("%s\n", text(answer, "token"));
 	fflush(stdout);
 	fprintf(stderr,
-		"Good once, for %s, for %s hours. Keep it secret, and on the new machine run:\n"
-		"    hairpin join %s...\n",
-		is_arbiter ? "an arbiter" : "a data node",
-		cli_value(line, "--hours") ? cli_value(line, "--hours") : "1",
-		is_arbiter ? "--arbiter " : "");
+		"Good once, for %s, for %s hour%s. Keep it secret, and on the new machine "
+		"run:\n    hairpin join %s...\n",
+		is_arbiter ? "an arbiter" : "a data node", hours,
+		strcmp(hours, "1") != 0 ? "s" : "", is_arbiter ? "--arbiter " : "");
 	json_decref(answer);
 	return EX_OK;
 }

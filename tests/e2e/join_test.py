@@ -242,6 +242,12 @@ def the_arbiter_has_no_key(one, three):
     assert "say it on a data node" in said, said
 
 
+def a_token_says_how_long_it_is_good(one):
+    for hours, words in ((), "for 1 hour."), (("--hours", "2"), "for 2 hours."):
+        r = run("cluster", "token", *hours, "-c", one.conf)
+        assert r.returncode == 0 and words in r.stderr, r
+
+
 def the_arbiter_says_where_to_ask(three, folder):
     """Empty lists and empty backups would be lies."""
     for words in (("user", "list"), ("user", "show", "ann@example.org"), ("domain", "list"), ("alias", "list"),
@@ -342,6 +348,7 @@ def main():
         one.start()
         eventually(lambda: one.status()["nodes"][0]["address"])
         hours_have_bounds(one)
+        a_token_says_how_long_it_is_good(one)
         a_token_of_the_wrong_kind_is_refused(one, two, three)
         an_altered_token_is_refused(one, two)
         an_expired_token_is_refused_with_both_times(one, two)
