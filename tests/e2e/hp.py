@@ -81,6 +81,7 @@ class Server:
             f.flush()
             os.fsync(f.fileno())
         self.start()
+        self.settle()
         for user in users[1:]:
             self.cli("user", "add", f"{user}@{domain}", "--password", "pw")
 
@@ -109,6 +110,14 @@ class Server:
                 pass
             assert time.monotonic() < until, "not up:\n" + self.log()
             time.sleep(0.05)
+
+    def settle(self, seconds=10):
+        """A new server makes its first queue key: until then mail is put off."""
+        until, seen, same = time.monotonic() + seconds, None, 0
+        while same < 3 and time.monotonic() < until:
+            time.sleep(0.1)
+            applied = self.json("store", "stats")["applied"]
+            same, seen = (same + 1, applied) if applied == seen else (0, applied)
 
     def stop(self, sig=signal.SIGTERM):
         if self.process and self.process.poll() is None:
