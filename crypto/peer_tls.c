@@ -27,6 +27,21 @@ choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_n, const uns
 	return SSL_TLSEXT_ERR_OK;
 }
 
+/* choose_alpn isn't asked about a client that names no protocol at all. */
+static int
+want_alpn(SSL *ssl, int *alert, void *arg)
+{
+	const unsigned char *names;
+	size_t n;
+
+	(void)arg;
+	*alert = SSL_AD_NO_APPLICATION_PROTOCOL;
+	return SSL_client_hello_get0_ext(
+		       ssl, TLSEXT_TYPE_application_layer_protocol_negotiation, &names, &n) == 1
+		       ? SSL_CLIENT_HELLO_SUCCESS
+		       : SSL_CLIENT_HELLO_ERROR;
+}
+
 static SSL_CTX *
 new_context(const SSL_METHOD *method)
 {
@@ -68,6 +83,7 @@ new_server(void)
 	/* A certificate that is shown has to be good; none is fine. */
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, NULL);
+	SSL_CTX_set_client_hello_cb(ctx, want_alpn, NULL);
 	return ctx;
 }
 

@@ -21,11 +21,12 @@ enum {
 	ENGINE_TURN_APPLY_MS = 50,
 	ENGINE_TURN_BULK = 512 << 10, /* payload octets read from spool files in one turn */
 	ENGINE_COMMAND_MAX = 1 << 20,
-	ENGINE_BODY_MAX = 1 << 30,     /* sealed octets of one body */
-	ENGINE_QUEUE_BYTES = 64 << 20, /* of proposals that wait */
-	ENGINE_FRAME_MAX = 2 << 20,    /* octets of a frame between nodes */
-	ENGINE_INBOX_BYTES = 64 << 20, /* of other nodes' frames that wait */
-	ENGINE_DEADLINE_MS = 15000,    /* of a proposal */
+	ENGINE_BODY_MAX = 1 << 30,	 /* sealed octets of one body */
+	ENGINE_QUEUE_BYTES = 64 << 20,	 /* of proposals that wait */
+	ENGINE_FRAME_MAX = 2 << 20,	 /* octets of a frame between nodes */
+	ENGINE_INBOX_BYTES = 64 << 20,	 /* of other nodes' frames that wait */
+	ENGINE_REMOTE_BYTES = 128 << 20, /* and of their proposals, at the leader */
+	ENGINE_DEADLINE_MS = 15000,	 /* of a proposal */
 	ENGINE_ELECTION_MS = 1000,
 	ENGINE_HEARTBEAT_MS = 100
 };

@@ -1,7 +1,8 @@
 /* engine_inner: what engine and the engine_* files share. Only they include it. engine:
  * opening, proposing; engine_turn: one transaction; engine_place: proposals on their way into
  * the log; engine_apply: what is committed, into the state; engine_peer: frames of other
- * nodes; engine_members: changes of the membership; engine_catchup: whole databases, to and
+ * nodes; engine_trust: which of them no program of ours sends;
+ * engine_members: changes of the membership; engine_catchup: whole databases, to and
  * from others; engine_tend: sweeping and compaction; engine_vault: the vault's file. */
 #ifndef STORE_ENGINE_INNER_H
 #define STORE_ENGINE_INNER_H
@@ -152,6 +153,11 @@ bool engine_inner_is_arbiter(const struct engine *e);
 struct engine_peer *engine_inner_peer(struct engine *e, uint32_t id);
 /* Follows e->log.members. */
 void engine_inner_set_peers(struct engine *e);
+
+/* --- engine_trust --- */
+/* Could a program of ours have sent it? frame: Peer__Raft. One of an old term isn't looked
+ * at. */
+bool engine_trust_raft(const struct engine *e, uint32_t from, const void *frame);
 
 /* --- engine_turn --- */
 struct engine_held {

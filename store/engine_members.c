@@ -217,6 +217,14 @@ is_later(enum err err)
 	return err == ERR_BUSY || err == ERR_UNAVAILABLE;
 }
 
+/* What a leader wants by itself and can't have now it wants again; only the database's errs
+ * stop it. */
+static enum err
+unless_refused(enum err err)
+{
+	return is_later(err) || err == ERR_LIMIT || err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 /* --- by itself --- */
 
 /* Two votes are worse than one: a second waits for a third. */
@@ -256,7 +264,7 @@ promote_ready(struct engine_turn *t)
 		err = begin(t, &c);
 		if (!err)
 			log_info("node %u (%s) has caught up: it votes now", p->id, n->name);
-		return is_later(err) ? ERR_OK : err;
+		return unless_refused(err);
 	}
 	return err;
 }
@@ -291,7 +299,7 @@ demote_absent(struct engine_turn *t)
 			log_error("node %u has been away for too long: it has no vote until it "
 				  "is back; all that are left are needed now",
 				p->id);
-		return is_later(err) ? ERR_OK : err;
+		return unless_refused(err);
 	}
 	return ERR_OK;
 }
@@ -308,7 +316,7 @@ make_way(struct engine_turn *t)
 		return ERR_OK;
 	err = transfer(t, 0);
 	e->made_way_ms = err ? e->made_way_ms : t->started_ms;
-	return is_later(err) || err == ERR_NOT_FOUND ? ERR_OK : err;
+	return unless_refused(err);
 }
 
 /* --- what is asked for --- */

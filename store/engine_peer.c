@@ -200,7 +200,8 @@ feed_one(struct feed *f, const struct raft_message *m)
 	if (e->raft.role != RAFT_LEADER || e->raft.term != m->term)
 		return ERR_OK;
 	peer__raft__init(&f->raft);
-	if (to && to->is_up)
+	/* What was trimmed since the offer: the core sees that next, and gives a database. */
+	if (to && to->is_up && m->index + 1 >= e->log.first)
 		err = read_entries(f, m);
 	if (err)
 		return err;
@@ -333,7 +334,7 @@ check_entries(struct engine_turn *t, const Peer__Raft *raft, struct raft_config 
 		if (index > t->e->log.applied)
 			err = raft_log_verify(&t->e->log, index, raft->entry_term, &entry);
 		if (!err && entry.type == RAFT_LOG_CONFIG) {
-			err = members_unpack(entry.sealed, &members);
+			err = members_unpack(entry.sealed, &members) ? ERR_SYNTAX : ERR_OK;
 			if (!err)
 				members_config(&members, config);
 		}
@@ -380,11 +381,18 @@ on_raft(struct engine_turn *t, uint32_t from, const Peer__Raft *raft)
 
 	if (raft->type > RAFT_TIMEOUT_NOW || (raft->n_entry && raft->type != RAFT_APPEND))
 		return ERR_OK;
+	if (!engine_trust_raft(e, from, raft)) {
+		complain(e, from, "a message that breaks the log's rules", ERR_SYNTAX);
+		if (peer)
+			peer->is_bad = true;
+		return ERR_OK;
+	}
 	m.type = (enum raft_message_type)raft->type;
 	unpack_message(raft, &m);
 	if (m.n && takes_no_entries(e))
 		m.n = 0;
-	if (m.n)
+	/* Those of an old term are answered, not taken. */
+	if (m.n && m.term >= e->raft.term)
 		err = check_entries(t, raft, &config);
 	if (err == ERR_SYNTAX || err == ERR_CRYPTO) {
 		complain(e, from, "entries that aren't this cluster's", err);
@@ -406,6 +414,25 @@ on_raft(struct engine_turn *t, uint32_t from, const Peer__Raft *raft)
 	return err || !m.n || !u.append_n ? err : take_entries(t, raft, &u);
 }
 
+/* Each node has few on their way (engine_place): more than all of them may have is somebody's
+ * who doesn't keep to that. */
+static void
+on_forward(struct engine *e, uint32_t from, const Peer__Forward *forward)
+{
+	struct engine_peer *peer = engine_inner_peer(e, from);
+
+	if (e->raft.role != RAFT_LEADER)
+		return;
+	if (e->remote.bytes <= ENGINE_REMOTE_BYTES) {
+		engine_inner_put_frame(&e->remote, from, codec_slice(forward->command),
+			codec_slice(forward->body));
+		return;
+	}
+	complain(e, from, "more proposals than may wait", ERR_BUSY);
+	if (peer)
+		peer->is_bad = true;
+}
+
 static enum err
 on_frame(struct engine_turn *t, const struct engine_frame *f)
 {
@@ -419,10 +446,7 @@ on_frame(struct engine_turn *t, const struct engine_frame *f)
 	case PEER__FRAME__BODY_RAFT:
 		return on_raft(t, f->node, frame->raft);
 	case PEER__FRAME__BODY_FORWARD:
-		if (e->raft.role == RAFT_LEADER)
-			engine_inner_put_frame(&e->remote, f->node,
-				codec_slice(frame->forward->command),
-				codec_slice(frame->forward->body));
+		on_forward(e, f->node, frame->forward);
 		return ERR_OK;
 	case PEER__FRAME__BODY_REFUSED:
 		if (f->node == e->raft.leader && frame->refused->err < ERR_COUNT)

@@ -342,6 +342,13 @@ place_remote(struct engine_turn *t, const struct engine_frame *f)
 		refuse(e, f->node, c ? c->seq : 0, ERR_SYNTAX);
 		return ERR_OK;
 	}
+	/* It would stop every node whose program doesn't know it. */
+	if (version_of((int)c->body_case) > e->version ||
+		(c->body_case == COMMANDS__COMMAND__BODY_CLUSTER_VERSION &&
+			c->cluster_version->version > VERSION_COMMANDS)) {
+		refuse(e, f->node, c->seq, ERR_UNSUPPORTED);
+		return ERR_OK;
+	}
 	if (e->room.full && grows(c)) {
 		refuse(e, f->node, c->seq, ERR_FULL);
 		return ERR_OK;

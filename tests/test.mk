@@ -28,7 +28,7 @@ sim: $(B)/debug/unit/raft_sim_test $(B)/debug/unit/engine_sim_test ## clusters i
 sim-mutants: $(B)/debug/unit/engine_sim_test ## rules of the log broken on purpose: each must be caught by the core's tests or engine_sim_test
 	@B=$(abspath $(B)) SIM_CC='$(CC)' SIM_FLAGS='$(BASE) $(CFLAGS_debug)' SIM_LINK='$(SIM_LINK)' \
 		SIM_LIBS='$(LIBS)' tests/sim/mutants
-cluster-test: $(PROGRAMS) ## three nodes under load and faults, half an hour; SEED (1)
+cluster-test: $(PROGRAMS) ## three nodes under load and faults, a quarter of an hour; SEED (1)
 	@JOBS=1 $(RUN) $(wildcard tests/cluster/*_test.py)
 cluster-mutants: ## promises broken on purpose: each must be caught by a play of cluster-test
 	@tests/cluster/mutants

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "store/peer.pb-c.h"
+#include "store/raft_meta.h"
 #include "store/view_queue.h"
 #include "tests/store_world.h"
 
@@ -17,12 +19,45 @@ static struct node {
 	uint32_t id;
 } node[NODES];
 
+static unsigned votes_seen, acknowledged;
+
+/* What a node says of its disk must be there, committed, whatever its open transaction holds:
+ * a vote, and what it acknowledges. */
+static void
+assert_on_disk(struct node *from, const Peer__Raft *said)
+{
+	struct raft_log disk = {0};
+	struct db_txn *txn;
+
+	assert_int_equal(db_begin(engine_db(from->e), false, &txn), ERR_OK);
+	assert_int_equal(raft_meta_load(&disk, txn, NULL), ERR_OK);
+	if (said->type == RAFT_VOTE || (said->type == RAFT_VOTED && said->granted)) {
+		assert_int_equal(disk.hard.term, said->term);
+		assert_int_not_equal(disk.hard.vote, 0);
+		votes_seen++;
+	}
+	if (said->type == RAFT_APPENDED && said->granted) {
+		assert_true(disk.last >= said->match);
+		acknowledged++;
+	}
+	assert_true(disk.applied >= said->applied);
+	raft_log_fini(&disk);
+	db_abort(txn);
+}
+
 static void
 on_send(void *arg, uint32_t to, bool bulk, struct slice frame)
 {
 	struct node *from = arg, *at = &node[to - 1];
+	struct arena a;
+	const Peer__Frame *f;
 
 	(void)bulk;
+	arena_init(&a, 0);
+	f = codec_unpack(&peer__frame__descriptor, frame, &a);
+	if (f->body_case == PEER__FRAME__BODY_RAFT)
+		assert_on_disk(from, f->raft);
+	arena_reset(&a);
 	if (at->e && !at->is_cut && !from->is_cut)
 		assert_int_equal(engine_receive(at->e, from->id, frame), ERR_OK);
 }
@@ -376,6 +411,47 @@ when_the_leader_is_gone_the_other_goes_on(void **state)
 	assert_int_equal(messages(0), 3);
 }
 
+static uint64_t
+rows(uint32_t at, enum db_table t)
+{
+	world.e = node[at].e;
+	return world_count(t);
+}
+
+/* A has what B lacks, and dies: then the arbiter alone has it. */
+static void
+what_one_data_node_lacks_the_arbiter_keeps_and_gives(void **state)
+{
+	struct answer a;
+
+	(void)state;
+	append(0, SLICE_LIT("both"), &a);
+	until(a.done);
+	until(status(1).applied == status(0).last);
+	cut(1);
+	for (int i = 0; i < 10; i++) {
+		append(0, SLICE_LIT("one and the arbiter"), &a);
+		until(a.done);
+		assert_int_equal(a.e, ERR_OK);
+	}
+	/* It has heard that they are committed, and keeps them. */
+	until(status(2).commit == status(0).commit);
+	for (int i = 0; i < 300; i++)
+		turn_all();
+	assert_true(rows(2, DB_LOG) >= 10);
+	cut(0);
+	heal(1);
+	until(status(1).role == RAFT_LEADER && status(1).applied == status(1).last);
+	assert_int_equal(messages(1), 11);
+	append(1, SLICE_LIT("goes on"), &a);
+	until(a.done);
+	assert_int_equal(a.e, ERR_OK);
+	heal(0);
+	assert_equal_and_sound();
+	assert_int_equal(messages(0), 12);
+	assert_true(votes_seen > 0 && acknowledged > 0);
+}
+
 static void
 a_proposal_whose_leader_dies_is_done_once(void **state)
 {
@@ -610,6 +686,7 @@ main(void)
 		T(a_large_body_goes_through_either_node),
 		T(the_arbiter_keeps_only_what_somebody_lacks),
 		T(when_the_leader_is_gone_the_other_goes_on),
+		T(what_one_data_node_lacks_the_arbiter_keeps_and_gives),
 		T(a_proposal_whose_leader_dies_is_done_once),
 		T(a_restarted_node_comes_back_equal),
 		T(leadership_is_handed_over),
