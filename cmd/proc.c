@@ -39,6 +39,28 @@ proc_spool_file(struct proc *p)
 	return openat(p->data_fd, "spool", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 }
 
+void
+proc_read_file(const char *path, unsigned kind, size_t max, struct buf *out)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 && kind & PROC_FILE_OPTIONAL && errno == ENOENT)
+		return;
+	if (fd < 0 || fstat(fd, &st))
+		must_fatal("%s: %s (`hairpin init` and `hairpin join` make it)", path,
+			strerror(errno));
+	/* Whoever may read a secret file of ours has the secret. */
+	if (kind & PROC_FILE_SECRET && st.st_mode & 077)
+		must_fatal("%s: others may read it; do: chmod 600 %s", path, path);
+	n = read(fd, buf_room(out, max), max);
+	close(fd);
+	if (n <= 0)
+		must_fatal("%s: empty or unreadable", path);
+	buf_grow(out, (size_t)n);
+}
+
 static const struct proc_role *
 find_role(const char *name)
 {

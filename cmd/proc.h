@@ -71,6 +71,10 @@ extern const struct proc_role proc_store_role, proc_keyd_role, proc_auth_role, p
 _Noreturn void proc_main(const char *role_name, uint32_t instance, const char *config_path);
 /* An open spool file without a name (O_TMPFILE), or -1 with errno. */
 int proc_spool_file(struct proc *p);
+/* For prepare: behind what out has, at most max octets of a file, whose end isn't looked for.
+ * SECRET: nobody else may read it. OPTIONAL: none is fine. Else says why with must_fatal. */
+enum proc_file { PROC_FILE_SECRET = 1, PROC_FILE_OPTIONAL = 2 };
+void proc_read_file(const char *path, unsigned kind, size_t max, struct buf *out);
 /* A path below the data folder, NUL-terminated into path. */
 void proc_path(const struct proc *p, const char *below, char path[512]);
 

@@ -36,34 +36,6 @@ struct keyd {
 	struct tls_key *tls, *tls_before, *tls_next;
 };
 
-/* Whoever may read a secret file of ours has the secret. */
-static bool
-is_private(const struct stat *st)
-{
-	return (st->st_mode & 077) == 0;
-}
-
-static void
-read_secret(const char *path, bool must_be_there, struct buf *out)
-{
-	struct stat st;
-	uint8_t *to = buf_room(out, FILE_MAX);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0 && !must_be_there && errno == ENOENT)
-		return;
-	if (fd < 0 || fstat(fd, &st))
-		must_fatal("%s: can't be read (`hairpin init` makes it)", path);
-	if (!is_private(&st))
-		must_fatal("%s: others may read it; do: chmod 600 %s", path, path);
-	n = read(fd, to, FILE_MAX);
-	close(fd);
-	if (n <= 0)
-		must_fatal("%s: empty or unreadable", path);
-	buf_grow(out, (size_t)n);
-}
-
 static void
 prepare(struct proc *p)
 {
@@ -76,7 +48,7 @@ prepare(struct proc *p)
 	p->state = k;
 	buf_init(&text, FILE_MAX + 1);
 	proc_path(p, "keys/master.key", path);
-	read_secret(path, true, &text);
+	proc_read_file(path, PROC_FILE_SECRET, FILE_MAX, &text);
 	if (keyring_parse_master(buf_slice(&text), &master))
 		must_fatal("%s: not a master key", path);
 	k->ring = keyring_new(&master);
@@ -84,7 +56,7 @@ prepare(struct proc *p)
 	seal_wipe(&master, sizeof master);
 	buf_fini_secret(&text);
 	proc_path(p, "tls/key.pem", path);
-	read_secret(path, false, &text);
+	proc_read_file(path, PROC_FILE_SECRET | PROC_FILE_OPTIONAL, FILE_MAX, &text);
 	if (text.n && tls_key_parse(buf_slice(&text), &k->tls))
 		must_fatal("%s: not a private key in PEM form", path);
 	buf_fini_secret(&text);
@@ -99,7 +71,7 @@ read_file(const struct ipc_frame *f, bool is_key, struct buf *out)
 	struct stat st;
 	ssize_t n;
 
-	if (f->fd < 0 || fstat(f->fd, &st) || (is_key && !is_private(&st)))
+	if (f->fd < 0 || fstat(f->fd, &st) || (is_key && (st.st_mode & 077)))
 		return false;
 	n = pread(f->fd, buf_room(out, FILE_MAX), FILE_MAX, 0);
 	buf_grow(out, n > 0 ? (size_t)n : 0);

@@ -5,9 +5,7 @@
  *           to join.
  * Touches:  sockets, of TCP only; no file after its start, no database. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/link.h"
@@ -43,26 +41,13 @@ link_strangers(struct link *l)
 /* --- still privileged --- */
 
 static void
-read_file(const struct proc *p, const char *below, bool is_secret, struct buf *out)
+read_file(const struct proc *p, const char *below, unsigned kind, struct buf *out)
 {
-	struct stat st;
 	char path[512];
-	ssize_t n;
-	int fd;
 
 	proc_path(p, below, path);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st))
-		must_fatal("%s: %s (`hairpin init` and `hairpin join` make it)", path,
-			strerror(errno));
-	if (is_secret && st.st_mode & 077)
-		must_fatal("%s: others may read it; do: chmod 600 %s", path, path);
 	buf_init(out, PEER_CA_PEM_MAX);
-	n = read(fd, buf_room(out, PEER_CA_PEM_MAX), PEER_CA_PEM_MAX);
-	close(fd);
-	if (n <= 0)
-		must_fatal("%s: empty or unreadable", path);
-	buf_grow(out, (size_t)n);
+	proc_read_file(path, kind, PEER_CA_PEM_MAX, out);
 }
 
 static void
@@ -76,9 +61,9 @@ prepare(struct proc *p)
 	l->p = p;
 	l->listener = -1;
 	p->state = l;
-	read_file(p, "tls/node.key", true, &key);
-	read_file(p, "tls/node.pem", false, &cert);
-	read_file(p, "tls/cluster.pem", false, &authority);
+	read_file(p, "tls/node.key", PROC_FILE_SECRET, &key);
+	read_file(p, "tls/node.pem", 0, &cert);
+	read_file(p, "tls/cluster.pem", 0, &authority);
 	settings = (struct peer_tls_settings){
 		buf_slice(&key), buf_slice(&cert), buf_slice(&authority)};
 	e = peer_tls_new(&settings, &l->tls);

@@ -121,27 +121,13 @@ peer_ca_free(struct peer_ca *ca)
 	free(ca);
 }
 
-/* Wipes the BIO's memory: it may hold a key. */
-static enum err
-take(BIO *bio, struct buf *out)
-{
-	char *p = NULL;
-	long n = BIO_get_mem_data(bio, &p);
-	bool ok = n > 0 && buf_put(out, p, (size_t)n);
-
-	if (n > 0)
-		OPENSSL_cleanse(p, (size_t)n);
-	BIO_free(bio);
-	return ok ? ERR_OK : ERR_LIMIT;
-}
-
 static enum err
 put_pem(X509 *cert, struct buf *pem)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 
 	must(bio && PEM_write_bio_X509(bio, cert) == 1);
-	return take(bio, pem);
+	return tls_pem_take(bio, pem) ? ERR_OK : ERR_LIMIT;
 }
 
 enum err
@@ -231,7 +217,7 @@ peer_ca_new_key(struct buf *key_pem, struct buf *spki)
 	ok = buf_put(spki, der, (size_t)n);
 	OPENSSL_free(der);
 	EVP_PKEY_free(key);
-	return take(bio, key_pem) == ERR_OK && ok ? ERR_OK : ERR_LIMIT;
+	return tls_pem_take(bio, key_pem) && ok ? ERR_OK : ERR_LIMIT;
 }
 
 enum err

@@ -92,20 +92,6 @@ new_cert(EVP_PKEY *key, const struct slice *names, size_t n, int64_t now_sec)
 	return cert;
 }
 
-/* Wipes the BIO's memory: it may hold a key. */
-static bool
-take(BIO *bio, struct buf *out)
-{
-	char *p = NULL;
-	long n = BIO_get_mem_data(bio, &p);
-	bool ok = n > 0 && buf_put(out, p, (size_t)n);
-
-	if (n > 0)
-		OPENSSL_cleanse(p, (size_t)n);
-	BIO_free(bio);
-	return ok;
-}
-
 enum err
 tls_cert_new(const struct slice *names, size_t n, int64_t now_sec, struct buf *key_pem,
 	struct buf *cert_pem)
@@ -130,8 +116,8 @@ tls_cert_new(const struct slice *names, size_t n, int64_t now_sec, struct buf *k
 	must(PEM_write_bio_X509(cert_bio, cert) == 1);
 	X509_free(cert);
 	EVP_PKEY_free(key);
-	ok = take(key_bio, key_pem);
-	return take(cert_bio, cert_pem) && ok ? ERR_OK : ERR_LIMIT;
+	ok = tls_pem_take(key_bio, key_pem);
+	return tls_pem_take(cert_bio, cert_pem) && ok ? ERR_OK : ERR_LIMIT;
 }
 
 static int64_t

@@ -64,3 +64,16 @@ tls_pem_key_id(EVP_PKEY *key)
 	memcpy(&id, hash, sizeof id);
 	return id;
 }
+
+bool
+tls_pem_take(BIO *bio, struct buf *out)
+{
+	char *p = NULL;
+	long n = BIO_get_mem_data(bio, &p);
+	bool ok = n > 0 && buf_put(out, p, (size_t)n);
+
+	if (n > 0)
+		OPENSSL_cleanse(p, (size_t)n);
+	BIO_free(bio);
+	return ok;
+}

@@ -5,7 +5,7 @@
 
 #include <openssl/pem.h>
 
-#include "core/slice.h"
+#include "core/buf.h"
 
 /* NULL when pem is empty or above 16 MiB; borrows pem. Free with BIO_free. */
 BIO *tls_pem_open(struct slice pem);
@@ -16,5 +16,8 @@ EVP_PKEY *tls_pem_key(BIO *bio);
 uint32_t tls_pem_key_id(EVP_PKEY *key);
 /* The first certificate, or NULL. */
 X509 *tls_pem_first(struct slice pem);
+/* What was written to a memory BIO, behind what out has. Frees the BIO and wipes its memory: it
+ * may hold a key. False: nothing, or no room. */
+bool tls_pem_take(BIO *bio, struct buf *out);
 
 #endif

@@ -26,11 +26,17 @@
 #ifndef STORE_CATCHUP_H
 #define STORE_CATCHUP_H
 
+#include "core/arena.h"
+#include "store/peer.pb-c.h"
+
 enum {
 	CATCHUP_FRAME = 256 << 10, /* octets of rows from which a frame is full */
 	CATCHUP_WINDOW = 4 << 20,
 	CATCHUP_WANTS_MAX = 4096, /* entries that are asked for at a time */
 	CATCHUP_SECRETS_MAX = 256 /* in one frame */
 };
+
+/* A frame that holds that message (a Peer__Snapshot*, initialised). */
+struct slice catchup_pack(Peer__Frame__BodyCase which, void *message, struct arena *a);
 
 #endif

@@ -28,17 +28,6 @@ struct catchup_send {
 	uint64_t want[CATCHUP_WANTS_MAX];
 };
 
-static struct slice
-pack(Peer__Frame__BodyCase which, void *message, struct arena *a)
-{
-	Peer__Frame f = PEER__FRAME__INIT;
-
-	f.body_case = which;
-	/* All members of the union are pointers. */
-	f.snapshot_offer = message;
-	return codec_pack(&f, a);
-}
-
 /* --- the offer --- */
 
 /* Of entry o->index; who was a member then. */
@@ -87,7 +76,8 @@ make_offer(struct catchup_send *s)
 	if (!e)
 		e = fill_offer(&log, s->txn, &a, &o);
 	if (!e)
-		buf_put_slice(&s->offer, pack(PEER__FRAME__BODY_SNAPSHOT_OFFER, &o, &a));
+		buf_put_slice(
+			&s->offer, catchup_pack(PEER__FRAME__BODY_SNAPSHOT_OFFER, &o, &a));
 	raft_log_fini(&log);
 	arena_reset(&a);
 	return e;
@@ -132,7 +122,7 @@ catchup_send_descriptor(struct db *db, struct arena *a, struct slice *frame)
 		e = fill_offer(&log, txn, a, &o);
 	}
 	if (!e)
-		*frame = pack(PEER__FRAME__BODY_SNAPSHOT_OFFER, &o, a);
+		*frame = catchup_pack(PEER__FRAME__BODY_SNAPSHOT_OFFER, &o, a);
 	raft_log_fini(&log);
 	db_abort(txn);
 	return e;
@@ -230,7 +220,7 @@ send_secrets(struct catchup_send *s, struct arena *a, struct slice *frame)
 		s->table = 0;
 		e = ERR_OK;
 	}
-	*frame = pack(PEER__FRAME__BODY_SNAPSHOT_SECRETS, &f, a);
+	*frame = catchup_pack(PEER__FRAME__BODY_SNAPSHOT_SECRETS, &f, a);
 	return e;
 }
 
@@ -269,7 +259,7 @@ send_state(struct catchup_send *s, struct arena *a, struct slice *frame)
 		return e;
 	f.rows = s->rows;
 	f.digest = (ProtobufCBinaryData){sizeof digest, digest};
-	*frame = pack(PEER__FRAME__BODY_SNAPSHOT_STATE, &f, a);
+	*frame = catchup_pack(PEER__FRAME__BODY_SNAPSHOT_STATE, &f, a);
 	end_state(s);
 	s->state = SERVES;
 	return ERR_OK;
@@ -294,7 +284,7 @@ send_rows(struct catchup_send *s, struct arena *a, struct slice *frame)
 	}
 	if (!f.n_row)
 		return send_state(s, a, frame);
-	*frame = pack(PEER__FRAME__BODY_SNAPSHOT_ROWS, &f, a);
+	*frame = catchup_pack(PEER__FRAME__BODY_SNAPSHOT_ROWS, &f, a);
 	return ERR_OK;
 }
 
@@ -342,7 +332,7 @@ send_bodies(struct catchup_send *s, struct arena *a, struct slice *frame)
 		return ERR_MORE;
 	e = gather_bodies(s, a, &f);
 	if (!e)
-		*frame = pack(PEER__FRAME__BODY_SNAPSHOT_BODIES, &f, a);
+		*frame = catchup_pack(PEER__FRAME__BODY_SNAPSHOT_BODIES, &f, a);
 	return e;
 }
 

@@ -39,17 +39,6 @@ struct catchup_take {
 	struct asked asked[CATCHUP_WANTS_MAX];
 };
 
-static struct slice
-pack(Peer__Frame__BodyCase which, void *message, struct arena *a)
-{
-	Peer__Frame f = PEER__FRAME__INIT;
-
-	f.body_case = which;
-	/* All members of the union are pointers. */
-	f.snapshot_offer = message;
-	return codec_pack(&f, a);
-}
-
 enum err
 catchup_take_offer(
 	const Peer__SnapshotOffer *raw, const struct raft_log *log, struct catchup_offer *offer)
@@ -301,7 +290,7 @@ next_wants(struct catchup_take *t, struct arena *a, struct slice *frame)
 		return e;
 	*frame = SLICE_EMPTY;
 	if (want.n_entry) {
-		*frame = pack(PEER__FRAME__BODY_SNAPSHOT_WANT, &want, a);
+		*frame = catchup_pack(PEER__FRAME__BODY_SNAPSHOT_WANT, &want, a);
 		return ERR_OK;
 	}
 	if (e == ERR_NOT_FOUND && t->asked_n)
@@ -368,7 +357,7 @@ begin_frame(struct catchup_take *t, struct arena *a)
 	f.index = t->offer.index;
 	f.has_state = catchup_stage_has_state(t->stage, &t->offer);
 	t->state = f.has_state ? TAKES_PAYLOAD : TAKES_STATE;
-	return pack(PEER__FRAME__BODY_SNAPSHOT_BEGIN, &f, a);
+	return catchup_pack(PEER__FRAME__BODY_SNAPSHOT_BEGIN, &f, a);
 }
 
 static enum err
@@ -380,7 +369,7 @@ next_ack(struct catchup_take *t, struct arena *a, struct slice *frame)
 		return ERR_MORE;
 	t->acked = f.octets = t->taken;
 	f.index = t->offer.index;
-	*frame = pack(PEER__FRAME__BODY_SNAPSHOT_ACK, &f, a);
+	*frame = catchup_pack(PEER__FRAME__BODY_SNAPSHOT_ACK, &f, a);
 	return ERR_OK;
 }
 
@@ -399,7 +388,7 @@ catchup_take_next(struct catchup_take *t, struct arena *a, struct slice *frame)
 		return next_wants(t, a, frame);
 	case HAS_ALL:
 		end.index = t->offer.index;
-		*frame = pack(PEER__FRAME__BODY_SNAPSHOT_END, &end, a);
+		*frame = catchup_pack(PEER__FRAME__BODY_SNAPSHOT_END, &end, a);
 		t->state = ENDED;
 		return ERR_OK;
 	case ENDED:

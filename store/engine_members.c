@@ -33,20 +33,6 @@ find(struct members *m, uint32_t id)
 /* --- is it possible, is it done --- */
 
 static bool
-was_used(const struct members *m, const struct members_node *joins)
-{
-	static const uint8_t none[MEMBERS_TOKEN];
-
-	if (members_by_key(m, joins->key))
-		return true;
-	for (uint32_t i = 0; i < m->n; i++)
-		if (memcmp(joins->token, none, MEMBERS_TOKEN) != 0 &&
-			!memcmp(m->node[i].token, joins->token, MEMBERS_TOKEN))
-			return true;
-	return false;
-}
-
-static bool
 is_described(const struct members_node *at, const struct members_node *as)
 {
 	return !strcmp(at->name, as->name) && !strcmp(at->address, as->address) &&
@@ -67,7 +53,8 @@ check(const struct members *m, const struct engine_change *c)
 	const struct members_node *node = members_find(m, c->node);
 
 	if (c->kind == ENGINE_JOIN)
-		return was_used(m, &c->joins)	? ERR_EXISTS
+		return members_by_key(m, c->joins.key) || members_is_used(m, c->joins.token)
+			       ? ERR_EXISTS
 		       : m->n == RAFT_NODES_MAX ? ERR_LIMIT
 						: ERR_OK;
 	if (c->kind == ENGINE_TRANSFER && c->node == 0)
@@ -142,17 +129,6 @@ add(struct members *m, const struct members_node *joins)
 	node->kind = RAFT_LEARNER;
 }
 
-static void
-drop(struct members *m, uint32_t id)
-{
-	uint32_t kept = 0;
-
-	for (uint32_t i = 0; i < m->n; i++)
-		if (m->node[i].id != id)
-			m->node[kept++] = m->node[i];
-	m->n = kept;
-}
-
 static uint32_t
 any_voter(const struct engine *e)
 {
@@ -191,7 +167,7 @@ begin(struct engine_turn *t, const struct engine_change *c)
 		add(&m, &c->joins);
 		break;
 	case ENGINE_REMOVE:
-		drop(&m, c->node);
+		members_remove(&m, c->node);
 		break;
 	case ENGINE_PROMOTE:
 		if (find(&m, c->node)->goal == RAFT_LEARNER)

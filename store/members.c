@@ -11,6 +11,7 @@ members_pack(const struct members *m, struct buf *out)
 {
 	Commands__Members all = COMMANDS__MEMBERS__INIT;
 	Commands__Member one[RAFT_NODES_MAX], *list[RAFT_NODES_MAX];
+	ProtobufCBinaryData gone[MEMBERS_GONE_MAX];
 	struct arena a;
 
 	for (uint32_t i = 0; i < m->n; i++) {
@@ -29,6 +30,10 @@ members_pack(const struct members *m, struct buf *out)
 	all.member = list;
 	all.n_member = m->n;
 	all.next_id = m->next_id;
+	for (uint32_t i = 0; i < m->gone_n; i++)
+		gone[i] = codec_bytes(slice_of(m->gone[i], MEMBERS_TOKEN));
+	all.gone = gone;
+	all.n_gone = m->gone_n;
 	arena_init(&a, 0);
 	buf_put_slice(out, codec_pack(&all, &a));
 	arena_reset(&a);
@@ -63,12 +68,18 @@ members_unpack(struct slice raw, struct members *out)
 
 	arena_init(&a, 0);
 	all = codec_unpack(&commands__members__descriptor, raw, &a);
-	ok = all && all->n_member > 0 && all->n_member <= RAFT_NODES_MAX;
+	ok = all && all->n_member > 0 && all->n_member <= RAFT_NODES_MAX &&
+	     all->n_gone <= MEMBERS_GONE_MAX;
 	if (ok)
 		m.next_id = all->next_id;
 	for (size_t i = 0; ok && i < all->n_member; i++) {
 		ok = read_member(all->member[i], &m, &m.node[i]);
 		m.n++;
+	}
+	for (size_t i = 0; ok && i < all->n_gone; i++) {
+		ok = all->gone[i].len == MEMBERS_TOKEN;
+		if (ok)
+			memcpy(m.gone[m.gone_n++], all->gone[i].data, MEMBERS_TOKEN);
 	}
 	arena_reset(&a);
 	if (!ok)
@@ -107,4 +118,49 @@ members_by_key(const struct members *m, const uint8_t key[MEMBERS_KEY])
 		if (!memcmp(m->node[i].key, key, MEMBERS_KEY))
 			return &m->node[i];
 	return NULL;
+}
+
+static bool
+is_none(const uint8_t token[MEMBERS_TOKEN])
+{
+	static const uint8_t none[MEMBERS_TOKEN];
+
+	return !memcmp(token, none, MEMBERS_TOKEN);
+}
+
+static void
+remember(struct members *m, const uint8_t token[MEMBERS_TOKEN])
+{
+	if (is_none(token))
+		return;
+	if (m->gone_n == MEMBERS_GONE_MAX)
+		memmove(m->gone[0], m->gone[1], --m->gone_n * sizeof m->gone[0]);
+	memcpy(m->gone[m->gone_n++], token, MEMBERS_TOKEN);
+}
+
+void
+members_remove(struct members *m, uint32_t id)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < m->n; i++)
+		if (m->node[i].id == id)
+			remember(m, m->node[i].token);
+		else
+			m->node[kept++] = m->node[i];
+	m->n = kept;
+}
+
+bool
+members_is_used(const struct members *m, const uint8_t token[MEMBERS_TOKEN])
+{
+	if (is_none(token))
+		return false;
+	for (uint32_t i = 0; i < m->n; i++)
+		if (!memcmp(m->node[i].token, token, MEMBERS_TOKEN))
+			return true;
+	for (uint32_t i = 0; i < m->gone_n; i++)
+		if (!memcmp(m->gone[i], token, MEMBERS_TOKEN))
+			return true;
+	return false;
 }

@@ -6,7 +6,14 @@
 #include "core/buf.h"
 #include "store/raft.h"
 
-enum { MEMBERS_KEY = 32, MEMBERS_NAME_MAX = 64, MEMBERS_ADDRESS_MAX = 64, MEMBERS_TOKEN = 16 };
+enum {
+	MEMBERS_KEY = 32,
+	MEMBERS_NAME_MAX = 64,
+	MEMBERS_ADDRESS_MAX = 64,
+	MEMBERS_TOKEN = 16,
+	/* Tokens of removed members that are remembered: one is good for a week at most. */
+	MEMBERS_GONE_MAX = 64
+};
 
 struct members_node {
 	uint32_t id; /* never 0, never used again */
@@ -25,6 +32,8 @@ struct members {
 	uint64_t index; /* of its log entry; 0: the one that a cluster begins with */
 	uint32_t n, next_id;
 	struct members_node node[RAFT_NODES_MAX];
+	uint32_t gone_n;
+	uint8_t gone[MEMBERS_GONE_MAX][MEMBERS_TOKEN]; /* the newest last */
 };
 
 /* index isn't packed. */
@@ -33,6 +42,10 @@ void members_pack(const struct members *m, struct buf *out);
  * that are too long are none. index becomes 0. */
 enum err members_unpack(struct slice raw, struct members *m);
 void members_config(const struct members *m, struct raft_config *config);
+/* Not a member any more; its token stays used. One that isn't there is fine. */
+void members_remove(struct members *m, uint32_t id);
+/* Has a node joined with this token, whether it's there still or not? */
+bool members_is_used(const struct members *m, const uint8_t token[MEMBERS_TOKEN]);
 /* NULL: it isn't one. */
 const struct members_node *members_find(const struct members *m, uint32_t id);
 const struct members_node *members_by_key(

@@ -188,6 +188,7 @@ def a_used_token_is_refused(one, two, four):
     assert is_absent(four)
     # Nor does a second set-up overwrite the first one.
     assert "exists already" in two.join(one.token(), code=73)
+    return token
 
 
 def hours_have_bounds(one):
@@ -310,7 +311,7 @@ def a_drained_node_sends_its_clients_away(one, two):
     assert eventually(lambda: greeted().startswith(b"* OK"))
 
 
-def a_removed_node_does_not_come_back(one, two, three):
+def a_removed_node_does_not_come_back(one, two, three, token):
     assert "this is that node itself" in two.cli("cluster", "remove", two.name, code=64)
     assert "no node nobody" in one.cli("cluster", "remove", "nobody", code=67)
     two.stop()
@@ -326,6 +327,7 @@ def a_removed_node_does_not_come_back(one, two, three):
     two.stop()
     # With a new token and a new folder it is another node.
     again = Node(two.folder, 4, two.base)
+    assert "the token was used already" in again.join(token, code=77)
     again.join(one.token())
     again.start()
     try:
@@ -353,7 +355,7 @@ def main():
         an_altered_token_is_refused(one, two)
         an_expired_token_is_refused_with_both_times(one, two)
         nobody_answers_is_said_with_the_next_step(one, two)
-        a_used_token_is_refused(one, two, four)
+        token = a_used_token_is_refused(one, two, four)
         three.join(one.token("--arbiter"), "--arbiter")
         the_data_node_has_the_keys_and_the_common_configuration(one, two)
         two.start()
@@ -364,7 +366,7 @@ def main():
         the_arbiter_says_where_to_ask(three, folder)
         a_node_that_is_away_is_named(one, two, three)
         a_drained_node_sends_its_clients_away(one, two)
-        a_removed_node_does_not_come_back(one, two, three)
+        a_removed_node_does_not_come_back(one, two, three, token)
     except BaseException:
         for node in (one, two, three):
             if node.process:
