@@ -57,7 +57,7 @@ endef
 $(foreach m,debug cover,$(eval $(call unit_rules,$(m))))
 comma := ,
 # Whole clusters of the engine in one process; its log lines go into the story.
-SIM_LINK := $(patsubst %,-Wl$(comma)--wrap=log_%,debug info warn error)
+SIM_LINK := $(patsubst %,-Wl$(comma)--wrap=%,log_debug log_info log_warn log_error raft_log_trim)
 define sim_rules
 $(B)/$(1)/unit/engine_sim_test: tests/unit/engine_sim_test.c \
 		$(patsubst %.c,$(B)/$(1)/%.o,$(wildcard tests/sim/*.c)) $(B)/$(1)/libhairpin.a

@@ -40,7 +40,7 @@ struct sim_weather {
 	uint32_t pause;				/* of 10,000: a process stands still */
 	uint32_t slow_sync;			/* of a commit */
 	uint32_t turn_clock, transfer, compact; /* of 10,000 */
-	uint32_t latency_ms;
+	uint32_t latency_ms, octets_a_ms;
 	bool reconfigures;
 };
 
@@ -52,6 +52,7 @@ struct sim_node {
 	/* Of its life. */
 	bool wants_turn;
 	uint64_t due_ms, busy_ms, paused_ms, tended_ms, keys_ms, born_ms;
+	uint64_t anew_ms; /* its parent starts it again then; 0: it doesn't */
 	uint32_t dies_in; /* so many things that others could see; 0: not now */
 	bool is_dead;	  /* all that it does from here on is lost */
 	uint64_t lag_ms;  /* how long the commits of this turn took */
@@ -100,6 +101,7 @@ struct sim {
 	const char *story;
 	uint64_t seed, random, now_ms;
 	struct sim_weather weather;
+	uint64_t keep_rows, tail_rows; /* as in engine_options */
 	struct sim_node node[SIM_NODES + 1];
 	struct sim_node *turning; /* whose code runs */
 	uint32_t nodes;		  /* that exist */
@@ -111,7 +113,7 @@ struct sim {
 	uint64_t committed, applied, time_sec;
 	uint64_t term_of[SIM_LOG + 1], chain[SIM_LOG + 1], digest[SIM_LOG + 1];
 	/* Totals, for the last line. */
-	uint64_t told_done, crashes, leaders;
+	uint64_t told_done, crashes, leaders, streamed;
 };
 extern struct sim sim;
 
@@ -130,6 +132,7 @@ struct sim_story {
 	enum sim_topology topology;
 	uint64_t ms; /* that chance has */
 	bool joins;  /* the nodes join under way, not before */
+	bool trims;  /* the log is short: who lags is streamed the database, by slow links */
 	bool reconfigures;
 	bool is_deadly; /* nodes die all the time, and are back soon */
 	bool is_long;	/* they stay away, and ways silent, past a proposal's deadline */
@@ -159,7 +162,7 @@ void sim_net_heal(void);
 /* --- sim_node --- */
 /* The first of a cluster. */
 void sim_node_create(uint32_t id);
-/* Asks the cluster to let it in, and begins it. */
+/* Asks the cluster to let it in, and begins it, empty. */
 void sim_node_join(uint32_t id, enum raft_kind goal);
 void sim_node_boot(uint32_t id);
 /* What isn't on its disk is lost. */

@@ -9,7 +9,7 @@
 
 #include "core/must.h"
 
-enum { FOUND_OUT_MS = 3000, OCTETS_A_MS = 20000 };
+enum { FOUND_OUT_MS = 3000 };
 
 struct frame {
 	struct frame *next;
@@ -77,7 +77,7 @@ sim_net_post(uint32_t from, uint32_t to, bool bulk, struct slice frame)
 	struct way *w;
 	struct stream *s;
 	struct frame *f;
-	uint64_t at;
+	uint64_t at, takes_ms = frame.n / sim.weather.octets_a_ms;
 
 	must(from != to);
 	if (to == 0 || to > SIM_NODES)
@@ -90,11 +90,11 @@ sim_net_post(uint32_t from, uint32_t to, bool bulk, struct slice frame)
 	if (!link_of(from, to)->is_up || !w->is_up)
 		return;
 	at = sim.now_ms + sim.node[from].lag_ms + 1 + sim.weather.latency_ms +
-	     sim_random(sim_chance(20) ? 60 : 4) + frame.n / OCTETS_A_MS;
+	     sim_random(sim_chance(20) ? 60 : 4) + takes_ms;
 	f = must_alloc(sizeof *f + frame.n);
 	f->next = NULL;
 	f->n = frame.n;
-	f->at_ms = at > s->last_ms ? at : s->last_ms;
+	f->at_ms = at > s->last_ms + takes_ms ? at : s->last_ms + takes_ms;
 	memcpy(f->octets, frame.p, frame.n);
 	s->last_ms = f->at_ms;
 	*s->end = f;
@@ -143,12 +143,24 @@ sim_net_forget(uint32_t id)
 	}
 }
 
+/* What waits for a slow link leaves at once. */
+static void
+hurry(struct stream *s)
+{
+	for (struct frame *f = s->first; f; f = f->next)
+		f->at_ms = f->at_ms < sim.now_ms + 1 ? f->at_ms : sim.now_ms + 1;
+	s->last_ms = s->last_ms < sim.now_ms + 1 ? s->last_ms : sim.now_ms + 1;
+}
+
 void
 sim_net_heal(void)
 {
 	for (uint32_t a = 1; a <= SIM_NODES; a++)
-		for (uint32_t b = 1; b <= SIM_NODES; b++)
+		for (uint32_t b = 1; b <= SIM_NODES; b++) {
 			way[a][b].silent_until_ms = 0;
+			hurry(&way[a][b].urgent);
+			hurry(&way[a][b].bulk);
+		}
 }
 
 static void

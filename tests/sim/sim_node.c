@@ -11,7 +11,7 @@
 #include "core/rand.h"
 #include "store/schema.h"
 
-enum { TEND_MS = 1000, KEYS_MS = 200, JOIN_MS = 20000 };
+enum { TEND_MS = 1000, KEYS_MS = 200, JOIN_MS = 20000, ANEW_MS = 800 };
 
 void
 sim_node_set_clock(const struct sim_node *n)
@@ -70,7 +70,8 @@ open_engine(struct sim_node *n, bool create)
 	struct engine_options opt = {.dir = n->dir,
 		.create = create,
 		.map_bytes = UINT64_C(1) << 32,
-		.log_keep_rows = SIM_LOG,
+		.log_keep_rows = sim.keep_rows,
+		.tail_rows = sim.tail_rows,
 		.on_send = on_send,
 		.arg = n};
 	enum err e;
@@ -85,7 +86,7 @@ open_engine(struct sim_node *n, bool create)
 	n->wants_turn = true;
 	n->is_dead = false;
 	n->dies_in = 0;
-	n->due_ms = n->busy_ms = n->paused_ms = 0;
+	n->due_ms = n->busy_ms = n->paused_ms = n->anew_ms = 0;
 	n->commit = 0;
 	n->born_ms = n->tended_ms = sim.now_ms;
 	n->keys_ms = sim.now_ms + sim_random(KEYS_MS);
@@ -114,12 +115,9 @@ sim_node_boot(uint32_t id)
 	sim_say("n%u starts", id);
 }
 
-void
-sim_node_crash(uint32_t id)
+static void
+end(struct sim_node *n)
 {
-	struct sim_node *n = &sim.node[id];
-
-	sim_say("n%u is gone", id);
 	sim_node_set_clock(n);
 	engine_close(n->e);
 	n->e = NULL;
@@ -128,8 +126,15 @@ sim_node_crash(uint32_t id)
 	n->is_dead = false;
 	n->dies_in = 0;
 	n->role = RAFT_FOLLOWER;
-	sim_net_forget(id);
-	sim_client_lost(id);
+	sim_net_forget(n->id);
+	sim_client_lost(n->id);
+}
+
+void
+sim_node_crash(uint32_t id)
+{
+	sim_say("n%u is gone", id);
+	end(&sim.node[id]);
 	sim.crashes++;
 }
 
@@ -178,33 +183,23 @@ on_joined(void *arg, enum err e, uint32_t node)
 	*(struct joining *)arg = (struct joining){true, e, node};
 }
 
-/* The database of a node that has it, with another node's name: what a snapshot does. */
-static void
-clone(struct sim_node *n, const struct sim_node *from)
-{
-	struct db_options how = {.map_bytes = UINT64_C(1) << 32};
-	struct db *db;
-	struct db_txn *txn;
-	uint8_t id[4];
-
-	sim_disk_copy(from->dir, n->dir);
-	schema_set_u32(id, n->id);
-	must(!db_open(&db, n->dir, &how) && !db_begin(db, true, &txn));
-	must(!db_put(txn, DB_META, slice_str("node"), slice_of(id, sizeof id)));
-	must(!db_commit(txn));
-	db_close(db);
-}
-
+/* What the answer brings: the key with which the log begins, as far as that reaches back. By
+ * chance a data node gets none, and waits for the database. */
 static void
 begin_empty(struct sim_node *n, const struct sim_node *from)
 {
 	struct engine_options opt = {.dir = n->dir, .map_bytes = UINT64_C(1) << 32, .boot = 1};
 	struct engine_join join = {.node = n->id, .members = engine_members(from->e)};
+	struct buf key;
 
+	buf_init(&key, sizeof(struct seal_key));
+	if (!n->is_arbiter && sim_chance(500) && !engine_first_key(from->e, &key))
+		join.log_key = buf_slice(&key);
 	memcpy(join.cluster, engine_log(from->e)->cluster, sizeof join.cluster);
 	must(mkdir(n->dir, 0700) == 0);
 	if (engine_create_joined(&opt, &join))
 		sim_fail("n%u can't join", n->id);
+	buf_fini(&key);
 }
 
 /* Asks once. True: it is in. */
@@ -267,14 +262,21 @@ sim_node_join(uint32_t id, enum raft_kind goal)
 		tries[next] = (struct joining){0};
 	} while (!ask(at, &c, id, &tries[next]) || !at->is_up);
 	n->is_arbiter = goal == RAFT_ARBITER;
-	if (n->is_arbiter)
-		begin_empty(n, at);
-	else
-		clone(n, at);
+	begin_empty(n, at);
 	sim_node_boot(id);
 }
 
 /* --- time --- */
+
+/* The parent starts it again when another database is in place, or when there was no space. */
+static void
+start_anew(struct sim_node *n, enum err why)
+{
+	sim_say("n%u is to start anew: %s", n->id, err_text(why));
+	sim.streamed += why == ERR_END;
+	end(n);
+	n->anew_ms = sim.now_ms + 1 + sim_random(ANEW_MS);
+}
 
 static void
 turn(struct sim_node *n)
@@ -295,6 +297,10 @@ turn(struct sim_node *n)
 		sim_node_crash(n->id);
 		return;
 	}
+	if (e == ERR_END || e == ERR_FULL) {
+		start_anew(n, e);
+		return;
+	}
 	if (e)
 		sim_fail("n%u stops: %s", n->id, err_text(e));
 	next = engine_next_ms(n->e);
@@ -309,6 +315,8 @@ turn(struct sim_node *n)
 void
 sim_node_pass(struct sim_node *n)
 {
+	if (n->anew_ms && sim.now_ms >= n->anew_ms)
+		sim_node_boot(n->id);
 	if (!n->is_up || n->busy_ms > sim.now_ms || n->paused_ms > sim.now_ms)
 		return;
 	sim_node_set_clock(n);

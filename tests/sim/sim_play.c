@@ -11,7 +11,9 @@
 enum {
 	TRACE_MAX = 32 << 20,
 	TAIL = 3500,
+	FAST = 20000, /* octets a millisecond that a link takes */
 	PREPARE_MS = 60000,
+	JOIN_MS = 4000,
 	HEAL_MS = 45000,
 	REST_MS = 3000,
 	SHAPES = SIM_LEARNER + 1,
@@ -107,18 +109,26 @@ remove_all(void)
 	free(trace.text);
 }
 
+/* TRACE: the file for the story that was told last. */
+static void
+write_trace(void)
+{
+	const char *file = getenv("TRACE");
+	FILE *f = file ? fopen(file, "w") : NULL;
+
+	if (!f)
+		return;
+	fwrite(trace.text, 1, trace.n, f);
+	fclose(f);
+}
+
 void
 sim_fail(const char *format, ...)
 {
-	const char *file = getenv("TRACE");
 	size_t from = trace.n > TAIL ? trace.n - TAIL : 0;
-	FILE *f = file ? fopen(file, "w") : NULL;
 	va_list args;
 
-	if (f) {
-		fwrite(trace.text, 1, trace.n, f);
-		fclose(f);
-	}
+	write_trace();
 	printf("%s\n", trace.text + from);
 	printf("STORY='%s' SEED=%llu, %llu ms: ", sim.story, (unsigned long long)sim.seed,
 		(unsigned long long)sim.now_ms);
@@ -253,12 +263,23 @@ sim_pass(void)
 
 /* --- the beginning --- */
 
+/* In some stories the log is so short that who is away for a while falls behind it. */
+static void
+set_log(const struct sim_story *story)
+{
+	bool trims = story && story->trims;
+
+	sim.keep_rows = trims ? 1 + sim_random(30) : SIM_LOG;
+	sim.tail_rows = trims ? 20 + sim_random(100) : 0;
+}
+
 static void
 reset(uint64_t seed)
 {
 	memset(&sim, 0, sizeof sim);
 	sim.seed = seed;
 	sim.random = seed * UINT64_C(0x9e3779b97f4a7c15) | 1;
+	sim.weather.octets_a_ms = FAST;
 	for (int i = 0; i < 4; i++)
 		sim_random(2);
 	sim_disk_seed(seed);
@@ -320,20 +341,33 @@ settle(uint64_t within_ms)
 }
 
 static void
-grow(enum sim_topology topology)
+wait(uint64_t at_most_ms)
+{
+	uint64_t until = sim.now_ms + sim_random(at_most_ms + 1);
+
+	while (sim.now_ms < until)
+		sim_pass();
+}
+
+static void
+grow(enum sim_topology topology, uint64_t pause_ms)
 {
 	if (topology == SIM_ALONE)
 		return;
+	wait(pause_ms);
 	sim_node_join(2, RAFT_VOTER);
+	wait(pause_ms);
 	sim_node_join(3, topology == SIM_TWO_AND_ARBITER ? RAFT_ARBITER : RAFT_VOTER);
+	wait(pause_ms);
 	if (topology == SIM_LEARNER)
 		sim_node_join(4, RAFT_LEARNER);
 }
 
 static void
-create(enum sim_topology topology, bool joins, uint64_t seed)
+create(enum sim_topology topology, const struct sim_story *joins, uint64_t seed)
 {
 	reset(seed);
+	set_log(joins);
 	sim.story = "the beginning";
 	sim_truth_begin(true);
 	sim_node_create(1);
@@ -341,7 +375,7 @@ create(enum sim_topology topology, bool joins, uint64_t seed)
 	while (!sim_node_leader())
 		sim_pass();
 	if (!joins) {
-		grow(topology);
+		grow(topology, 0);
 		settle(PREPARE_MS);
 	}
 }
@@ -364,7 +398,7 @@ prepare(enum sim_topology topology)
 {
 	if (prepared[topology])
 		return;
-	create(topology, false, SHAPE_SEED + topology);
+	create(topology, NULL, SHAPE_SEED + topology);
 	for (uint32_t id = 1; id <= sim.nodes; id++)
 		sim_node_crash(id);
 	sim_truth_end(false);
@@ -378,7 +412,7 @@ static void
 begin(const struct sim_story *story, uint64_t seed)
 {
 	if (story->joins) {
-		create(story->topology, true, seed);
+		create(story->topology, story, seed);
 		return;
 	}
 	prepare(story->topology);
@@ -391,8 +425,9 @@ begin(const struct sim_story *story, uint64_t seed)
 		memcpy(&sim, prepared[story->topology], sizeof sim);
 		sim.random = random;
 		sim.seed = seed;
-		sim.crashes = sim.leaders = 0;
+		sim.crashes = sim.leaders = sim.streamed = 0;
 	}
+	set_log(story);
 	sim_truth_begin(false);
 	for (uint32_t id = 1; id <= sim.nodes; id++)
 		sim_node_boot(id);
@@ -409,6 +444,36 @@ are_all_told(void)
 	return true;
 }
 
+/* One that starts anew, because it was given a database, is asked again. */
+static void
+ask_for_mail(uint32_t last[SIM_NODES + 1])
+{
+	for (uint32_t id = 1; id <= sim.nodes; id++) {
+		struct sim_node *n = &sim.node[id];
+
+		if (n->is_up && !n->is_arbiter && sim_node_is_member(n, NULL) &&
+			(!last[id] || sim.op[last[id]].is_lost))
+			last[id] = sim_client_propose(n, SIM_APPEND);
+	}
+}
+
+static bool
+has_taken_mail(const struct sim_node *n, uint32_t last)
+{
+	if (n->is_arbiter || !sim_node_is_member(n, NULL))
+		return true;
+	return last && sim.op[last].is_told && !sim.op[last].e;
+}
+
+static bool
+have_all_taken_mail(const uint32_t last[SIM_NODES + 1])
+{
+	for (uint32_t id = 1; id <= sim.nodes; id++)
+		if (!has_taken_mail(&sim.node[id], last[id]))
+			return false;
+	return true;
+}
+
 /* Within a few election times each data node can do all that a client wants, and everybody has
  * it. */
 static void
@@ -420,6 +485,7 @@ heal(void)
 	sim_say("all is healed");
 	is_disturbed = false;
 	sim.weather.crash = sim.weather.slow_sync = 0;
+	sim.weather.octets_a_ms = FAST;
 	sim_net_heal();
 	for (uint32_t id = 1; id <= sim.nodes; id++) {
 		struct sim_node *n = &sim.node[id];
@@ -431,16 +497,16 @@ heal(void)
 	}
 	for (uint64_t rest = sim.now_ms + REST_MS; sim.now_ms < rest;)
 		sim_pass();
-	for (uint32_t id = 1; id <= sim.nodes; id++)
-		if (!sim.node[id].is_arbiter && sim_node_is_member(&sim.node[id], NULL))
-			last[id] = sim_client_propose(&sim.node[id], SIM_APPEND);
-	while (!are_all_told() && sim.now_ms < until)
+	while (!(have_all_taken_mail(last) && are_all_told()) && sim.now_ms < until) {
+		ask_for_mail(last);
 		sim_pass();
+	}
 	for (uint32_t id = 1; id <= sim.nodes; id++)
-		if (last[id] && (!sim.op[last[id]].is_told || sim.op[last[id]].e))
+		if (!has_taken_mail(&sim.node[id], last[id]))
 			sim_fail("in peace n%u takes no mail: %s", id,
-				sim.op[last[id]].is_told ? err_text(sim.op[last[id]].e)
-							 : "no answer");
+				last[id] && sim.op[last[id]].is_told
+					? err_text(sim.op[last[id]].e)
+					: "no answer");
 	sim_owner_end();
 	settle(HEAL_MS);
 }
@@ -462,6 +528,12 @@ set_weather(const struct sim_story *story)
 	w->transfer = sim_chance(400) ? (uint32_t)sim_random(8) : 0;
 	w->outage = 100;
 	w->reconfigures = story->reconfigures;
+	w->octets_a_ms = FAST;
+	if (story->trims) {
+		w->boot = 1;
+		w->octets_a_ms = 1000 + (uint32_t)sim_random(8000);
+		w->propose = 20 + (uint32_t)sim_random(30);
+	}
 	if (story->is_deadly) {
 		w->crash = 20 + (uint32_t)sim_random(100);
 		w->boot = 20;
@@ -488,7 +560,7 @@ sim_play(const struct sim_story *story, uint64_t seed)
 	until = sim.now_ms + story->ms;
 	is_disturbed = true;
 	if (story->joins)
-		grow(story->topology);
+		grow(story->topology, story->trims ? JOIN_MS : 0);
 	while (sim.now_ms < until)
 		sim_pass();
 	heal();
@@ -500,4 +572,5 @@ sim_play(const struct sim_story *story, uint64_t seed)
 			sim.node[id].is_up = false;
 		}
 	sim_truth_end(true);
+	write_trace();
 }

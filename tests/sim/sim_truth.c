@@ -1,6 +1,6 @@
 /* sim_truth: the one history. What a node says is committed is so for ever, for all; a state of
  * its own follows it entry by entry, and every node's state, at every index, must be that
- * one's. */
+ * one's. What a node trims in the turn in which it came is seen on its way out. */
 #include "tests/sim/sim.h"
 
 #include <stdlib.h>
@@ -19,6 +19,21 @@ static struct {
 	struct arena arena;
 	struct buf scratch;
 } truth;
+
+/* The rows that went, as the node that trimmed them last had them. */
+static struct kept {
+	uint32_t by;
+	uint8_t type;
+	uint64_t term, chain, body_size;
+	struct slice command; /* owned; SLICE_EMPTY: it couldn't be read */
+} kept[SIM_LOG + 1];
+
+static void
+drop_kept(struct kept *k)
+{
+	free((void *)(uintptr_t)k->command.p);
+	*k = (struct kept){0};
+}
 
 void
 sim_truth_begin(bool is_new)
@@ -42,6 +57,8 @@ sim_truth_end(bool removes)
 	truth.db = NULL;
 	arena_reset(&truth.arena);
 	buf_fini(&truth.scratch);
+	for (uint64_t i = 0; i <= SIM_LOG; i++)
+		drop_kept(&kept[i]);
 	if (removes)
 		sim_disk_remove(truth.dir);
 }
@@ -57,26 +74,108 @@ row_of(struct db_txn *txn, uint64_t index, struct slice *row)
 	return !e && row->n < ROW_FIXED ? ERR_CORRUPT : e;
 }
 
-/* Down from its end as far as it is new: equal hashes have equal histories. An arbiter may have
- * dropped a row in the turn in which it came; the hash of its end vouches for it. */
+/* As n has it. False: n can't read it (yet). */
+static bool
+read_command(
+	const struct sim_node *n, struct db_txn *txn, uint64_t index, struct slice *command)
+{
+	struct raft_log log = *engine_log(n->e);
+	uint64_t term;
+	enum err e;
+
+	log.scratch = truth.scratch;
+	e = raft_log_read(&log, txn, index, &term, command);
+	truth.scratch = log.scratch;
+	return !e;
+}
+
+static void
+keep(const struct sim_node *n, struct db_txn *txn, uint64_t index)
+{
+	struct kept *k = &kept[index];
+	struct slice row, command;
+	uint8_t *copy;
+
+	drop_kept(k);
+	if (row_of(txn, index, &row))
+		return;
+	*k = (struct kept){.by = n->id,
+		.type = row.p[8],
+		.term = schema_get_u64(row.p),
+		.chain = schema_get_u64(row.p + CHAIN_AT),
+		.body_size = schema_get_u64(row.p + 9)};
+	if (index <= sim.applied || !read_command(n, txn, index, &command))
+		return;
+	copy = must_alloc(command.n + 1);
+	if (command.n)
+		memcpy(copy, command.p, command.n);
+	k->command = slice_of(copy, command.n);
+}
+
+enum err __real_raft_log_trim(
+	struct raft_log *log, struct db_txn *txn, uint64_t keep_from, uint32_t max);
+enum err __wrap_raft_log_trim(
+	struct raft_log *log, struct db_txn *txn, uint64_t keep_from, uint32_t max);
+
+enum err
+__wrap_raft_log_trim(struct raft_log *log, struct db_txn *txn, uint64_t keep_from, uint32_t max)
+{
+	uint64_t i = log->first > sim.node[log->node].last ? log->first
+							   : sim.node[log->node].last + 1;
+
+	if (sim.applied + 1 < i && sim.applied >= log->first)
+		i = sim.applied + 1;
+	for (; i < keep_from && i <= log->applied && i <= SIM_LOG; i++)
+		keep(&sim.node[log->node], txn, i);
+	return __real_raft_log_trim(log, txn, keep_from, max);
+}
+
+/* Its term and chain hash. False: n doesn't have it. */
+static bool
+has_row(const struct sim_node *n, struct db_txn *txn, uint64_t i, uint64_t *term,
+	uint64_t *chain)
+{
+	struct slice row;
+
+	if (!row_of(txn, i, &row)) {
+		*term = schema_get_u64(row.p);
+		*chain = schema_get_u64(row.p + CHAIN_AT);
+		return true;
+	}
+	*term = kept[i].term;
+	*chain = kept[i].chain;
+	return kept[i].by == n->id;
+}
+
+/* Its log begins anew behind a database that was streamed, or where an arbiter was told. */
+static void
+begin_anew(struct sim_node *n, uint64_t last, struct slice tail)
+{
+	memset(n->term_of, 0, sizeof n->term_of);
+	memset(n->chain, 0, sizeof n->chain);
+	n->term_of[last] = schema_get_u64(tail.p + 8);
+	n->chain[last] = schema_get_u64(tail.p + 16);
+}
+
+/* Down from its end as far as it is new: equal hashes have equal histories. */
 static void
 mirror(struct sim_node *n, struct db_txn *txn)
 {
-	struct slice tail, row;
-	uint64_t last;
+	struct slice tail;
+	uint64_t last, term, chain;
 
 	must(!db_get(txn, DB_META, slice_str("tail"), &tail) && tail.n >= 24);
 	last = schema_get_u64(tail.p);
 	if (last > SIM_LOG)
 		sim_fail("the log of n%u is longer than a story may be", n->id);
-	for (uint64_t i = last; i > 0; i--) {
-		bool has = !row_of(txn, i, &row);
-		uint64_t chain = schema_get_u64(has ? row.p + CHAIN_AT : tail.p + 16);
-
-		if (i <= n->last && (n->chain[i] == chain || (!has && i < last)))
+	if (last && !has_row(n, txn, last, &term, &chain) &&
+		(last > n->last || n->chain[last] != schema_get_u64(tail.p + 16)))
+		begin_anew(n, last, tail);
+	for (uint64_t i = last; i > 0 && has_row(n, txn, i, &term, &chain); i--) {
+		if (i <= n->last && n->chain[i] == chain)
 			break;
-		n->chain[i] = has || i == last ? chain : UNKNOWN;
-		n->term_of[i] = schema_get_u64(has ? row.p : tail.p + 8);
+		n->chain[i] = chain;
+		n->term_of[i] = term;
 	}
 	n->last = last;
 }
@@ -152,6 +251,9 @@ check_committed(struct sim_node *n, uint64_t commit)
 		sim_fail("n%u says more is committed than it has", n->id);
 	for (uint64_t i = n->commit > COMPARED ? n->commit - COMPARED : 1; i <= commit; i++) {
 		if (i > sim.committed) {
+			if (n->chain[i] == UNKNOWN)
+				sim_fail("n%u says %llu is committed, and has no such entry",
+					n->id, (unsigned long long)i);
 			sim.committed = i;
 			sim.term_of[i] = n->term_of[i];
 			sim.chain[i] = n->chain[i];
@@ -216,31 +318,40 @@ apply(struct db_txn *txn, const struct apply *of, struct slice command)
 	return e;
 }
 
-/* As n has it. False: n can't read it (yet). */
+/* The next entry, from n's disk, or as it was when it went. False: n can't read it (yet). */
+static bool
+find_next(struct sim_node *n, struct db_txn *txn, struct kept *found)
+{
+	uint64_t index = sim.applied + 1;
+	struct slice row;
+
+	if (row_of(txn, index, &row)) {
+		*found = kept[index];
+		return found->by && found->chain == sim.chain[index] &&
+		       (found->command.p || found->type == RAFT_LOG_NOOP);
+	}
+	*found = (struct kept){.type = row.p[8], .body_size = schema_get_u64(row.p + 9)};
+	return read_command(n, txn, index, &found->command);
+}
+
 static bool
 follow(struct sim_node *n, struct db_txn *txn)
 {
-	struct raft_log log = *engine_log(n->e);
-	uint64_t index = sim.applied + 1, term;
-	struct slice row, command;
+	uint64_t index = sim.applied + 1;
+	struct kept found;
 	struct db_txn *own;
 	uint8_t digest[32];
-	enum err e;
+	enum err e = ERR_OK;
 
-	if (index < log.first || row_of(txn, index, &row))
-		return false;
-	log.scratch = truth.scratch;
-	e = raft_log_read(&log, txn, index, &term, &command);
-	truth.scratch = log.scratch;
-	if (e)
+	if (!find_next(n, txn, &found))
 		return false;
 	must(!db_begin(truth.db, true, &own));
-	if (row.p[8] != RAFT_LOG_NOOP && row.p[8] != RAFT_LOG_CONFIG)
+	if (found.type != RAFT_LOG_NOOP && found.type != RAFT_LOG_CONFIG)
 		e = apply(own,
 			&(struct apply){.index = index,
-				.term = term,
-				.body_sealed_size = schema_get_u64(row.p + 9)},
-			command);
+				.term = sim.term_of[index],
+				.body_sealed_size = found.body_size},
+			found.command);
 	if (e || db_commit(own))
 		sim_fail("entry %llu can't be applied: %s", (unsigned long long)index,
 			err_text(e));

@@ -16,7 +16,7 @@ play(const struct sim_story *story, uint64_t few)
 	const char *one = getenv("SEED"), *many = getenv("SEEDS"), *name = getenv("STORY");
 	uint64_t first = one ? strtoull(one, NULL, 10) : 1;
 	uint64_t n = one ? 1 : many ? strtoull(many, NULL, 10) : few;
-	uint64_t done = 0, crashes = 0, leaders = 0;
+	uint64_t done = 0, crashes = 0, leaders = 0, streamed = 0;
 
 	if (name && strcmp(name, story->name) != 0)
 		skip();
@@ -25,10 +25,13 @@ play(const struct sim_story *story, uint64_t few)
 		done += sim.told_done;
 		crashes += sim.crashes;
 		leaders += sim.leaders;
+		streamed += sim.streamed;
 	}
-	print_message("%s: %llu seeds, %llu commands done, %llu crashes, %llu leaders\n",
+	print_message("%s: %llu seeds, %llu commands done, %llu crashes, %llu leaders, %llu "
+		      "streamed\n",
 		story->name, (unsigned long long)n, (unsigned long long)done,
-		(unsigned long long)crashes, (unsigned long long)leaders);
+		(unsigned long long)crashes, (unsigned long long)leaders,
+		(unsigned long long)streamed);
 	assert_true(done > 20 * n);
 }
 
@@ -108,6 +111,29 @@ outages_past_the_deadline_end_in_a_true_answer(void **state)
 }
 
 static void
+who_falls_behind_a_short_log_is_streamed_the_database(void **state)
+{
+	(void)state;
+	play(&(struct sim_story){.name = "a short log",
+		     .topology = SIM_TWO_AND_ARBITER,
+		     .ms = 12000,
+		     .trims = true},
+		4);
+}
+
+static void
+nodes_join_empty_and_are_streamed_the_database(void **state)
+{
+	(void)state;
+	play(&(struct sim_story){.name = "streams",
+		     .topology = SIM_LEARNER,
+		     .ms = 15000,
+		     .joins = true,
+		     .trims = true},
+		4);
+}
+
+static void
 the_same_seed_tells_the_same_story(void **state)
 {
 	static const struct sim_story story = {
@@ -116,6 +142,8 @@ the_same_seed_tells_the_same_story(void **state)
 	char *copy;
 
 	(void)state;
+	if (getenv("STORY"))
+		skip();
 	sim_play(&story, 7);
 	first = sim_trace();
 	copy = must_alloc(first.n);
@@ -140,6 +168,8 @@ main(void)
 		cmocka_unit_test(nodes_join_while_others_die),
 		cmocka_unit_test(nodes_that_die_all_the_time_break_no_promise),
 		cmocka_unit_test(outages_past_the_deadline_end_in_a_true_answer),
+		cmocka_unit_test(who_falls_behind_a_short_log_is_streamed_the_database),
+		cmocka_unit_test(nodes_join_empty_and_are_streamed_the_database),
 		cmocka_unit_test(the_same_seed_tells_the_same_story),
 	};
 
