@@ -29,6 +29,10 @@ engine_apply_entry(
 		err = engine_version_load(e, t->txn);
 	if (!err && c->body_case == COMMANDS__COMMAND__BODY_DIGEST_MARK)
 		err = engine_mark_note(e, t->txn, a.index);
+	/* Before the commit: what is committed must find its slot. Who proposed it made room on
+	 * its own node alone, and counts nothing of what others have on the way. */
+	if (!err && e->secrets.n > secrets)
+		err = vault_reserve(e->vault, e->secrets.n);
 	if (err)
 		return err;
 	e->log.applied = a.index;

@@ -374,6 +374,60 @@ the_arbiter_keeps_only_what_somebody_lacks(void **state)
 	assert_int_equal(log->keys.n, 0);
 }
 
+enum { ACCOUNTS = 200 };
+
+static void
+add_account(uint32_t at, uint64_t id, struct answer *a)
+{
+	static uint8_t public_key[32] = {9};
+	Commands__Command c = COMMANDS__COMMAND__INIT;
+	Commands__AccountPut put = COMMANDS__ACCOUNT_PUT__INIT;
+	Commands__Account record = COMMANDS__ACCOUNT__INIT;
+	struct engine_proposal p = {.fd = -1, .done = on_answer, .arg = a};
+	char name[40];
+
+	snprintf(name, sizeof name, "account-%llu@example.org", (unsigned long long)id);
+	record.name = world_bytes(arena_str(&world.a, slice_str(name)));
+	record.public_key = (ProtobufCBinaryData){sizeof public_key, public_key};
+	put.account = id;
+	put.record = &record;
+	put.wrapped_secret = world_bytes("a wrapped secret");
+	c.body_case = COMMANDS__COMMAND__BODY_ACCOUNT_PUT;
+	c.account_put = &put;
+	p.command = codec_pack(&c, &world.a);
+	*a = (struct answer){0};
+	assert_int_equal(engine_propose(node[at].e, &p), ERR_OK);
+}
+
+static bool
+has_secret(uint32_t at, uint64_t id)
+{
+	struct vault_row row;
+	uint64_t slot;
+
+	return vault_image_find(vault_file(engine_vault(node[at].e)), VAULT_ACCOUNT, id, &slot,
+		       &row) == ERR_OK;
+}
+
+/* More than a new file of the vault has slots for, and than anybody makes room for ahead. */
+static void
+the_vault_grows_with_what_another_node_proposes(void **state)
+{
+	static struct answer a[ACCOUNTS];
+
+	(void)state;
+	for (uint64_t i = 0; i < ACCOUNTS; i++)
+		add_account(0, 1000 + i, &a[i]);
+	for (uint64_t i = 0; i < ACCOUNTS; i++) {
+		until(a[i].done);
+		assert_int_equal(a[i].e, ERR_OK);
+		assert_int_equal(a[i].code, COMMAND_DONE);
+	}
+	assert_equal_and_sound();
+	for (uint64_t i = 0; i < ACCOUNTS; i++)
+		assert_true(has_secret(0, 1000 + i) && has_secret(1, 1000 + i));
+}
+
 static void
 cut(uint32_t i)
 {
@@ -685,6 +739,7 @@ main(void)
 		T(what_any_node_takes_all_data_nodes_have),
 		T(a_large_body_goes_through_either_node),
 		T(the_arbiter_keeps_only_what_somebody_lacks),
+		T(the_vault_grows_with_what_another_node_proposes),
 		T(when_the_leader_is_gone_the_other_goes_on),
 		T(what_one_data_node_lacks_the_arbiter_keeps_and_gives),
 		T(a_proposal_whose_leader_dies_is_done_once),
