@@ -111,7 +111,7 @@ struct engine {
 	uint32_t peers;
 	uint64_t applied_by_all;  /* by each voting data node, as far as we know */
 	uint64_t durable_applied; /* log.applied of the last commit */
-	uint64_t ticked_ms, tended_ms;
+	uint64_t ticked_ms, tended_ms, expired_ms;
 	uint64_t refused_log_ms; /* when a bad entry was complained about last */
 	struct engine_asked *asked;
 	struct engine_catchup *catchup; /* NULL: no stream yet */

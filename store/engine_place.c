@@ -20,6 +20,7 @@ enum {
 	PLACED_BYTES = 8 << 20, /* on their way to another leader */
 	CHUNK_BYTES = 2 << 20,	/* of large bodies, handed over and not applied: small mails
 				      wait behind them */
+	EXPIRE_MS = 100,	/* between two looks for deadlines that have passed */
 	SECRETS_AHEAD = 64	/* slots of the vault for what is appended, not applied */
 };
 
@@ -428,17 +429,20 @@ take_out(struct engine_list *l, struct engine_waiting **at)
 	return w;
 }
 
-/* The oldest come first; only BOOT waits for ever. */
+/* Whose deadline has passed; only BOOT waits for ever. Small mails pass large ones: the oldest
+ * needn't come first. */
 static void
 expire(struct engine_turn *t, struct engine_list *list)
 {
 	struct engine *e = t->e;
 	struct engine_waiting **at = &list->first, *w;
 
-	if (*at && (*at)->is_boot)
-		at = &(*at)->next;
-	while (*at && (*at)->deadline_ms <= t->started_ms) {
-		w = take_out(list, at);
+	while ((w = *at)) {
+		if (w->is_boot || w->deadline_ms > t->started_ms) {
+			at = &w->next;
+			continue;
+		}
+		take_out(list, at);
 		if (list == &e->placed)
 			forget_placed(e, w);
 		else
@@ -446,6 +450,19 @@ expire(struct engine_turn *t, struct engine_list *list)
 		w->is_unsure = w->is_handed;
 		end(t, w, ERR_UNAVAILABLE);
 	}
+}
+
+/* All of them are looked at, so not in each turn. */
+static void
+expire_all(struct engine_turn *t)
+{
+	struct engine *e = t->e;
+
+	if (e->log.members.n == 1 || t->started_ms - e->expired_ms < EXPIRE_MS)
+		return;
+	e->expired_ms = t->started_ms;
+	expire(t, &e->placed);
+	expire(t, &e->queue);
 }
 
 enum err
@@ -458,10 +475,7 @@ engine_place(struct engine_turn *t)
 
 	engine_inner_init(&later);
 	t->answered_below = answered_below(e);
-	if (e->log.members.n > 1) {
-		expire(t, &e->placed);
-		expire(t, &e->queue);
-	}
+	expire_all(t);
 	while (!err && any && engine_turn_has_room(t)) {
 		any = false;
 		if (has_leader(e))

@@ -177,6 +177,8 @@ bool sim_node_is_member(const struct sim_node *n, enum raft_kind *kind);
 /* Domain, account, keys, on the first node while it is alone. */
 void sim_client_set_up(void);
 uint32_t sim_client_propose(struct sim_node *n, enum sim_kind kind);
+/* After a node's turn: whoever asked it is told by the deadline. */
+void sim_client_look(const struct sim_node *n);
 void sim_client_lost(uint32_t node);
 /* 0: none of ours. */
 uint32_t sim_client_op_of(const Commands__Command *c);

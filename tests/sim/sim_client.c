@@ -13,7 +13,13 @@
 #include "store/schema.h"
 #include "store/view_directory.h"
 
-enum { NOWHERE = 4000000000, LARGE = 300000, LARGE_MORE = 700000, SMALL = 40000 };
+enum {
+	NOWHERE = 4000000000,
+	LARGE = 300000,
+	LARGE_MORE = 700000,
+	SMALL = 40000,
+	LATE_MS = 500
+};
 
 uint64_t
 sim_client_hash(struct slice s)
@@ -135,6 +141,15 @@ on_done(void *arg, enum err e, uint64_t index, const Commands__Result *r)
 	}
 	sim_say("op %u is told %s, code %u, index %llu", number, err_text(e), op->code,
 		(unsigned long long)index);
+}
+
+void
+sim_client_look(const struct sim_node *n)
+{
+	for (uint32_t i = 1; n->members.n > 1 && i <= sim.ops; i++)
+		if (sim.op[i].node == n->id && !sim.op[i].is_told && !sim.op[i].is_lost &&
+			sim.now_ms > sim.op[i].asked_ms + ENGINE_DEADLINE_MS + LATE_MS)
+			sim_fail("op %u is past its deadline, and n%u says nothing", i, n->id);
 }
 
 void

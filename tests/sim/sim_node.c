@@ -309,6 +309,7 @@ turn(struct sim_node *n)
 	n->due_ms = next == UINT32_MAX ? UINT64_MAX : n->busy_ms + (next ? next : 1);
 	n->lag_ms = 0;
 	sim_truth_look(n);
+	sim_client_look(n);
 	sim_owner_look(n);
 }
 

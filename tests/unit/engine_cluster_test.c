@@ -237,6 +237,7 @@ setup(void **state)
 static int
 teardown(void **state)
 {
+	clock_fake(false, 0, 0);
 	for (uint32_t i = 1; i < NODES; i++)
 		engine_close(node[i].e);
 	world.e = node[0].e;
@@ -524,6 +525,46 @@ a_proposal_whose_leader_dies_is_done_once(void **state)
 	assert_int_equal(messages(1), 20);
 }
 
+/* In a time that is made up. */
+static void
+pass(uint64_t ms)
+{
+	for (uint64_t end_ms = clock_ms() + ms; clock_ms() < end_ms; turn_all())
+		clock_fake(true, clock_ms() + 10, clock_wall_sec());
+}
+
+static void
+who_has_no_leader_is_answered_at_the_deadline(void **state)
+{
+	struct answer handed, own, later;
+
+	(void)state;
+	append(0, SLICE_LIT("before"), &own);
+	until(own.done);
+	clock_fake(true, clock_ms(), clock_wall_sec());
+	append(1, SLICE_LIT("on its way"), &handed);
+	turn_all();
+	for (uint32_t i = 0; i < NODES; i++)
+		cut(i);
+	append(0, SLICE_LIT("in the log of who led"), &own);
+	pass(100);
+	append(1, SLICE_LIT("too late"), &later);
+	pass(ENGINE_DEADLINE_MS - 200);
+	assert_false(handed.done || own.done || later.done);
+	pass(200);
+	assert_true(handed.done && own.done);
+	assert_int_equal(handed.e, ERR_TIMEOUT);
+	assert_int_equal(own.e, ERR_TIMEOUT);
+	pass(100);
+	assert_true(later.done);
+	assert_int_equal(later.e, ERR_UNAVAILABLE);
+	for (uint32_t i = 0; i < NODES; i++)
+		heal(i);
+	pass(5000);
+	assert_equal_and_sound();
+	assert_true(messages(1) <= 3);
+}
+
 static void
 a_restarted_node_comes_back_equal(void **state)
 {
@@ -743,6 +784,7 @@ main(void)
 		T(when_the_leader_is_gone_the_other_goes_on),
 		T(what_one_data_node_lacks_the_arbiter_keeps_and_gives),
 		T(a_proposal_whose_leader_dies_is_done_once),
+		T(who_has_no_leader_is_answered_at_the_deadline),
 		T(a_restarted_node_comes_back_equal),
 		T(leadership_is_handed_over),
 		T(a_node_says_its_own_address_and_no_other_ones),
