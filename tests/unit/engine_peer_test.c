@@ -202,25 +202,32 @@ a_commit_beyond_the_log_is_not_believed(void **state)
 struct forged {
 	uint64_t index, index_term, entry_term;
 	uint32_t type;
-	const char *sealed;
+	struct slice sealed;
 };
 
 static void
-hear_entry(uint64_t term, const struct forged *x)
+hear_entry_behind(uint8_t chain[SEAL_HASH], uint64_t term, const struct forged *x)
 {
-	static uint8_t chain[SEAL_HASH];
 	Peer__Raft raft = append_of(term);
 	Peer__Entry entry = PEER__ENTRY__INIT, *list = &entry;
 
 	raft.index = x->index;
 	raft.index_term = x->index_term;
 	raft.entry_term = x->entry_term;
-	raft.chain = (ProtobufCBinaryData){sizeof chain, chain};
+	raft.chain = (ProtobufCBinaryData){SEAL_HASH, chain};
 	raft.n_entry = 1;
 	raft.entry = &list;
 	entry.type = x->type;
-	entry.sealed = world_bytes(x->sealed);
+	entry.sealed = codec_bytes(x->sealed);
 	hear_raft(OTHER, &raft);
+}
+
+static void
+hear_entry(uint64_t term, const struct forged *x)
+{
+	static uint8_t chain[SEAL_HASH];
+
+	hear_entry_behind(chain, term, x);
 }
 
 static void
@@ -228,18 +235,18 @@ entries_that_cannot_be_are_refused(void **state)
 {
 	uint64_t last = status().last, term = status().term;
 	const struct forged forged[] = {
-		{UINT64_MAX, 0, term, RAFT_LOG_NOOP, ""},
-		{UINT64_MAX, term, term, RAFT_LOG_NOOP, ""},
-		{UINT64_MAX - 1, 0, term, RAFT_LOG_NOOP, ""},
-		{last + 5, 0, term, RAFT_LOG_NOOP, ""},
-		{last + 5, term, term, RAFT_LOG_NOOP, ""},
-		{0, 0, 0, RAFT_LOG_NOOP, ""},
-		{0, 0, UINT64_MAX, RAFT_LOG_NOOP, ""},
-		{1, 77, term, RAFT_LOG_CONFIG, "no members"},
-		{last, term, term, RAFT_LOG_CONFIG, "no members"},
-		{last, term, term, RAFT_LOG_NOOP, ""},
-		{last, 0, term, RAFT_LOG_COMMAND, "nobody sealed it"},
-		{last, term, term, 77, "x"},
+		{UINT64_MAX, 0, term, RAFT_LOG_NOOP, SLICE_EMPTY},
+		{UINT64_MAX, term, term, RAFT_LOG_NOOP, SLICE_EMPTY},
+		{UINT64_MAX - 1, 0, term, RAFT_LOG_NOOP, SLICE_EMPTY},
+		{last + 5, 0, term, RAFT_LOG_NOOP, SLICE_EMPTY},
+		{last + 5, term, term, RAFT_LOG_NOOP, SLICE_EMPTY},
+		{0, 0, 0, RAFT_LOG_NOOP, SLICE_EMPTY},
+		{0, 0, UINT64_MAX, RAFT_LOG_NOOP, SLICE_EMPTY},
+		{1, 77, term, RAFT_LOG_CONFIG, SLICE_LIT("no members")},
+		{last, term, term, RAFT_LOG_CONFIG, SLICE_LIT("no members")},
+		{last, term, term, RAFT_LOG_NOOP, SLICE_EMPTY},
+		{last, 0, term, RAFT_LOG_COMMAND, SLICE_LIT("nobody sealed it")},
+		{last, term, term, 77, SLICE_LIT("x")},
 	};
 
 	(void)state;
@@ -254,12 +261,77 @@ entries_that_cannot_be_are_refused(void **state)
 	stays_and_leads();
 }
 
+/* Nothing else is wrong with it. */
+static void
+an_entry_that_nobody_with_the_key_sealed_is_not_taken(void **state)
+{
+	uint64_t last = status().last, term = status().term;
+	struct forged x = {
+		last, term, term + 1, RAFT_LOG_COMMAND, SLICE_LIT("nobody sealed it")};
+	uint8_t chain[SEAL_HASH];
+
+	(void)state;
+	memcpy(chain, engine_log(world.e)->chain, sizeof chain);
+	hear_entry_behind(chain, term + 1, &x);
+	assert_int_equal(status().last, last);
+	x.type = RAFT_LOG_NOOP;
+	x.sealed = SLICE_EMPTY;
+	hear_entry_behind(chain, term + 1, &x);
+	assert_int_equal(status().last, last + 1);
+	stays_and_leads();
+}
+
+static void
+a_leader_with_another_history_than_its_own_is_not_heard(void **state)
+{
+	uint64_t last = status().last, term = status().term;
+	struct forged x = {last, term, term + 1, RAFT_LOG_NOOP, SLICE_EMPTY};
+	uint8_t chain[SEAL_HASH];
+
+	(void)state;
+	memcpy(chain, engine_log(world.e)->chain, sizeof chain);
+	hear_entry_behind(chain, term + 1, &x);
+	assert_int_equal(status().last, last + 1);
+	x.entry_term = term;
+	hear_entry_behind(chain, term + 1, &x);
+	assert_int_equal(engine_log(world.e)->last_term, term + 1);
+	assert_true(is_cut_off(OTHER));
+	stays_and_leads();
+}
+
+/* Until a configuration that was cut off comes again, or never, those of before are known. */
+static void
+who_left_in_a_configuration_that_is_cut_off_is_known_again(void **state)
+{
+	uint64_t last = status().last, term = status().term;
+	struct forged x = {last, term, term + 1, RAFT_LOG_CONFIG, SLICE_EMPTY};
+	struct members without = *engine_members(world.e);
+	uint8_t chain[SEAL_HASH];
+	struct buf packed;
+
+	(void)state;
+	memcpy(chain, engine_log(world.e)->chain, sizeof chain);
+	assert_int_equal(without.node[--without.n].id, THIRD);
+	buf_init(&packed, RAFT_LOG_MEMBERS_MAX);
+	members_pack(&without, &packed);
+	x.sealed = buf_slice(&packed);
+	hear_entry_behind(chain, term + 1, &x);
+	assert_null(members_find(engine_members(world.e), THIRD));
+	x = (struct forged){last, term, term + 2, RAFT_LOG_NOOP, SLICE_EMPTY};
+	hear_entry_behind(chain, term + 2, &x);
+	assert_non_null(members_find(engine_members(world.e), THIRD));
+	engine_link(world.e, THIRD, true);
+	assert_true(status().peer[2].is_up);
+	buf_fini(&packed);
+	stays_and_leads();
+}
+
 /* The chain of hashes says that it is another history: whoever has it isn't followed. */
 static void
 another_history_of_what_is_committed_is_refused(void **state)
 {
 	uint64_t last = status().last, term = status().term;
-	const struct forged x = {last, term, term, RAFT_LOG_NOOP, ""};
+	const struct forged x = {last, term, term, RAFT_LOG_NOOP, SLICE_EMPTY};
 
 	(void)state;
 	hear_entry(1, &x);
@@ -307,6 +379,9 @@ main(void)
 		T(a_term_out_of_reach_is_not_taken_over),
 		T(a_commit_beyond_the_log_is_not_believed),
 		T(entries_that_cannot_be_are_refused),
+		T(an_entry_that_nobody_with_the_key_sealed_is_not_taken),
+		T(a_leader_with_another_history_than_its_own_is_not_heard),
+		T(who_left_in_a_configuration_that_is_cut_off_is_known_again),
 		T(another_history_of_what_is_committed_is_refused),
 		T(a_version_that_nobody_knows_is_not_proposed),
 	};

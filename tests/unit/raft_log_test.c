@@ -232,6 +232,62 @@ truncation_takes_the_tail_with_its_bodies_and_the_log_goes_on(void **state)
 }
 
 static void
+members_that_are_cut_off_are_those_of_before(void **state)
+{
+	struct members before, other;
+	struct db_txn *txn;
+
+	(void)state;
+	append_three();
+	before = other = log_of.members;
+	other.n = 2;
+	other.node[1] = (struct members_node){
+		.id = 2, .kind = RAFT_LEARNER, .goal = RAFT_VOTER};
+	txn = begin();
+	assert_int_equal(raft_log_append_members(&log_of, txn, &other), ERR_OK);
+	commit(txn);
+	assert_int_equal(log_of.members.n, 2);
+	assert_int_equal(log_of.members.index, 4);
+	txn = begin();
+	assert_int_equal(raft_log_truncate(&log_of, txn, 4), ERR_OK);
+	commit(txn);
+	assert_memory_equal(&log_of.members, &before, sizeof before);
+	/* On disk as well. */
+	raft_log_fini(&log_of);
+	load();
+	assert_memory_equal(&log_of.members, &before, sizeof before);
+}
+
+static void
+another_nodes_entry_is_verified_by_its_seal(void **state)
+{
+	struct raft_log_entry entry;
+	struct db_txn *txn;
+	uint8_t sealed[200];
+
+	(void)state;
+	append_three();
+	txn = begin();
+	assert_int_equal(raft_log_get(txn, 2, &entry), ERR_OK);
+	assert_true(entry.sealed.n <= sizeof sealed);
+	memcpy(sealed, entry.sealed.p, entry.sealed.n);
+	entry.sealed.p = sealed;
+	db_abort(txn);
+	entry.body = SLICE_LIT("with a body");
+	assert_int_equal(raft_log_verify(&log_of, 2, 3, &entry), ERR_OK);
+	assert_int_equal(raft_log_verify(&log_of, 3, 3, &entry), ERR_CRYPTO);
+	assert_int_equal(raft_log_verify(&log_of, 2, 4, &entry), ERR_CRYPTO);
+	entry.body = SLICE_LIT("With a body");
+	assert_int_equal(raft_log_verify(&log_of, 2, 3, &entry), ERR_CRYPTO);
+	entry.body = SLICE_LIT("with a body");
+	sealed[entry.sealed.n - 1] ^= 1;
+	assert_int_equal(raft_log_verify(&log_of, 2, 3, &entry), ERR_CRYPTO);
+	/* Who has no key can only store it. */
+	raft_log_drop_keys(&log_of, 0);
+	assert_int_equal(raft_log_verify(&log_of, 2, 3, &entry), ERR_OK);
+}
+
+static void
 trimming_is_bounded_and_never_passes_what_is_applied(void **state)
 {
 	struct db_txn *txn = begin();
@@ -359,6 +415,8 @@ main(void)
 		T(an_entry_is_bound_to_its_place_and_its_body),
 		T(a_changed_octet_anywhere_breaks_the_check),
 		T(truncation_takes_the_tail_with_its_bodies_and_the_log_goes_on),
+		T(members_that_are_cut_off_are_those_of_before),
+		T(another_nodes_entry_is_verified_by_its_seal),
 		T(trimming_is_bounded_and_never_passes_what_is_applied),
 		T(garbage_is_freed_below_the_first_row_only_and_bounded),
 		T(small_bodies_fill_their_pages),

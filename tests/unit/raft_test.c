@@ -95,7 +95,7 @@ static void
 lead(const struct raft_config *config, uint64_t n, uint64_t term)
 {
 	begin(config, n, term);
-	while (raft.role != RAFT_PRE_CANDIDATE)
+	for (int i = 0; i < 2 * ELECTION_MS / 10 && raft.role != RAFT_PRE_CANDIDATE; i++)
 		tick(10);
 	hear(RAFT_PRE_VOTED, 2, 0);
 	hear(RAFT_VOTED, 3, 0);
@@ -269,6 +269,30 @@ two_leaders_in_one_term_stop_the_node(void **state)
 	assert_int_equal(
 		receive((struct raft_message){.type = RAFT_APPEND, .from = 3, .term = 1}),
 		ERR_CORRUPT);
+}
+
+/* What it shares with this leader it may have acknowledged. */
+static void
+a_leader_that_changes_its_own_history_stops_the_node(void **state)
+{
+	struct raft_message m = {
+		.type = RAFT_APPEND, .from = 2, .term = 3, .n = 4, .entry_term = 3};
+
+	(void)state;
+	begin(&three, 5, 2);
+	receive(m);
+	assert_int_equal(u.truncate_from, 1);
+	persisted(4, 3);
+	assert_int_equal(sent(RAFT_APPENDED, 2)->match, 4);
+	m.entry_term = 2;
+	m.n = 1;
+	assert_int_equal(receive(m), ERR_CORRUPT);
+	assert_int_equal(u.truncate_from, 0);
+	/* Behind it nothing was shared. */
+	m.index = 4;
+	m.index_term = m.entry_term = 3;
+	assert_int_equal(receive(m), ERR_OK);
+	assert_int_equal(u.append_first, 5);
 }
 
 static void
@@ -722,6 +746,7 @@ main(void)
 		cmocka_unit_test(a_tail_that_the_leader_has_not_verified_is_not_acknowledged),
 		cmocka_unit_test(a_gap_is_refused_with_where_to_try),
 		cmocka_unit_test(two_leaders_in_one_term_stop_the_node),
+		cmocka_unit_test(a_leader_that_changes_its_own_history_stops_the_node),
 		cmocka_unit_test(a_persisted_batch_that_was_cut_off_counts_nothing),
 		cmocka_unit_test(an_answer_of_a_newer_term_ends_leadership),
 		cmocka_unit_test(a_leader_without_a_majority_makes_way),
