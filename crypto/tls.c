@@ -5,7 +5,6 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 
 #include "core/must.h"
 #include "crypto/tls_inner.h"
@@ -18,11 +17,6 @@ struct tls_server {
 	SSL_CTX *ctx;
 	uint8_t *alpn; /* length octet and name, or NULL */
 	size_t alpn_n;
-};
-
-struct tls_client {
-	SSL_CTX *ctx;
-	bool is_checking;
 };
 
 struct tls_stream {
@@ -96,9 +90,8 @@ tls_init(void)
 
 /* ---- contexts ---- */
 
-/* What both sides share. */
-static SSL_CTX *
-new_context(const SSL_METHOD *method)
+SSL_CTX *
+tls_context_new(const SSL_METHOD *method)
 {
 	SSL_CTX *ctx = SSL_CTX_new(method);
 
@@ -113,11 +106,6 @@ new_context(const SSL_METHOD *method)
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	must(SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1);
-	must(SSL_CTX_set1_groups_list(ctx, "X25519:P-256") == 1);
-	must(SSL_CTX_set1_sigalgs_list(ctx,
-		     "ECDSA+SHA256:ECDSA+SHA384:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:"
-		     "rsa_pss_rsae_sha512:RSA+SHA256:RSA+SHA384:RSA+SHA512") == 1);
 	return ctx;
 }
 
@@ -138,6 +126,16 @@ load_chain(SSL_CTX *ctx, BIO *pem, X509 **own)
 		must(SSL_CTX_add0_chain_cert(ctx, cert) == 1);
 	}
 	return ERR_LIMIT;
+}
+
+static void
+restrict_algorithms(SSL_CTX *ctx)
+{
+	must(SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1);
+	must(SSL_CTX_set1_groups_list(ctx, "X25519:P-256") == 1);
+	must(SSL_CTX_set1_sigalgs_list(ctx,
+		     "ECDSA+SHA256:ECDSA+SHA384:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:"
+		     "rsa_pss_rsae_sha512:RSA+SHA256:RSA+SHA384:RSA+SHA512") == 1);
 }
 
 static bool
@@ -215,7 +213,8 @@ tls_server_new(const struct tls_server_settings *settings, struct tls_server **o
 
 	tls_init();
 	server = must_zalloc(sizeof *server);
-	server->ctx = new_context(TLS_server_method());
+	server->ctx = tls_context_new(TLS_server_method());
+	restrict_algorithms(server->ctx);
 	e = load_identity(server->ctx, settings);
 	if (!e)
 		e = set_tickets(server->ctx, settings->ticket_secret);
@@ -245,56 +244,6 @@ tls_server_free(struct tls_server *server)
 	SSL_CTX_free(server->ctx);
 	free(server->alpn);
 	free(server);
-}
-
-static enum err
-load_roots(SSL_CTX *ctx, struct slice pem)
-{
-	BIO *bio = tls_pem_open(pem);
-	X509 *cert;
-	size_t n = 0;
-
-	if (!bio)
-		return ERR_SYNTAX;
-	while ((cert = tls_pem_cert(bio)) != NULL) {
-		must(X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), cert) == 1);
-		X509_free(cert);
-		n++;
-	}
-	BIO_free(bio);
-	ERR_clear_error();
-	return n ? ERR_OK : ERR_SYNTAX;
-}
-
-enum err
-tls_client_new(struct slice roots_pem, struct tls_client **out)
-{
-	struct tls_client *client;
-	enum err e = ERR_OK;
-
-	tls_init();
-	client = must_zalloc(sizeof *client);
-	client->ctx = new_context(TLS_client_method());
-	client->is_checking = roots_pem.n > 0;
-	if (client->is_checking) {
-		SSL_CTX_set_verify(client->ctx, SSL_VERIFY_PEER, NULL);
-		e = load_roots(client->ctx, roots_pem);
-	}
-	if (e) {
-		tls_client_free(client);
-		return e;
-	}
-	*out = client;
-	return ERR_OK;
-}
-
-void
-tls_client_free(struct tls_client *client)
-{
-	if (!client)
-		return;
-	SSL_CTX_free(client->ctx);
-	free(client);
 }
 
 /* ---- streams ---- */
@@ -327,18 +276,6 @@ tls_accept(struct tls_server *server, int fd)
 	struct tls_stream *s = tls_stream_new(server->ctx, fd);
 
 	SSL_set_accept_state(s->ssl);
-	return s;
-}
-
-struct tls_stream *
-tls_connect(struct tls_client *client, int fd, const char *name)
-{
-	struct tls_stream *s = tls_stream_new(client->ctx, fd);
-
-	SSL_set_connect_state(s->ssl);
-	must(SSL_set_tlsext_host_name(s->ssl, name) == 1);
-	if (client->is_checking)
-		must(SSL_set1_host(s->ssl, name) == 1);
 	return s;
 }
 

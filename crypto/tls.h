@@ -2,8 +2,8 @@
  * for core/conn. The private key is elsewhere: each handshake's signature is
  * asked of a callback, which gets the whole octets to be signed, so that the
  * process with the key can see that they are a handshake's (crypto/tls_key).
- * Only AEAD cipher suites with X25519 or P-256; no renegotiation, no
- * compression, no early data, no openssl.cnf. */
+ * A server takes only AEAD cipher suites with X25519 or P-256; no renegotiation,
+ * no compression, no early data, no openssl.cnf. Clients: crypto/tls_client. */
 #ifndef CRYPTO_TLS_H
 #define CRYPTO_TLS_H
 
@@ -45,17 +45,9 @@ enum err tls_server_new(const struct tls_server_settings *settings, struct tls_s
 /* Streams that were begun with it stay good. NULL is fine. */
 void tls_server_free(struct tls_server *server);
 
-struct tls_client;
-/* roots_pem: trusted roots; empty: no certificate is checked (opportunistic TLS). ERR_SYNTAX:
- * not certificates. */
-enum err tls_client_new(struct slice roots_pem, struct tls_client **out);
-void tls_client_free(struct tls_client *client);
-
 struct tls_stream;
 /* fd stays the caller's; it is non-blocking and outlives the stream. Never NULL. */
 struct tls_stream *tls_accept(struct tls_server *server, int fd);
-/* name: for SNI, and to be found in the certificate when roots were given; NUL-terminated. */
-struct tls_stream *tls_connect(struct tls_client *client, int fd, const char *name);
 /* ERR_OK: done. ERR_MORE: wait for *want, call again. ERR_END: the peer closed. ERR_CRYPTO: the
  * handshake failed (tls_why). ERR_IO: the socket failed. */
 enum err tls_handshake(struct tls_stream *s, enum conn_want *want);

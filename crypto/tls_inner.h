@@ -1,4 +1,4 @@
-/* tls_inner: a stream over somebody's own context of OpenSSL's, for crypto/ only. */
+/* tls_inner: contexts and streams of OpenSSL's, for crypto/ only. */
 #ifndef CRYPTO_TLS_INNER_H
 #define CRYPTO_TLS_INNER_H
 
@@ -6,6 +6,9 @@
 
 #include "crypto/tls.h"
 
+/* A context with what our servers and clients have in common; see tls.h. Never NULL; tls_init
+ * came before. */
+SSL_CTX *tls_context_new(const SSL_METHOD *method);
 /* Neither accepts nor connects yet. The context may be freed before the stream. */
 struct tls_stream *tls_stream_new(SSL_CTX *ctx, int fd);
 /* Lives as long as the stream. */

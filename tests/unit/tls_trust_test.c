@@ -2,7 +2,7 @@
 
 #include <time.h>
 
-#include "crypto/tls.h"
+#include "crypto/tls_client.h"
 #include "tests/test.h"
 
 static void
