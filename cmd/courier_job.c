@@ -14,6 +14,7 @@
 #include "crypto/permit.h"
 #include "crypto/queue_seal.h"
 #include "smtp/smtp_dsn.h"
+#include "smtp/smtp_hop.h"
 #include "smtp/smtp_route.h"
 #include "store/command.h"
 #include "store/view_directory.h"
@@ -95,6 +96,12 @@ fail(Commands__RcptStep *s, const char *status)
 	s->status = (char *)(uintptr_t)status;
 }
 
+static void
+expire(Commands__RcptStep *s)
+{
+	fail(s, "5.4.7 not delivered in the time that mail is kept here");
+}
+
 /* Later, unless the item's time is over. */
 static void
 defer(const struct courier_job *j, const Commands__Rcpt *r, Commands__RcptStep *s,
@@ -110,7 +117,7 @@ defer(const struct courier_job *j, const Commands__Rcpt *r, Commands__RcptStep *
 	s->next_try_sec = courier_now_sec(j->c) +
 			  (wait_sec < config->retry_max_sec ? wait_sec : config->retry_max_sec);
 	if (courier_now_sec(j->c) >= j->item->queued_sec + config->queue_life_sec)
-		fail(s, "5.4.7 not delivered in the time that mail is kept here");
+		expire(s);
 }
 
 static enum err
@@ -145,6 +152,23 @@ decide_deliver(struct courier_job *j, struct db_txn *txn, const Commands__Rcpt *
 	return ERR_OK;
 }
 
+/* By MX of its domain. */
+static void
+decide_relay(struct courier_job *j, const Commands__Rcpt *r, Commands__RcptStep *s)
+{
+	struct buf hop;
+
+	buf_init(&hop, SMTP_HOP_MAX);
+	if (smtp_hop_of_address(codec_slice(r->address), &hop)) {
+		s->outcome = COMMANDS__OUTCOME__OUTCOME_RELAY;
+		s->hop = codec_bytes(arena_dup(&j->arena, buf_slice(&hop)));
+		s->deadline_sec = j->item->queued_sec + j->c->p->config.queue_life_sec;
+	} else {
+		fail(s, "5.1.3 the address has no domain that mail can be sent to");
+	}
+	buf_fini(&hop);
+}
+
 static enum err
 decide_route(struct courier_job *j, struct db_txn *txn, const Commands__Rcpt *r,
 	Commands__RcptStep *s)
@@ -158,8 +182,7 @@ decide_route(struct courier_job *j, struct db_txn *txn, const Commands__Rcpt *r,
 	if (route.kind == SMTP_ROUTE_FAIL) {
 		fail(s, route.status);
 	} else if (route.kind == SMTP_ROUTE_RELAY) {
-		s->outcome = COMMANDS__OUTCOME__OUTCOME_RELAY;
-		s->status = (char *)(uintptr_t) "4.3.0 waits for relaying";
+		decide_relay(j, r, s);
 	} else if (j->item->rcpt_count == 1 && route.n_into == 1 && route.into[0]->account) {
 		/* The only recipient, and one mailbox: nobody could be reached twice, so no
 		 * step in between. */
@@ -188,6 +211,9 @@ decide(struct courier_job *j, struct db_txn *txn, uint32_t number)
 	s->step = row->step;
 	if (row->rcpt->stage == COMMANDS__STAGE__STAGE_DELIVER)
 		e = decide_deliver(j, txn, row->rcpt, s);
+	else if (row->rcpt->stage == COMMANDS__STAGE__STAGE_RELAY)
+		/* Its hop never let it go, and its deadline has come. */
+		expire(s);
 	else
 		e = decide_route(j, txn, row->rcpt, s);
 	j->row[j->n] = row;

@@ -3,6 +3,7 @@
 #include "store/apply_account.h"
 #include "store/apply_cluster.h"
 #include "store/apply_directory.h"
+#include "store/apply_hop.h"
 #include "store/apply_mailbox.h"
 #include "store/apply_message.h"
 #include "store/apply_owner.h"
@@ -116,6 +117,8 @@ apply_queue_part(struct apply *a, const Commands__Command *c)
 		return apply_owner_recall(a);
 	case COMMANDS__COMMAND__BODY_YIELD:
 		return apply_owner_yield(a, c->yield);
+	case COMMANDS__COMMAND__BODY_HOP_STEP:
+		return apply_hop_step(a, c->hop_step);
 	case COMMANDS__COMMAND__BODY_CHUNK:
 		return apply_payload_chunk(a, c->chunk);
 	case COMMANDS__COMMAND__BODY_BOOT_NODE:

@@ -1,5 +1,6 @@
 #include "store/apply_queue.h"
 
+#include "store/apply_hop.h"
 #include "store/apply_payload.h"
 #include "store/apply_queue_key.h"
 #include "store/apply_row.h"
@@ -11,17 +12,69 @@ bool
 apply_queue_is_due(int stage)
 {
 	return stage == COMMANDS__STAGE__STAGE_FILTER ||
-	       stage == COMMANDS__STAGE__STAGE_ROUTE || stage == COMMANDS__STAGE__STAGE_DELIVER;
+	       stage == COMMANDS__STAGE__STAGE_ROUTE ||
+	       stage == COMMANDS__STAGE__STAGE_DELIVER || stage == COMMANDS__STAGE__STAGE_RELAY;
+}
+
+struct slice
+apply_queue_due_key(struct schema_key *k, const Commands__Item *item, uint32_t number,
+	const Commands__Rcpt *r)
+{
+	bool is_relay = r->stage == COMMANDS__STAGE__STAGE_RELAY;
+
+	return schema_due(k, item->owner_node, is_relay ? r->deadline_sec : r->next_try_sec,
+		item->id, number);
+}
+
+/* False: the recipient waits for no hop. */
+bool
+apply_queue_relay(const Commands__Item *item, uint32_t number, const Commands__RcptRow *row,
+	struct schema_relay *out)
+{
+	const Commands__Rcpt *r = row ? row->rcpt : NULL;
+
+	if (!r || row->done || r->stage != COMMANDS__STAGE__STAGE_RELAY)
+		return false;
+	*out = (struct schema_relay){.node = item->owner_node,
+		.hop = codec_slice(r->hop),
+		.lane = schema_lane(codec_slice(item->envelope->sender)),
+		.next_try_sec = r->next_try_sec,
+		.item = item->id,
+		.number = number};
+	return true;
+}
+
+/* What is known of a hop goes with the last who waits for it: one that stays isn't dropped in
+ * between. */
+static enum err
+move_relay(struct apply *a, const Commands__Item *item, uint32_t number,
+	const Commands__RcptRow *before, const Commands__RcptRow *after)
+{
+	struct schema_relay from, to;
+	bool has_from = apply_queue_relay(item, number, before, &from);
+	bool has_to = apply_queue_relay(item, number, after, &to);
+	enum err e = has_to ? apply_hop_add(a, &to) : ERR_OK;
+
+	if (e || !has_from ||
+		(has_to && from.next_try_sec == to.next_try_sec && slice_eq(from.hop, to.hop)))
+		return e;
+	return apply_hop_drop(a, &from);
 }
 
 enum err
-apply_queue_drop_due(struct apply *a, const Commands__Item *item, uint32_t number,
-	const Commands__RcptRow *row)
+apply_queue_wait(struct apply *a, const Commands__Item *item, uint32_t number,
+	const Commands__RcptRow *before, const Commands__RcptRow *after)
 {
 	struct schema_key k;
+	enum err e = ERR_OK;
 
-	return apply_row_del(a, DB_DUE,
-		schema_due(&k, item->owner_node, row->rcpt->next_try_sec, item->id, number));
+	if (before && !before->done)
+		e = apply_row_del(
+			a, DB_DUE, apply_queue_due_key(&k, item, number, before->rcpt));
+	if (!e && after && !after->done && apply_queue_is_due((int)after->rcpt->stage))
+		e = db_put(a->txn, DB_DUE, apply_queue_due_key(&k, item, number, after->rcpt),
+			SLICE_EMPTY);
+	return e ? e : move_relay(a, item, number, before, after);
 }
 
 enum err
@@ -29,14 +82,8 @@ apply_queue_put_rcpt(struct apply *a, const Commands__Item *item, uint32_t numbe
 	const Commands__RcptRow *row)
 {
 	struct schema_key k;
-	enum err e = ERR_OK;
 
-	if (!row->done && apply_queue_is_due((int)row->rcpt->stage))
-		e = db_put(a->txn, DB_DUE,
-			schema_due(&k, item->owner_node, row->rcpt->next_try_sec, item->id,
-				number),
-			SLICE_EMPTY);
-	return e ? e : apply_row_put(a, DB_RCPT, schema_u64_u32(&k, item->id, number), row);
+	return apply_row_put(a, DB_RCPT, schema_u64_u32(&k, item->id, number), row);
 }
 
 /* Open addressing; made large enough for all that will come. */
@@ -115,9 +162,21 @@ apply_queue_add(struct apply *a, Commands__Item *item, struct apply_queue_known 
 			r.next_try_sec = a->time_sec;
 		row.rcpt = &r;
 		item->rcpt_left++;
-		e = apply_queue_put_rcpt(a, item, item->rcpt_count++, &row);
+		e = apply_queue_wait(a, item, item->rcpt_count, NULL, &row);
+		if (!e)
+			e = apply_queue_put_rcpt(a, item, item->rcpt_count++, &row);
 	}
 	return e;
+}
+
+static bool
+has_lost_rcpt(const Commands__Enqueue *c)
+{
+	for (size_t i = 0; i < c->n_rcpt; i++)
+		if (c->rcpt[i]->stage == COMMANDS__STAGE__STAGE_RELAY &&
+			!schema_is_hop(codec_slice(c->rcpt[i]->hop)))
+			return true;
+	return false;
 }
 
 enum err
@@ -137,6 +196,8 @@ apply_queue_check(struct apply *a, const Commands__Enqueue *c, const char **why)
 		*why = "the body isn't as announced";
 	else if (c->n_rcpt == 0 || c->n_rcpt > APPLY_QUEUE_RCPT_MAX)
 		*why = "no or too many recipients";
+	else if (has_lost_rcpt(c))
+		*why = "a recipient waits for no next hop";
 	else if (c->sealed_key.len == 0 || c->sealed_key.len > BLOB_MAX ||
 		 c->sealed_head.len > BLOB_MAX || c->sealed_index.len > BLOB_MAX ||
 		 c->repeat_key.len > REPEAT_KEY_MAX)
@@ -277,7 +338,7 @@ end_rcpt(void *arg, uint32_t number, const Commands__RcptRow *row)
 {
 	struct ending *x = arg;
 
-	x->e = row->done ? ERR_OK : apply_queue_drop_due(x->a, x->item, number, row);
+	x->e = apply_queue_wait(x->a, x->item, number, row, NULL);
 	return !x->e;
 }
 
@@ -315,7 +376,25 @@ struct controlling {
 	enum err e;
 };
 
-/* Hold takes a recipient out of `due`, release and retry put it back with the time now. */
+/* What a verb makes of a recipient that waits. False: nothing. */
+static bool
+change_rcpt(const struct controlling *x, Commands__Rcpt *r)
+{
+	if (!apply_queue_is_due((int)r->stage))
+		return false;
+	r->next_try_sec = x->a->time_sec;
+	if (x->c->verb != COMMANDS__QUEUE_CONTROL__VERB__REROUTE)
+		return true;
+	if (r->stage != COMMANDS__STAGE__STAGE_RELAY)
+		return false;
+	r->hop = x->c->hop;
+	if (!r->hop.len)
+		r->stage = COMMANDS__STAGE__STAGE_ROUTE;
+	return true;
+}
+
+/* Hold takes a recipient out of the tables of who waits; all other verbs put it back with the
+ * time now. */
 static bool
 control_rcpt(void *arg, uint32_t number, const Commands__RcptRow *row)
 {
@@ -324,15 +403,33 @@ control_rcpt(void *arg, uint32_t number, const Commands__RcptRow *row)
 	Commands__Rcpt r = *row->rcpt;
 	Commands__RcptRow changed = *row;
 
-	if (row->done || !apply_queue_is_due((int)r.stage))
-		return true;
 	changed.rcpt = &r;
-	x->e = apply_queue_drop_due(x->a, x->item, number, row);
+	if (row->done || !change_rcpt(x, &r))
+		return true;
+	x->e = apply_queue_wait(x->a, x->item, number, row, hold ? NULL : &changed);
 	if (x->e || hold)
 		return !x->e;
-	r.next_try_sec = x->a->time_sec;
 	x->e = apply_queue_put_rcpt(x->a, x->item, number, &changed);
+	if (!x->e && r.stage == COMMANDS__STAGE__STAGE_RELAY)
+		x->e = apply_hop_hurry(x->a, x->item->owner_node, codec_slice(r.hop));
 	return !x->e;
+}
+
+static enum err
+control_rcpts(struct controlling *x)
+{
+	Commands__RcptRow *row;
+	struct arena rows;
+	enum err e = ERR_OK;
+
+	arena_init(&rows, 0);
+	for (uint32_t i = 0; i < x->item->rcpt_count && !e; i++) {
+		e = view_queue_rcpt(x->a->txn, x->item->id, i, &rows, &row);
+		if (!e && !control_rcpt(x, i, row))
+			e = x->e;
+	}
+	arena_reset(&rows);
+	return e;
 }
 
 enum err
@@ -340,30 +437,25 @@ apply_queue_control(struct apply *a, const Commands__QueueControl *c)
 {
 	struct controlling x = {.a = a, .c = c};
 	Commands__Item *item;
-	struct arena rows;
+	bool is_reroute = c->verb == COMMANDS__QUEUE_CONTROL__VERB__REROUTE;
 	enum err e = view_queue_item(a->txn, c->item, a->arena, &item);
 
 	if (e)
 		return e == ERR_NOT_FOUND
 			       ? apply_refuse(a, COMMAND_NOT_FOUND, "no such queue id")
 			       : e;
+	if (is_reroute && c->hop.len && !schema_is_hop(codec_slice(c->hop)))
+		return apply_refuse(a, COMMAND_INVALID, "not a next hop");
 	a->result->id = item->id;
 	x.item = item;
 	if (c->verb == COMMANDS__QUEUE_CONTROL__VERB__DELETE) {
 		item->rcpt_left = 0;
 		return apply_queue_put_item(a, item);
 	}
-	if (c->verb != COMMANDS__QUEUE_CONTROL__VERB__RETRY || !item->held) {
-		item->held = c->verb == COMMANDS__QUEUE_CONTROL__VERB__HOLD;
-		arena_init(&rows, 0);
-		for (uint32_t i = 0; i < item->rcpt_count && !e; i++) {
-			Commands__RcptRow *row;
-
-			e = view_queue_rcpt(a->txn, item->id, i, &rows, &row);
-			if (!e && !control_rcpt(&x, i, row))
-				e = x.e;
-		}
-		arena_reset(&rows);
-	}
+	/* A held item rests until it is released. */
+	if (item->held && (is_reroute || c->verb == COMMANDS__QUEUE_CONTROL__VERB__RETRY))
+		return apply_refuse(a, COMMAND_STALE, "it is held");
+	item->held = c->verb == COMMANDS__QUEUE_CONTROL__VERB__HOLD;
+	e = control_rcpts(&x);
 	return e ? e : apply_queue_put_item(a, item);
 }

@@ -3,6 +3,7 @@
 #define STORE_APPLY_QUEUE_H
 
 #include "store/apply.h"
+#include "store/schema.h"
 
 /* RCPT_MAX: of an ENQUEUE. ROWS_MAX: recipients that an item may come to have by expansion. */
 enum {
@@ -28,15 +29,21 @@ enum err apply_queue_know(struct apply *a, const Commands__Item *item, size_t mo
  * is reached twice, and circles of aliases end. Numbers and counts go into item. */
 enum err apply_queue_add(struct apply *a, Commands__Item *item, struct apply_queue_known *known,
 	Commands__Rcpt *const *rcpt, size_t n);
-/* Writes the row, and its due row unless done or waiting elsewhere. The old due row is the
- * caller's to drop. */
 enum err apply_queue_put_rcpt(struct apply *a, const Commands__Item *item, uint32_t number,
 	const Commands__RcptRow *row);
-enum err apply_queue_drop_due(struct apply *a, const Commands__Item *item, uint32_t number,
-	const Commands__RcptRow *row);
+/* A recipient's rows in `due` and `relay`, from what it was to what it is; NULL or done: none.
+ */
+enum err apply_queue_wait(struct apply *a, const Commands__Item *item, uint32_t number,
+	const Commands__RcptRow *before, const Commands__RcptRow *after);
+/* The key of a waiting recipient's row in `due`. */
+struct slice apply_queue_due_key(struct schema_key *k, const Commands__Item *item,
+	uint32_t number, const Commands__Rcpt *r);
+/* Its row in `relay`. False: it has none. row may be NULL. */
+bool apply_queue_relay(const Commands__Item *item, uint32_t number,
+	const Commands__RcptRow *row, struct schema_relay *out);
 /* Writes the item back, or ends it (all rows, payload) when no recipient is left. */
 enum err apply_queue_put_item(struct apply *a, Commands__Item *item);
-/* Does the stage wait for the courier (and so stand in `due`)? */
+/* Does who is in that stage stand in `due`? */
 bool apply_queue_is_due(int stage);
 /* Forgets repeat keys whose time is over, at most limit. */
 enum err apply_queue_expire_repeats(struct apply *a, uint32_t limit);

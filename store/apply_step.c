@@ -1,5 +1,6 @@
 #include "store/apply_step.h"
 
+#include "store/apply_hop.h"
 #include "store/apply_mailbox.h"
 #include "store/apply_message.h"
 #include "store/apply_owner.h"
@@ -103,6 +104,33 @@ expand(struct stepping *s)
 	return apply_queue_add(s->a, s->item, s->known, s->step->into, s->step->n_into);
 }
 
+/* It waits for its hop from now on. */
+static void
+file_under_hop(struct stepping *s)
+{
+	Commands__Rcpt *r = s->row->rcpt;
+
+	if (!schema_is_hop(codec_slice(s->step->hop))) {
+		s->code = COMMAND_INVALID;
+		return;
+	}
+	r->stage = COMMANDS__STAGE__STAGE_RELAY;
+	r->hop = s->step->hop;
+	r->deadline_sec = s->step->deadline_sec;
+}
+
+static void
+defer(struct stepping *s)
+{
+	Commands__Rcpt *r = s->row->rcpt;
+	uint64_t now_sec = s->a->time_sec, next_sec = s->step->next_try_sec;
+
+	if (s->step->hop.len)
+		file_under_hop(s);
+	r->tries++;
+	r->next_try_sec = next_sec > now_sec ? next_sec : now_sec + 1;
+}
+
 static enum err
 outcome(struct stepping *s)
 {
@@ -116,17 +144,26 @@ outcome(struct stepping *s)
 	case COMMANDS__OUTCOME__OUTCOME_EXPAND:
 		return expand(s);
 	case COMMANDS__OUTCOME__OUTCOME_DEFER:
-		r->tries++;
-		r->next_try_sec = s->step->next_try_sec > s->a->time_sec ? s->step->next_try_sec
-									 : s->a->time_sec + 1;
+		defer(s);
 		return ERR_OK;
 	case COMMANDS__OUTCOME__OUTCOME_FAIL:
+	case COMMANDS__OUTCOME__OUTCOME_SENT:
 		s->row->done = true;
 		return ERR_OK;
 	case COMMANDS__OUTCOME__OUTCOME_RELAY:
-		r->stage = COMMANDS__STAGE__STAGE_RELAY;
+		file_under_hop(s);
+		r->next_try_sec = s->a->time_sec;
+		return ERR_OK;
+	case COMMANDS__OUTCOME__OUTCOME_WARN:
+		r->warned = true;
+		r->deadline_sec = s->step->deadline_sec;
 		return ERR_OK;
 	case COMMANDS__OUTCOME__OUTCOME_MOVE:
+		/* In stage relay only who waits for a hop. */
+		if (s->step->stage == COMMANDS__STAGE__STAGE_RELAY) {
+			s->code = COMMAND_INVALID;
+			return ERR_OK;
+		}
 		r->stage = s->step->stage;
 		r->next_try_sec = s->a->time_sec;
 		return ERR_OK;
@@ -158,7 +195,7 @@ step_one(struct stepping *s)
 		return e;
 	s->row->step++;
 	s->item->rcpt_left -= s->row->done ? 1 : 0;
-	e = apply_queue_drop_due(a, s->item, s->step->rcpt, &before);
+	e = apply_queue_wait(a, s->item, s->step->rcpt, &before, s->row);
 	return e ? e : apply_queue_put_rcpt(a, s->item, s->step->rcpt, s->row);
 }
 
@@ -241,5 +278,7 @@ apply_step(struct apply *a, const Commands__Step *c)
 	a->result->id = item->id;
 	if (!e && c->bounce)
 		e = apply_queue_make(a, c->bounce);
+	if (!e && c->hop)
+		e = apply_hop_note(a, item->owner_node, c->hop);
 	return e ? e : apply_queue_put_item(a, item);
 }

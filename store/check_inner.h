@@ -18,7 +18,7 @@ struct check_mailbox {
 		swept; /* swept: deleted, its rows are still going */
 };
 struct check_item {
-	uint32_t left, count, open, rcpts, held, owner;
+	uint32_t left, count, open, rcpts, held, owner, lane;
 };
 struct check_payload {
 	uint64_t refs, count, sealed_size, bytes;
@@ -63,6 +63,12 @@ enum err check_queue_owner(struct check *c, struct slice k, struct slice v);
 enum err check_queue_item(struct check *c, struct slice k, struct slice v);
 enum err check_queue_rcpt(struct check *c, struct slice k, struct slice v);
 enum err check_queue_due(struct check *c, struct slice k, struct slice v);
+enum err check_hop_relay(struct check *c, struct slice k, struct slice v);
+enum err check_hop_row(struct check *c, struct slice k, struct slice v);
+enum err check_hop_due(struct check *c, struct slice k, struct slice v);
+/* The row in `relay` of a recipient that is open. */
+enum err check_hop_rcpt(struct check *c, const struct check_item *item, struct slice rcpt_key,
+	const Commands__Rcpt *r);
 enum err check_queue_repeat(struct check *c, struct slice k, struct slice v);
 enum err check_queue_repeat_due(struct check *c, struct slice k, struct slice v);
 void check_queue_totals(struct check *c);

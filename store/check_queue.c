@@ -55,7 +55,8 @@ check_queue_item(struct check *c, struct slice k, struct slice v)
 	*item = (struct check_item){.left = r->rcpt_left,
 		.count = r->rcpt_count,
 		.held = r->held ? 1 : 0,
-		.owner = r->owner_node};
+		.owner = r->owner_node,
+		.lane = schema_lane(codec_slice(r->envelope->sender))};
 	check_payload_ref(c, r->payload);
 	e = view_queue_owner(c->txn, r->owner_node, &owner);
 	if (e == ERR_NOT_FOUND)
@@ -76,10 +77,9 @@ check_rcpt_due(struct check *c, const struct check_item *item, struct slice k,
 	struct schema_key key;
 	struct slice v;
 	bool waits = !r->done && apply_queue_is_due((int)r->rcpt->stage);
+	const Commands__Item named = {.id = schema_get_u64(k.p), .owner_node = item->owner};
 	enum err e = db_get(c->txn, DB_DUE,
-		schema_due(&key, item->owner, r->rcpt->next_try_sec, schema_get_u64(k.p),
-			schema_get_u32(k.p + 8)),
-		&v);
+		apply_queue_due_key(&key, &named, schema_get_u32(k.p + 8), r->rcpt), &v);
 
 	if (e && e != ERR_NOT_FOUND)
 		return e;
@@ -95,6 +95,7 @@ check_queue_rcpt(struct check *c, struct slice k, struct slice v)
 {
 	Commands__RcptRow *r = codec_unpack(&commands__rcpt_row__descriptor, v, &c->arena);
 	struct check_item *item;
+	enum err e;
 
 	if (!r || !r->rcpt || k.n != 12) {
 		check_say(c, "a recipient's row is damaged");
@@ -107,7 +108,22 @@ check_queue_rcpt(struct check *c, struct slice k, struct slice v)
 	}
 	item->rcpts++;
 	item->open += !r->done;
+	if (!r->done && r->rcpt->stage == COMMANDS__STAGE__STAGE_RELAY) {
+		e = check_hop_rcpt(c, item, k, r->rcpt);
+		if (e)
+			return e;
+	}
 	return check_rcpt_due(c, item, k, r);
+}
+
+static struct slice
+due_key(struct schema_key *key, const struct check_item *item, struct slice due,
+	const Commands__Rcpt *r)
+{
+	const Commands__Item named = {
+		.id = schema_get_u64(due.p + 12), .owner_node = item->owner};
+
+	return apply_queue_due_key(key, &named, schema_get_u32(due.p + 20), r);
 }
 
 enum err
@@ -115,6 +131,7 @@ check_queue_due(struct check *c, struct slice k, struct slice v)
 {
 	const struct check_item *item = NULL;
 	Commands__RcptRow *r = NULL;
+	struct schema_key key;
 	enum err e = ERR_NOT_FOUND;
 
 	if (k.n == 24 && v.n == 0)
@@ -125,7 +142,7 @@ check_queue_due(struct check *c, struct slice k, struct slice v)
 
 	if (e && e != ERR_NOT_FOUND)
 		return e;
-	if (e || r->done || r->rcpt->next_try_sec != schema_get_u64(k.p + 4))
+	if (e || r->done || !slice_eq(k, due_key(&key, item, k, r->rcpt)))
 		check_say(c, "a due row names no recipient that waits");
 	return ERR_OK;
 }

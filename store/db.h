@@ -30,6 +30,9 @@
 	X(ITEM, "item", 1)                                                                     \
 	X(RCPT, "rcpt", 1)                                                                     \
 	X(DUE, "due", 1)                                                                       \
+	X(RELAY, "relay", 1)                                                                   \
+	X(HOP, "hop", 1)                                                                       \
+	X(HOP_DUE, "hop_due", 1)                                                               \
 	X(OWNER, "owner", 1)                                                                   \
 	X(REPEAT, "repeat", 1)                                                                 \
 	X(REPEAT_DUE, "repeat_due", 1)                                                         \

@@ -7,7 +7,7 @@
 #include "store/db.h"
 #include "store/floor.h"
 
-enum { DB_LMDB_FORMAT = 3 };
+enum { DB_LMDB_FORMAT = 4 };
 
 struct db {
 	MDB_env *env;

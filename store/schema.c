@@ -232,3 +232,68 @@ schema_u8_u64(struct schema_key *k, uint8_t a, uint64_t b)
 	schema_set_u64(k->b + 1, b);
 	return slice_of(k->b, 9);
 }
+
+bool
+schema_is_hop(struct slice name)
+{
+	return name.n && name.n <= SCHEMA_HOP_MAX && !memchr(name.p, '\0', name.n);
+}
+
+uint8_t
+schema_lane(struct slice sender)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < sender.n; i++)
+		h = (h ^ sender.p[i]) * 16777619u;
+	return (uint8_t)((h ^ h >> 16) % SCHEMA_LANES);
+}
+
+struct slice
+schema_hop(struct schema_hop_key *k, uint32_t node, struct slice hop)
+{
+	schema_set_u32(k->b, node);
+	memcpy(k->b + 4, hop.p, hop.n);
+	return slice_of(k->b, 4 + hop.n);
+}
+
+struct slice
+schema_hop_due(struct schema_hop_key *k, uint32_t node, uint64_t sec, struct slice hop)
+{
+	schema_set_u32(k->b, node);
+	schema_set_u64(k->b + 4, sec);
+	memcpy(k->b + 12, hop.p, hop.n);
+	return slice_of(k->b, 12 + hop.n);
+}
+
+enum { RELAY_TAIL = 1 + 1 + 8 + 8 + 4 };
+
+struct slice
+schema_relay_key(struct schema_hop_key *k, const struct schema_relay *r)
+{
+	uint8_t *p = k->b + 4 + r->hop.n;
+
+	schema_hop(k, r->node, r->hop);
+	p[0] = '\0';
+	p[1] = r->lane;
+	schema_set_u64(p + 2, r->next_try_sec);
+	schema_set_u64(p + 10, r->item);
+	schema_set_u32(p + 18, r->number);
+	return slice_of(k->b, 4 + r->hop.n + RELAY_TAIL);
+}
+
+bool
+schema_relay_read(struct slice key, struct schema_relay *r)
+{
+	const uint8_t *p = key.p + key.n - RELAY_TAIL;
+
+	if (key.n < 4 + RELAY_TAIL || key.n > sizeof(struct schema_hop_key))
+		return false;
+	*r = (struct schema_relay){.node = schema_get_u32(key.p),
+		.hop = slice_of(key.p + 4, key.n - 4 - RELAY_TAIL),
+		.lane = p[1],
+		.next_try_sec = schema_get_u64(p + 2),
+		.item = schema_get_u64(p + 10),
+		.number = schema_get_u32(p + 18)};
+	return p[0] == '\0' && r->lane < SCHEMA_LANES && schema_is_hop(r->hop);
+}

@@ -26,9 +26,16 @@
  *                 uid u32                       its message's newest change says nothing
  *   item          item u64                      commands.Item
  *   rcpt          item u64, number u32          commands.RcptRow
- *   due           owner_node u32,               empty (recipients that wait for the courier of
- *                 next_try_sec u64, item u64,   who runs that node's items)
- *                 number u32
+ *   due           owner_node u32, sec u64,      empty (recipients that wait for the courier of
+ *                 item u64, number u32          who runs that node's items: sec is the next
+ *                                               try; in stage relay the deadline)
+ *   relay         owner_node u32, hop, NUL,     empty (recipients in stage relay)
+ *                 lane u8, next_try_sec u64,
+ *                 item u64, number u32
+ *   hop           owner_node u32, hop           commands.Hop (a next hop that somebody waits
+ *                                               for in relay)
+ *   hop_due       owner_node u32,               empty
+ *                 next_try_sec u64, hop
  *   owner         node u32                      runs_node u32, boot u64, epoch u64,
  *                                               since u64, wants u64: who runs the items
  *                                               that node took in, for the epoch-th time
@@ -62,6 +69,8 @@ enum {
 	SCHEMA_ENTRY_BODY_MAX = 4 * SCHEMA_PART_SEALED,
 	SCHEMA_KEYWORDS_MAX = 64,
 	SCHEMA_WRAPPED_KEY = 72,
+	SCHEMA_HOP_MAX = 300, /* octets of a next hop's name */
+	SCHEMA_LANES = 16
 };
 
 enum schema_flag {
@@ -164,6 +173,27 @@ struct slice schema_u64_u64_u32(struct schema_key *k, uint64_t a, uint64_t b, ui
 struct slice schema_u32(struct schema_key *k, uint32_t a);
 struct slice schema_due(struct schema_key *k, uint32_t node, uint64_t next_try_sec,
 	uint64_t item, uint32_t number);
+/* The name of a next hop: 1 to SCHEMA_HOP_MAX octets without NUL. */
+bool schema_is_hop(struct slice name);
+/* Who sends to a hop through which lane: 0 to SCHEMA_LANES - 1. */
+uint8_t schema_lane(struct slice sender);
+struct schema_hop_key {
+	uint8_t b[4 + SCHEMA_HOP_MAX + 1 + 1 + 8 + 8 + 4];
+};
+/* A row of table relay. lane is below SCHEMA_LANES. */
+struct schema_relay {
+	uint32_t node;
+	struct slice hop; /* schema_is_hop */
+	uint8_t lane;
+	uint64_t next_try_sec, item;
+	uint32_t number;
+};
+struct slice schema_hop(struct schema_hop_key *k, uint32_t node, struct slice hop);
+struct slice schema_hop_due(
+	struct schema_hop_key *k, uint32_t node, uint64_t next_try_sec, struct slice hop);
+struct slice schema_relay_key(struct schema_hop_key *k, const struct schema_relay *r);
+/* False: damaged. hop is borrowed from key. */
+bool schema_relay_read(struct slice key, struct schema_relay *r);
 /* Is it the name of a stage (apply_stage.h)? */
 static inline bool
 schema_is_stage(struct slice mailbox_name)

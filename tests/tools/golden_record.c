@@ -332,6 +332,9 @@ step(uint64_t item, uint32_t rcpt, Commands__Outcome outcome)
 	one.status = "4.2.2 for the record";
 	one.next_try_sec = g.time_sec + 500;
 	one.stage = COMMANDS__STAGE__STAGE_DELIVER;
+	if (outcome == COMMANDS__OUTCOME__OUTCOME_RELAY)
+		one.hop = text("smtp:example.net");
+	one.deadline_sec = g.time_sec + 5000;
 	if (outcome == COMMANDS__OUTCOME__OUTCOME_DELIVER)
 		one.delivery = &delivery;
 	if (outcome == COMMANDS__OUTCOME__OUTCOME_EXPAND) {
@@ -371,6 +374,38 @@ control(uint64_t item, Commands__QueueControl__Verb verb)
 	PLAY(QUEUE_CONTROL, queue_control, 0);
 }
 
+/* Two behind a next hop, which fails, answers, and gets rid of one. */
+static void
+hops(void)
+{
+	Commands__HopStep hop_step = COMMANDS__HOP_STEP__INIT;
+	Commands__QueueControl queue_control = COMMANDS__QUEUE_CONTROL__INIT;
+	uint64_t item = enqueue("repeat-c");
+
+	step(item, 1, COMMANDS__OUTCOME__OUTCOME_RELAY);
+	step(item, 2, COMMANDS__OUTCOME__OUTCOME_RELAY);
+	step(item, 2, COMMANDS__OUTCOME__OUTCOME_DEFER);
+	step(item, 2, COMMANDS__OUTCOME__OUTCOME_WARN);
+	hop_step.node = 1;
+	hop_step.epoch = 1;
+	hop_step.name = text("smtp:example.net");
+	hop_step.failed = true;
+	hop_step.next_try_sec = g.time_sec + 300;
+	hop_step.status = "4.4.1 no answer";
+	PLAY(HOP_STEP, hop_step, 0);
+	hop_step.failed = false;
+	PLAY(HOP_STEP, hop_step, 0);
+	hop_step.epoch = 9;
+	PLAY(HOP_STEP, hop_step, 0);
+	queue_control.item = item;
+	queue_control.verb = COMMANDS__QUEUE_CONTROL__VERB__REROUTE;
+	queue_control.hop = text("smtp:[smart.example.net]:25");
+	PLAY(QUEUE_CONTROL, queue_control, 0);
+	step(item, 1, COMMANDS__OUTCOME__OUTCOME_SENT);
+	queue_control.hop = text("");
+	PLAY(QUEUE_CONTROL, queue_control, 0);
+}
+
 static void
 queue(void)
 {
@@ -394,6 +429,7 @@ queue(void)
 	step(later, 1, COMMANDS__OUTCOME__OUTCOME_FAIL);
 	step(later, 2, COMMANDS__OUTCOME__OUTCOME_RELAY);
 	step(later, 3, COMMANDS__OUTCOME__OUTCOME_MOVE);
+	hops();
 	queue_key(900, COMMANDS__QUEUE_KEY__VERB__MAKE);
 	queue_key(1, COMMANDS__QUEUE_KEY__VERB__CLOSE);
 	queue_reseal.item = later;

@@ -20,6 +20,7 @@ enqueue(uint64_t key)
 
 	rcpt.address = world_bytes("x@outside.test");
 	rcpt.stage = COMMANDS__STAGE__STAGE_RELAY;
+	rcpt.hop = world_bytes("smtp:outside.test");
 	body.size = body.sealed_size = 4;
 	q.n_rcpt = 1;
 	q.rcpt = list;

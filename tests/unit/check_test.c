@@ -26,6 +26,7 @@ fill(void **state)
 	a.stage = COMMANDS__STAGE__STAGE_DELIVER;
 	b.address = world_bytes("x@outside.test");
 	b.stage = COMMANDS__STAGE__STAGE_RELAY;
+	b.hop = world_bytes("smtp:outside.test");
 	body.size = body.sealed_size = 4;
 	q.n_rcpt = 2;
 	q.rcpt = list;
@@ -86,8 +87,8 @@ a_row_that_is_lost_is_found_out_in_every_table(void **state)
 {
 	static const enum db_table tables[] = {DB_DOMAIN, DB_ADDRESS, DB_ACCOUNT, DB_VAULT,
 		DB_EPOCH, DB_MAILBOX, DB_MAILBOX_NAME, DB_MESSAGE, DB_CHANGE, DB_ITEM, DB_RCPT,
-		DB_DUE, DB_OWNER, DB_REPEAT, DB_REPEAT_DUE, DB_PAYLOAD, DB_LOG, DB_BODY,
-		DB_GARBAGE, DB_SWEEP};
+		DB_DUE, DB_RELAY, DB_HOP, DB_HOP_DUE, DB_OWNER, DB_REPEAT, DB_REPEAT_DUE,
+		DB_PAYLOAD, DB_LOG, DB_BODY, DB_GARBAGE, DB_SWEEP};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
@@ -111,7 +112,7 @@ a_row_that_is_damaged_is_found_out_in_every_table(void **state)
 {
 	static const enum db_table tables[] = {DB_ACCOUNT, DB_ADDRESS, DB_MAILBOX,
 		DB_MAILBOX_NAME, DB_MESSAGE, DB_CHANGE, DB_ITEM, DB_RCPT, DB_REPEAT, DB_PAYLOAD,
-		DB_LOG, DB_BODY, DB_OWNER, DB_PROPOSER, DB_SWEEP};
+		DB_LOG, DB_BODY, DB_HOP, DB_OWNER, DB_PROPOSER, DB_SWEEP};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {

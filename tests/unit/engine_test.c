@@ -316,6 +316,7 @@ a_delivery_happens_once_however_often_it_is_proposed(void **state)
 	a.stage = COMMANDS__STAGE__STAGE_DELIVER;
 	b.address = bytes("x@outside.test");
 	b.stage = COMMANDS__STAGE__STAGE_RELAY;
+	b.hop = codec_bytes(slice_str("smtp:outside.test"));
 	q = envelope(&body, "text", list, 2);
 	q.repeat_key = bytes("repeat");
 	q.repeat_until_sec = UINT64_C(1) << 40;
@@ -327,7 +328,8 @@ a_delivery_happens_once_however_often_it_is_proposed(void **state)
 	r = propose(&c, SLICE_LIT("text"));
 	assert_int_equal(r->code, COMMAND_REPEAT);
 	assert_int_equal(r->id, item);
-	assert_int_equal(count_rows(DB_DUE), 1);
+	/* The delivery, and the deadline of the one that waits for its hop. */
+	assert_int_equal(count_rows(DB_DUE), 2);
 
 	d.account = ACCOUNT;
 	d.wrapped_key = (ProtobufCBinaryData){sizeof wrapped, wrapped};
@@ -338,7 +340,7 @@ a_delivery_happens_once_however_often_it_is_proposed(void **state)
 	r = step(item, &one);
 	assert_int_equal(r->step_code[0], COMMAND_STALE);
 	assert_int_equal(count_rows(DB_MESSAGE), 1);
-	assert_int_equal(count_rows(DB_DUE), 0);
+	assert_int_equal(count_rows(DB_DUE), 1);
 	assert_int_equal(count_rows(DB_ITEM), 1);
 	one.rcpt = 1;
 	one.outcome = COMMANDS__OUTCOME__OUTCOME_FAIL;
