@@ -20,7 +20,13 @@
 #include "core/must.h"
 #include "crypto/keyd_client.h"
 
-enum { ACCEPTS_PER_TURN = 16, ACCEPT_PAUSE_MS = 100, AGAIN_MS = 200, LEAVE_MS = 5000 };
+enum {
+	ACCEPTS_PER_TURN = 16,
+	ACCEPT_PAUSE_MS = 100,
+	AGAIN_MS = 200,
+	LEAVE_MS = 5000,
+	FIRST_KEY_MS = 2000
+};
 
 /* --- start --- */
 
@@ -57,16 +63,20 @@ set_limits(struct smtpd *d)
 /* --- the key that recognises repeats --- */
 
 static void ask_repeat_key(void *arg);
+static void listen_again(struct smtpd *d, bool on);
 
 static void
 on_repeat_key(void *arg, enum err e, const ProtobufCMessage *answer)
 {
 	struct smtpd *d = arg;
 
-	if (keyd_client_read_repeat_key(e, answer, &d->repeat_key))
+	if (keyd_client_read_repeat_key(e, answer, &d->repeat_key)) {
 		loop_after(d->p->loop, AGAIN_MS, ask_repeat_key, d);
-	else
-		d->has_repeat_key = true;
+		return;
+	}
+	d->has_repeat_key = true;
+	if (!d->is_full)
+		listen_again(d, true);
 }
 
 static void
@@ -213,6 +223,10 @@ listener(struct proc *p, uint32_t index, int fd)
 	l = &d->listener[d->listeners++];
 	*l = (struct smtpd_listener){.d = d, .index = index, .fd = fd};
 	l->watch = loop_watch(p->loop, fd, on_connection, NULL, l);
+	/* Who comes now would be put off, and keyd is about to answer. */
+	loop_want(l->watch, d->has_repeat_key, false);
+	if (!d->has_repeat_key && !d->accept_timer)
+		d->accept_timer = loop_after(p->loop, FIRST_KEY_MS, on_accept_timer, d);
 }
 
 /* --- the end --- */

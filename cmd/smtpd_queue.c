@@ -31,7 +31,9 @@ smtpd_queue_drop(struct smtpd_client *c)
 
 /* --- recognising repeats --- */
 
-static void
+/* ERR_UNAVAILABLE: keyd has not given us the key yet. A mail that is sent again because we died
+ * may be the first that comes then: who can't recognise it doesn't take it. */
+static enum err
 make_repeat_key(struct smtpd_client *c)
 {
 	struct smtpd *d = c->d;
@@ -39,8 +41,10 @@ make_repeat_key(struct smtpd_client *c)
 	struct buf material;
 
 	c->has_repeat_key = false;
-	if (!d->has_repeat_key || d->p->config.repeat_window_sec == 0)
-		return;
+	if (d->p->config.repeat_window_sec == 0)
+		return ERR_OK;
+	if (!d->has_repeat_key)
+		return ERR_UNAVAILABLE;
 	arena_reset(&d->scratch);
 	buf_init(&material, MATERIAL_MAX);
 	if (smtp_repeat_material(
@@ -50,6 +54,7 @@ make_repeat_key(struct smtpd_client *c)
 		c->has_repeat_key = true;
 	}
 	buf_fini(&material);
+	return ERR_OK;
 }
 
 static void
@@ -183,6 +188,8 @@ smtpd_queue_score(struct smtpd_client *c, struct slice head)
 	if (!e)
 		e = smtpd_lookup_room(c);
 	if (!e)
+		e = make_repeat_key(c);
+	if (!e)
 		e = seal_head(c, head);
 	if (e) {
 		if (e != ERR_QUOTA)
@@ -190,7 +197,6 @@ smtpd_queue_score(struct smtpd_client *c, struct slice head)
 		tell_scored(c, e, SLICE_EMPTY);
 		return;
 	}
-	make_repeat_key(c);
 	q.data_key = codec_bytes(slice_of(b->key.b, SEAL_KEY));
 	q.head = codec_bytes(head);
 	if (b->fd >= 0)

@@ -100,6 +100,35 @@ def every_process_comes_back_and_nothing_is_lost(s):
     assert s.cli("store", "check").returncode == 0
 
 
+def who_cannot_recognise_a_repeat_takes_no_mail(s):
+    """keyd rests, smtpd is new: the mail that comes now may be one whose 250 was lost with the old smtpd."""
+    keyds = [pid for name, pid in s.pids().items() if name.startswith("keyd")]
+    before = {name: pid for name, pid in s.pids().items() if name.startswith("smtpd")}
+    for pid in keyds:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        for pid in before.values():
+            os.kill(pid, signal.SIGKILL)
+        s.wait(lambda: all(s.pids().get(name, pid) != pid for name, pid in before.items()))
+        with s.smtp() as smtp:
+            smtp.ehlo("client.test")
+            smtp.mail("a@example.net")
+            assert smtp.rcpt("u0@example.org")[0] == 250
+            code, text = smtp.data(b"Message-ID: <1@example.net>\r\n\r\nbody 1\r\n")
+            assert code == 451, (code, text)
+    finally:
+        for pid in keyds:
+            os.kill(pid, signal.SIGCONT)
+    s.wait(lambda: taken(s))
+
+
+def taken(s):
+    try:
+        return s.smtp().sendmail("a@example.net", ["u0@example.org"], mail(0)) == {}
+    except hp.smtplib.SMTPException:
+        return False
+
+
 def numbers(s):
     """How often each mail is there."""
     return collections.Counter(int(b.split(b"\r\nbody ")[1]) for b in hp.bodies(s))
@@ -110,6 +139,7 @@ def main():
         hp.PROGRAM = program
         with hp.Server() as s:
             every_process_comes_back_and_nothing_is_lost(s)
+            who_cannot_recognise_a_repeat_takes_no_mail(s)
 
 
 main()
