@@ -117,12 +117,13 @@ static void
 log_refusal(const struct smtpd_client *c, const struct smtp_acts *acts)
 {
 	const struct smtp_envelope *e = smtp_session_envelope(c->session);
+	struct slice sender = acts->sender.n ? acts->sender : e->sender;
 	struct slice line = slice_cut(acts->reply, 0, slice_find(acts->reply, '\r'));
 
 	log_info("NOQUEUE: reject: client=unknown[%s], session=%s, %.*s; from=<%.*s>, "
 		 "to=<%.*s>, "
 		 "helo=<%.*s>",
-		c->from.text, c->name, SLICE_FMT(line), SLICE_FMT(e->sender),
+		c->from.text, c->name, SLICE_FMT(line), SLICE_FMT(sender),
 		SLICE_FMT(buf_slice(&c->asked_rcpt)), SLICE_FMT(e->helo));
 }
 
@@ -134,8 +135,10 @@ step(struct smtpd_client *c, struct smtp_event *ev)
 	ev->now_ms = clock_ms();
 	ev->now_sec = (int64_t)clock_wall_sec();
 	smtp_session_step(c->session, ev, &acts);
-	if (acts.code >= 400)
+	if (acts.code >= 400 && !acts.follows)
 		log_refusal(c, &acts);
+	if (smtp_session_is_quiet(c->session))
+		buf_clear(&c->asked_rcpt);
 	if (acts.reply.n && conn_write(c->conn, acts.reply) != ERR_OK && !c->is_finishing)
 		finish(c);
 	for (size_t i = 0; i < acts.n; i++)

@@ -41,7 +41,7 @@ greet(struct smtp_session *s, struct slice name)
 {
 	smtp_session_reset(s);
 	arena_reset(&s->hello);
-	s->helo = arena_dup(&s->hello, name);
+	s->helo = s->env.helo = arena_dup(&s->hello, name);
 	s->state = SMTP_ST_READY;
 }
 
@@ -237,8 +237,12 @@ check_state(struct smtp_session *s, const struct smtp_row *row)
 	}
 	if (s->state == SMTP_ST_CHUNKS)
 		return SMTP_REPLY_IN_CHUNKS;
-	if (s->state == SMTP_ST_MAIL && row->elsewhere == SMTP_REPLY_MAIL_FIRST)
+	if (s->state == SMTP_ST_MAIL && row->elsewhere == SMTP_REPLY_MAIL_FIRST) {
+		s->out->follows = s->refused_rcpts > 0;
 		return s->refused_rcpts ? SMTP_REPLY_NO_VALID_RCPT : SMTP_REPLY_RCPT_FIRST;
+	}
+	if (row->elsewhere == SMTP_REPLY_MAIL_FIRST)
+		s->out->follows = s->has_refused_mail;
 	return row->elsewhere == SMTP_REPLY_NONE ? SMTP_REPLY_BAD_SEQUENCE : row->elsewhere;
 }
 
@@ -272,6 +276,8 @@ dispatch(struct smtp_session *s, const struct smtp_row *row, struct slice args)
 		row->proceed(s, args);
 	else if (row->proceed == smtp_cmd_mail_bdat)
 		smtp_cmd_mail_bdat_refuse(s, args, r);
+	else if (row->proceed == smtp_cmd_mail_proceed)
+		smtp_cmd_mail_refuse(s, r);
 	else
 		smtp_session_say(s, r);
 }

@@ -17,6 +17,8 @@ void smtp_cmd_mail_rcpt_answer(struct smtp_session *s, const struct smtp_event *
 void smtp_cmd_mail_data(struct smtp_session *s, struct slice args);
 enum smtp_reply smtp_cmd_mail_bdat_check(struct smtp_session *s, struct slice args);
 void smtp_cmd_mail_bdat(struct smtp_session *s, struct slice args);
+/* MAIL that isn't taken. */
+void smtp_cmd_mail_refuse(struct smtp_session *s, enum smtp_reply r);
 /* BDAT that must not be: its octets are swallowed, then `why` is said. */
 void smtp_cmd_mail_bdat_refuse(struct smtp_session *s, struct slice args, enum smtp_reply why);
 enum smtp_reply smtp_cmd_auth_check(struct smtp_session *s, struct slice args);

@@ -11,11 +11,22 @@ smtp_cmd_mail_check(struct smtp_session *s, struct slice args)
 {
 	enum smtp_reply r = smtp_policy_mail(&s->who);
 
+	s->mail = (struct smtp_mail){0};
 	if (r == SMTP_REPLY_NONE)
 		r = smtp_parse_mail(args, &s->line, &s->mail, &s->arg);
 	if (r == SMTP_REPLY_NONE && s->mail.size_bytes > s->lim.size_max_bytes)
 		return SMTP_REPLY_TOO_BIG;
 	return r;
+}
+
+void
+smtp_cmd_mail_refuse(struct smtp_session *s, enum smtp_reply r)
+{
+	if (s->state == SMTP_ST_READY) {
+		s->out->sender = arena_dup(&s->line, s->mail.from.raw);
+		s->has_refused_mail = true;
+	}
+	smtp_session_say(s, r);
 }
 
 /* The line's octets are only borrowed: the transaction gets copies. */
@@ -29,7 +40,7 @@ begin(struct smtp_session *s)
 	s->env.ret = m->ret;
 	s->env.smtputf8 = m->smtputf8;
 	s->env.is_8bit = m->body == SMTP_BODY_8BITMIME;
-	s->env.helo = s->helo;
+	s->has_refused_mail = false;
 	s->env.size_bytes = m->size_bytes;
 	s->tx_from_ms = s->now_ms;
 }
@@ -55,8 +66,10 @@ smtp_cmd_mail_sender(struct smtp_session *s, enum smtp_sender_class c)
 	enum smtp_reply r = smtp_policy_sender(&s->who, c);
 
 	s->mode = SMTP_MODE_COMMAND;
-	if (r != SMTP_REPLY_NONE)
+	if (r != SMTP_REPLY_NONE) {
 		smtp_session_reset(s);
+		s->has_refused_mail = true;
+	}
 	smtp_session_say(s, r == SMTP_REPLY_NONE ? SMTP_REPLY_SENDER_OK : r);
 }
 

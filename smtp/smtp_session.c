@@ -125,10 +125,12 @@ smtp_session_reset(struct smtp_session *s)
 	if (s->is_body_open)
 		smtp_session_act(s, SMTP_ACT_BODY_DROP, SLICE_EMPTY);
 	s->is_body_open = false;
-	s->env = (struct smtp_envelope){.user = user, .account = account};
+	if (s->env.sender.n)
+		s->out->sender = arena_dup(&s->line, s->env.sender);
+	s->env = (struct smtp_envelope){.helo = s->helo, .user = user, .account = account};
 	s->rcpt_room = 0;
 	s->refused_rcpts = 0;
-	s->has_failed_chunk = false;
+	s->has_failed_chunk = s->has_refused_mail = false;
 	s->doom = SMTP_REPLY_NONE;
 	arena_reset(&s->tx);
 	if (s->state != SMTP_ST_NEW)

@@ -138,11 +138,14 @@ struct smtp_act {
 };
 enum { SMTP_ACTS_MAX = 8 };
 /* Slices live until the next step. The reply (may be empty) goes out before the acts. code: the
- * last reply's. */
+ * last reply's. For the log of a refusal: sender is whose mail it was, though the transaction
+ * is over or has not begun; follows: the client was told the reason before, by the reply to an
+ * earlier command. */
 struct smtp_acts {
 	size_t consumed;
-	struct slice reply;
+	struct slice reply, sender;
 	unsigned code;
+	bool follows;
 	struct smtp_act act[SMTP_ACTS_MAX];
 	size_t n;
 };
@@ -171,8 +174,8 @@ struct smtp_envelope {
 	struct slice message_id; /* of the body's only Message-ID; empty: none or several */
 	bool has_added_id;	 /* the head brings a Message-ID that we made */
 	struct slice id;	 /* the mail's name in our logs until it has a queue id */
-	struct slice helo;
-	struct slice user; /* who sends; empty: not authenticated */
+	struct slice helo;	 /* also outside of a transaction */
+	struct slice user;	 /* who sends; empty: not authenticated */
 	uint64_t account;
 };
 const struct smtp_envelope *smtp_session_envelope(const struct smtp_session *s);

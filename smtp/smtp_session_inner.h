@@ -58,6 +58,7 @@ struct smtp_session {
 	struct smtp_data data;
 	struct smtp_head head;
 	uint64_t chunk_left;
+	bool has_refused_mail; /* the last MAIL */
 	bool chunk_is_last, is_body_open, has_failed_chunk;
 	enum smtp_reply doom; /* why the message will be refused */
 

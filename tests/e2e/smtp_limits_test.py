@@ -255,11 +255,30 @@ def each_limit_is_where_the_configuration_puts_it(s):
         assert lines(c).startswith(b"421 4.7.0 "), "the seventh in a minute"
 
 
+def each_refusal_is_logged_once_with_its_sender(s):
+    """What only follows from one that was told before is no line of its own."""
+    before = len(s.log())
+    for port, sender, rcpt in ((587, "eve@outside.test", "u0"), (25, "bob@outside.test", "nobody"),
+                               (25, "big@outside.test> SIZE=99999999999 BODY=8BITMIME", "u0")):
+        with connect(s, port) as c:
+            end = "" if "SIZE" in sender else ">"
+            c.sendall(f"EHLO name.test\r\nMAIL FROM:<{sender}{end}\r\nRCPT TO:<{rcpt}@example.org>\r\nDATA\r\nQUIT\r\n"
+                      .encode())
+            lines(c)
+    rejects = s.wait(lambda: (lambda r: r if len(r) > 2 else None)(
+        [x for x in s.log()[before:].splitlines() if "NOQUEUE: reject" in x]), 5)
+    assert len(rejects) == 3, rejects
+    assert "530 5.7.0 Authentication required; from=<>, to=<>, helo=<name.test>" in rejects[0], rejects
+    assert "550 5.1.1" in rejects[1] and "from=<bob@outside.test>, to=<nobody@example.org>" in rejects[1], rejects
+    assert "552 5.3.4" in rejects[2] and "from=<big@outside.test>, to=<>, helo=<name.test>" in rejects[2], rejects
+
+
 def main():
     with Server(extra=QUICK + TIGHT, users=("u0", "u1")) as s:
         each_limit_is_where_the_configuration_puts_it(s)
     with Server(extra=QUICK + LIMITS, users=("u0", "u1")) as s:
         too_many_connections_of_one_client_are_told_so(s)
+        each_refusal_is_logged_once_with_its_sender(s)
         silence_ends_a_session(s)
         a_dripping_client_is_not_waited_for(s)
         tls_garbage_and_half_handshakes_hurt_nobody(s)
