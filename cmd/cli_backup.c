@@ -107,7 +107,7 @@ back_up_vault(const char *data_dir, const char *to, json_t *out)
 	if (out)
 		json_object_set_new(out, "secrets", json_integer((json_int_t)rows));
 	else
-		printf("%s: the vault, %" PRIu64 " secrets\n", to, rows);
+		printf("%s: the vault, %" PRIu64 " secret%s\n", to, rows, rows == 1 ? "" : "s");
 	return EX_OK;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -117,7 +118,6 @@ copy_whole(struct backup *b)
 		return e;
 	while (!e && !done)
 		e = compact_step(c, &done);
-	b->report->bytes = compact_bytes(c);
 	if (e) {
 		compact_abort(c);
 		return e;
@@ -295,6 +295,20 @@ decide(struct backup *b)
 	return e;
 }
 
+/* Of a copy by LMDB nobody counted what was written. */
+static enum err
+measure(struct backup *b)
+{
+	char path[BACKUP_PATH];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s/%s", b->to, b->report->name);
+	if (stat(path, &st))
+		return ERR_IO;
+	b->report->bytes = (uint64_t)st.st_size;
+	return ERR_OK;
+}
+
 static enum err
 run(struct backup *b)
 {
@@ -312,10 +326,11 @@ run(struct backup *b)
 		if (e != ERR_NOT_FOUND)
 			return e;
 		b->report->kind = BACKUP_ANEW;
-		b->report->bytes = 0;
 		e = ERR_OK;
 	}
-	return e ? e : copy_whole(b);
+	if (!e)
+		e = copy_whole(b);
+	return e ? e : measure(b);
 }
 
 enum err

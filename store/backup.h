@@ -43,8 +43,8 @@ enum backup_kind {
 };
 struct backup_report {
 	enum backup_kind kind;
-	uint64_t from, index; /* from: the first entry of BACKUP_MORE */
-	uint64_t bytes;
+	uint64_t from, index;	/* from: the first entry of BACKUP_MORE */
+	uint64_t bytes;		/* of the file that was made */
 	char name[BACKUP_NAME]; /* of the newest file */
 };
 /* dir: of data.mdb. to: is made if it isn't there. ERR_EXISTS: what is there is of another

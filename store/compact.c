@@ -26,7 +26,6 @@ struct compact {
 	uint64_t next;	    /* bodies below it are copied */
 	uint32_t page_left; /* of the new file's table body */
 	bool is_outside;
-	uint64_t bytes;
 	struct buf body;
 };
 
@@ -67,12 +66,6 @@ compact_begin_outside(struct db *from, const char *dir, struct compact **out)
 	if (!e)
 		(*out)->is_outside = true;
 	return e;
-}
-
-uint64_t
-compact_bytes(const struct compact *c)
-{
-	return c->bytes;
 }
 
 void
@@ -126,7 +119,6 @@ copy_bodies(struct compact *c, struct db_txn *from, struct db_txn *to, uint64_t 
 		if (!e)
 			c->next = index + 1;
 		copied += c->body.n;
-		c->bytes += c->body.n;
 	}
 	db_cursor_close(rows);
 	return e;
@@ -186,7 +178,6 @@ copy_table(struct compact *c, struct db_txn *from, enum db_table t)
 	for (e = db_seek(rows, SLICE_EMPTY, &k, &v); !e; e = db_next(rows, &k, &v)) {
 		e = db_put(to, t, k, v);
 		bytes += k.n + v.n;
-		c->bytes += k.n + v.n;
 		if (e)
 			break;
 		if (bytes < COMMIT_BYTES)

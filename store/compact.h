@@ -21,8 +21,6 @@ enum err compact_step(struct compact *c, bool *done);
 /* The rest, and to disk. c is gone, whatever comes; on ERR_OK dir/compact.mdb holds what `from`
  * holds. */
 enum err compact_finish(struct compact *c);
-/* Octets that were copied. */
-uint64_t compact_bytes(const struct compact *c);
 /* Removes what was made. NULL is fine. */
 void compact_abort(struct compact *c);
 /* Removes a copy that is finished. */

@@ -86,6 +86,7 @@ def what_is_restored(s):
     wait_for(s, ["early"])
     a = backup(s, full)
     assert a["kind"] == "full" and not a["was_trimmed"], a
+    assert a["octets"] == os.path.getsize(f"{full}/{a['file']}") > 0, a
     backup(s, more)
     # More comes, of every size; flags, a new mailbox, a new user.
     for i in range(20):
@@ -101,6 +102,7 @@ def what_is_restored(s):
     m.logout()
     b = backup(s, more, "--vault", vault)
     assert b["kind"] == "more" and b["octets"] > 900000 and b["secrets"] >= 4, b
+    assert b["octets"] == os.path.getsize(f"{more}/{b['file']}"), b
     assert sorted(os.listdir(more))[0].startswith("full-") and len(os.listdir(more)) == 2, os.listdir(more)
     c = backup(s, more)
     assert c["kind"] in ("same", "more"), c
