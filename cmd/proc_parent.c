@@ -550,7 +550,8 @@ proc_parent_run(const char *config_path)
 	loop_on_signal(p.loop, SIGHUP, on_sighup, &p);
 	start_all(&p);
 	tell_restored(&p);
-	log_info("started: %u processes, %u listeners", p.children, p.config.listeners);
+	log_info("started: %u processes, %u listener%s", p.children, p.config.listeners,
+		p.config.listeners == 1 ? "" : "s");
 	loop_run(p.loop);
 	log_info("stopped");
 	return p.status;

@@ -252,8 +252,8 @@ compare(struct store_verify *v, struct found *list, size_t n)
 		json_array_append_new(rows, row_of(&list[i], word));
 	}
 	if (equal)
-		log_info("verify: %zu nodes are equal as of log entry %" PRIu64, n,
-			v->asking->index);
+		log_info("verify: %zu node%s equal as of log entry %" PRIu64, n,
+			n == 1 ? " is" : "s are", v->asking->index);
 	answer(v, ERR_OK,
 		json_pack("{s:I,s:b,s:o}", "index", (json_int_t)v->asking->index, "equal",
 			equal, "rows", rows));

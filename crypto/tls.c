@@ -23,6 +23,7 @@ struct tls_stream {
 	SSL *ssl;
 	int fd;
 	bool eof, resting;
+	int failed; /* errno of the socket; 0: it didn't */
 	const char *why;
 };
 
@@ -42,6 +43,8 @@ socket_read(BIO *bio, char *p, int room)
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		BIO_set_retry_read(bio);
+	else if (n < 0)
+		s->failed = errno;
 	if (n == 0)
 		s->eof = true;
 	return (int)n;
@@ -59,6 +62,8 @@ socket_write(BIO *bio, const char *p, int len)
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		BIO_set_retry_write(bio);
+	else if (n < 0)
+		s->failed = errno;
 	return (int)n;
 }
 
@@ -288,7 +293,8 @@ note_why(struct tls_stream *s)
 
 	s->why = verdict != X509_V_OK ? X509_verify_cert_error_string(verdict)
 		 : reason	      ? reason
-				      : "the socket failed";
+		 : s->failed	      ? strerror(s->failed)
+				      : "closed by the other side";
 }
 
 /* What a failed call of OpenSSL's means. */

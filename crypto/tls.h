@@ -68,7 +68,8 @@ extern const struct conn_stream tls_conn_stream;
 /* "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)"; at most 128 octets. */
 void tls_describe(const struct tls_stream *s, struct buf *out);
 bool tls_is_resumed(const struct tls_stream *s);
-/* Why the handshake failed, for a log line; static or lives as long as s. */
+/* Why handshake or connection failed, for a log line: the certificate's fault, OpenSSL's
+ * words, or the socket's error; static or lives as long as s. */
 const char *tls_why(const struct tls_stream *s);
 
 enum tls_binding { TLS_BINDING_NONE, TLS_BINDING_EXPORTER, TLS_BINDING_SERVER_END_POINT };

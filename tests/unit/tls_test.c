@@ -298,6 +298,29 @@ a_signer_that_refuses_ends_the_handshake_only(void **state)
 	tear_down(&w);
 }
 
+static void
+a_connection_that_is_reset_says_so(void **state)
+{
+	enum conn_want want;
+	struct world w;
+	uint8_t p[8];
+	size_t n;
+
+	(void)state;
+	set_up_key(&w);
+	set_up_server(&w, SLICE_EMPTY, SLICE_EMPTY);
+	set_up_streams(&w, "mail.example.org");
+	assert_int_equal(shake(&w), ERR_OK);
+	assert_int_equal(tls_write(w.at[1], "x", 1, &n, &want), ERR_OK);
+	/* With octets that it hasn't read. */
+	close(w.fd[0]);
+	w.fd[0] = -1;
+	assert_int_equal(tls_read(w.at[1], p, sizeof p, &n, &want), ERR_IO);
+	assert_string_equal(tls_why(w.at[1]), "Connection reset by peer");
+	end_streams(&w);
+	tear_down(&w);
+}
+
 static SSL_SESSION *kept;
 
 static int
@@ -456,6 +479,7 @@ main(void)
 		cmocka_unit_test(ecdsa_serves_tls_1_2_and_old_versions_are_refused),
 		cmocka_unit_test(a_client_that_checks_refuses_another_name),
 		cmocka_unit_test(a_signer_that_refuses_ends_the_handshake_only),
+		cmocka_unit_test(a_connection_that_is_reset_says_so),
 		cmocka_unit_test(a_ticket_of_one_process_is_good_at_another),
 		cmocka_unit_test(a_client_of_another_protocol_is_turned_away_by_alpn),
 		cmocka_unit_test(a_closed_peer_is_the_end_and_garbage_a_failure),
