@@ -1,19 +1,18 @@
 #include "cmd/cli_check.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "cmd/cli_control.h"
+#include "cmd/cli_port.h"
 #include "cmd/cli_restore.h"
 #include "core/buf.h"
 #include "core/clock.h"
@@ -249,45 +248,14 @@ check_disk(struct check *c)
 			c->config.data_dir);
 }
 
-/* Asks the kernel, as the server would. 0, or the error. */
-static int
-try_to_bind(const struct config_listener *l)
-{
-	struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(l->port)};
-	struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(l->port)};
-	bool is_six = inet_pton(AF_INET6, l->address, &six.sin6_addr) == 1;
-	int on = 1, code = 0, fd;
-
-	inet_pton(AF_INET, l->address, &four.sin_addr);
-	fd = socket(is_six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return errno;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (is_six)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-	if (bind(fd, is_six ? (void *)&six : (void *)&four, is_six ? sizeof six : sizeof four))
-		code = errno;
-	close(fd);
-	return code;
-}
-
 static void
 check_port(struct check *c, const struct config_listener *l)
 {
-	int code = c->is_running || config_is_path(l) ? 0 : try_to_bind(l);
-	const char *cure = code == EADDRINUSE ? "stop the program that has it (`ss -ltnp` "
-						"names it), or choose another port"
-			   : code == EACCES   ? "start as root (or with "
-						"CAP_NET_BIND_SERVICE); or choose a port "
-						"above 1023"
-			   : code == EADDRNOTAVAIL
-				   ? "no interface of this machine has it: mend "
-				     "`address`"
-				   : "mend `address` or `port`";
+	int code = c->is_running ? 0 : cli_port_try(l);
 
 	if (code)
-		find(c, cure, "listener %s can't listen at %s port %u: %s", l->name, l->address,
-			l->port, strerror(code));
+		find(c, cli_port_cure(code), "listener %s can't listen at %s port %u: %s",
+			l->name, l->address, l->port, strerror(code));
 }
 
 static void

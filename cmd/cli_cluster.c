@@ -85,6 +85,8 @@ row_of(const json_t *node, json_int_t last)
 		snprintf(words, sizeof words, "this node");
 	else if (is_up)
 		snprintf(words, sizeof words, "there");
+	else if (!json_is_true(json_object_get(node, "heard")))
+		snprintf(words, sizeof words, "not heard yet");
 	else
 		snprintf(words, sizeof words, "away%s%s", *since ? " since " : "", since);
 	json_object_set_new(row, "state", json_string(words));

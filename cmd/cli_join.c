@@ -1,5 +1,6 @@
 #include "cmd/cli_join.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include "cmd/cli_join_ask.h"
+#include "cmd/cli_port.h"
 #include "cmd/cli_setup.h"
 #include "crypto/keyring.h"
 #include "crypto/peer_tls.h"
@@ -93,6 +95,59 @@ read_address(struct join *j, const struct cli_line *line)
 	return EX_OK;
 }
 
+/* The configuration of this node, with what all nodes have alike, into j->config. */
+static enum err
+make_config(struct join *j, struct slice shared, struct config *c, struct config_error *why)
+{
+	enum err e;
+
+	buf_clear(&j->config);
+	cli_setup_format(&j->s, shared, &j->config);
+	buf_put_u8(&j->config, '\0');
+	if (j->config.overflow) {
+		snprintf(why->text, sizeof why->text, "too long");
+		return ERR_TOO_BIG;
+	}
+	e = config_parse((const char *)j->config.p, j->s.config, c, why);
+	j->config.n--;
+	return e;
+}
+
+static int
+say_port(const struct config_listener *l, int code)
+{
+	if (code == EADDRNOTAVAIL)
+		return cli_fail(EX_CANTCREAT,
+			"no interface of this machine has the address %s (listener %s): say "
+			"another one with --listen or --cluster-address; nothing was asked, "
+			"the token is still good",
+			l->address, l->name);
+	return cli_fail(EX_CANTCREAT,
+		"another program has port %u at %s (listener %s): stop it (`ss -ltnp` names "
+		"it), or choose other ports with --port-base, that of the cluster also with "
+		"--cluster-address; nothing was asked, the token is still good",
+		l->port, l->address, l->name);
+}
+
+/* What would keep the server from starting is found while the token is still good. Privileges
+ * are the server's business: who sets it up may have others. */
+static int
+check_ports(struct join *j)
+{
+	struct config_error why;
+	struct config config;
+
+	if (make_config(j, SLICE_EMPTY, &config, &why))
+		return cli_fail(EX_CONFIG, "%s", why.text);
+	for (uint32_t i = 0; i < config.listeners; i++) {
+		int code = cli_port_try(&config.listener[i]);
+
+		if (code == EADDRINUSE || code == EADDRNOTAVAIL)
+			return say_port(&config.listener[i], code);
+	}
+	return EX_OK;
+}
+
 /* --- the question --- */
 
 static int
@@ -151,15 +206,9 @@ check_config(struct join *j)
 	struct config config;
 	char text[2 * sizeof why.text];
 
-	cli_setup_format(&j->s, j->answer.config, &j->config);
-	buf_put_u8(&j->config, '\0');
-	if (!j->config.overflow &&
-		!config_parse((const char *)j->config.p, j->s.config, &config, &why)) {
-		j->config.n--;
+	if (make_config(j, j->answer.config, &config, &why) == ERR_OK)
 		return EX_OK;
-	}
-	snprintf(text, sizeof text, "its configuration isn't one here: %s",
-		j->config.overflow ? "too long" : why.text);
+	snprintf(text, sizeof text, "its configuration isn't one here: %s", why.text);
 	return say_odd(j, text);
 }
 
@@ -292,6 +341,8 @@ cli_join_run(const struct cli_line *line)
 		code = read_hostname(&j, line);
 	if (!code)
 		code = read_address(&j, line);
+	if (!code)
+		code = check_ports(&j);
 	if (!code)
 		code = ask(&j);
 	if (!code)

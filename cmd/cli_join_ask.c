@@ -265,6 +265,21 @@ say_expired(const struct talk *t, const struct peer_join_answer *w)
 }
 
 static int
+say_held(const struct talk *t, const struct peer_join_answer *w)
+{
+	const struct peer_join_request *r = &t->q->r;
+	bool is_name = w->refusal == PEER_JOIN_NAME_HELD;
+
+	return cli_fail(EX_CANTCREAT,
+		"node %u of the cluster (%.*s) has the %s %.*s already. If that was this "
+		"machine: on a member, `hairpin cluster remove %u`; else give this one another "
+		"with %s. Then run the command again: the token is still good",
+		w->node, SLICE_FMT(w->holder), is_name ? "name" : "address",
+		SLICE_FMT(is_name ? r->name : r->address), w->node,
+		is_name ? "--hostname" : "--cluster-address");
+}
+
+static int
 say_refusal(const struct talk *t, const struct peer_join_answer *w)
 {
 	const char *kind = t->q->token->arbiter ? " --arbiter" : "";
@@ -293,6 +308,9 @@ say_refusal(const struct talk *t, const struct peer_join_answer *w)
 			"cluster status` there, remove what isn't there, and ask for a new "
 			"token",
 			t->address);
+	case PEER_JOIN_NAME_HELD:
+	case PEER_JOIN_ADDRESS_HELD:
+		return say_held(t, w);
 	case PEER_JOIN_FORGED:
 	case PEER_JOIN_TAKEN:
 	case PEER_JOIN_REFUSALS:

@@ -1,5 +1,6 @@
 #include "cmd/link_join.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/clock.h"
@@ -11,7 +12,7 @@
 #include "crypto/peer_join.h"
 
 /* Together less than LINK_JOIN_MS: who asks hears why. */
-enum { KEYD_MS = 2000, STORE_MS = 7000, CONFIG_MAX = 8192 };
+enum { KEYD_MS = 2000, STORE_MS = 7000, CONFIG_MAX = 8192, WHY_MAX = 200 };
 
 _Static_assert((int)PEER_JOIN_REQUEST_MAX <= (int)LINK_JOIN_REQUEST_MAX, "request");
 _Static_assert((int)PEER_JOIN_ANSWER_MAX <= (int)LINK_JOIN_ANSWER_MAX, "answer");
@@ -41,13 +42,43 @@ finish(struct join_work *j)
 	free(j);
 }
 
-static void
-refuse(struct join_work *j, enum peer_join_refusal refusal, enum err e)
+static const char *
+why_not(enum peer_join_refusal refusal)
 {
-	log_warn("cluster: %s (%.*s) was not taken in: %s", j->from, SLICE_FMT(j->r.name),
-		err_text(e));
-	j->w = (struct peer_join_answer){.refusal = refusal};
+	switch (refusal) {
+	case PEER_JOIN_EXPIRED:
+		return "its token has expired";
+	case PEER_JOIN_USED:
+		return "its token was used already";
+	case PEER_JOIN_CROWDED:
+		return "the cluster has as many nodes as it can";
+	case PEER_JOIN_UNAVAILABLE:
+		return "no node leads, another one is just joining, or keyd doesn't answer";
+	case PEER_JOIN_UNKNOWN:
+		return "whether the log took it isn't known yet: see `hairpin cluster status`";
+	case PEER_JOIN_NAME_HELD:
+	case PEER_JOIN_ADDRESS_HELD:
+	case PEER_JOIN_FORGED:
+	case PEER_JOIN_TAKEN:
+	case PEER_JOIN_REFUSALS:
+		break;
+	}
+	return "it has no token of this cluster, or an altered one";
+}
+
+static void
+refuse(struct join_work *j, const struct peer_join_answer *w, const char *why)
+{
+	log_warn("cluster: %s (%.*s, to be reached at %.*s) was not taken in: %s", j->from,
+		SLICE_FMT(j->r.name), SLICE_FMT(j->r.address), why);
+	j->w = *w;
 	finish(j);
+}
+
+static void
+refuse_for(struct join_work *j, enum peer_join_refusal refusal)
+{
+	refuse(j, &(struct peer_join_answer){.refusal = refusal}, why_not(refusal));
 }
 
 /* --- the store --- */
@@ -69,14 +100,32 @@ refusal_of(enum err e)
 }
 
 static void
+refuse_held(struct join_work *j, const Ipc__Holder *holder)
+{
+	const struct peer_join_answer w = {
+		.refusal = holder->by_address ? PEER_JOIN_ADDRESS_HELD : PEER_JOIN_NAME_HELD,
+		.node = holder->node,
+		.holder = slice_str(holder->name)};
+	char why[WHY_MAX];
+
+	snprintf(why, sizeof why, "node %u (%s) has its %s already", holder->node, holder->name,
+		holder->by_address ? "address" : "name");
+	refuse(j, &w, why);
+}
+
+static void
 on_joined(void *arg, enum err e, const ProtobufCMessage *msg)
 {
 	struct join_work *j = arg;
 	const Ipc__LinkJoined *a = (const Ipc__LinkJoined *)msg;
 	struct buf config;
 
-	if (e) {
-		refuse(j, refusal_of(e), e);
+	if (e || (!a->node && !a->holder)) {
+		refuse_for(j, e ? refusal_of(e) : PEER_JOIN_UNKNOWN);
+		return;
+	}
+	if (!a->node) {
+		refuse_held(j, a->holder);
 		return;
 	}
 	buf_init(&config, CONFIG_MAX);
@@ -100,7 +149,7 @@ ask_store(struct join_work *j)
 	uint8_t key[PEER_CA_HASH];
 
 	if (peer_ca_key_hash(j->w.certificate, key)) {
-		refuse(j, PEER_JOIN_FORGED, ERR_CRYPTO);
+		refuse_for(j, PEER_JOIN_FORGED);
 		return;
 	}
 	q.token = codec_bytes(j->r.token);
@@ -121,11 +170,9 @@ on_checked(void *arg, enum err e, const ProtobufCMessage *msg)
 	const Ipc__KeydJoined *a = (const Ipc__KeydJoined *)msg;
 
 	if (e) {
-		refuse(j,
-			e == ERR_STALE			    ? PEER_JOIN_EXPIRED
-			: e == ERR_TIMEOUT || e == ERR_PEER ? PEER_JOIN_UNAVAILABLE
-							    : PEER_JOIN_FORGED,
-			e);
+		refuse_for(j, e == ERR_STALE			  ? PEER_JOIN_EXPIRED
+			      : e == ERR_TIMEOUT || e == ERR_PEER ? PEER_JOIN_UNAVAILABLE
+								  : PEER_JOIN_FORGED);
 		return;
 	}
 	j->w.authority = arena_dup(&j->arena, codec_slice(a->authority));
@@ -163,11 +210,12 @@ link_join_request(struct link *l, const struct link_stranger *s, struct slice re
 	arena_init(&j->arena, 0);
 	j->from = arena_str(&j->arena, slice_str(s->from));
 	if (peer_join_request_parse(request, &j->arena, &j->r)) {
-		j->r.name = SLICE_LIT("?");
-		refuse(j, PEER_JOIN_FORGED, ERR_SYNTAX);
+		j->r.name = j->r.address = SLICE_LIT("?");
+		refuse_for(j, PEER_JOIN_FORGED);
 	} else if (!ipc_any(link_proc(l)->ipc, ROLE_KEYD)) {
 		/* An arbiter has no key to check anything with. */
-		refuse(j, PEER_JOIN_UNAVAILABLE, ERR_UNSUPPORTED);
+		refuse(j, &(struct peer_join_answer){.refusal = PEER_JOIN_UNAVAILABLE},
+			"this arbiter has no key to check its token with");
 	} else {
 		ask_keyd(j, slice_of(s->binding, sizeof s->binding));
 	}

@@ -22,11 +22,7 @@ enum { MEMBERS_PACKED_MAX = 8192, WORDS = 400 };
 struct store_cluster {
 	struct proc *p;
 	struct engine *engine;
-	/* When a node was first seen to be away; id 0: free. */
-	struct {
-		uint32_t id;
-		uint64_t since_sec;
-	} away[RAFT_NODES_MAX];
+	struct store_cluster_seen seen[RAFT_NODES_MAX]; /* of who is no member: free */
 	uint8_t key[MEMBERS_KEY];
 	bool is_draining, is_describing, is_removed;
 };
@@ -79,41 +75,48 @@ named(const struct members_node *node)
 
 /* --- status --- */
 
-static uint64_t
-away_since(const struct store_cluster *c, uint32_t id)
+/* Of a member: its row, or a new one. */
+static struct store_cluster_seen *
+seen_of(struct store_cluster *c, uint32_t id)
 {
-	for (size_t i = 0; i < RAFT_NODES_MAX; i++)
-		if (c->away[i].id == id)
-			return c->away[i].since_sec;
-	return 0;
+	const struct members *m = engine_members(c->engine);
+	struct store_cluster_seen *unused = NULL;
+
+	for (size_t i = 0; i < RAFT_NODES_MAX; i++) {
+		if (c->seen[i].id == id)
+			return &c->seen[i];
+		if (!members_find(m, c->seen[i].id))
+			unused = &c->seen[i];
+	}
+	must(unused);
+	*unused = (struct store_cluster_seen){.id = id};
+	return unused;
 }
 
 static void
-set_away(struct store_cluster *c, uint32_t id, bool is_away)
+see(struct store_cluster *c, uint32_t id, bool is_there)
 {
-	size_t at = RAFT_NODES_MAX;
+	struct store_cluster_seen *seen = seen_of(c, id);
 
-	for (size_t i = 0; i < RAFT_NODES_MAX; i++)
-		if (c->away[i].id == id || (at == RAFT_NODES_MAX && !c->away[i].id))
-			at = i;
-	if (at == RAFT_NODES_MAX || (c->away[at].id == id) == is_away)
-		return;
-	c->away[at].id = is_away ? id : 0;
-	c->away[at].since_sec = is_away ? clock_wall_sec() : 0;
+	seen->was_heard = seen->was_heard || is_there;
+	if (is_there)
+		seen->away_since_sec = 0;
+	else if (!seen->away_since_sec)
+		seen->away_since_sec = clock_wall_sec();
 }
 
 static void
 answer_status(struct store_cluster *c, struct ipc_ticket t)
 {
 	const struct members *m = engine_members(c->engine);
-	uint64_t since[RAFT_NODES_MAX] = {0};
+	struct store_cluster_seen seen[RAFT_NODES_MAX];
 	struct engine_status status;
 	struct store_cluster_view v = {
-		&status, m, engine_log(c->engine)->cluster, since, c->is_draining};
+		&status, m, engine_log(c->engine)->cluster, seen, c->is_draining};
 
 	engine_status(c->engine, &status);
 	for (uint32_t i = 0; i < m->n; i++)
-		since[i] = away_since(c, m->node[i].id);
+		seen[i] = *seen_of(c, m->node[i].id);
 	answer(c, t, store_cluster_json(&v));
 }
 
@@ -313,6 +316,27 @@ find_joined(const struct store_cluster *c, const struct members_node *joins)
 	return m && !memcmp(m->token, joins->token, sizeof m->token) ? m : NULL;
 }
 
+/* True, and answered: it can't be told from a member. Its token stays good. */
+static bool
+is_held(struct store_cluster *c, const struct join_asked *q)
+{
+	const struct members *m = engine_members(c->engine);
+	const struct members_node *by_name = members_by_name(m, q->joins.name);
+	const struct members_node *held = by_name ? by_name
+						  : members_by_address(m, q->joins.address);
+	Ipc__LinkJoined a = IPC__LINK_JOINED__INIT;
+	Ipc__Holder holder = IPC__HOLDER__INIT;
+
+	if (!held || members_is_used(m, q->joins.token))
+		return false;
+	holder.node = held->id;
+	holder.name = (char *)(uintptr_t)held->name;
+	holder.by_address = !by_name;
+	a.holder = &holder;
+	ipc_answer(c->p->ipc, q->ticket, ERR_OK, &a.base);
+	return true;
+}
+
 static void
 on_joined(void *arg, enum err e, uint32_t node)
 {
@@ -325,6 +349,10 @@ on_joined(void *arg, enum err e, uint32_t node)
 	if (again) {
 		node = again->id;
 		e = ERR_OK;
+	}
+	if (e == ERR_EXISTS && is_held(c, q)) {
+		free(q);
+		return;
 	}
 	buf_init(&packed, MEMBERS_PACKED_MAX);
 	members_pack(engine_members(c->engine), &packed);
@@ -470,14 +498,8 @@ store_cluster_tend(struct store_cluster *c)
 	struct engine_status s;
 
 	engine_status(c->engine, &s);
-	for (size_t i = 0; i < RAFT_NODES_MAX; i++)
-		if (!members_find(m, c->away[i].id))
-			c->away[i].id = 0;
 	for (uint32_t i = 0; i < m->n; i++)
-		set_away(c, m->node[i].id,
-			m->node[i].id != s.node &&
-				!(s.role == RAFT_LEADER ? s.peer[i].is_answering
-							: s.peer[i].is_up));
+		see(c, m->node[i].id, store_cluster_is_there(&s, m, i));
 	/* Also to those that were started meanwhile. */
 	if (c->is_draining)
 		set_draining(c, true);

@@ -25,14 +25,23 @@ bool store_cluster_admin(struct store_cluster *c, struct slice verb, const char 
  * isn't what they know; tells its own processes while it is drained. */
 void store_cluster_tend(struct store_cluster *c);
 
+/* What this node saw of another since it started. */
+struct store_cluster_seen {
+	uint32_t id;
+	bool was_heard;
+	uint64_t away_since_sec; /* 0: it isn't away */
+};
 /* What `cluster status` says. Pure. */
 struct store_cluster_view {
 	const struct engine_status *status;
 	const struct members *members;
-	const uint8_t *cluster;		/* 16 octets */
-	const uint64_t *away_since_sec; /* beside members->node; 0: it isn't */
+	const uint8_t *cluster;		       /* 16 octets */
+	const struct store_cluster_seen *seen; /* beside members->node */
 	bool is_draining;
 };
+/* As far as this node can tell: it is itself, or connected, and, if this one leads, answers. */
+bool store_cluster_is_there(
+	const struct engine_status *status, const struct members *m, uint32_t i);
 json_t *store_cluster_json(const struct store_cluster_view *v);
 
 #endif

@@ -50,13 +50,20 @@ is_self(const struct store_cluster_view *v, uint32_t i)
 	return v->members->node[i].id == v->status->node;
 }
 
-/* As far as this node can tell: the leader hears all, the others their own links. */
+/* A new member counts as heard when it is added: without the connection that says nothing. */
+bool
+store_cluster_is_there(const struct engine_status *status, const struct members *m, uint32_t i)
+{
+	const struct engine_peer_status *p = &status->peer[i];
+
+	return m->node[i].id == status->node ||
+	       (p->is_up && (status->role != RAFT_LEADER || p->is_answering));
+}
+
 static bool
 is_there(const struct store_cluster_view *v, uint32_t i)
 {
-	const struct engine_peer_status *p = &v->status->peer[i];
-
-	return is_self(v, i) || (v->status->role == RAFT_LEADER ? p->is_answering : p->is_up);
+	return store_cluster_is_there(v->status, v->members, i);
 }
 
 static json_t *
@@ -85,8 +92,9 @@ node_json(const struct store_cluster_view *v, uint32_t i)
 		json_object_set_new(j, "match", json_integer((json_int_t)match));
 		json_object_set_new(j, "applied", json_integer((json_int_t)applied));
 	}
-	if (v->away_since_sec[i]) {
-		format_time(v->away_since_sec[i], since);
+	json_object_set_new(j, "heard", json_boolean(is_there(v, i) || v->seen[i].was_heard));
+	if (v->seen[i].away_since_sec) {
+		format_time(v->seen[i].away_since_sec, since);
 		json_object_set_new(j, "away_since", json_string(since));
 	}
 	return j;
@@ -124,6 +132,14 @@ count(const struct store_cluster_view *v)
 	return n;
 }
 
+/* It has joined, and did nothing else yet as far as this node knows. */
+static bool
+is_awaited(const struct store_cluster_view *v, uint32_t i)
+{
+	return v->members->node[i].kind == RAFT_LEARNER && !v->seen[i].was_heard &&
+	       !is_there(v, i);
+}
+
 static void
 say_away(json_t *list, const struct store_cluster_view *v, uint32_t i)
 {
@@ -132,15 +148,22 @@ say_away(json_t *list, const struct store_cluster_view *v, uint32_t i)
 
 	if (is_there(v, i))
 		return;
-	if (!v->away_since_sec[i]) {
-		say(list, "node %u (%s) isn't connected", m->id, m->name);
+	if (is_awaited(v, i)) {
+		say(list,
+			"node %u (%s) has joined and wasn't heard yet: start it there (hairpin "
+			"serve); if it runs, see whether %s can be reached; if it is not to "
+			"come: hairpin cluster remove %u",
+			m->id, m->name, m->address[0] ? m->address : "its port", m->id);
 		return;
 	}
-	format_time(v->away_since_sec[i], since);
+	format_time(v->seen[i].away_since_sec, since);
 	say(list,
-		"node %u (%s) is away since %s: see whether its machine runs and %s can be "
+		"node %u (%s) %s%s: see whether its machine runs and %s can be "
 		"reached; if it will never come back: hairpin cluster remove %u",
-		m->id, m->name, since, m->address[0] ? m->address : "its port", m->id);
+		m->id, m->name,
+		v->seen[i].was_heard ? "is away since " : "wasn't heard since this one started",
+		v->seen[i].was_heard ? since : "", m->address[0] ? m->address : "its port",
+		m->id);
 }
 
 static void
@@ -149,7 +172,7 @@ say_learner(json_t *list, const struct store_cluster_view *v, uint32_t i, struct
 	const struct members_node *m = &v->members->node[i];
 	uint64_t match = v->status->peer[i].match;
 
-	if (m->kind != RAFT_LEARNER || m->goal == RAFT_LEARNER)
+	if (m->kind != RAFT_LEARNER || m->goal == RAFT_LEARNER || is_awaited(v, i))
 		return;
 	if (v->status->role == RAFT_LEADER && is_there(v, i) && !is_self(v, i) &&
 		match >= v->status->commit && n.all < 2)
@@ -159,7 +182,8 @@ say_learner(json_t *list, const struct store_cluster_view *v, uint32_t i, struct
 			m->id, m->name);
 	else if (v->status->role == RAFT_LEADER && match < v->status->commit)
 		say(list,
-			"node %u (%s) has no vote yet: it lacks %" PRIu64 " entries of the log",
+			"node %u (%s) has no vote yet: it lacks %" PRIu64
+			" of the log's entries",
 			m->id, m->name, v->status->commit - match);
 	else
 		say(list, "node %u (%s) has no vote yet", m->id, m->name);
@@ -172,11 +196,15 @@ problems(const struct store_cluster_view *v)
 	uint32_t majority = n.all / 2 + 1;
 	json_t *list = json_array();
 
-	if (!v->status->leader)
+	if (!v->status->leader && n.all > 1)
 		say(list,
 			"no node leads: mail can be read, and nothing is taken in until %u of "
 			"the %u that vote can reach each other",
 			majority, n.all);
+	else if (!v->status->leader)
+		say(list, "no node leads: mail can be read, and nothing is taken in until the "
+			  "one "
+			  "that votes can be reached");
 	for (uint32_t i = 0; i < v->members->n; i++) {
 		say_away(list, v, i);
 		say_learner(list, v, i, n);

@@ -385,6 +385,7 @@ peer_join_answer_pack(const struct peer_join_answer *w, struct buf *out)
 	m.members_index = w->members_index;
 	m.log_key = codec_bytes(w->log_key);
 	m.config = arena_str(&a, w->config);
+	m.holder = arena_str(&a, w->holder);
 	e = put_packed(&m, out);
 	arena_reset(&a);
 	return e;
@@ -418,7 +419,8 @@ peer_join_answer_parse(struct slice raw, struct arena *a, struct peer_join_answe
 		.members = codec_slice(m->members),
 		.members_index = m->members_index,
 		.log_key = codec_slice(m->log_key),
-		.config = slice_str(m->config)};
+		.config = slice_str(m->config),
+		.holder = slice_str(m->holder)};
 	return ERR_OK;
 }
 

@@ -81,6 +81,8 @@ enum peer_join_refusal {
 	PEER_JOIN_CROWDED,     /* as many members as can be */
 	PEER_JOIN_UNAVAILABLE, /* no leader, or a change of members is under way */
 	PEER_JOIN_UNKNOWN,     /* nobody knows whether it was taken */
+	PEER_JOIN_NAME_HELD,   /* `node` is called so; the token stays good, as with the next */
+	PEER_JOIN_ADDRESS_HELD, /* `node`, called `holder`, is reached there */
 	PEER_JOIN_REFUSALS
 };
 struct peer_join_answer {
@@ -94,6 +96,7 @@ struct peer_join_answer {
 	struct slice members, config;
 	uint64_t members_index; /* of their entry of the log */
 	struct slice log_key;	/* wrapped by the master key; may be empty */
+	struct slice holder;	/* of PEER_JOIN_ADDRESS_HELD: a name, or something like it */
 };
 /* Over authority, certificate, sealed, and the request's mac (which knows the connection). */
 void peer_join_answer_mac(const uint8_t secret[PEER_JOIN_SECRET],

@@ -161,7 +161,8 @@ struct engine_change {
 };
 /* ERR_OK once this node has seen it committed (TRANSFER: once another leads); node: its id.
  * ERR_TIMEOUT, ERR_UNAVAILABLE as for proposals. ERR_EXISTS: JOIN with a token or key that was
- * used. ERR_LIMIT, ERR_BUSY, ERR_NOT_FOUND: raft.h. */
+ * used, or with a name or address that a member has. ERR_LIMIT, ERR_BUSY, ERR_NOT_FOUND:
+ * raft.h. */
 typedef void (*engine_changed)(void *arg, enum err e, uint32_t node);
 /* done comes from a later turn. From any node: the leader does it. */
 void engine_change(

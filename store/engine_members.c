@@ -47,14 +47,20 @@ describe(struct members_node *at, const struct members_node *as)
 	memcpy(at->key, as->key, sizeof at->key);
 }
 
+static bool
+is_taken(const struct members *m, const struct members_node *joins)
+{
+	return members_by_key(m, joins->key) || members_is_used(m, joins->token) ||
+	       members_by_name(m, joins->name) || members_by_address(m, joins->address);
+}
+
 static enum err
 check(const struct members *m, const struct engine_change *c)
 {
 	const struct members_node *node = members_find(m, c->node);
 
 	if (c->kind == ENGINE_JOIN)
-		return members_by_key(m, c->joins.key) || members_is_used(m, c->joins.token)
-			       ? ERR_EXISTS
+		return is_taken(m, &c->joins)	? ERR_EXISTS
 		       : m->n == RAFT_NODES_MAX ? ERR_LIMIT
 						: ERR_OK;
 	if (c->kind == ENGINE_TRANSFER && c->node == 0)

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/codec.h"
 #include "store/commands.pb-c.h"
@@ -116,6 +117,24 @@ members_by_key(const struct members *m, const uint8_t key[MEMBERS_KEY])
 		return NULL;
 	for (uint32_t i = 0; i < m->n; i++)
 		if (!memcmp(m->node[i].key, key, MEMBERS_KEY))
+			return &m->node[i];
+	return NULL;
+}
+
+const struct members_node *
+members_by_name(const struct members *m, const char *name)
+{
+	for (uint32_t i = 0; i < m->n && *name; i++)
+		if (!strcasecmp(m->node[i].name, name))
+			return &m->node[i];
+	return NULL;
+}
+
+const struct members_node *
+members_by_address(const struct members *m, const char *address)
+{
+	for (uint32_t i = 0; i < m->n && *address; i++)
+		if (!strcasecmp(m->node[i].address, address))
 			return &m->node[i];
 	return NULL;
 }

@@ -50,6 +50,9 @@ bool members_is_used(const struct members *m, const uint8_t token[MEMBERS_TOKEN]
 const struct members_node *members_find(const struct members *m, uint32_t id);
 const struct members_node *members_by_key(
 	const struct members *m, const uint8_t key[MEMBERS_KEY]);
+/* The letters' case makes no difference. NULL: none has it; also of an empty one. */
+const struct members_node *members_by_name(const struct members *m, const char *name);
+const struct members_node *members_by_address(const struct members *m, const char *address);
 static inline bool
 members_is_data(const struct members_node *m)
 {

@@ -179,8 +179,7 @@ def nobody_answers_is_said_with_the_next_step(one, two):
     assert is_absent(two)
 
 
-def a_used_token_is_refused(one, two, four):
-    token = one.token()
+def a_used_token_is_refused(one, two, four, token):
     said = two.join(token)
     assert "This machine is node 2 of the cluster" in said and "hairpin serve -c" in said, said
     said = four.join(token, code=77)
@@ -189,6 +188,48 @@ def a_used_token_is_refused(one, two, four):
     # Nor does a second set-up overwrite the first one.
     assert "exists already" in two.join(one.token(), code=73)
     return token
+
+
+def places_with(node, **other):
+    """The options of a node, but for some."""
+    words = node.places()
+    for name, value in other.items():
+        words[words.index("--" + name.replace("_", "-")) + 1] = value
+    return words
+
+
+def what_a_member_has_is_refused_and_the_token_stays_good(one, two, four, token):
+    for other, what in (({"hostname": two.name.upper()}, f"the name {two.name.upper()} already"),
+                        ({"cluster_address": f"{two.address}:{two.base + 4627}"},
+                         f"the address {two.address}:{two.base + 4627} already")):
+        r = run("join", token, *places_with(four, **other))
+        assert r.returncode == 73, r
+        for words in (f"node 2 of the cluster ({two.name}) has {what}", "`hairpin cluster remove 2`",
+                      "--hostname" if "hostname" in other else "--cluster-address", "the token is still good"):
+            assert words in r.stderr, (words, r)
+        assert is_absent(four)
+    for what in "name", "address":
+        assert f"was not taken in: node 2 ({two.name}) has its {what} already" in one.log()
+
+
+def a_port_that_is_not_free_is_found_before_the_token_is_used(one, node, token):
+    for port in 25, 4627:
+        with socket.socket() as other:
+            other.bind((node.address, node.base + port))
+            other.listen()
+            said = node.join(token, code=73)
+        for words in (f"another program has port {node.base + port} at {node.address}", "`ss -ltnp`", "--port-base",
+                      "the token is still good"):
+            assert words in said, (words, said)
+    r = run("join", token, *places_with(node, listen="198.51.100.7"))
+    assert r.returncode == 73 and "no interface of this machine has the address 198.51.100.7" in r.stderr, r
+    assert is_absent(node) and [n["id"] for n in one.status()["nodes"]] == [1]
+
+
+def who_joined_and_never_started_is_not_called_there(one, two):
+    said = one.cli("cluster", "status")
+    assert re.search(r"^2 +dc2.example.org +learner, to be voter +- +not heard yet ", said, re.M), said
+    assert "node 2 (dc2.example.org) has joined and wasn't heard yet: start it there" in said, said
 
 
 def hours_have_bounds(one):
@@ -355,7 +396,11 @@ def main():
         an_altered_token_is_refused(one, two)
         an_expired_token_is_refused_with_both_times(one, two)
         nobody_answers_is_said_with_the_next_step(one, two)
-        token = a_used_token_is_refused(one, two, four)
+        spare = one.token()
+        a_port_that_is_not_free_is_found_before_the_token_is_used(one, two, spare)
+        token = a_used_token_is_refused(one, two, four, spare)
+        who_joined_and_never_started_is_not_called_there(one, two)
+        what_a_member_has_is_refused_and_the_token_stays_good(one, two, four, one.token())
         three.join(one.token("--arbiter"), "--arbiter")
         the_data_node_has_the_keys_and_the_common_configuration(one, two)
         two.start()

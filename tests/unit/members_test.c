@@ -108,6 +108,22 @@ so_many_tokens_are_remembered_and_no_more(void **state)
 	buf_fini(&b);
 }
 
+static void
+a_name_and_an_address_belong_to_one_member(void **state)
+{
+	(void)state;
+	add(2);
+	strcpy(m.node[1].name, "dc2.example.org");
+	strcpy(m.node[1].address, "192.0.2.2:4627");
+	assert_ptr_equal(members_by_name(&m, "DC2.example.org"), &m.node[1]);
+	assert_ptr_equal(members_by_address(&m, "192.0.2.2:4627"), &m.node[1]);
+	assert_null(members_by_name(&m, "dc2.example.or"));
+	assert_null(members_by_address(&m, "192.0.2.2:4628"));
+	/* Node 1 has neither: that is nothing that it could share. */
+	assert_null(members_by_name(&m, ""));
+	assert_null(members_by_address(&m, ""));
+}
+
 int
 main(void)
 {
@@ -116,6 +132,7 @@ main(void)
 		T(what_is_packed_is_read_again),
 		T(a_token_stays_used_when_its_node_is_removed),
 		T(so_many_tokens_are_remembered_and_no_more),
+		T(a_name_and_an_address_belong_to_one_member),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

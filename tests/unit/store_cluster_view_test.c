@@ -7,7 +7,7 @@ struct world {
 	struct engine_status status;
 	struct members members;
 	uint8_t cluster[16];
-	uint64_t away[RAFT_NODES_MAX];
+	struct store_cluster_seen seen[RAFT_NODES_MAX];
 	bool is_draining;
 };
 
@@ -21,6 +21,7 @@ add(struct world *w, enum raft_kind kind, enum raft_kind goal, const char *name)
 	strcpy(m->address, "192.0.2.1:4627");
 	w->status.peer[m->id - 1] = (struct engine_peer_status){
 		.is_up = true, .is_answering = true, .match = 100, .applied = 100};
+	w->seen[m->id - 1] = (struct store_cluster_seen){.id = m->id, .was_heard = true};
 }
 
 static struct world
@@ -45,7 +46,7 @@ static json_t *
 status_of(const struct world *w)
 {
 	struct store_cluster_view v = {
-		&w->status, &w->members, w->cluster, w->away, w->is_draining};
+		&w->status, &w->members, w->cluster, w->seen, w->is_draining};
 
 	return store_cluster_json(&v);
 }
@@ -140,7 +141,7 @@ a_node_that_is_away_is_named_with_the_time_and_the_next_step(void **state)
 
 	(void)state;
 	w.status.peer[1].is_answering = false;
-	w.away[1] = 1800000000;
+	w.seen[1].away_since_sec = 1800000000;
 	problems(&w, "node 2 (dc2) is away since 2027-01-15T08:00:00Z");
 	problems(&w, "hairpin cluster remove 2");
 	problems(&w, "2 of the 3 that vote are there: all of these are needed");
@@ -156,9 +157,48 @@ without_a_leader_it_says_what_works_and_what_does_not(void **state)
 	w.status.leader = 0;
 	w.status.role = RAFT_PRE_CANDIDATE;
 	w.status.peer[1].is_up = w.status.peer[2].is_up = false;
+	w.seen[2].was_heard = false;
 	problems(&w,
 		"no node leads: mail can be read, and nothing is taken in until 2 of the 3");
-	assert_int_equal(problems(&w, "node 3 (dc3) isn't connected"), 3);
+	assert_int_equal(
+		problems(&w, "node 3 (dc3) wasn't heard since this one started: see"), 3);
+}
+
+static void
+a_vote_alone_is_not_counted_in_words(void **state)
+{
+	struct world w = three();
+
+	(void)state;
+	w.members.n = 2;
+	w.members.node[1].kind = RAFT_LEARNER;
+	w.status.node = 2;
+	w.status.leader = 0;
+	w.status.role = RAFT_FOLLOWER;
+	w.status.peer[0].is_up = false;
+	problems(&w, "nothing is taken in until the one that votes can be reached");
+}
+
+/* The core takes a new member for heard, so that it isn't away at once. */
+static void
+a_node_that_never_started_is_not_there(void **state)
+{
+	struct world w = three();
+	json_t *j, *node;
+
+	(void)state;
+	w.members.node[1].kind = RAFT_LEARNER;
+	w.status.peer[1] = (struct engine_peer_status){.is_answering = true};
+	w.seen[1].was_heard = false;
+	/* The other: only two vote. */
+	assert_int_equal(
+		problems(&w, "node 2 (dc2) has joined and wasn't heard yet: start it there"),
+		2);
+	j = status_of(&w);
+	node = json_array_get(json_object_get(j, "nodes"), 1);
+	assert_true(json_is_false(json_object_get(node, "up")));
+	assert_true(json_is_false(json_object_get(node, "heard")));
+	json_decref(j);
 }
 
 static void
@@ -170,7 +210,8 @@ two_votes_are_both_needed(void **state)
 	w.members.node[1].kind = RAFT_LEARNER;
 	w.status.peer[1].match = 40;
 	problems(&w, "only two nodes vote: both are needed");
-	assert_int_equal(problems(&w, "node 2 (dc2) has no vote yet: it lacks 60 entries"), 2);
+	assert_int_equal(
+		problems(&w, "node 2 (dc2) has no vote yet: it lacks 60 of the log's"), 2);
 }
 
 static void
@@ -206,6 +247,8 @@ main(void)
 		cmocka_unit_test(what_only_the_leader_knows_is_left_out_elsewhere),
 		cmocka_unit_test(a_node_that_is_away_is_named_with_the_time_and_the_next_step),
 		cmocka_unit_test(without_a_leader_it_says_what_works_and_what_does_not),
+		cmocka_unit_test(a_vote_alone_is_not_counted_in_words),
+		cmocka_unit_test(a_node_that_never_started_is_not_there),
 		cmocka_unit_test(two_votes_are_both_needed),
 		cmocka_unit_test(a_second_data_node_waits_for_a_third_vote),
 		cmocka_unit_test(a_drained_node_says_so),
