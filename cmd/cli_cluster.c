@@ -7,6 +7,7 @@
 #include "cmd/cli_control.h"
 #include "cmd/cli_table.h"
 #include "cmd/cli_verbs.h"
+#include "cmd/store_cluster.h"
 
 /* *answer is set on EX_OK alone. */
 static int
@@ -123,6 +124,8 @@ judge(const json_t *status)
 	json_t *one;
 	size_t i;
 
+	if (json_is_true(json_object_get(status, "removed")))
+		return cli_fail(1, STORE_CLUSTER_REMOVED);
 	if (!number(status, "leader"))
 		return cli_fail(1, "no node leads");
 	json_array_foreach(json_object_get(status, "nodes"), i,

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "cmd/store_cluster.h"
 #include "core/clock.h"
 #include "core/codec.h"
 #include "core/ipc.pb-c.h"
@@ -167,6 +168,12 @@ on_status(void *arg, enum err e, const ProtobufCMessage *msg)
 
 	if (!status)
 		return;
+	if (json_is_true(json_object_get(status, "removed"))) {
+		control_fail(r, EX_UNAVAILABLE, "%s: %s", STORE_CLUSTER_REMOVED,
+			STORE_CLUSTER_COME_BACK);
+		json_decref(status);
+		return;
+	}
 	add_own_address(&asked->t, &r->courier->p->config);
 	own = asked->t.addresses;
 	add_addresses(&asked->t, json_object_get(status, "nodes"));

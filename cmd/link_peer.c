@@ -97,6 +97,16 @@ tell_peer(struct link_peers *p, uint32_t node, bool up)
 }
 
 static void
+tell_denied(struct link_peers *p)
+{
+	Ipc__LinkPeer m = IPC__LINK_PEER__INIT;
+
+	m.denied = true;
+	if (store_of(p))
+		ipc_tell(store_of(p), IPC_LINK_PEER, &m.base, -1);
+}
+
+static void
 pause_all(struct link_peers *p, bool paused)
 {
 	p->is_paused = paused;
@@ -275,6 +285,7 @@ came_up(struct visit *v)
 	m->up = v;
 	m->is_unreachable = false;
 	v->all->lonely_ms = v->all->gone_ms = 0;
+	v->all->is_gone_said = false;
 	v->state = IS_UP;
 	log_info("link: node %u is connected, %s %s", v->node, v->is_call ? "at" : "from",
 		v->from);
@@ -515,6 +526,8 @@ on_forget(void *arg)
 	while (p->visits)
 		close_visit(p->visits, "the store went away");
 	p->n = 0;
+	p->gone_ms = 0;
+	p->is_gone_said = false;
 }
 
 bool
@@ -636,8 +649,7 @@ look_for_company(struct link_peers *p, uint64_t now)
 		p->lonely_ms = is_alone ? now : 0;
 	/* A node that just joined may be ahead of who says so. */
 	if (p->gone_ms && now - p->gone_ms > LONELY_MS && is_alone && !p->is_gone_said) {
-		log_error("cluster: this node was removed from the cluster: to come back, "
-			  "`hairpin join` with a new token and a new data folder");
+		tell_denied(p);
 		p->is_gone_said = true;
 	}
 }

@@ -177,6 +177,12 @@ on_node(void *arg, uint32_t node, bool up)
 	engine_link(s->engine, node, up);
 }
 
+static void
+on_denied(void *arg)
+{
+	store_cluster_denied(((struct store *)arg)->cluster);
+}
+
 static const char *
 node_name(const struct store *s, uint32_t id)
 {
@@ -633,7 +639,8 @@ start(struct proc *p)
 	proc_path(p, "db", s->dir);
 	proc_path(p, "vault", s->vault);
 	proc_path(p, "spool", s->spool);
-	s->link = store_link_new(p->ipc, &(struct store_link_events){on_frame, on_node, s});
+	s->link = store_link_new(
+		p->ipc, &(struct store_link_events){on_frame, on_node, on_denied, s});
 	open_database(s);
 	s->cluster = store_cluster_new(p, s->engine, s->node_key);
 	tell_link(s);

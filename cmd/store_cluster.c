@@ -24,7 +24,8 @@ struct store_cluster {
 	struct engine *engine;
 	struct store_cluster_seen seen[RAFT_NODES_MAX]; /* of who is no member: free */
 	uint8_t key[MEMBERS_KEY];
-	bool is_draining, is_describing, is_removed;
+	char mark[512];
+	bool is_draining, is_describing, is_denied, is_removal_said;
 };
 
 /* A question that is answered later. */
@@ -75,6 +76,13 @@ named(const struct members_node *node)
 
 /* --- status --- */
 
+static bool
+is_removed(const struct store_cluster *c)
+{
+	return c->is_denied ||
+	       !members_find(engine_members(c->engine), engine_log(c->engine)->node);
+}
+
 /* Of a member: its row, or a new one. */
 static struct store_cluster_seen *
 seen_of(struct store_cluster *c, uint32_t id)
@@ -99,6 +107,10 @@ see(struct store_cluster *c, uint32_t id, bool is_there)
 	struct store_cluster_seen *seen = seen_of(c, id);
 
 	seen->was_heard = seen->was_heard || is_there;
+	if (is_there && c->is_denied && id != engine_log(c->engine)->node) {
+		c->is_denied = c->is_removal_said = false;
+		unlink(c->mark);
+	}
 	if (is_there)
 		seen->away_since_sec = 0;
 	else if (!seen->away_since_sec)
@@ -111,8 +123,8 @@ answer_status(struct store_cluster *c, struct ipc_ticket t)
 	const struct members *m = engine_members(c->engine);
 	struct store_cluster_seen seen[RAFT_NODES_MAX];
 	struct engine_status status;
-	struct store_cluster_view v = {
-		&status, m, engine_log(c->engine)->cluster, seen, c->is_draining};
+	struct store_cluster_view v = {&status, m, engine_log(c->engine)->cluster, seen,
+		c->is_draining, is_removed(c)};
 
 	engine_status(c->engine, &status);
 	for (uint32_t i = 0; i < m->n; i++)
@@ -287,6 +299,9 @@ store_cluster_admin(struct store_cluster *c, struct slice verb, const char *argu
 
 	if (slice_eq(verb, SLICE_LIT("cluster status")))
 		answer_status(c, ticket);
+	else if (is_removed(c) && slice_starts(verb, SLICE_LIT("cluster ")))
+		refuse(c, ticket, EX_UNAVAILABLE, "%s: %s", STORE_CLUSTER_REMOVED,
+			STORE_CLUSTER_COME_BACK);
 	else if (slice_eq(verb, SLICE_LIT("cluster remove")))
 		remove_node(c, ticket, node);
 	else if (slice_eq(verb, SLICE_LIT("cluster promote")))
@@ -480,13 +495,26 @@ describe(struct store_cluster *c, const struct members_node *self)
 	engine_change(c->engine, &what, on_described, c);
 }
 
+/* Also for `check` when nobody serves, and for the next life. */
 static void
 say_removed(struct store_cluster *c)
 {
-	if (!c->is_removed)
-		log_error("cluster: this node was removed from the cluster: to come back, "
-			  "`hairpin join` with a new token and a new data folder");
-	c->is_removed = true;
+	int fd;
+
+	if (c->is_removal_said)
+		return;
+	c->is_removal_said = true;
+	log_error("cluster: " STORE_CLUSTER_REMOVED ": " STORE_CLUSTER_COME_BACK);
+	fd = open(c->mark, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd >= 0)
+		close(fd);
+}
+
+void
+store_cluster_denied(struct store_cluster *c)
+{
+	c->is_denied = true;
+	say_removed(c);
 }
 
 /* --- now and then --- */
@@ -517,6 +545,8 @@ store_cluster_new(struct proc *p, struct engine *e, const uint8_t key[MEMBERS_KE
 	c->p = p;
 	c->engine = e;
 	memcpy(c->key, key, sizeof c->key);
+	proc_path(p, STORE_CLUSTER_MARK, c->mark);
+	c->is_denied = access(c->mark, F_OK) == 0;
 	ipc_on(p->ipc, IPC_LINK_JOIN, on_join, c);
 	return c;
 }

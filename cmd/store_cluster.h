@@ -11,6 +11,18 @@
 #include "cmd/proc.h"
 #include "store/engine.h"
 
+/* What a node that was removed says of itself, and what is to be done. */
+#define STORE_CLUSTER_REMOVED "this node was removed from the cluster"
+#define STORE_CLUSTER_COME_BACK                                                                \
+	"what it holds isn't kept up any more, and the others don't talk to it: stop it; to "  \
+	"come "                                                                                \
+	"back, `hairpin join` with a new token (`hairpin cluster token` on a member) and a "   \
+	"new "                                                                                 \
+	"data folder"
+
+/* Below the data folder; it is there once the node knows that it was removed. */
+#define STORE_CLUSTER_MARK "db/removed"
+
 struct store_cluster;
 /* Still privileged: the hash of the key of tls/node.pem, by which others know this node; zeros:
  * it has none. */
@@ -25,6 +37,9 @@ bool store_cluster_admin(struct store_cluster *c, struct slice verb, const char 
  * isn't what they know; tells its own processes while it is drained. */
 void store_cluster_tend(struct store_cluster *c);
 
+/* Other members say that this node is none, until it hears one of them again. */
+void store_cluster_denied(struct store_cluster *c);
+
 /* What this node saw of another since it started. */
 struct store_cluster_seen {
 	uint32_t id;
@@ -37,7 +52,7 @@ struct store_cluster_view {
 	const struct members *members;
 	const uint8_t *cluster;		       /* 16 octets */
 	const struct store_cluster_seen *seen; /* beside members->node */
-	bool is_draining;
+	bool is_draining, is_removed;	       /* removed: this node, as far as it knows */
 };
 /* As far as this node can tell: it is itself, or connected, and, if this one leads, answers. */
 bool store_cluster_is_there(

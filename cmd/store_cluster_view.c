@@ -102,7 +102,22 @@ node_json(const struct store_cluster_view *v, uint32_t i)
 
 /* --- in words --- */
 
-static void __attribute__((format(printf, 2, 3))) say(json_t *list, const char *format, ...)
+/* One problem: what it is. Its cure is put there by the next call. */
+static json_t *__attribute__((format(printf, 2, 3))) say(json_t *list, const char *format, ...)
+{
+	json_t *problem = json_object();
+	char words[WORDS];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(words, sizeof words, format, ap);
+	va_end(ap);
+	json_object_set_new(problem, "what", json_string(words));
+	json_array_append_new(list, problem);
+	return problem;
+}
+
+static void __attribute__((format(printf, 2, 3))) cure(json_t *problem, const char *format, ...)
 {
 	char words[WORDS];
 	va_list ap;
@@ -110,7 +125,7 @@ static void __attribute__((format(printf, 2, 3))) say(json_t *list, const char *
 	va_start(ap, format);
 	vsnprintf(words, sizeof words, format, ap);
 	va_end(ap);
-	json_array_append_new(list, json_string(words));
+	json_object_set_new(problem, "cure", json_string(words));
 }
 
 struct votes {
@@ -144,26 +159,26 @@ static void
 say_away(json_t *list, const struct store_cluster_view *v, uint32_t i)
 {
 	const struct members_node *m = &v->members->node[i];
+	const char *address = m->address[0] ? m->address : "its port";
 	char since[TIME_TEXT];
 
 	if (is_there(v, i))
 		return;
 	if (is_awaited(v, i)) {
-		say(list,
-			"node %u (%s) has joined and wasn't heard yet: start it there (hairpin "
-			"serve); if it runs, see whether %s can be reached; if it is not to "
-			"come: hairpin cluster remove %u",
-			m->id, m->name, m->address[0] ? m->address : "its port", m->id);
+		cure(say(list, "node %u (%s) has joined and wasn't heard yet", m->id, m->name),
+			"start it there (hairpin serve); if it runs, see whether %s can be "
+			"reached; if it is not to come: hairpin cluster remove %u",
+			address, m->id);
 		return;
 	}
 	format_time(v->seen[i].away_since_sec, since);
-	say(list,
-		"node %u (%s) %s%s: see whether its machine runs and %s can be "
-		"reached; if it will never come back: hairpin cluster remove %u",
-		m->id, m->name,
-		v->seen[i].was_heard ? "is away since " : "wasn't heard since this one started",
-		v->seen[i].was_heard ? since : "", m->address[0] ? m->address : "its port",
-		m->id);
+	cure(say(list, "node %u (%s) %s%s", m->id, m->name,
+		     v->seen[i].was_heard ? "is away since "
+					  : "wasn't heard since this one started",
+		     v->seen[i].was_heard ? since : ""),
+		"see whether its machine runs and %s can be reached; if it will never come "
+		"back: hairpin cluster remove %u",
+		address, m->id);
 }
 
 static void
@@ -171,61 +186,103 @@ say_learner(json_t *list, const struct store_cluster_view *v, uint32_t i, struct
 {
 	const struct members_node *m = &v->members->node[i];
 	uint64_t match = v->status->peer[i].match;
+	bool leads = v->status->role == RAFT_LEADER;
 
 	if (m->kind != RAFT_LEARNER || m->goal == RAFT_LEARNER || is_awaited(v, i))
 		return;
-	if (v->status->role == RAFT_LEADER && is_there(v, i) && !is_self(v, i) &&
-		match >= v->status->commit && n.all < 2)
-		say(list,
-			"node %u (%s) has caught up and has no vote: a second one comes with a "
-			"third, as two are worse than one (join another node, or an arbiter)",
-			m->id, m->name);
-	else if (v->status->role == RAFT_LEADER && match < v->status->commit)
-		say(list,
-			"node %u (%s) has no vote yet: it lacks %" PRIu64
+	if (leads && is_there(v, i) && !is_self(v, i) && match >= v->status->commit &&
+		n.all < 2) {
+		cure(say(list, "node %u (%s) has caught up and has no vote", m->id, m->name),
+			"a second one comes with a third, as two are worse than one: join "
+			"another node, or an arbiter");
+		return;
+	}
+	if (leads && match < v->status->commit)
+		cure(say(list, "node %u (%s) has no vote yet", m->id, m->name),
+			"it gets one when it has caught up; it lacks %" PRIu64
 			" of the log's entries",
-			m->id, m->name, v->status->commit - match);
+			v->status->commit - match);
 	else
-		say(list, "node %u (%s) has no vote yet", m->id, m->name);
+		cure(say(list, "node %u (%s) has no vote yet", m->id, m->name),
+			"it gets one when it has caught up");
 }
 
+static void
+say_votes(json_t *list, const struct store_cluster_view *v, struct votes n)
+{
+	uint32_t majority = n.all / 2 + 1;
+
+	if (n.all == 2)
+		cure(say(list, "only two nodes vote: both are needed"),
+			"join a third one, or an arbiter");
+	else if (v->status->leader && n.all > 2 && n.there == majority)
+		cure(say(list, "%u of the %u that vote are there: all of these are needed",
+			     n.there, n.all),
+			"bring the others back");
+	if (n.all > 2 && n.data < 2)
+		cure(say(list, "one node alone holds the mail"), "join another data node");
+}
+
+static void
+say_no_leader(json_t *list, struct votes n)
+{
+	static const char works[] = "no node leads: mail can be read, and nothing is taken in";
+
+	if (n.all > 1)
+		cure(say(list, "%s until %u of the %u that vote can reach each other", works,
+			     n.all / 2 + 1, n.all),
+			"bring back who is away");
+	else
+		cure(say(list, "%s until the one that votes can be reached", works),
+			"bring it back");
+}
+
+/* [{what, cure}] */
 static json_t *
 problems(const struct store_cluster_view *v)
 {
 	struct votes n = count(v);
-	uint32_t majority = n.all / 2 + 1;
 	json_t *list = json_array();
 
-	if (!v->status->leader && n.all > 1)
-		say(list,
-			"no node leads: mail can be read, and nothing is taken in until %u of "
-			"the %u that vote can reach each other",
-			majority, n.all);
-	else if (!v->status->leader)
-		say(list, "no node leads: mail can be read, and nothing is taken in until the "
-			  "one "
-			  "that votes can be reached");
+	if (v->is_removed) {
+		cure(say(list, STORE_CLUSTER_REMOVED), STORE_CLUSTER_COME_BACK);
+		return list;
+	}
+	if (!v->status->leader)
+		say_no_leader(list, n);
 	for (uint32_t i = 0; i < v->members->n; i++) {
 		say_away(list, v, i);
 		say_learner(list, v, i, n);
 	}
-	if (n.all == 2)
-		say(list, "only two nodes vote: both are needed");
-	else if (v->status->leader && n.all > 2 && n.there == majority)
-		say(list, "%u of the %u that vote are there: all of these are needed", n.there,
-			n.all);
-	if (n.all > 2 && n.data < 2)
-		say(list, "one node alone holds the mail: join another data node");
+	say_votes(list, v, n);
 	if (v->is_draining)
-		say(list, "this node is drained: it takes no clients until `hairpin cluster "
-			  "drain --undo` or its next start");
+		cure(say(list, "this node is drained: it takes no clients"),
+			"hairpin cluster drain --undo; it also ends with its next start");
 	return list;
+}
+
+/* The same, a line each. */
+static json_t *
+lines(const json_t *list)
+{
+	json_t *out = json_array(), *one;
+	char text[2 * WORDS];
+	size_t i;
+
+	json_array_foreach(list, i, one)
+	{
+		snprintf(text, sizeof text, "%s: %s",
+			json_string_value(json_object_get(one, "what")),
+			json_string_value(json_object_get(one, "cure")));
+		json_array_append_new(out, json_string(text));
+	}
+	return out;
 }
 
 json_t *
 store_cluster_json(const struct store_cluster_view *v)
 {
-	json_t *j = json_object(), *nodes = json_array();
+	json_t *j = json_object(), *nodes = json_array(), *found = problems(v);
 
 	for (uint32_t i = 0; i < v->members->n; i++)
 		json_array_append_new(nodes, node_json(v, i));
@@ -239,6 +296,8 @@ store_cluster_json(const struct store_cluster_view *v)
 	json_object_set_new(j, "applied", json_integer((json_int_t)v->status->applied));
 	json_object_set_new(j, "draining", json_boolean(v->is_draining));
 	json_object_set_new(j, "nodes", nodes);
-	json_object_set_new(j, "problems", problems(v));
+	json_object_set_new(j, "removed", json_boolean(v->is_removed));
+	json_object_set_new(j, "problems", lines(found));
+	json_object_set_new(j, "findings", found);
 	return j;
 }

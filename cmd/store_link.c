@@ -93,6 +93,8 @@ on_link_peer(void *arg, struct ipc_frame *f)
 		went_down(l, old);
 	if (m->up && m->node)
 		came_up(l, m->node);
+	if (m->denied && l->ev.on_denied)
+		l->ev.on_denied(l->ev.arg);
 }
 
 /* link says then that it is down. */

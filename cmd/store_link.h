@@ -17,6 +17,8 @@ struct store_link_events {
 	/* The connection to a node is there, or isn't any more: then what was sent may be lost.
 	 * Also when link died. */
 	void (*on_peer)(void *arg, uint32_t node, bool up);
+	/* Who is connected to nobody, and is told by members that it is none of them. */
+	void (*on_denied)(void *arg);
 	void *arg;
 };
 /* Registers its handlers with ipc, and borrows it. Never NULL. */

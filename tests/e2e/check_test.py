@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, sys.path[0])
-from hp import PROGRAM, Server  # noqa: E402
+from hp import PROGRAM, QUICK, Server  # noqa: E402
 
 ROOT = os.geteuid() == 0
 DAY = 86400
@@ -152,6 +152,26 @@ def disk(s):
         subprocess.run(["umount", s.data + "/spool"], check=True)
 
 
+def cluster_files(s):
+    """What other nodes know this one by."""
+    key, cert, authority = (f"{s.data}/tls/{n}" for n in ("node.key", "node.pem", "cluster.pem"))
+    for path in key, cert, authority:
+        with moved(path):
+            finds(s, f"{path}: No such file", "`hairpin join` anew")
+        with changed(path, "rubbish\n"):
+            finds(s, "aren't all a key and certificates: the server won't start so", "put it back")
+    with mode(key, 0o644):
+        finds(s, f"{key}: others may read it", f"chmod 600 {key}")
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", s.dir + "/other.key"], check=True)
+    with open(s.dir + "/other.key") as f, changed(key, f.read()):
+        finds(s, "don't belong together", "put it back")
+    with changed(s.data + "/keys/master.key", "hairpin-master-1 " + "A" * 43 + "=\n") as old:
+        assert old.split()[0] == "hairpin-master-1", old
+        finds(s, "tls/cluster.pem isn't the authority that follows from keys/master.key", "belong together")
+    finds(s, "tls/node.pem isn't valid yet", "clock", clock=-60 * 365 * DAY)
+    assert check(s) == []
+
+
 def as_another_user(s):
     """One who may read nothing of it hears that, and no guesses."""
     if ROOT:
@@ -173,6 +193,8 @@ def main():
             part(s)
         s.start()
         assert check(s) == []
+    with Server(extra=QUICK + "\n[listener cluster]\nkind = cluster\naddress = 127.0.0.1\nport = {lmtp_port}\n") as s:
+        cluster_files(s)
 
 
 main()

@@ -352,6 +352,43 @@ def a_drained_node_sends_its_clients_away(one, two):
     assert eventually(lambda: greeted().startswith(b"* OK"))
 
 
+def findings(node):
+    """(what, cure) of each thing that `check` finds."""
+    r = run("check", "--json", "-c", node.conf)
+    assert r.returncode in (0, 1), r
+    return [(f["what"], f["cure"]) for f in json.loads(r.stdout)]
+
+
+def check_looks_at_the_cluster(one, two, three):
+    for node in one, two, three:
+        assert findings(node) == [], findings(node)
+    three.stop()
+    found = eventually(lambda: (lambda f: f if len(f) > 1 else None)(findings(one)))
+    assert "node 3 (dc3.example.org) is away since" in found[0][0] and "hairpin cluster remove 3" in found[0][1], found
+    assert found[1][0] == "2 of the 3 that vote are there: all of these are needed", found
+    two.stop()
+    found = eventually(lambda: (lambda f: f if "no node leads" in f[0][0] else None)(findings(one)), 60)
+    assert "until 2 of the 3 that vote can reach each other" in found[0][0], found
+    assert any("node 2 (dc2.example.org) is away" in what for what, _ in found), found
+    two.start()
+    three.start()
+    eventually(lambda: not findings(one))
+
+
+def a_removed_node_says_so(node, asks_token=True):
+    """Wherever somebody looks, with the next step."""
+    eventually(lambda: node.status()["removed"])
+    found = [f for f in findings(node) if "removed" in f[0]]
+    assert found == [("this node was removed from the cluster", found[0][1])], found
+    assert "`hairpin join` with a new token" in found[0][1] and "new data folder" in found[0][1], found
+    said = node.cli("cluster", "status")
+    assert "! this node was removed from the cluster: " in said and said.count("!") == 1, said
+    assert "removed" in node.cli("cluster", "status", "--healthy", code=1)
+    for words in [["remove", "1"], ["drain"], ["promote", "1"]] + [["token"]] * asks_token:
+        said = node.cli("cluster", *words, code=69)
+        assert "this node was removed from the cluster" in said and "new token" in said, (words, said)
+
+
 def a_removed_node_does_not_come_back(one, two, three, token):
     assert "this is that node itself" in two.cli("cluster", "remove", two.name, code=64)
     assert "no node nobody" in one.cli("cluster", "remove", "nobody", code=67)
@@ -362,9 +399,10 @@ def a_removed_node_does_not_come_back(one, two, three, token):
     assert 2 not in kinds(one)
     two.start()
     eventually(lambda: "127.0.2.1: closed: it isn't a member of this cluster" in three.log())
-    eventually(lambda: "this node was removed from the cluster: to come back, `hairpin join` with a new token"
+    eventually(lambda: "this node was removed from the cluster: what it holds isn't kept up any more"
                in two.log())
     assert 2 not in kinds(one)
+    a_removed_node_says_so(two)
     two.stop()
     # With a new token and a new folder it is another node.
     again = Node(two.folder, 4, two.base)
@@ -376,7 +414,10 @@ def a_removed_node_does_not_come_back(one, two, three, token):
         # One that runs hears of it too.
         one.cli("cluster", "remove", "3")
         eventually(lambda: "this node was removed from the cluster" in three.log())
-        assert "only two nodes vote: both are needed" in one.status()["problems"]
+        a_removed_node_says_so(three, asks_token=False)
+        three.stop()
+        assert any("this node was removed from the cluster" in what for what, _ in findings(three)), findings(three)
+        assert "only two nodes vote: both are needed: join a third one, or an arbiter" in one.status()["problems"]
     finally:
         again.stop()
 
@@ -410,6 +451,7 @@ def main():
         the_arbiter_has_no_key(one, three)
         the_arbiter_says_where_to_ask(three, folder)
         a_node_that_is_away_is_named(one, two, three)
+        check_looks_at_the_cluster(one, two, three)
         a_drained_node_sends_its_clients_away(one, two)
         a_removed_node_does_not_come_back(one, two, three, token)
     except BaseException:

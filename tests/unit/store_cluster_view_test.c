@@ -8,7 +8,7 @@ struct world {
 	struct members members;
 	uint8_t cluster[16];
 	struct store_cluster_seen seen[RAFT_NODES_MAX];
-	bool is_draining;
+	bool is_draining, is_removed;
 };
 
 static void
@@ -46,7 +46,7 @@ static json_t *
 status_of(const struct world *w)
 {
 	struct store_cluster_view v = {
-		&w->status, &w->members, w->cluster, w->seen, w->is_draining};
+		&w->status, &w->members, w->cluster, w->seen, w->is_draining, w->is_removed};
 
 	return store_cluster_json(&v);
 }
@@ -210,8 +210,9 @@ two_votes_are_both_needed(void **state)
 	w.members.node[1].kind = RAFT_LEARNER;
 	w.status.peer[1].match = 40;
 	problems(&w, "only two nodes vote: both are needed");
-	assert_int_equal(
-		problems(&w, "node 2 (dc2) has no vote yet: it lacks 60 of the log's"), 2);
+	assert_int_equal(problems(&w, "node 2 (dc2) has no vote yet: it gets one when it has "
+				      "caught up; it lacks 60 of the log's"),
+		2);
 }
 
 static void
@@ -223,8 +224,30 @@ a_second_data_node_waits_for_a_third_vote(void **state)
 	w.members.n = 2;
 	w.members.node[1].kind = RAFT_LEARNER;
 	assert_int_equal(
-		problems(&w, "node 2 (dc2) has caught up and has no vote: a second one comes"),
+		problems(&w,
+			"node 2 (dc2) has caught up and has no vote: a second one comes with"),
 		1);
+}
+
+/* Whatever else it sees is of no use to anybody. */
+static void
+a_removed_node_says_that_alone(void **state)
+{
+	struct world w = three();
+	json_t *j;
+
+	(void)state;
+	w.is_removed = true;
+	w.status.leader = 0;
+	w.status.peer[1].is_up = false;
+	assert_int_equal(
+		problems(&w,
+			"this node was removed from the cluster: what it holds isn't kept up"),
+		1);
+	j = status_of(&w);
+	assert_true(json_is_true(json_object_get(j, "removed")));
+	assert_int_equal(json_array_size(json_object_get(j, "findings")), 1);
+	json_decref(j);
 }
 
 static void
@@ -251,6 +274,7 @@ main(void)
 		cmocka_unit_test(a_node_that_never_started_is_not_there),
 		cmocka_unit_test(two_votes_are_both_needed),
 		cmocka_unit_test(a_second_data_node_waits_for_a_third_vote),
+		cmocka_unit_test(a_removed_node_says_that_alone),
 		cmocka_unit_test(a_drained_node_says_so),
 	};
 

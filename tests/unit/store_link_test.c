@@ -140,7 +140,7 @@ start_link(struct world *w)
 static void
 set_up(struct world *w)
 {
-	const struct store_link_events ev = {on_frame, on_peer, w};
+	const struct store_link_events ev = {on_frame, on_peer, NULL, w};
 
 	log_init("test", "store", LOG_LEVEL_ERROR);
 	*w = (struct world){.loop = loop_new()};
