@@ -322,7 +322,9 @@ check_chain(struct engine_turn *t, const Peer__Raft *raft)
 static enum err
 check_entries(struct engine_turn *t, const Peer__Raft *raft, struct raft_config *config)
 {
+	struct raft_log *log = &t->e->log;
 	struct members members;
+	uint64_t rekey = log->rekey;
 	enum err err = check_chain(t, raft);
 
 	for (size_t i = 0; !err && i < raft->n_entry; i++) {
@@ -331,14 +333,19 @@ check_entries(struct engine_turn *t, const Peer__Raft *raft, struct raft_config 
 
 		if (entry.type == RAFT_LOG_CONFIG && i + 1 < raft->n_entry)
 			return ERR_SYNTAX;
-		if (index > t->e->log.applied)
-			err = raft_log_verify(&t->e->log, index, raft->entry_term, &entry);
+		if (index > log->applied)
+			err = raft_log_verify(log, index, raft->entry_term, &entry);
+		/* What follows is sealed by the key that it brings. */
+		if (entry.type == RAFT_LOG_REKEY && index > log->rekey)
+			log->rekey = index;
 		if (!err && entry.type == RAFT_LOG_CONFIG) {
 			err = members_unpack(entry.sealed, &members) ? ERR_SYNTAX : ERR_OK;
 			if (!err)
 				members_config(&members, config);
 		}
 	}
+	/* Nothing of it was taken yet. */
+	log->rekey = rekey;
 	return err;
 }
 

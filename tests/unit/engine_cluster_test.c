@@ -658,6 +658,33 @@ the_log_key_moves_on_everywhere(void **state)
 	assert_equal_and_sound();
 }
 
+/* It is told in one frame of the new key and of what that seals. */
+static void
+a_node_that_was_away_while_the_log_key_moved_on_comes_back(void **state)
+{
+	enum err compacted = ERR_MORE;
+	struct answer a;
+
+	(void)state;
+	append(0, SLICE_LIT("before"), &a);
+	until(a.done);
+	until(status(1).applied == status(0).last);
+	cut(1);
+	assert_int_equal(
+		engine_tend_compact(node[0].e, world_next_key(), on_compacted, &compacted),
+		ERR_OK);
+	until(compacted != ERR_MORE);
+	assert_int_equal(compacted, ERR_OK);
+	append(0, SLICE_LIT("after"), &a);
+	until(a.done);
+	assert_int_equal(a.e, ERR_OK);
+	heal(1);
+	until(!engine_is_ready(node[1].e));
+	world_give_keys(node[1].e);
+	assert_equal_and_sound();
+	assert_int_equal(messages(1), 2);
+}
+
 /* --- who runs what a node took in --- */
 
 static struct schema_owner
@@ -789,6 +816,7 @@ main(void)
 		T(leadership_is_handed_over),
 		T(a_node_says_its_own_address_and_no_other_ones),
 		T(the_log_key_moves_on_everywhere),
+		T(a_node_that_was_away_while_the_log_key_moved_on_comes_back),
 		T(what_a_node_that_is_cut_off_runs_is_adopted_until_it_is_back),
 		T(a_leader_that_dies_is_adopted_and_boots_anew),
 		T(a_node_that_does_not_lead_adopts_nobody),
