@@ -257,7 +257,7 @@ look_for_payload(struct catchup_take *t, Peer__SnapshotWant *want)
 {
 	struct db_txn *own;
 	uint64_t copied = 0;
-	enum err e = db_begin(t->to.db, false, &own);
+	enum err e = db_begin(*t->to.db, false, &own);
 
 	if (e)
 		return e;

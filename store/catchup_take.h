@@ -18,7 +18,8 @@ struct catchup_take;
 struct catchup_target {
 	const char *dir; /* of data.mdb */
 	uint64_t map_bytes;
-	struct db *db;		    /* the old one; payload that it has isn't asked for */
+	struct db *const *db; /* the old one; payload that it has isn't asked for. A compaction
+				 may put another in its place */
 	const struct raft_log *log; /* the old one's */
 	struct vault *vault;
 };

@@ -406,7 +406,7 @@ begin_take(struct engine *e)
 	struct engine_catchup *c = e->catchup;
 	struct catchup_target to = {.dir = e->opt.dir,
 		.map_bytes = e->opt.map_bytes,
-		.db = e->db,
+		.db = &e->db,
 		.log = &e->log,
 		.vault = e->vault};
 

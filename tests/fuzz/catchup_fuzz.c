@@ -95,7 +95,7 @@ end_take(void)
 static void
 begin_take(void)
 {
-	struct catchup_target to = {.dir = w.dir, .db = w.db, .log = &w.log, .vault = w.vault};
+	struct catchup_target to = {.dir = w.dir, .db = &w.db, .log = &w.log, .vault = w.vault};
 	struct catchup_offer offer = {.index = INDEX, .term = 1, .members = w.log.members};
 
 	if (!w.take)

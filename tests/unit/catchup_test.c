@@ -182,7 +182,7 @@ static enum err
 take_offer(const Peer__Frame *f)
 {
 	struct catchup_target to = {
-		.dir = far.dir, .db = far.db, .log = &far.log, .vault = far.vault};
+		.dir = far.dir, .db = &far.db, .log = &far.log, .vault = far.vault};
 	struct catchup_offer offer;
 	enum err e = catchup_take_offer(f->snapshot_offer, &far.log, &offer);
 

@@ -1,6 +1,7 @@
 /* Engines in one process, whose frames go from one to the other at once: nodes that are new, or
  * were away while the log was trimmed, are given the database, whatever happens meanwhile. */
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/clock.h"
 #include "store/catchup.h"
@@ -303,6 +304,37 @@ a_node_that_dies_again_and_again_gets_there(void **state)
 }
 
 static void
+on_compacted(void *arg, enum err e)
+{
+	*(enum err *)arg = e;
+}
+
+static void
+a_node_that_compacts_meanwhile_is_given_the_database(void **state)
+{
+	enum err compacted = ERR_MORE;
+	char stage[96];
+
+	(void)state;
+	join(1, RAFT_VOTER);
+	until(is_level(1) && status(0).peer[1].match == status(0).last);
+	close_node(&node[1]);
+	for (int i = 0; i < 10 * KEEP_ROWS; i++)
+		append(BODY);
+	until(engine_log(node[0].e)->first + KEEP_ROWS > status(0).last);
+	open_node(&node[1]);
+	snprintf(stage, sizeof stage, "%s/stage.mdb", node[1].dir);
+	until(access(stage, F_OK) == 0);
+	assert_int_equal(
+		engine_tend_compact(node[1].e, NULL, on_compacted, &compacted), ERR_OK);
+	until(compacted != ERR_MORE);
+	assert_int_equal(compacted, ERR_OK);
+	assert_int_equal(node[1].swaps, 1);
+	until(node[1].swaps == 2 && is_level(1));
+	assert_equal_and_sound(1);
+}
+
+static void
 mail_is_taken_and_expunged_while_a_stream_stands(void **state)
 {
 	Commands__Command c = COMMANDS__COMMAND__INIT;
@@ -392,6 +424,7 @@ main(void)
 		TEST(a_node_that_was_away_too_long_is_given_the_database),
 		TEST(a_node_that_the_log_reaches_is_not),
 		TEST(a_node_that_dies_again_and_again_gets_there),
+		TEST(a_node_that_compacts_meanwhile_is_given_the_database),
 		TEST(mail_is_taken_and_expunged_while_a_stream_stands),
 		TEST(who_sends_what_is_no_state_loses_its_connection),
 		TEST(a_new_arbiter_is_told_where_the_log_begins),
