@@ -3,7 +3,8 @@
  * kills and turns clocks. After each turn of a node the promises must hold (sim_truth). The
  * same seed plays the same story, octet for octet: each line of it is in the trace.
  *
- * sim_disk    what the engine calls to write; a node may die at each of these calls
+ * sim_disk    what the engine calls to write; a node may die at each of these calls, its power
+ *             be cut, its disk be full
  * sim_net     links: two ordered streams each way that break and lose what was on its way
  * sim_node    a node's lives
  * sim_client  what clients want, and what they were told
@@ -40,6 +41,9 @@ struct sim_weather {
 	uint32_t pause;				/* of 10,000: a process stands still */
 	uint32_t slow_sync;			/* of a commit */
 	uint32_t turn_clock, transfer, compact; /* of 10,000 */
+	uint32_t fill;				/* of 10,000: a disk becomes full for a while */
+	uint32_t power;				/* that a node dies by a power cut */
+	uint32_t bad_sync;			/* that a sync of a stage fails */
 	uint32_t latency_ms, octets_a_ms;
 	bool reconfigures;
 };
@@ -56,6 +60,9 @@ struct sim_node {
 	uint32_t dies_in; /* so many things that others could see; 0: not now */
 	bool is_dead;	  /* all that it does from here on is lost */
 	uint64_t lag_ms;  /* how long the commits of this turn took */
+	/* Its disk: what the folder may hold (0: no bound), until then. */
+	uint64_t disk_bytes, full_until_ms;
+	bool failed_sync;
 	/* Its clocks. */
 	uint64_t clock_ms, wall_sec;
 	int32_t rate_ppm;
@@ -102,6 +109,7 @@ struct sim {
 	uint64_t seed, random, now_ms;
 	struct sim_weather weather;
 	uint64_t keep_rows, tail_rows; /* as in engine_options */
+	bool has_ballast;
 	struct sim_node node[SIM_NODES + 1];
 	struct sim_node *turning; /* whose code runs */
 	uint32_t nodes;		  /* that exist */
@@ -113,7 +121,7 @@ struct sim {
 	uint64_t committed, applied, time_sec;
 	uint64_t term_of[SIM_LOG + 1], chain[SIM_LOG + 1], digest[SIM_LOG + 1];
 	/* Totals, for the last line. */
-	uint64_t told_done, crashes, leaders, streamed;
+	uint64_t told_done, crashes, leaders, streamed, compacted, refused;
 };
 extern struct sim sim;
 
@@ -130,9 +138,12 @@ enum sim_topology { SIM_ALONE, SIM_TWO_AND_ARBITER, SIM_THREE, SIM_LEARNER };
 struct sim_story {
 	const char *name;
 	enum sim_topology topology;
-	uint64_t ms; /* that chance has */
-	bool joins;  /* the nodes join under way, not before */
-	bool trims;  /* the log is short: who lags is streamed the database, by slow links */
+	uint64_t ms;   /* that chance has */
+	bool joins;    /* the nodes join under way, not before */
+	bool trims;    /* the log is short: who lags is streamed the database, by slow links */
+	bool compacts; /* any node, at any time; the leader moves on to another log key */
+	bool fills;    /* a node's disk is full for a while */
+	bool cuts_power; /* what wasn't synced is lost; syncs of a stage fail */
 	bool reconfigures;
 	bool is_deadly; /* nodes die all the time, and are back soon */
 	bool is_long;	/* they stay away, and ways silent, past a proposal's deadline */
@@ -145,6 +156,12 @@ void sim_pass(void);
 void sim_disk_seed(uint64_t seed); /* of the engines' random numbers */
 /* Something that others could see is about to happen: false: the node is dead by now. */
 bool sim_disk_lives(void);
+/* Of what isn't synced, chance decides what was lost. The engine must be closed. */
+void sim_disk_cut(uint32_t id);
+/* All that was written is on disk. */
+void sim_disk_forget(uint32_t id);
+/* Octets in the node's folder. */
+uint64_t sim_disk_used(const struct sim_node *n);
 void sim_disk_remove(const char *dir);
 void sim_disk_copy(const char *from, const char *to);
 

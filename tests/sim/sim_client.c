@@ -74,6 +74,13 @@ number_of_uids(const Commands__Uids *u)
 		       : 0;
 }
 
+/* A large body whose command is refused: what comes instead ends its upload, and no more. */
+static bool
+is_abandon(const Commands__Body *b)
+{
+	return b->sealed_size == UINT64_MAX;
+}
+
 uint32_t
 sim_client_op_of(const Commands__Command *c)
 {
@@ -84,10 +91,12 @@ sim_client_op_of(const Commands__Command *c)
 		return 0;
 	switch ((int)c->body_case) {
 	case COMMANDS__COMMAND__BODY_APPEND:
-		text = c->append->sealed_index;
+		if (!is_abandon(c->append->body))
+			text = c->append->sealed_index;
 		break;
 	case COMMANDS__COMMAND__BODY_ENQUEUE:
-		text = c->enqueue->sealed_index;
+		if (!is_abandon(c->enqueue->body))
+			text = c->enqueue->sealed_index;
 		break;
 	case COMMANDS__COMMAND__BODY_MAILBOX_CREATE:
 		text = c->mailbox_create->name;
@@ -139,6 +148,7 @@ on_done(void *arg, enum err e, uint64_t index, const Commands__Result *r)
 		sim_fail("op %u: its client was told %s, and it is entry %llu", number,
 			err_text(e), (unsigned long long)op->at);
 	}
+	sim.refused += e == ERR_FULL;
 	sim_say("op %u is told %s, code %u, index %llu", number, err_text(e), op->code,
 		(unsigned long long)index);
 }

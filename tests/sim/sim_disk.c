@@ -1,6 +1,9 @@
 /* sim_disk: what the engine calls to write, to sync, and for random numbers. The folders are in
  * memory, and a sync costs virtual time alone. A write that comes once the node is dead fails:
- * the file is as the last one left it, and the engine is closed right after. */
+ * the file is as the last one left it, and the engine is closed right after. When its power
+ * is cut, any part of what wasn't synced is as before. A disk may have a size; a file takes as
+ * much of it as it is long. A sync of a stage may fail: what it was to bring to disk is there
+ * until the power is cut. */
 #include "tests/sim/sim.h"
 
 #include <dirent.h>
@@ -8,7 +11,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -19,7 +24,27 @@
 	if (!real_##name)                                                                      \
 	real_##name = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 
+enum { PAGE = 4096 };
+
 static uint64_t random_state;
+
+/* What a page held before a write that isn't synced. */
+struct before {
+	struct before *next;
+	ino_t file;
+	off_t at;
+	size_t n, had; /* had: less at the end of the file */
+	bool is_lost;  /* a sync failed: no later one brings it to disk */
+	uint8_t octets[];
+};
+static struct before *before[SIM_NODES + 1]; /* newest first */
+/* The name of what a rename put away, until its folder is synced. */
+static struct {
+	char from[512], to[512], old[512];
+} renamed[SIM_NODES + 1];
+
+static void walk(const char *dir, void (*each)(const char *path, const char *name, void *arg),
+	void *arg);
 
 bool
 sim_disk_lives(void)
@@ -44,18 +69,271 @@ dies(void)
 	return true;
 }
 
+/* --- a disk's size --- */
+
+static void
+add_size(const char *path, const char *name, void *arg)
+{
+	struct stat st;
+
+	(void)name;
+	if (stat(path, &st) == 0)
+		*(uint64_t *)arg += (uint64_t)st.st_size;
+}
+
+uint64_t
+sim_disk_used(const struct sim_node *n)
+{
+	uint64_t used = 0;
+
+	walk(n->dir, add_size, &used);
+	return used;
+}
+
+/* How long the file may become; no bound: as long as it likes. */
+static uint64_t
+limit_of(int fd)
+{
+	const struct sim_node *n = sim.turning;
+	uint64_t used;
+	struct stat st;
+
+	if (!n || !n->disk_bytes || fstat(fd, &st))
+		return INT64_MAX;
+	used = sim_disk_used(n);
+	return (uint64_t)st.st_size + (used < n->disk_bytes ? n->disk_bytes - used : 0);
+}
+
+/* How many of them fit: what is within the file always does. */
+static size_t
+that_fit(int fd, size_t n, off_t at)
+{
+	uint64_t limit;
+	struct stat st;
+
+	if (!sim.turning || !sim.turning->disk_bytes || fstat(fd, &st) ||
+		(uint64_t)at + n <= (uint64_t)st.st_size)
+		return n;
+	limit = limit_of(fd);
+	if ((uint64_t)at + n <= limit)
+		return n;
+	errno = ENOSPC;
+	return (uint64_t)at < limit ? (size_t)(limit - (uint64_t)at) : 0;
+}
+
+int
+fallocate(int fd, int mode, off_t at, off_t n)
+{
+	struct stat st;
+
+	(void)mode;
+	if (dies() || fstat(fd, &st))
+		return -1;
+	if (at + n <= st.st_size)
+		return 0;
+	if ((uint64_t)(at + n) > limit_of(fd)) {
+		errno = ENOSPC;
+		return -1;
+	}
+	return ftruncate(fd, at + n);
+}
+
+int
+fstatvfs(int fd, struct statvfs *fs)
+{
+	struct stat st;
+	REAL(fstatvfs);
+
+	if (real_fstatvfs(fd, fs) || fstat(fd, &st))
+		return -1;
+	if (sim.turning && sim.turning->disk_bytes)
+		fs->f_bavail = (limit_of(fd) - (uint64_t)st.st_size) / fs->f_frsize;
+	return 0;
+}
+
+/* --- what isn't synced --- */
+
+static void
+drop_covered(struct before **list, const struct before *by)
+{
+	struct before *b;
+
+	while ((b = *list)) {
+		if (b->is_lost && b->file == by->file && b->at == by->at && b->n <= by->n) {
+			*list = b->next;
+			free(b);
+		} else {
+			list = &b->next;
+		}
+	}
+}
+
+static void
+note_page(int fd, ino_t file, off_t at, size_t n)
+{
+	struct before **list = &before[sim.turning->id];
+	struct before *b = must_alloc(sizeof *b + n);
+	ssize_t had = pread(fd, b->octets, n, at);
+
+	*b = (struct before){.file = file, .at = at, .n = n, .had = had > 0 ? (size_t)had : 0};
+	memset(b->octets + b->had, 0, n - b->had);
+	drop_covered(list, b);
+	b->next = *list;
+	*list = b;
+}
+
+/* Before a write. One with O_DSYNC is on disk when it returns. */
+static void
+note(int fd, size_t n, off_t at)
+{
+	struct stat st;
+
+	if (!sim.turning || !sim.weather.power || fstat(fd, &st) ||
+		(fcntl(fd, F_GETFL) & O_DSYNC))
+		return;
+	while (n) {
+		size_t part = PAGE - (size_t)at % PAGE;
+
+		part = part < n ? part : n;
+		note_page(fd, st.st_ino, at, part);
+		at += (off_t)part;
+		n -= part;
+	}
+}
+
+static void
+forget_rename(uint32_t id)
+{
+	if (renamed[id].old[0])
+		unlink(renamed[id].old);
+	memset(&renamed[id], 0, sizeof renamed[id]);
+}
+
+static void
+note_synced(int fd, bool fails)
+{
+	struct before **at = &before[sim.turning->id], *b;
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return;
+	if (S_ISDIR(st.st_mode))
+		forget_rename(sim.turning->id);
+	while ((b = *at)) {
+		b->is_lost = b->is_lost || (fails && b->file == st.st_ino);
+		if (b->file == st.st_ino && !b->is_lost) {
+			*at = b->next;
+			free(b);
+		} else {
+			at = &b->next;
+		}
+	}
+}
+
+void
+sim_disk_forget(uint32_t id)
+{
+	struct before *b;
+
+	while ((b = before[id])) {
+		before[id] = b->next;
+		free(b);
+	}
+	forget_rename(id);
+}
+
+static void
+undo_in(const char *path, const char *name, void *arg)
+{
+	uint32_t id = *(uint32_t *)arg;
+	struct stat st;
+	int fd = open(path, O_RDWR);
+	REAL(pwrite);
+
+	(void)name;
+	must(fd >= 0 && fstat(fd, &st) == 0);
+	for (struct before *b = before[id]; b; b = b->next)
+		if (b->file == st.st_ino && (b->is_lost || sim_chance(500)))
+			must(real_pwrite(fd, b->octets, b->n, b->at) == (ssize_t)b->n);
+	close(fd);
+}
+
+void
+sim_disk_cut(uint32_t id)
+{
+	REAL(rename);
+
+	if (renamed[id].to[0] && sim_chance(500)) {
+		sim_say("the new name of %s is lost", strrchr(renamed[id].from, '/') + 1);
+		must(real_rename(renamed[id].to, renamed[id].from) == 0);
+		must(!renamed[id].old[0] || real_rename(renamed[id].old, renamed[id].to) == 0);
+		renamed[id].old[0] = '\0';
+	}
+	walk(sim.node[id].dir, undo_in, &id);
+	sim_disk_forget(id);
+}
+
+/* --- calls --- */
+
 ssize_t
 pwrite(int fd, const void *p, size_t n, off_t at)
 {
+	size_t fit;
 	REAL(pwrite);
-	return dies() ? -1 : real_pwrite(fd, p, n, at);
+
+	if (dies())
+		return -1;
+	fit = that_fit(fd, n, at);
+	if (fit)
+		note(fd, fit, at);
+	return fit || !n ? real_pwrite(fd, p, fit, at) : -1;
 }
 
 ssize_t
 writev(int fd, const struct iovec *v, int n)
 {
+	off_t at = lseek(fd, 0, SEEK_CUR);
+	size_t all = 0;
 	REAL(writev);
-	return dies() ? -1 : real_writev(fd, v, n);
+
+	if (dies())
+		return -1;
+	for (int i = 0; i < n; i++)
+		all += v[i].iov_len;
+	if (that_fit(fd, all, at) < all)
+		return -1;
+	note(fd, all, at);
+	return real_writev(fd, v, n);
+}
+
+int
+rename(const char *from, const char *to)
+{
+	uint32_t id = sim.turning ? sim.turning->id : 0;
+	REAL(rename);
+
+	if (dies())
+		return -1;
+	if (id && sim.weather.power) {
+		forget_rename(id);
+		snprintf(renamed[id].from, sizeof renamed[id].from, "%s", from);
+		snprintf(renamed[id].to, sizeof renamed[id].to, "%s", to);
+		snprintf(renamed[id].old, sizeof renamed[id].old, "%s/put-away",
+			sim.turning->dir);
+		if (link(to, renamed[id].old))
+			renamed[id].old[0] = '\0';
+	}
+	return real_rename(from, to);
+}
+
+static bool
+is_stage(int fd, const struct sim_node *n)
+{
+	struct stat ours, stage;
+	char path[128];
+
+	snprintf(path, sizeof path, "%s/stage.mdb", n->dir);
+	return fstat(fd, &ours) == 0 && stat(path, &stage) == 0 && ours.st_ino == stage.st_ino;
 }
 
 /* What leaves after this one leaves later. */
@@ -63,8 +341,8 @@ int
 fdatasync(int fd)
 {
 	struct sim_node *n = sim.turning;
+	bool fails;
 
-	(void)fd;
 	if (dies())
 		return -1;
 	if (!n)
@@ -73,7 +351,14 @@ fdatasync(int fd)
 	if (sim_chance(sim.weather.slow_sync))
 		n->lag_ms += sim_random(sim_chance(100) ? 3000 : 200);
 	sim_node_set_clock(n);
-	return 0;
+	fails = sim.weather.bad_sync && sim_chance(sim.weather.bad_sync) && is_stage(fd, n);
+	note_synced(fd, fails);
+	if (!fails)
+		return 0;
+	sim_say("n%u: a sync of its stage fails", n->id);
+	n->failed_sync = true;
+	errno = EIO;
+	return -1;
 }
 
 int
@@ -158,12 +443,19 @@ copy_one(const char *path, const char *name, void *arg)
 	char to[512];
 	struct stat st;
 	int in = open(path, O_RDONLY), out;
+	off_t at = 0;
 
 	snprintf(to, sizeof to, "%s/%s", (const char *)arg, name);
 	out = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	must(in >= 0 && out >= 0 && fstat(in, &st) == 0);
-	while (copy_file_range(in, NULL, out, NULL, (size_t)st.st_size, 0) > 0)
-		continue;
+	must(ftruncate(out, st.st_size) == 0);
+	while ((at = lseek(in, at, SEEK_DATA)) >= 0) {
+		off_t there = at, end = lseek(in, at, SEEK_HOLE);
+
+		while (at < end &&
+			copy_file_range(in, &at, out, &there, (size_t)(end - at), 0) > 0)
+			continue;
+	}
 	close(in);
 	close(out);
 }

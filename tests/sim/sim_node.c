@@ -49,6 +49,7 @@ give_keys(struct sim_node *n)
 	struct buf wrapped;
 	enum err e = ERR_OK;
 
+	sim.turning = n;
 	while (!e && !engine_is_ready(n->e)) {
 		buf_init(&wrapped, sizeof key.b);
 		e = engine_wrapped_key(n->e, &wrapped);
@@ -58,8 +59,9 @@ give_keys(struct sim_node *n)
 		if (!e)
 			e = engine_set_key(n->e, &key, SLICE_EMPTY);
 	}
-	/* It waits for a database, or for the entry with the key. */
-	if (e && e != ERR_UNAVAILABLE && e != ERR_NOT_FOUND)
+	sim.turning = NULL;
+	/* It waits for a database, or for the entry with the key, or for space. */
+	if (e && e != ERR_FULL && e != ERR_UNAVAILABLE && e != ERR_NOT_FOUND)
 		sim_fail("n%u takes no key: %s", n->id, err_text(e));
 	n->wants_turn = true;
 }
@@ -69,6 +71,7 @@ open_engine(struct sim_node *n, bool create)
 {
 	struct engine_options opt = {.dir = n->dir,
 		.create = create,
+		.ballast = sim.has_ballast,
 		.map_bytes = UINT64_C(1) << 32,
 		.log_keep_rows = sim.keep_rows,
 		.tail_rows = sim.tail_rows,
@@ -78,14 +81,21 @@ open_engine(struct sim_node *n, bool create)
 
 	set_clocks(n);
 	opt.boot = rand_u64() | 1;
+	n->is_dead = n->failed_sync = false;
+	n->dies_in = 0;
+	sim.turning = n;
 	e = engine_open(&opt, &n->e);
+	sim.turning = NULL;
+	/* Its parent goes on trying. */
+	if (e == ERR_FULL) {
+		n->anew_ms = sim.now_ms + 1 + sim_random(ANEW_MS);
+		return;
+	}
 	if (e)
 		sim_fail("n%u doesn't start: %s", n->id, err_text(e));
 	n->is_up = n->exists = true;
 	n->members = *engine_members(n->e);
 	n->wants_turn = true;
-	n->is_dead = false;
-	n->dies_in = 0;
 	n->due_ms = n->busy_ms = n->paused_ms = n->anew_ms = 0;
 	n->commit = 0;
 	n->born_ms = n->tended_ms = sim.now_ms;
@@ -116,10 +126,14 @@ sim_node_boot(uint32_t id)
 }
 
 static void
-end(struct sim_node *n)
+end(struct sim_node *n, bool cuts_power)
 {
 	sim_node_set_clock(n);
 	engine_close(n->e);
+	if (cuts_power) {
+		sim_say("n%u has lost its power", n->id);
+		sim_disk_cut(n->id);
+	}
 	n->e = NULL;
 	sim_truth_autopsy(n);
 	n->is_up = false;
@@ -134,7 +148,7 @@ void
 sim_node_crash(uint32_t id)
 {
 	sim_say("n%u is gone", id);
-	end(&sim.node[id]);
+	end(&sim.node[id], sim_chance(sim.weather.power));
 	sim.crashes++;
 }
 
@@ -274,7 +288,7 @@ start_anew(struct sim_node *n, enum err why)
 {
 	sim_say("n%u is to start anew: %s", n->id, err_text(why));
 	sim.streamed += why == ERR_END;
-	end(n);
+	end(n, false);
 	n->anew_ms = sim.now_ms + 1 + sim_random(ANEW_MS);
 }
 
@@ -297,7 +311,8 @@ turn(struct sim_node *n)
 		sim_node_crash(n->id);
 		return;
 	}
-	if (e == ERR_END || e == ERR_FULL) {
+	/* A stage that can't be finished costs this life. */
+	if (e == ERR_END || e == ERR_FULL || (e == ERR_IO && n->failed_sync)) {
 		start_anew(n, e);
 		return;
 	}

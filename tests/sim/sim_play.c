@@ -213,6 +213,54 @@ disturb_nodes(void)
 }
 
 static void
+on_compacted(void *arg, enum err e)
+{
+	const struct sim_node *n = arg;
+
+	if (!sim_disk_lives())
+		return;
+	sim.compacted += !e;
+	sim_say("n%u has compacted: %s", n->id, err_text(e));
+}
+
+static void
+compact(void)
+{
+	struct sim_node *n = any_node();
+	struct engine_log_key next;
+	enum err e;
+
+	if (!n->is_up || n->is_arbiter || !engine_is_ready(n->e))
+		return;
+	seal_key_new(&next.key);
+	next.wrapped = slice_of(next.key.b, sizeof next.key.b);
+	sim_node_set_clock(n);
+	e = engine_tend_compact(n->e, &next, on_compacted, n);
+	sim_say("n%u is to compact: %s", n->id, err_text(e));
+	if (e && e != ERR_BUSY)
+		sim_fail("n%u can't compact: %s", n->id, err_text(e));
+	n->wants_turn = true;
+}
+
+/* Others write to that disk, too: what is given up is soon gone. */
+static void
+fill_disk(void)
+{
+	struct sim_node *n = any_node();
+
+	if (n->disk_bytes && sim.now_ms >= n->full_until_ms) {
+		sim_say("n%u has space again", n->id);
+		n->disk_bytes = 0;
+	} else if (n->disk_bytes ? sim_chance(2) : n->exists && sim_rarely(sim.weather.fill)) {
+		if (!n->disk_bytes)
+			n->full_until_ms = sim.now_ms + 500 + sim_random(6000);
+		n->disk_bytes = sim_disk_used(n) + sim_random(2 << 20);
+		sim_say("the disk of n%u is full: %llu", n->id,
+			(unsigned long long)n->disk_bytes);
+	}
+}
+
+static void
 disturb(void)
 {
 	const struct sim_weather *w = &sim.weather;
@@ -227,6 +275,9 @@ disturb(void)
 		turn_clock();
 	if (sim_rarely(w->transfer))
 		change(ENGINE_TRANSFER);
+	if (sim_rarely(w->compact))
+		compact();
+	fill_disk();
 	if (w->reconfigures && sim_rarely(8))
 		change(sim_chance(500) ? ENGINE_DEMOTE : ENGINE_PROMOTE);
 }
@@ -271,6 +322,7 @@ set_log(const struct sim_story *story)
 
 	sim.keep_rows = trims ? 1 + sim_random(30) : SIM_LOG;
 	sim.tail_rows = trims ? 20 + sim_random(100) : 0;
+	sim.has_ballast = story && story->fills;
 }
 
 static void
@@ -288,6 +340,7 @@ reset(uint64_t seed)
 
 		n->id = id;
 		snprintf(n->dir, sizeof n->dir, "%s/n%u", base, id);
+		sim_disk_forget(id);
 		sim_disk_remove(n->dir);
 	}
 	sim_net_begin();
@@ -425,7 +478,7 @@ begin(const struct sim_story *story, uint64_t seed)
 		memcpy(&sim, prepared[story->topology], sizeof sim);
 		sim.random = random;
 		sim.seed = seed;
-		sim.crashes = sim.leaders = sim.streamed = 0;
+		sim.crashes = sim.leaders = sim.streamed = sim.compacted = sim.refused = 0;
 	}
 	set_log(story);
 	sim_truth_begin(false);
@@ -484,7 +537,7 @@ heal(void)
 
 	sim_say("all is healed");
 	is_disturbed = false;
-	sim.weather.crash = sim.weather.slow_sync = 0;
+	sim.weather.crash = sim.weather.slow_sync = sim.weather.bad_sync = 0;
 	sim.weather.octets_a_ms = FAST;
 	sim_net_heal();
 	for (uint32_t id = 1; id <= sim.nodes; id++) {
@@ -492,6 +545,7 @@ heal(void)
 
 		n->paused_ms = 0;
 		n->dies_in = 0;
+		n->disk_bytes = 0;
 		if (n->exists && !n->is_up && !n->was_removed)
 			sim_node_boot(id);
 	}
@@ -533,6 +587,15 @@ set_weather(const struct sim_story *story)
 		w->boot = 1;
 		w->octets_a_ms = 1000 + (uint32_t)sim_random(8000);
 		w->propose = 20 + (uint32_t)sim_random(30);
+	}
+	if (story->compacts)
+		w->compact = 5 + (uint32_t)sim_random(20);
+	if (story->fills)
+		w->fill = 3 + (uint32_t)sim_random(5);
+	if (story->cuts_power) {
+		w->power = 500;
+		w->bad_sync = 50;
+		w->crash = 20 + (uint32_t)sim_random(40);
 	}
 	if (story->is_deadly) {
 		w->crash = 20 + (uint32_t)sim_random(100);
