@@ -256,3 +256,147 @@ scram_cancel(struct scram *s)
 	buf_fini(&s->header);
 	seal_wipe(&s->record, sizeof s->record);
 }
+
+/* --- the client's side --- */
+
+/* RFC 5802 5.1: saslname */
+static void
+put_name(struct slice name, struct buf *out)
+{
+	for (size_t i = 0; i < name.n; i++) {
+		if (name.p[i] == ',')
+			buf_put_str(out, "=2C");
+		else if (name.p[i] == '=')
+			buf_put_str(out, "=3D");
+		else
+			buf_put_u8(out, name.p[i]);
+	}
+}
+
+enum err
+scram_client_begin(
+	struct scram_client *s, struct slice user, struct slice nonce, struct buf *out)
+{
+	*s = (struct scram_client){0};
+	buf_init(&s->bare, SCRAM_MESSAGE_MAX);
+	buf_init(&s->nonce, SCRAM_NONCE_MAX);
+	buf_put_slice(&s->nonce, nonce);
+	buf_put_str(&s->bare, "n=");
+	put_name(user, &s->bare);
+	buf_put_str(&s->bare, ",r=");
+	buf_put_slice(&s->bare, nonce);
+	buf_put_str(out, "n,,");
+	buf_put_slice(out, buf_slice(&s->bare));
+	return s->bare.overflow || s->nonce.overflow || out->overflow ? ERR_LIMIT : ERR_OK;
+}
+
+struct server_first {
+	struct slice nonce, salt; /* salt: base64 */
+	uint64_t iterations;
+};
+
+static enum err
+parse_server_first(const struct scram_client *s, struct slice message, struct server_first *f)
+{
+	struct slice iterations;
+
+	if (message.n > SCRAM_MESSAGE_MAX)
+		return ERR_SYNTAX;
+	/* "m=" in front would be a mandatory extension: none is known. */
+	if (!cut_attribute(&message, 'r', &f->nonce) || !is_nonce(f->nonce) ||
+		!cut_attribute(&message, 's', &f->salt) ||
+		!cut_attribute(&message, 'i', &iterations) ||
+		!slice_u64(iterations, UINT64_MAX, &f->iterations))
+		return ERR_SYNTAX;
+	/* RFC 5802 5.1: the client MUST verify that the nonce begins with its own; one that
+	 * adds nothing could be an old one. */
+	if (f->nonce.n <= s->nonce.n || !slice_starts(f->nonce, buf_slice(&s->nonce)))
+		return ERR_SYNTAX;
+	if (f->iterations < PWHASH_ITERATIONS_MIN ||
+		f->iterations > SCRAM_CLIENT_ITERATIONS_MAX)
+		return ERR_LIMIT;
+	return ERR_OK;
+}
+
+/* RFC 5802 section 3; message: AuthMessage, in parts. */
+static void
+prove(struct scram_client *s, const uint8_t salted[PWHASH_SHA256], const struct slice *message,
+	uint8_t proof[PWHASH_SHA256])
+{
+	struct slice client = SLICE_LIT("Client Key"), server = SLICE_LIT("Server Key"), k;
+	uint8_t key[PWHASH_SHA256], stored[PWHASH_SHA256];
+
+	k = slice_of(salted, PWHASH_SHA256);
+	pwhash_hmac_sha256(k, &server, 1, key);
+	pwhash_hmac_sha256(slice_of(key, sizeof key), message, 4, s->signature);
+	pwhash_hmac_sha256(k, &client, 1, key);
+	k = slice_of(key, sizeof key);
+	pwhash_sha256(&k, 1, stored);
+	pwhash_hmac_sha256(slice_of(stored, sizeof stored), message, 4, proof);
+	for (size_t i = 0; i < sizeof key; i++)
+		proof[i] ^= key[i];
+	seal_wipe(key, sizeof key);
+	seal_wipe(stored, sizeof stored);
+}
+
+enum err
+scram_client_prove(struct scram_client *s, struct slice password, struct slice server_first,
+	struct buf *out)
+{
+	uint8_t salted[PWHASH_SHA256], proof[PWHASH_SHA256];
+	struct server_first f;
+	struct buf salt, plain;
+	enum err e = parse_server_first(s, server_first, &f);
+
+	if (e)
+		return e;
+	buf_init(&salt, SCRAM_MESSAGE_MAX);
+	if (seal_b64_open(f.salt, &salt) || salt.n == 0) {
+		buf_fini(&salt);
+		return ERR_SYNTAX;
+	}
+	pwhash_pbkdf2(password, buf_slice(&salt), (uint32_t)f.iterations, salted);
+	buf_fini(&salt);
+	/* client-final-message-without-proof; "biws" is the base64 of "n,,". */
+	buf_init(&plain, SCRAM_MESSAGE_MAX);
+	buf_put_str(&plain, "c=biws,r=");
+	buf_put_slice(&plain, f.nonce);
+	buf_put_u8(&s->bare, ',');
+	prove(s, salted,
+		(struct slice[]){
+			buf_slice(&s->bare), server_first, SLICE_LIT(","), buf_slice(&plain)},
+		proof);
+	s->is_proven = !s->bare.overflow;
+	buf_put_slice(out, buf_slice(&plain));
+	buf_put_str(out, ",p=");
+	seal_b64(slice_of(proof, sizeof proof), out);
+	buf_fini(&plain);
+	seal_wipe(salted, sizeof salted);
+	return s->is_proven && !out->overflow ? ERR_OK : ERR_LIMIT;
+}
+
+enum err
+scram_client_check(struct scram_client *s, struct slice server_final)
+{
+	struct slice signature64;
+	struct buf signature;
+	enum err e = ERR_AUTH;
+
+	if (!s->is_proven || !cut_attribute(&server_final, 'v', &signature64))
+		return ERR_AUTH;
+	buf_init(&signature, 100);
+	if (!seal_b64_open(signature64, &signature) && signature.n == PWHASH_SHA256 &&
+		seal_equal(signature.p, s->signature, PWHASH_SHA256))
+		e = ERR_OK;
+	buf_fini(&signature);
+	s->is_checked = e == ERR_OK;
+	return e;
+}
+
+void
+scram_client_fini(struct scram_client *s)
+{
+	buf_fini(&s->bare);
+	buf_fini(&s->nonce);
+	seal_wipe(s->signature, sizeof s->signature);
+}

@@ -1,5 +1,5 @@
-/* scram: the messages of SCRAM-SHA-256 (RFC 5802, RFC 7677) and the server's
- * side of the exchange. Pure. */
+/* scram: the messages of SCRAM-SHA-256 (RFC 5802, RFC 7677) and both sides of
+ * the exchange. Pure. */
 #ifndef CRYPTO_SCRAM_H
 #define CRYPTO_SCRAM_H
 
@@ -38,5 +38,27 @@ enum err scram_end(struct scram *s, struct slice client_final, struct slice chan
 	struct buf *out);
 /* Wipes; fine after scram_end. */
 void scram_cancel(struct scram *s);
+
+/* What a client works for a server at most, some 0.1 s. */
+enum { SCRAM_CLIENT_ITERATIONS_MAX = 200000 };
+/* The client's side, without a channel binding. Ended by scram_client_fini, which wipes. */
+struct scram_client {
+	struct buf bare, nonce;
+	uint8_t signature[PWHASH_SHA256]; /* the server's, as it has to be */
+	bool is_proven, is_checked;
+};
+/* Appends the client-first-message. user: prepared (saslprep). nonce: printable without commas,
+ * new, unguessable. ERR_LIMIT: user too long, or out is full. */
+enum err scram_client_begin(
+	struct scram_client *s, struct slice user, struct slice nonce, struct buf *out);
+/* Takes the server-first-message, appends the client-final-message. password: prepared.
+ * ERR_SYNTAX: not RFC 5802 section 7, or not the answer to our nonce. ERR_LIMIT: iterations
+ * below PWHASH_ITERATIONS_MIN (what crosses the wire would be too cheap to guess from) or above
+ * SCRAM_CLIENT_ITERATIONS_MAX; or out is full. */
+enum err scram_client_prove(struct scram_client *s, struct slice password,
+	struct slice server_first, struct buf *out);
+/* Takes the server-final-message. ERR_AUTH: it doesn't know the password. */
+enum err scram_client_check(struct scram_client *s, struct slice server_final);
+void scram_client_fini(struct scram_client *s);
 
 #endif

@@ -189,6 +189,149 @@ odd_first_messages_are_refused(void **state)
 	assert_int_equal(scram_parse_first(slice_of(big, sizeof big), &f), ERR_TOO_BIG);
 }
 
+/* --- the client's side --- */
+
+#define CLIENT_NONCE "rOprNGfwEbeRWgbNEkqO"
+
+static enum err
+prove(struct scram_client *c, const char *server_first, struct buf *out)
+{
+	buf_clear(out);
+	assert_int_equal(
+		scram_client_begin(c, SLICE_LIT("user"), SLICE_LIT(CLIENT_NONCE), out), ERR_OK);
+	assert_slice(buf_slice(out), FIRST);
+	buf_clear(out);
+	return scram_client_prove(c, SLICE_LIT("pencil"), slice_str(server_first), out);
+}
+
+static void
+a_client_says_what_rfc_7677_prints(void **state)
+{
+	struct scram_client c;
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, SCRAM_MESSAGE_MAX);
+	assert_int_equal(prove(&c, CHALLENGE, &out), ERR_OK);
+	assert_slice(buf_slice(&out), FINAL);
+	assert_false(c.is_checked);
+	assert_int_equal(scram_client_check(&c, SLICE_LIT(SIGNED)), ERR_OK);
+	assert_true(c.is_checked);
+	scram_client_fini(&c);
+	buf_fini(&out);
+}
+
+static void
+a_client_trusts_no_server_that_doesnt_know_the_password(void **state)
+{
+	uint8_t text[] = SIGNED;
+	struct scram_client c;
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, SCRAM_MESSAGE_MAX);
+	assert_int_equal(prove(&c, CHALLENGE, &out), ERR_OK);
+	for (size_t i = 0; i < sizeof text - 1; i++) {
+		text[i] ^= 1;
+		assert_int_equal(
+			scram_client_check(&c, slice_of(text, sizeof text - 1)), ERR_AUTH);
+		text[i] ^= 1;
+		assert_int_equal(scram_client_check(&c, slice_of(text, i)), ERR_AUTH);
+	}
+	assert_int_equal(scram_client_check(&c, SLICE_LIT("e=other-error")), ERR_AUTH);
+	assert_false(c.is_checked);
+	assert_int_equal(scram_client_check(&c, SLICE_LIT(SIGNED)), ERR_OK);
+	scram_client_fini(&c);
+	/* nor one that signs before it was proven anything */
+	assert_int_equal(scram_client_begin(&c, SLICE_LIT("u"), SLICE_LIT("n"), &out), ERR_OK);
+	assert_int_equal(scram_client_check(&c,
+				 SLICE_LIT("v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")),
+		ERR_AUTH);
+	scram_client_fini(&c);
+	buf_fini(&out);
+}
+
+static void
+odd_server_messages_are_refused(void **state)
+{
+	static const struct {
+		const char *text;
+		enum err e;
+	} odd[] = {{"", ERR_SYNTAX}, {"r=" CLIENT_NONCE "x,s=QQ==,i=4096", ERR_OK},
+		{"r=" CLIENT_NONCE "x,s=QQ==,i=4096,e=1", ERR_OK},
+		{"r=" CLIENT_NONCE ",s=QQ==,i=4096", ERR_SYNTAX},
+		{"r=xOprNGfwEbeRWgbNEkqO1,s=QQ==,i=4096", ERR_SYNTAX},
+		{"m=1,r=" CLIENT_NONCE "x,s=QQ==,i=4096", ERR_SYNTAX},
+		{"r=" CLIENT_NONCE "x,s=,i=4096", ERR_SYNTAX},
+		{"r=" CLIENT_NONCE "x,s=Q,i=4096", ERR_SYNTAX},
+		{"r=" CLIENT_NONCE "x,s=QQ==", ERR_SYNTAX},
+		{"r=" CLIENT_NONCE "x,s=QQ==,i=4096x", ERR_SYNTAX},
+		{"r=" CLIENT_NONCE "x,s=QQ==,i=4095", ERR_LIMIT},
+		{"r=" CLIENT_NONCE "x,s=QQ==,i=200000", ERR_OK},
+		{"r=" CLIENT_NONCE "x,s=QQ==,i=200001", ERR_LIMIT},
+		{"r=" CLIENT_NONCE "x,s=QQ==,i=99999999999999999999", ERR_SYNTAX}};
+	struct scram_client c;
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, SCRAM_MESSAGE_MAX);
+	for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+		assert_int_equal(prove(&c, odd[i].text, &out), odd[i].e);
+		scram_client_fini(&c);
+	}
+	buf_fini(&out);
+}
+
+static void
+a_name_with_commas_is_escaped_and_one_too_long_is_refused(void **state)
+{
+	static uint8_t big[SCRAM_MESSAGE_MAX];
+	struct scram_client c;
+	struct buf out;
+
+	(void)state;
+	memset(big, 'x', sizeof big);
+	buf_init(&out, SCRAM_MESSAGE_MAX);
+	assert_int_equal(
+		scram_client_begin(&c, SLICE_LIT("a,b=c"), SLICE_LIT("n"), &out), ERR_OK);
+	assert_slice(buf_slice(&out), "n,,n=a=2Cb=3Dc,r=n");
+	scram_client_fini(&c);
+	assert_int_equal(
+		scram_client_begin(&c, slice_of(big, sizeof big), SLICE_LIT("n"), &out),
+		ERR_LIMIT);
+	scram_client_fini(&c);
+	buf_fini(&out);
+}
+
+/* Client and server of our own, whose order of fields the RFC's example doesn't fix. */
+static void
+both_sides_agree(void **state)
+{
+	struct buf first, challenge, final, signature;
+	struct scram_client c;
+	struct scram s;
+
+	(void)state;
+	buf_init(&first, 1000);
+	buf_init(&challenge, 1000);
+	buf_init(&final, 1000);
+	buf_init(&signature, 1000);
+	scram_client_begin(&c, SLICE_LIT("a,b"), SLICE_LIT("nonce"), &first);
+	assert_int_equal(
+		scram_begin(&s, buf_slice(&first), &record, SLICE_LIT("more"), &challenge),
+		ERR_OK);
+	assert_int_equal(
+		scram_client_prove(&c, SLICE_LIT("pencil"), buf_slice(&challenge), &final),
+		ERR_OK);
+	assert_int_equal(scram_end(&s, buf_slice(&final), SLICE_EMPTY, &signature), ERR_OK);
+	assert_int_equal(scram_client_check(&c, buf_slice(&signature)), ERR_OK);
+	scram_client_fini(&c);
+	buf_fini(&first);
+	buf_fini(&challenge);
+	buf_fini(&final);
+	buf_fini(&signature);
+}
+
 int
 main(void)
 {
@@ -198,6 +341,11 @@ main(void)
 		cmocka_unit_test(a_bound_exchange_holds_on_its_own_channel_only),
 		cmocka_unit_test(first_messages_are_cut_as_rfc_5802_says),
 		cmocka_unit_test(odd_first_messages_are_refused),
+		cmocka_unit_test(a_client_says_what_rfc_7677_prints),
+		cmocka_unit_test(a_client_trusts_no_server_that_doesnt_know_the_password),
+		cmocka_unit_test(odd_server_messages_are_refused),
+		cmocka_unit_test(a_name_with_commas_is_escaped_and_one_too_long_is_refused),
+		cmocka_unit_test(both_sides_agree),
 	};
 
 	seal_init();
