@@ -1,0 +1,172 @@
+/* The lines of the envelope, as they are sent. */
+#include "smtp/smtp_client_inner.h"
+#include "smtp/smtp_path.h"
+
+enum { FORWARD_LINE_MAX = 512, FORWARD_VALUE_MAX = 255 };
+
+/* RFC 3461 4: xchar and hexchar. */
+static void
+put_xtext(struct buf *out, struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		uint8_t ch = s.p[i];
+		if (ch > ' ' && ch < 127 && ch != '+' && ch != '=')
+			buf_put_u8(out, ch);
+		else
+			buf_printf(out, "+%02X", ch);
+	}
+}
+
+static bool
+is_printable(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < ' ' || s.p[i] > 126)
+			return false;
+	return true;
+}
+
+/* A parameter whose value is printable, and at most max octets as xtext; what isn't so is left
+ * out: the mail is worth more than its ENVID. */
+static void
+put_xtext_param(struct smtp_client *c, const char *name, struct slice value, size_t max)
+{
+	struct buf text;
+
+	if (value.n == 0 || !is_printable(value))
+		return;
+	buf_init(&text, max);
+	put_xtext(&text, value);
+	if (!text.overflow) {
+		buf_put_str(&c->out, name);
+		buf_put_slice(&c->out, buf_slice(&text));
+	}
+	buf_fini(&text);
+}
+
+bool
+smtp_client_path(struct smtp_client *c, struct slice address, struct slice *path)
+{
+	struct smtp_path p;
+	struct buf text;
+	bool is_ok;
+
+	buf_init(&text, SMTP_PARSE_PATH_MAX + 2);
+	buf_put_u8(&text, '<');
+	buf_put_slice(&text, address);
+	buf_put_u8(&text, '>');
+	is_ok = !text.overflow && smtp_path_parse(buf_slice(&text), &p) == text.n;
+	if (is_ok)
+		*path = arena_dup(&c->tx, p.raw);
+	buf_fini(&text);
+	return is_ok;
+}
+
+void
+smtp_client_put_mail(struct smtp_client *c)
+{
+	const struct smtp_client_mail *m = c->mail;
+	unsigned offers = c->hello.offers;
+
+	buf_put_str(&c->out, "MAIL FROM:<");
+	buf_put_slice(&c->out, c->sender);
+	buf_put_u8(&c->out, '>');
+	if (offers & SMTP_CLIENT_SIZE && m->size_bytes) {
+		buf_put_str(&c->out, " SIZE=");
+		buf_put_dec(&c->out, m->size_bytes);
+	}
+	if (m->is_binary)
+		buf_put_str(&c->out, " BODY=BINARYMIME");
+	else if (m->is_8bit)
+		buf_put_str(&c->out, " BODY=8BITMIME");
+	if (c->has_utf8)
+		buf_put_str(&c->out, " SMTPUTF8");
+	if (offers & SMTP_CLIENT_DSN) {
+		if (m->ret != SMTP_RET_NONE)
+			buf_put_str(
+				&c->out, m->ret == SMTP_RET_FULL ? " RET=FULL" : " RET=HDRS");
+		put_xtext_param(c, " ENVID=", m->envid, SMTP_PARSE_ENVID_MAX);
+	}
+	buf_put_str(&c->out, "\r\n");
+}
+
+static void
+put_notify(struct buf *out, unsigned notify)
+{
+	static const struct {
+		unsigned bit;
+		const char *word;
+	} words[] = {{SMTP_NOTIFY_SUCCESS, "SUCCESS"}, {SMTP_NOTIFY_FAILURE, "FAILURE"},
+		{SMTP_NOTIFY_DELAY, "DELAY"}};
+	const char *before = " NOTIFY=";
+
+	/* RFC 3461 4.1: NEVER stands alone. */
+	if (notify & SMTP_NOTIFY_NEVER) {
+		buf_put_str(out, " NOTIFY=NEVER");
+		return;
+	}
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		if (!(notify & words[i].bit))
+			continue;
+		buf_put_str(out, before);
+		buf_put_str(out, words[i].word);
+		before = ",";
+	}
+}
+
+static void
+put_orcpt(struct smtp_client *c, struct slice orcpt)
+{
+	size_t semi = slice_find(orcpt, ';');
+	struct slice type = slice_cut(orcpt, 0, semi);
+	char name[48] = " ORCPT=";
+	size_t n = strlen(name);
+
+	if (type.n == 0 || type.n + n + 2 > sizeof name || !is_printable(type) ||
+		slice_has(type, ' '))
+		return;
+	memcpy(name + n, type.p, type.n);
+	memcpy(name + n + type.n, ";", 2);
+	put_xtext_param(
+		c, name, slice_from(orcpt, semi + 1), SMTP_PARSE_ORCPT_MAX - type.n - 1);
+}
+
+void
+smtp_client_put_rcpt(struct smtp_client *c, size_t i)
+{
+	buf_put_str(&c->out, "RCPT TO:<");
+	buf_put_slice(&c->out, c->paths[i]);
+	buf_put_u8(&c->out, '>');
+	if (c->hello.offers & SMTP_CLIENT_DSN) {
+		put_notify(&c->out, c->mail->rcpt[i].notify);
+		put_orcpt(c, c->mail->rcpt[i].orcpt);
+	}
+	buf_put_str(&c->out, "\r\n");
+}
+
+void
+smtp_client_put_xforward(struct smtp_client *c)
+{
+	size_t begin = c->out.n;
+	struct buf value;
+
+	buf_init(&value, 3 * FORWARD_VALUE_MAX);
+	buf_put_str(&c->out, "XFORWARD");
+	for (unsigned i = 0; i < SMTP_CLIENT_FORWARDS; i++) {
+		const char *name = smtp_client_hello_forward((enum smtp_client_forward)i);
+		bool is_first = c->out.n - begin == sizeof "XFORWARD" - 1;
+		struct slice fact = slice_cut(c->mail->forward[i], 0, FORWARD_VALUE_MAX);
+
+		if (!(c->forwards & 1u << i))
+			continue;
+		buf_clear(&value);
+		put_xtext(&value, fact.n ? fact : SLICE_LIT("[UNAVAILABLE]"));
+		if (!is_first &&
+			c->out.n - begin + strlen(name) + value.n + 4 > FORWARD_LINE_MAX)
+			break;
+		buf_printf(&c->out, " %s=%.*s", name, SLICE_FMT(buf_slice(&value)));
+		c->forwards &= ~(1u << i);
+	}
+	buf_put_str(&c->out, "\r\n");
+	buf_fini(&value);
+}
