@@ -9,8 +9,8 @@ FUZZ_SECONDS ?= 600
 RUN := B=$(abspath $(B)) HAIRPIN_NEXT=$(abspath $(B))/next/hairpin HAIRPIN=$(abspath $(B))/debug/hairpin \
 	HAIRPIN_RELEASE=$(abspath $(B))/release/hairpin PYTHONDONTWRITEBYTECODE=1 tests/run
 
-test: $(UNIT) $(FUZZ) $(PROGRAMS) ## all that CI runs: lint, unit, fuzz (short), e2e
-	@FUZZ_SECONDS=5 $(RUN) $(wildcard tests/lint/check) $(UNIT) $(FUZZ) $(E2E)
+test: $(UNIT) $(FUZZ) $(PROGRAMS) ## all that CI runs: lint, unit, fuzz (short), a few planted bugs, e2e
+	@FUZZ_SECONDS=5 $(SIM_HOW) $(RUN) $(wildcard tests/lint/check) $(UNIT) $(FUZZ) tests/sim/mutants_test.py $(E2E)
 check: $(UNIT) ## the quick part: lint and unit tests
 	@$(RUN) $(wildcard tests/lint/check) $(UNIT)
 unit: $(UNIT) ## unit tests with ASan and UBSan
@@ -26,8 +26,7 @@ sim: $(B)/debug/unit/raft_sim_test $(B)/debug/unit/engine_sim_test ## clusters i
 	@SEEDS=$${SEEDS:-1000} $< 2>&1 | grep -v 'seed [0-9]*$$'; exit $${PIPESTATUS[0]}
 	@SEEDS=$$(($${SEEDS:-1000} / 10 + 1)) $(B)/debug/unit/engine_sim_test
 sim-mutants: $(B)/debug/unit/engine_sim_test ## rules of the log broken on purpose: each must be caught by the core's tests or engine_sim_test
-	@B=$(abspath $(B)) SIM_CC='$(CC)' SIM_FLAGS='$(BASE) $(CFLAGS_debug)' SIM_LINK='$(SIM_LINK)' \
-		SIM_LIBS='$(LIBS)' tests/sim/mutants
+	@B=$(abspath $(B)) $(SIM_HOW) tests/sim/mutants
 cluster-test: $(PROGRAMS) ## three nodes under load and faults, a quarter of an hour; SEED (1)
 	@JOBS=1 $(RUN) $(wildcard tests/cluster/*_test.py)
 cluster-mutants: ## promises broken on purpose: each must be caught by a play of cluster-test
@@ -58,6 +57,8 @@ $(foreach m,debug cover,$(eval $(call unit_rules,$(m))))
 comma := ,
 # Whole clusters of the engine in one process; its log lines go into the story.
 SIM_LINK := $(patsubst %,-Wl$(comma)--wrap=%,log_debug log_info log_warn log_error raft_log_trim)
+# How tests/sim/mutants builds a broken copy.
+SIM_HOW = SIM_CC='$(CC)' SIM_FLAGS='$(BASE) $(CFLAGS_debug)' SIM_LINK='$(SIM_LINK)' SIM_LIBS='$(LIBS)'
 define sim_rules
 $(B)/$(1)/unit/engine_sim_test: tests/unit/engine_sim_test.c \
 		$(patsubst %.c,$(B)/$(1)/%.o,$(wildcard tests/sim/*.c)) $(B)/$(1)/libhairpin.a
