@@ -1,6 +1,7 @@
 #include "cmd/store_cluster.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,6 +207,7 @@ static void
 remove_node(struct store_cluster *c, struct ipc_ticket t, const char *text)
 {
 	const struct members_node *node = find_node(c, t, text);
+	char why[STORE_CLUSTER_WORDS];
 	struct engine_status s;
 
 	if (!node)
@@ -215,6 +217,8 @@ remove_node(struct store_cluster *c, struct ipc_ticket t, const char *text)
 		refuse(c, t, EX_USAGE,
 			"this is that node itself: say it on one of the others, so that you "
 			"see it done");
+	else if (!store_cluster_may_remove(&s, engine_members(c->engine), node, why))
+		refuse(c, t, EX_UNAVAILABLE, "%s", why);
 	else
 		change(c, t, ENGINE_REMOVE, node->id);
 }
@@ -223,10 +227,21 @@ static void
 promote_node(struct store_cluster *c, struct ipc_ticket t, const char *text)
 {
 	const struct members_node *node = find_node(c, t, text);
+	struct engine_status s;
+	uint64_t match;
 
-	if (node && node->kind != RAFT_LEARNER)
+	if (!node)
+		return;
+	engine_status(c->engine, &s);
+	match = s.peer[node - engine_members(c->engine)->node].match;
+	if (node->kind != RAFT_LEARNER)
 		answer(c, t, named(node));
-	else if (node)
+	else if (s.role == RAFT_LEADER && match < s.commit)
+		refuse(c, t, EX_TEMPFAIL,
+			"node %u (%s) hasn't caught up: it lacks %" PRIu64
+			" of the log's entries. Once it has them it gets its vote by itself",
+			node->id, node->name, s.commit - match);
+	else
 		change(c, t, ENGINE_PROMOTE, node->id);
 }
 

@@ -57,6 +57,11 @@ struct store_cluster_view {
 /* As far as this node can tell: it is itself, or connected, and, if this one leads, answers. */
 bool store_cluster_is_there(
 	const struct engine_status *status, const struct members *m, uint32_t i);
+enum { STORE_CLUSTER_WORDS = 400 };
+/* False, and why with what to do: without that member no node would hold the mail, or those
+ * that are there would be no majority: nothing could be taken in, nor this be undone. */
+bool store_cluster_may_remove(const struct engine_status *status, const struct members *m,
+	const struct members_node *node, char why[STORE_CLUSTER_WORDS]);
 json_t *store_cluster_json(const struct store_cluster_view *v);
 
 #endif

@@ -60,6 +60,42 @@ store_cluster_is_there(const struct engine_status *status, const struct members 
 	       (p->is_up && (status->role != RAFT_LEADER || p->is_answering));
 }
 
+bool
+store_cluster_may_remove(const struct engine_status *status, const struct members *m,
+	const struct members_node *node, char why[STORE_CLUSTER_WORDS])
+{
+	uint32_t all = 0, there = 0, data = 0, lost = 0;
+
+	for (uint32_t i = 0; i < m->n; i++) {
+		const struct members_node *other = &m->node[i];
+		bool is_lost = !store_cluster_is_there(status, m, i);
+
+		if (other == node || other->kind == RAFT_LEARNER)
+			continue;
+		all++;
+		there += !is_lost;
+		data += members_is_data(other);
+		lost = is_lost ? other->id : lost;
+	}
+	if (node->kind == RAFT_LEARNER || (data && there > all / 2))
+		return true;
+	if (!data)
+		snprintf(why, STORE_CLUSTER_WORDS,
+			"node %u (%s) is the last one that holds the mail and votes: join "
+			"another "
+			"data node first, and wait until that votes",
+			node->id, node->name);
+	else
+		snprintf(why, STORE_CLUSTER_WORDS,
+			"without node %u (%s) only %u of the %u that vote would be there: "
+			"nothing "
+			"could be taken in, nor this be undone. Bring the others back first, "
+			"or "
+			"remove who is lost: hairpin cluster remove %u",
+			node->id, node->name, there, all, lost);
+	return false;
+}
+
 static bool
 is_there(const struct store_cluster_view *v, uint32_t i)
 {
@@ -228,7 +264,10 @@ say_no_leader(json_t *list, struct votes n)
 {
 	static const char works[] = "no node leads: mail can be read, and nothing is taken in";
 
-	if (n.all > 1)
+	if (n.all == 2)
+		cure(say(list, "%s until both that vote can reach each other", works),
+			"bring back who is away");
+	else if (n.all > 1)
 		cure(say(list, "%s until %u of the %u that vote can reach each other", works,
 			     n.all / 2 + 1, n.all),
 			"bring back who is away");

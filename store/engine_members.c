@@ -21,6 +21,7 @@ struct engine_asked {
 	void *arg;
 	uint32_t leader_then; /* TRANSFER: who led when it was asked for */
 	bool is_begun;
+	enum err why_later; /* of the leader's last try */
 	uint64_t deadline_ms, sent_ms;
 };
 
@@ -355,7 +356,11 @@ step(struct engine_turn *t, struct engine_asked **at, bool *is_over)
 		return ERR_OK;
 	}
 	if (t->started_ms >= a->deadline_ms) {
-		finish(e, at, a->is_begun ? ERR_TIMEOUT : ERR_UNAVAILABLE, 0);
+		finish(e, at,
+			a->is_begun    ? ERR_TIMEOUT
+			: a->why_later ? a->why_later
+				       : ERR_UNAVAILABLE,
+			0);
 		return ERR_OK;
 	}
 	if (e->raft.role != RAFT_LEADER) {
@@ -366,6 +371,7 @@ step(struct engine_turn *t, struct engine_asked **at, bool *is_over)
 	} else if (!a->is_begun || a->change.kind == ENGINE_TRANSFER) {
 		err = begin(t, &a->change);
 		a->is_begun = a->is_begun || !err;
+		a->why_later = is_later(err) ? err : ERR_OK;
 		if (is_later(err))
 			err = ERR_OK;
 	}

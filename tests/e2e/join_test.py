@@ -198,6 +198,15 @@ def places_with(node, **other):
     return words
 
 
+def a_node_that_lacks_entries_is_not_promoted(one):
+    since = time.monotonic()
+    said = one.cli("cluster", "promote", "2", code=75)
+    assert re.search(r"node 2 \(dc2.example.org\) hasn't caught up: it lacks \d+ of the log's entries", said), said
+    assert time.monotonic() - since < 5
+    r = run("cluster", "verify", "-c", one.conf)
+    assert r.returncode == 1 and "those that answered are equal as of log entry" in r.stdout, r
+
+
 def what_a_member_has_is_refused_and_the_token_stays_good(one, two, four, token):
     for other, what in (({"hostname": two.name.upper()}, f"the name {two.name.upper()} already"),
                         ({"cluster_address": f"{two.address}:{two.base + 4627}"},
@@ -366,6 +375,10 @@ def check_looks_at_the_cluster(one, two, three):
     found = eventually(lambda: (lambda f: f if len(f) > 1 else None)(findings(one)))
     assert "node 3 (dc3.example.org) is away since" in found[0][0] and "hairpin cluster remove 3" in found[0][1], found
     assert found[1][0] == "2 of the 3 that vote are there: all of these are needed", found
+    leader, other = (one, two) if one.status()["leader"] == 1 else (two, one)
+    said = leader.cli("cluster", "remove", other.name, code=69)
+    assert f"without node {other.n} ({other.name}) only 1 of the 2 that vote would be there" in said, said
+    assert "hairpin cluster remove 3" in said and set(kinds(one)) == {1, 2, 3}, said
     two.stop()
     found = eventually(lambda: (lambda f: f if "no node leads" in f[0][0] else None)(findings(one)), 60)
     assert "until 2 of the 3 that vote can reach each other" in found[0][0], found
@@ -441,6 +454,7 @@ def main():
         a_port_that_is_not_free_is_found_before_the_token_is_used(one, two, spare)
         token = a_used_token_is_refused(one, two, four, spare)
         who_joined_and_never_started_is_not_called_there(one, two)
+        a_node_that_lacks_entries_is_not_promoted(one)
         what_a_member_has_is_refused_and_the_token_stays_good(one, two, four, one.token())
         three.join(one.token("--arbiter"), "--arbiter")
         the_data_node_has_the_keys_and_the_common_configuration(one, two)

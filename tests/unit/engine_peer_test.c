@@ -1,5 +1,7 @@
 /* An engine and a member that says what no program of ours says: that costs the member its
  * connection, or nothing; the engine goes on. */
+#include <unistd.h>
+
 #include "core/clock.h"
 #include "store/peer.pb-c.h"
 #include "store/version.h"
@@ -370,6 +372,30 @@ a_version_that_nobody_knows_is_not_proposed(void **state)
 	stays_and_leads();
 }
 
+static void
+on_not_changed(void *arg, enum err e, uint32_t id)
+{
+	(void)id;
+	*(enum err *)arg = e;
+}
+
+/* A leader that can't is not a leader that isn't there. */
+static void
+a_change_that_can_not_be_begun_in_time_says_why(void **state)
+{
+	struct engine_change c = {.kind = ENGINE_PROMOTE, .node = OTHER};
+	uint64_t end_ms = clock_ms() + ENGINE_DEADLINE_MS + WAIT_MS;
+	enum err e = ERR_OK;
+
+	(void)state;
+	engine_change(world.e, &c, on_not_changed, &e);
+	while (!e && clock_ms() < end_ms) {
+		turn();
+		usleep(5000);
+	}
+	assert_int_equal(e, ERR_BUSY);
+}
+
 int
 main(void)
 {
@@ -384,6 +410,7 @@ main(void)
 		T(who_left_in_a_configuration_that_is_cut_off_is_known_again),
 		T(another_history_of_what_is_committed_is_refused),
 		T(a_version_that_nobody_knows_is_not_proposed),
+		T(a_change_that_can_not_be_begun_in_time_says_why),
 	};
 
 	seal_init();

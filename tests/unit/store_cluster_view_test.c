@@ -229,6 +229,40 @@ a_second_data_node_waits_for_a_third_vote(void **state)
 		1);
 }
 
+static bool
+may_remove(const struct world *w, uint32_t id, const char *words)
+{
+	char why[STORE_CLUSTER_WORDS] = "";
+	bool may = store_cluster_may_remove(
+		&w->status, &w->members, members_find(&w->members, id), why);
+
+	assert_non_null(strstr(why, words));
+	return may;
+}
+
+static void
+nobody_is_removed_whom_the_others_need(void **state)
+{
+	struct world w = three();
+
+	(void)state;
+	assert_true(may_remove(&w, 2, "") && may_remove(&w, 3, ""));
+	w.status.peer[2].is_answering = false;
+	assert_true(may_remove(&w, 3, ""));
+	assert_false(may_remove(&w, 2,
+		"without node 2 (dc2) only 1 of the 2 that vote would be there: nothing could "
+		"be "
+		"taken in, nor this be undone"));
+	assert_false(may_remove(&w, 2, "hairpin cluster remove 3"));
+	/* Said on the arbiter. */
+	w.status.peer[2].is_answering = true;
+	w.members.node[0].kind = RAFT_LEARNER;
+	w.status.node = 3;
+	w.status.role = RAFT_FOLLOWER;
+	assert_false(may_remove(&w, 2, "is the last one that holds the mail and votes"));
+	assert_true(may_remove(&w, 1, ""));
+}
+
 /* Whatever else it sees is of no use to anybody. */
 static void
 a_removed_node_says_that_alone(void **state)
@@ -275,6 +309,7 @@ main(void)
 		cmocka_unit_test(two_votes_are_both_needed),
 		cmocka_unit_test(a_second_data_node_waits_for_a_third_vote),
 		cmocka_unit_test(a_removed_node_says_that_alone),
+		cmocka_unit_test(nobody_is_removed_whom_the_others_need),
 		cmocka_unit_test(a_drained_node_says_so),
 	};
 
