@@ -273,12 +273,13 @@ set_draining(struct store_cluster *c, bool on)
 }
 
 static bool
-has_other_voter(const struct store_cluster *c, uint32_t self)
+has_other_voter(const struct store_cluster *c, const struct engine_status *s)
 {
 	const struct members *m = engine_members(c->engine);
 
 	for (uint32_t i = 0; i < m->n; i++)
-		if (m->node[i].id != self && m->node[i].kind == RAFT_VOTER)
+		if (m->node[i].id != s->node && m->node[i].kind == RAFT_VOTER &&
+			store_cluster_is_there(s, m, i))
 			return true;
 	return false;
 }
@@ -291,10 +292,10 @@ drain(struct store_cluster *c, struct ipc_ticket t, bool undo)
 
 	engine_status(c->engine, &s);
 	self = members_find(engine_members(c->engine), s.node);
-	if (!undo && !has_other_voter(c, s.node)) {
+	if (!undo && !has_other_voter(c, &s)) {
 		refuse(c, t, EX_UNAVAILABLE,
-			"no other data node votes: nobody could take this one's clients. Join "
-			"one first, or just stop the server");
+			"no other data node that votes is there: nobody could take this one's "
+			"clients. Bring one back or join one first, or just stop the server");
 		return;
 	}
 	set_draining(c, !undo);

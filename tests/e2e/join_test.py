@@ -380,6 +380,9 @@ def check_looks_at_the_cluster(one, two, three):
     assert f"without node {other.n} ({other.name}) only 1 of the 2 that vote would be there" in said, said
     assert "hairpin cluster remove 3" in said and set(kinds(one)) == {1, 2, 3}, said
     two.stop()
+    eventually(lambda: not one.status()["nodes"][1]["up"])
+    said = one.cli("cluster", "drain", code=69)
+    assert "no other data node that votes is there" in said and not one.status()["draining"], said
     found = eventually(lambda: (lambda f: f if "no node leads" in f[0][0] else None)(findings(one)), 60)
     assert "until 2 of the 3 that vote can reach each other" in found[0][0], found
     assert any("node 2 (dc2.example.org) is away" in what for what, _ in found), found
