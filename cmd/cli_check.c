@@ -78,16 +78,17 @@ static void
 check_dates(struct check *c, const struct tls_cert_facts *facts)
 {
 	int64_t now = (int64_t)clock_wall_sec(), left = facts->not_after_sec - now;
+	long long days = (left < 0 ? -left : left) / DAY_SEC;
 	static const char cure[] = "renew it, put it there with its key, then send the server "
 				   "SIGHUP";
 
 	if (left < 0)
 		cli_finding_add(&c->f, cure,
-			"%s/tls/cert.pem ended %lld days ago: clients refuse it",
-			c->f.config.data_dir, (long long)(-left / DAY_SEC));
+			"%s/tls/cert.pem ended %lld day%s ago: clients refuse it",
+			c->f.config.data_dir, days, days == 1 ? "" : "s");
 	else if (left < CERT_SOON_DAYS * DAY_SEC)
-		cli_finding_add(&c->f, cure, "%s/tls/cert.pem ends in %lld days",
-			c->f.config.data_dir, (long long)(left / DAY_SEC));
+		cli_finding_add(&c->f, cure, "%s/tls/cert.pem ends in %lld day%s",
+			c->f.config.data_dir, days, days == 1 ? "" : "s");
 	if (facts->not_before_sec > now)
 		cli_finding_add(&c->f, "set this machine's clock",
 			"%s/tls/cert.pem isn't valid yet", c->f.config.data_dir);

@@ -88,6 +88,7 @@ def certificate(s):
     with changed(cert, c), changed(key, k):
         assert check(s) == []
         finds(s, "cert.pem ends in 4 days", "renew it", clock=25 * DAY + 3600)
+        assert any(what.endswith("cert.pem ends in 1 day") for what, _ in check(s, 28 * DAY + 3600))
         finds(s, "cert.pem ended 3 days ago", "renew it", clock=33 * DAY + 3600)
         finds(s, "cert.pem isn't valid yet", "set this machine's clock", clock=-DAY)
     c, k = pair("other.example.net")
