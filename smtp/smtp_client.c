@@ -189,6 +189,7 @@ static void
 close_now(struct smtp_client *c)
 {
 	c->state = SMTP_CLIENT_ST_CLOSED;
+	c->awaited_n = 0;
 	smtp_client_act(c, SMTP_CLIENT_ACT_CLOSE);
 }
 

@@ -8,12 +8,16 @@ enum { FORWARD_LINE_MAX = 512, FORWARD_VALUE_MAX = 255 };
 static void
 put_xtext(struct buf *out, struct slice s)
 {
+	static const char digits[] = "0123456789ABCDEF";
+
 	for (size_t i = 0; i < s.n; i++) {
 		uint8_t ch = s.p[i];
+		char hex[] = {'+', digits[ch >> 4], digits[ch & 15]};
+
 		if (ch > ' ' && ch < 127 && ch != '+' && ch != '=')
 			buf_put_u8(out, ch);
 		else
-			buf_printf(out, "+%02X", ch);
+			buf_put(out, hex, sizeof hex);
 	}
 }
 

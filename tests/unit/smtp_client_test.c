@@ -398,6 +398,29 @@ quit_is_said_when_idle_and_waited_for_five_seconds(void **state)
 	cplay_tick(&p, 1);
 	assert_true(p.is_closed);
 	assert_int_equal(smtp_client_end(p.c)->result, SMTP_CLIENT_NONE);
+	/* and then nothing is awaited, nor told twice */
+	assert_true(smtp_client_due_ms(p.c) == UINT64_MAX);
+	cplay_tick(&p, 1 << 30);
+	cplay_lose(&p);
+	cplay_end(&p);
+}
+
+static void
+an_answer_to_quit_ends_it_once(void **state)
+{
+	struct cplay p = {.is_late = true};
+	struct dialog d = {plain, PLAIN "D\n", ""};
+
+	(void)state;
+	begin(&p, &d);
+	cplay_run(&p, d.script);
+	cplay_give(&p, (struct smtp_client_event){.kind = SMTP_CLIENT_EV_SHUTDOWN});
+	cplay_run(&p, "C QUIT\nS 221 bye\nX\n");
+	assert_true(smtp_client_due_ms(p.c) == UINT64_MAX);
+	cplay_tick(&p, 1 << 30);
+	cplay_lose(&p);
+	cplay_input(&p, SLICE_LIT("250 a\r\n"));
+	assert_int_equal(smtp_client_end(p.c)->result, SMTP_CLIENT_NONE);
 	cplay_end(&p);
 }
 
@@ -554,6 +577,7 @@ main(void)
 		cmocka_unit_test(a_421_amid_lmtps_answers_leaves_the_others_unknown),
 		cmocka_unit_test(a_mail_for_a_connection_that_ended_is_left),
 		cmocka_unit_test(quit_is_said_when_idle_and_waited_for_five_seconds),
+		cmocka_unit_test(an_answer_to_quit_ends_it_once),
 		cmocka_unit_test(a_shutdown_waits_for_the_answer_to_rset_and_says_quit),
 		cmocka_unit_test(a_server_that_refuses_rset_is_left_without_harm_to_the_mail),
 		cmocka_unit_test(each_command_has_its_own_time),
