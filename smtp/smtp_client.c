@@ -9,8 +9,7 @@ enum {
 	OUT_BASE = 16 << 10, /* all that isn't RCPT or the message */
 	/* RCPT TO:<>, path, NOTIFY, ORCPT */
 	OUT_PER_RCPT = 16 + SMTP_PARSE_PATH_MAX + 40 + 16 + SMTP_PARSE_ORCPT_MAX,
-	BODY_ROOM = 2 * SMTP_CLIENT_BODY_MAX + 4,
-	CLOSING = 421
+	BODY_ROOM = 2 * SMTP_CLIENT_BODY_MAX + 4
 };
 
 void
@@ -263,7 +262,7 @@ on_out_of_turn(struct smtp_client *c, struct slice in)
 	if (c->state == SMTP_CLIENT_ST_TLS)
 		lose(c, SMTP_CLIENT_BY_RULE, SLICE_LIT("octets in front of TLS"));
 	else if (smtp_client_reply_feed(&c->reply, in, &used) == ERR_OK &&
-		 c->reply.code == CLOSING)
+		 c->reply.code == SMTP_CLIENT_CLOSING)
 		lose_by_reply(c, stage_now(c));
 	else
 		lose(c, SMTP_CLIENT_BY_RULE, slice_cut(in, 0, slice_find(in, '\r')));
@@ -286,7 +285,7 @@ on_reply(struct smtp_client *c)
 	enum smtp_client_command command = c->awaited[c->awaited_first].command;
 	const struct row *row = &rows[command];
 	unsigned digit = c->reply.code / 100;
-	bool is_closing = c->reply.code == CLOSING;
+	bool is_closing = c->reply.code == SMTP_CLIENT_CLOSING;
 
 	if (command == SMTP_CLIENT_CMD_QUIT) {
 		close_now(c);

@@ -51,7 +51,10 @@ enum smtp_client_next {
 	SMTP_CLIENT_NEXT_DATA,
 	SMTP_CLIENT_NEXT_NONE
 };
-enum { SMTP_CLIENT_CHUNKS_MAX = 16 }; /* whose replies are awaited at a time */
+enum {
+	SMTP_CLIENT_CHUNKS_MAX = 16, /* whose replies are awaited at a time */
+	SMTP_CLIENT_CLOSING = 421    /* RFC 5321 3.8: it may come at any time; the host's */
+};
 
 struct smtp_client {
 	struct smtp_client_limits lim;
@@ -107,7 +110,7 @@ void smtp_client_fail(struct smtp_client *c, const struct smtp_client_outcome *w
 void smtp_client_leave(struct smtp_client *c, const struct smtp_client_outcome *why);
 
 /* --- smtp_client_outcome.c --- */
-/* Of the reply that has come; its text is in a. */
+/* Of the reply that has come; its text is in a. 421 is the host's, whatever the scope. */
 struct smtp_client_outcome smtp_client_of_reply(struct smtp_client *c, struct arena *a,
 	enum smtp_client_stage stage, enum smtp_client_scope scope);
 /* The class of its code isn't for the mail: deferred. */

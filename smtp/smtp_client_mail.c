@@ -193,7 +193,7 @@ begin(struct smtp_client *c)
 	c->next = SMTP_CLIENT_NEXT_XFORWARD;
 	c->forwards = c->su.sends_xforward ? c->hello.forwards : 0;
 	c->next_rcpt = c->accepted = 0;
-	c->has_rcpt_ok = c->has_last = false;
+	c->has_rcpt_ok = false;
 	c->is_clean = true;
 	c->has_utf8 = c->mail->smtputf8 || !utf8_is_ascii(c->mail->sender);
 	c->uses_bdat = offers(c, SMTP_CLIENT_CHUNKING) &&

@@ -20,7 +20,7 @@ smtp_client_of_reply(struct smtp_client *c, struct arena *a, enum smtp_client_st
 		[2] = SMTP_CLIENT_SENT, [4] = SMTP_CLIENT_DEFERRED, [5] = SMTP_CLIENT_FAILED};
 	unsigned digit = c->reply.code / 100;
 	struct smtp_client_outcome o = {.result = results[digit],
-		.scope = scope,
+		.scope = c->reply.code == SMTP_CLIENT_CLOSING ? SMTP_CLIENT_OF_HOST : scope,
 		.stage = stage,
 		.cause = SMTP_CLIENT_BY_REPLY,
 		.code = c->reply.code};

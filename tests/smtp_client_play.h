@@ -27,7 +27,7 @@ struct cplay {
 	struct buf said; /* not compared yet */
 	size_t text_at;
 	uint64_t now_ms;
-	unsigned dones, given, asked, tls_begun, idles;
+	unsigned dones, given, asked, wanted, tls_begun, idles;
 	bool is_wanting_tls, is_idle, is_closed, is_ended_early;
 	bool has_asked;	     /* for the dot of the last mail */
 	struct buf outcomes; /* of all mails, as text */
@@ -113,6 +113,7 @@ cplay_act(struct cplay *p, enum smtp_client_act act)
 		p->is_wanting_tls = true;
 		break;
 	case SMTP_CLIENT_ACT_WANT_BODY:
+		p->wanted++;
 		if (!p->is_silent)
 			cplay_body(p);
 		break;

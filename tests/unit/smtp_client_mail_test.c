@@ -437,6 +437,9 @@ chunks_leave_one_by_one_or_in_groups(void **state)
 	struct cplay p = chunked();
 
 	(void)state;
+	p.su.uses_chunking = false;
+	play(&p, CHUNKED("PIPELINING") MAIL("") RCPT("") "C DATA\n", "");
+	p = chunked();
 	play(&p,
 		CHUNKED("HELP")
 			MAIL("") "S 250 a\n" RCPT("") "S 250 b\nC BDAT 4\nC ab\nS 250 c\n"
@@ -484,6 +487,53 @@ a_refused_chunk_ends_the_mail(void **state)
 				 "4\nC cd\nS 250 c\nS 250 d\nC BDAT 4 LAST\n"
 				 "C ef\nS 554 5.6.0 no\nC RSET\nS 250 ok\nD\n",
 		"failed mail@dot 554 5.6.0; | ");
+}
+
+/* A second mail has nothing of the one before, whose last piece was held back. */
+static void
+a_mail_behind_a_refused_one_begins_anew(void **state)
+{
+	struct cplay p = chunked();
+
+	(void)state;
+	play(&p,
+		CHUNKED("PIPELINING") MAIL("") RCPT(
+			"") "S 250 a\nS 250 b\nC BDAT 4\nC ab\nC BDAT 4\nC cd\n"
+			    "S 250 c\nS 451 4.3.0 no\nC RSET\nS 250 ok\nI\n" MAIL("") RCPT(
+				    "") "S 250 a\nS 250 b\nC BDAT 4\nC ab\nC BDAT 4\nC cd\n"
+					"S 250 c\nS 250 d\nC BDAT 4 LAST\nC ef\nS 250 "
+					"ok\nI\n" MAIL("") RCPT("") "S 250 a\nS 250 b\nC BDAT "
+								    "4\nC ab\nC BDAT 4\nC cd\n",
+		"deferred mail@body 451 4.3.0; | " SENT);
+}
+
+static void
+a_piece_that_was_wanted_before_a_refusal_isnt_sent(void **state)
+{
+	struct cplay p = chunked();
+	struct smtp_client_event ev = {
+		.kind = SMTP_CLIENT_EV_BODY, .body.octets = SLICE_LIT("ab\r\n")};
+
+	(void)state;
+	p.step = 0;
+	p.is_silent = true;
+	cplay_begin(&p);
+	cplay_run(&p, CHUNKED("PIPELINING") MAIL("") RCPT("") "S 250 a\nS 250 b\n");
+	for (int i = 0; i < 16; i++)
+		cplay_give(&p, ev);
+	assert_int_equal(p.wanted, 16);
+	buf_clear(&p.said);
+	/* room for one more, and a refusal, in one piece */
+	cplay_input(&p, SLICE_LIT("250 a\r\n451 b\r\n"));
+	assert_int_equal(p.wanted, 16);
+	cplay_give(&p, ev);
+	cplay_quiet(&p);
+	assert_int_equal(p.dones, 0);
+	for (int i = 0; i < 14; i++)
+		cplay_input(&p, SLICE_LIT("503 c\r\n"));
+	assert_slice(buf_slice(&p.said), "RSET\r\n");
+	cplay_came_to(&p, "deferred mail@body 451 4.0.0; | ");
+	cplay_end(&p);
 }
 
 static void
@@ -632,6 +682,8 @@ main(void)
 			who_is_too_many_for_the_server_is_left_behind_one_that_it_took),
 		cmocka_unit_test(chunks_leave_one_by_one_or_in_groups),
 		cmocka_unit_test(a_refused_chunk_ends_the_mail),
+		cmocka_unit_test(a_mail_behind_a_refused_one_begins_anew),
+		cmocka_unit_test(a_piece_that_was_wanted_before_a_refusal_isnt_sent),
 		cmocka_unit_test(sixteen_chunks_at_most_wait_for_their_replies),
 		cmocka_unit_test(a_text_may_be_empty_and_its_last_piece_too),
 		cmocka_unit_test(what_was_mended_is_counted),

@@ -61,6 +61,12 @@ static const struct dialog {
 		PLAIN MAIL "S 250 a\nC RCPT TO:<u@x.example>\nS 550 b\n"
 			   "C RCPT TO:<v@x.example>\nS 450 c\n" RSET "I\n" MAIL,
 		"failed rcpt@rcpt 550 5.0.0; deferred rcpt@rcpt 450 4.0.0; | "},
+	{plain,
+		PLAIN MAIL "S 250 a\nC RCPT TO:<u@x.example>\nS 250 b\n"
+			   "C RCPT TO:<v@x.example>\nS 250 c\nC DATA\nS 354 go\n" TEXT
+			   "S 250 ok\nI\n" MAIL "S 250 a\nC RCPT TO:<u@x.example>\nS 550 b\n"
+			   "C RCPT TO:<v@x.example>\nS 550 c\n" RSET,
+		BOTH("sent mail@dot 250 2.0.0; ") BOTH("failed rcpt@rcpt 550 5.0.0; ")},
 	/* in groups */
 	{plain,
 		PIPED GROUP "S 250 a\nS 250 b\nS 250 c\nS 354 go\n" TEXT
@@ -74,6 +80,10 @@ static const struct dialog {
 		PIPED GROUP "S 250 a\nS 550 5.1.1 no\nS 450 later\nS 354 go\nC .\n"
 			    "S 554 none\n" RSET "I\n" GROUP,
 		"failed rcpt@rcpt 550 5.1.1; deferred rcpt@rcpt 450 4.0.0; | "},
+	{plain,
+		PIPED GROUP "S 250 a\nS 250 b\nS 250 c\nS 354 go\n" TEXT "S 250 ok\nI\n" GROUP
+			    "S 250 a\nS 550 b\nS 550 c\nS 354 go\nC .\nS 554 none\n" RSET,
+		BOTH("sent mail@dot 250 2.0.0; ") BOTH("failed rcpt@rcpt 550 5.0.0; ")},
 	{plain, PIPED GROUP "S 550 5.7.1 not you\nS 503 a\nS 503 b\nS 503 c\n" RSET,
 		BOTH("failed mail@mail 550 5.7.1; ")},
 	{plain, PIPED GROUP "S 451 busy\nS 503 a\nS 503 b\nS 354 go\nC .\nS 250 what\n" RSET,
@@ -98,6 +108,10 @@ static const struct dialog {
 		"sent rcpt@dot 250 2.0.0; deferred rcpt@dot 452 4.2.2; | "},
 	{lmtp, LMTP GROUP "S 250 a\nS 550 b\nS 250 c\nS 354 go\n" TEXT "S 250 2.0.0 in\nD\n",
 		"failed rcpt@rcpt 550 5.0.0; sent rcpt@dot 250 2.0.0; | "},
+	{lmtp,
+		LMTP GROUP "S 250 a\nS 250 b\nS 250 c\nS 354 go\n" TEXT
+			   "S 452 4.2.2 full\nS 250 2.0.0 in\n" RSET,
+		"deferred rcpt@dot 452 4.2.2; sent rcpt@dot 250 2.0.0; | "},
 	{lmtp, LMTP GROUP "S 250 a\nS 550 b\nS 550 c\nS 503 no\n" RSET,
 		BOTH("failed rcpt@rcpt 550 5.0.0; ")},
 	/* STARTTLS */
@@ -293,7 +307,7 @@ static const struct {
 		"failed rcpt@rcpt 550 5.1.1; deferred host@rcpt 421 4.0.0; | ",
 		SMTP_CLIENT_BY_REPLY, SMTP_CLIENT_AT_RCPT},
 	{PIPED GROUP "S 250 a\nS 250 b\nS 250 c\nS 354 go\n" TEXT "S 421 busy\n",
-		BOTH("deferred mail@dot 421 4.0.0; "), SMTP_CLIENT_BY_REPLY,
+		BOTH("deferred host@dot 421 4.0.0; "), SMTP_CLIENT_BY_REPLY,
 		SMTP_CLIENT_AT_DOT},
 	{PIPED GROUP "S 250 a\nS 250 b\nS 250 c\nS 354 go\n" TEXT "S 250 ok\nS 421 4.4.2 bye\n",
 		BOTH("sent mail@dot 250 2.0.0; "), SMTP_CLIENT_BY_REPLY, SMTP_CLIENT_AT_IDLE},
@@ -359,7 +373,7 @@ a_421_amid_lmtps_answers_leaves_the_others_unknown(void **state)
 	(void)state;
 	begin(&p, &d);
 	cplay_run(&p, d.script);
-	cplay_came_to(&p, "deferred rcpt@dot 421 4.0.0; unknown host@dot 421 4.0.0; | ");
+	cplay_came_to(&p, "deferred host@dot 421 4.0.0; unknown host@dot 421 4.0.0; | ");
 	cplay_end(&p);
 }
 
@@ -437,6 +451,57 @@ a_shutdown_waits_for_the_answer_to_rset_and_says_quit(void **state)
 	cplay_quiet(&p);
 	cplay_run(&p, "S 250 ok\nC QUIT\nS 221 bye\nX\n");
 	assert_int_equal(p.idles, 0);
+	cplay_end(&p);
+}
+
+static void
+a_mail_that_waits_for_rset_is_stopped_by_a_shutdown(void **state)
+{
+	struct cplay p = {0};
+	struct dialog d = {plain, PLAIN MAIL "S 550 no\nC RSET\n", ""};
+
+	(void)state;
+	begin(&p, &d);
+	cplay_run(&p, d.script);
+	cplay_mail(&p);
+	cplay_quiet(&p);
+	cplay_give(&p, (struct smtp_client_event){.kind = SMTP_CLIENT_EV_SHUTDOWN});
+	cplay_came_to(
+		&p, BOTH("failed mail@mail 550 5.0.0; ") BOTH("stopped mail@rset 4.3.2; "));
+	cplay_run(&p, "S 250 ok\nC QUIT\nS 221 bye\nX\n");
+	cplay_end(&p);
+}
+
+static void
+a_shutdown_behind_the_dot_needs_no_rset(void **state)
+{
+	struct cplay p = {0};
+	struct dialog d = {plain, PIPED GROUP "S 250 a\nS 250 b\nS 250 c\nS 354 go\n" TEXT, ""};
+
+	(void)state;
+	begin(&p, &d);
+	cplay_run(&p, d.script);
+	cplay_give(&p, (struct smtp_client_event){.kind = SMTP_CLIENT_EV_SHUTDOWN});
+	cplay_quiet(&p);
+	cplay_run(&p, "S 554 no\nC QUIT\nS 221 bye\nX\n");
+	cplay_came_to(&p, BOTH("failed mail@dot 554 5.0.0; "));
+	assert_int_equal(p.idles, 0);
+	cplay_end(&p);
+}
+
+static void
+a_mail_above_the_servers_limit_is_left(void **state)
+{
+	struct cplay p = {0};
+	struct dialog d = {plain,
+		HELLO "S 250-mx\nS 250 LIMITS MAILMAX=1\n" MAIL "S 550 no\nC RSET\n", ""};
+
+	(void)state;
+	begin(&p, &d);
+	cplay_run(&p, d.script);
+	cplay_mail(&p);
+	cplay_run(&p, "S 250 ok\nC QUIT\nS 221 bye\nX\n");
+	cplay_came_to(&p, BOTH("failed mail@mail 550 5.0.0; ") BOTH("left mail@idle; "));
 	cplay_end(&p);
 }
 
@@ -579,6 +644,9 @@ main(void)
 		cmocka_unit_test(quit_is_said_when_idle_and_waited_for_five_seconds),
 		cmocka_unit_test(an_answer_to_quit_ends_it_once),
 		cmocka_unit_test(a_shutdown_waits_for_the_answer_to_rset_and_says_quit),
+		cmocka_unit_test(a_mail_that_waits_for_rset_is_stopped_by_a_shutdown),
+		cmocka_unit_test(a_shutdown_behind_the_dot_needs_no_rset),
+		cmocka_unit_test(a_mail_above_the_servers_limit_is_left),
 		cmocka_unit_test(a_server_that_refuses_rset_is_left_without_harm_to_the_mail),
 		cmocka_unit_test(each_command_has_its_own_time),
 		cmocka_unit_test(a_text_must_go_on_every_three_minutes),
