@@ -323,8 +323,8 @@ static enum err
 check_entries(struct engine_turn *t, const Peer__Raft *raft, struct raft_config *config)
 {
 	struct raft_log *log = &t->e->log;
+	uint64_t unsure_from = raft_log_unsure_from(log);
 	struct members members;
-	uint64_t rekey = log->rekey;
 	enum err err = check_chain(t, raft);
 
 	for (size_t i = 0; !err && i < raft->n_entry; i++) {
@@ -333,19 +333,19 @@ check_entries(struct engine_turn *t, const Peer__Raft *raft, struct raft_config 
 
 		if (entry.type == RAFT_LOG_CONFIG && i + 1 < raft->n_entry)
 			return ERR_SYNTAX;
-		if (index > log->applied)
+		if (index > unsure_from)
+			err = raft_log_verify_form(&entry);
+		else if (index > log->applied)
 			err = raft_log_verify(log, index, raft->entry_term, &entry);
 		/* What follows is sealed by the key that it brings. */
-		if (entry.type == RAFT_LOG_REKEY && index > log->rekey)
-			log->rekey = index;
+		if (entry.type == RAFT_LOG_REKEY && index > log->applied && index < unsure_from)
+			unsure_from = index;
 		if (!err && entry.type == RAFT_LOG_CONFIG) {
 			err = members_unpack(entry.sealed, &members) ? ERR_SYNTAX : ERR_OK;
 			if (!err)
 				members_config(&members, config);
 		}
 	}
-	/* Nothing of it was taken yet. */
-	log->rekey = rekey;
 	return err;
 }
 

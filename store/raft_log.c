@@ -145,11 +145,8 @@ raft_log_append_members(struct raft_log *log, struct db_txn *txn, const struct m
 /* --- another node's entries --- */
 
 enum err
-raft_log_verify(
-	struct raft_log *log, uint64_t index, uint64_t term, const struct raft_log_entry *entry)
+raft_log_verify_form(const struct raft_log_entry *entry)
 {
-	uint8_t aad[AAD_SIZE], row[ROW_FIXED] = {0};
-	const struct seal_key *key = key_of(log, index);
 	struct members members;
 
 	if (entry->body.n > SCHEMA_ENTRY_BODY_MAX)
@@ -158,10 +155,30 @@ raft_log_verify(
 		return members_unpack(entry->sealed, &members) ? ERR_SYNTAX : ERR_OK;
 	if (entry->type == RAFT_LOG_NOOP)
 		return entry->sealed.n || entry->body.n ? ERR_SYNTAX : ERR_OK;
-	if (!is_sealed(entry->type) || !entry->sealed.n)
-		return ERR_SYNTAX;
-	if (!key)
-		return ERR_OK;
+	return is_sealed(entry->type) && entry->sealed.n ? ERR_OK : ERR_SYNTAX;
+}
+
+uint64_t
+raft_log_unsure_from(const struct raft_log *log)
+{
+	uint64_t at = log->rekey > log->applied ? log->rekey : UINT64_MAX;
+
+	for (unsigned i = 0; i < log->keys.n; i++)
+		if (log->keys.key[i].after > log->applied && log->keys.key[i].after < at)
+			at = log->keys.key[i].after;
+	return at;
+}
+
+enum err
+raft_log_verify(
+	struct raft_log *log, uint64_t index, uint64_t term, const struct raft_log_entry *entry)
+{
+	uint8_t aad[AAD_SIZE], row[ROW_FIXED] = {0};
+	const struct seal_key *key = key_of(log, index);
+	enum err e = raft_log_verify_form(entry);
+
+	if (e || !is_sealed(entry->type) || !key)
+		return e;
 	put_fixed(row, term, entry->type, entry->body);
 	buf_clear(&log->scratch);
 	return seal_box_key_open(

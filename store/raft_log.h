@@ -98,6 +98,11 @@ enum err raft_log_chain(const struct raft_log *log, struct db_txn *txn, uint64_t
  * the key at hand only its form is looked at. ERR_CRYPTO, ERR_SYNTAX: no. */
 enum err raft_log_verify(struct raft_log *log, uint64_t index, uint64_t term,
 	const struct raft_log_entry *entry);
+/* Its form alone: for entries whose key may be another one than those at hand. ERR_SYNTAX. */
+enum err raft_log_verify_form(const struct raft_log_entry *entry);
+/* A REKEY that isn't applied: the first whose key is at hand, or the newest; UINT64_MAX: there
+ * is none. It may be cut off, so which key seals what comes behind it isn't sure. */
+uint64_t raft_log_unsure_from(const struct raft_log *log);
 /* Appends it, verified, as entry last + 1. */
 enum err raft_log_take(struct raft_log *log, struct db_txn *txn, uint64_t term,
 	const struct raft_log_entry *entry);

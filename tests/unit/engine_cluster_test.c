@@ -685,6 +685,34 @@ a_node_that_was_away_while_the_log_key_moved_on_comes_back(void **state)
 	assert_int_equal(messages(1), 2);
 }
 
+/* Its own log goes on under a key that the others never hear of, until that is cut off. */
+static void
+a_leader_whose_new_log_key_nobody_took_comes_back(void **state)
+{
+	enum err compacted = ERR_MORE;
+	struct answer lost[4], a;
+
+	(void)state;
+	append(0, SLICE_LIT("before"), &a);
+	until(a.done);
+	until(status(1).applied == status(0).last);
+	cut(0);
+	assert_int_equal(
+		engine_tend_compact(node[0].e, world_next_key(), on_compacted, &compacted),
+		ERR_OK);
+	for (int i = 0; i < 4; i++)
+		append(0, SLICE_LIT("under the new key"), &lost[i]);
+	until(engine_log(node[0].e)->keys.n == 2);
+	until(status(1).role == RAFT_LEADER && status(1).applied == status(1).last);
+	for (int i = 0; i < 8; i++) {
+		append(1, SLICE_LIT("under the old one"), &a);
+		until(a.done);
+		assert_int_equal(a.e, ERR_OK);
+	}
+	heal(0);
+	assert_equal_and_sound();
+}
+
 /* --- who runs what a node took in --- */
 
 static struct schema_owner
@@ -817,6 +845,7 @@ main(void)
 		T(a_node_says_its_own_address_and_no_other_ones),
 		T(the_log_key_moves_on_everywhere),
 		T(a_node_that_was_away_while_the_log_key_moved_on_comes_back),
+		T(a_leader_whose_new_log_key_nobody_took_comes_back),
 		T(what_a_node_that_is_cut_off_runs_is_adopted_until_it_is_back),
 		T(a_leader_that_dies_is_adopted_and_boots_anew),
 		T(a_node_that_does_not_lead_adopts_nobody),
