@@ -438,6 +438,12 @@ catchup_send_again(struct catchup_send *s)
 }
 
 bool
+catchup_send_is_offered(const struct catchup_send *s)
+{
+	return s->state == OFFERED;
+}
+
+bool
 catchup_send_is_past_state(const struct catchup_send *s)
 {
 	return !s->txn;

@@ -30,6 +30,8 @@ enum err catchup_send_hear(struct catchup_send *s, const Peer__Frame *frame);
 /* The connection was lost, and is there again: the offer is made again, for the payload. False:
  * the state hadn't gone over; begin another stream. */
 bool catchup_send_again(struct catchup_send *s);
+/* Was it offered, and not answered yet? */
+bool catchup_send_is_offered(const struct catchup_send *s);
 /* Is the payload's turn? Until then the read transaction pins pages. */
 bool catchup_send_is_past_state(const struct catchup_send *s);
 /* The log rows above it are needed afterwards. */

@@ -319,12 +319,22 @@ engine_catchup_link(struct engine *e, uint32_t node, bool up)
 		anew(o);
 }
 
-static void
-on_ask(struct engine *e, uint32_t node)
+/* Who asked before our offer reached it answers that: another offer of the same state would be
+ * taken for the one that is answered. */
+static bool
+has_crossed(const struct engine_turn *t, const struct out *o)
 {
+	return catchup_send_is_offered(o->send) && t->started_ms < o->heard_ms + ASK_MS;
+}
+
+static void
+on_ask(const struct engine_turn *t, uint32_t node)
+{
+	struct engine *e = t->e;
 	struct out *o = find(e, node);
 
-	if (e->raft.role != RAFT_LEADER || engine_inner_is_arbiter(e))
+	if (e->raft.role != RAFT_LEADER || engine_inner_is_arbiter(e) ||
+		(o && o->send && has_crossed(t, o)))
 		return;
 	if (o && o->send)
 		anew(o);
@@ -495,7 +505,7 @@ engine_catchup_hear(struct engine_turn *t, uint32_t node, const void *raw)
 	case PEER__FRAME__BODY_SNAPSHOT_WANT:
 		return hear_answer(t, node, frame);
 	case PEER__FRAME__BODY_SNAPSHOT_ASK:
-		on_ask(t->e, node);
+		on_ask(t, node);
 		return ERR_OK;
 	default:
 		return ERR_OK;

@@ -20,7 +20,31 @@ static struct node {
 
 /* Bulk octets that node 1 may still send; then the line is dead until it is set again. */
 static uint64_t allowance;
+static uint32_t offers;
+static bool asks_late;
 static uint8_t text[BODY];
+
+/* With asks_late the other one's question comes right behind each offer. */
+static void
+note_offer(struct node *from, uint32_t to, struct slice frame)
+{
+	Peer__Frame ask = PEER__FRAME__INIT;
+	Peer__SnapshotAsk wants = PEER__SNAPSHOT_ASK__INIT;
+	struct arena a;
+	Peer__Frame *f;
+
+	arena_init(&a, 0);
+	f = codec_unpack(&peer__frame__descriptor, frame, &a);
+	if (f->body_case == PEER__FRAME__BODY_SNAPSHOT_OFFER) {
+		offers++;
+		ask.body_case = PEER__FRAME__BODY_SNAPSHOT_ASK;
+		ask.snapshot_ask = &wants;
+		if (asks_late)
+			assert_int_equal(
+				engine_receive(from->e, to, codec_pack(&ask, &a)), ERR_OK);
+	}
+	arena_reset(&a);
+}
 
 static void
 on_send(void *arg, uint32_t to, bool bulk, struct slice frame)
@@ -35,6 +59,7 @@ on_send(void *arg, uint32_t to, bool bulk, struct slice frame)
 		allowance -= frame.n;
 	}
 	assert_true(frame.n <= ENGINE_FRAME_MAX);
+	note_offer(from, to, frame);
 	if (at->e)
 		assert_int_equal(engine_receive(at->e, from->id, frame), ERR_OK);
 }
@@ -213,6 +238,8 @@ setup(void **state)
 	engine_close(world.e);
 	memset(node, 0, sizeof node);
 	allowance = UINT64_MAX;
+	offers = 0;
+	asks_late = false;
 	rand_bytes(text, sizeof text);
 	node[0].id = 1;
 	snprintf(node[0].dir, sizeof node[0].dir, "%s", world.dir);
@@ -300,6 +327,17 @@ a_node_that_dies_again_and_again_gets_there(void **state)
 	}
 	allowance = UINT64_MAX;
 	until(is_level(1));
+	assert_equal_and_sound(1);
+}
+
+static void
+who_asks_before_the_offer_arrives_is_made_one_offer(void **state)
+{
+	(void)state;
+	asks_late = true;
+	join(1, RAFT_VOTER);
+	until(node[1].swaps == 1 && is_level(1));
+	assert_int_equal(offers, 1);
 	assert_equal_and_sound(1);
 }
 
@@ -424,6 +462,7 @@ main(void)
 		TEST(a_node_that_was_away_too_long_is_given_the_database),
 		TEST(a_node_that_the_log_reaches_is_not),
 		TEST(a_node_that_dies_again_and_again_gets_there),
+		TEST(who_asks_before_the_offer_arrives_is_made_one_offer),
 		TEST(a_node_that_compacts_meanwhile_is_given_the_database),
 		TEST(mail_is_taken_and_expunged_while_a_stream_stands),
 		TEST(who_sends_what_is_no_state_loses_its_connection),
