@@ -92,8 +92,8 @@ struct sim_op {
 	uint32_t node;
 	uint64_t target; /* STEP: item; EXPUNGE, FLAGS: uid */
 	uint64_t size;
-	uint64_t asked_ms, told_ms;
-	bool is_told, is_lost; /* lost: its node died */
+	uint64_t asked_ms, told_ms, asked_at; /* asked_at: what was committed then */
+	bool is_told, is_lost;		      /* lost: its node died */
 	enum err e;
 	uint32_t code, uid;
 	uint64_t id, index, result; /* result: hash of all of it */
@@ -102,6 +102,7 @@ struct sim_op {
 	uint64_t true_result;
 	uint32_t true_code, true_uid;
 	uint64_t true_id;
+	bool was_adopted; /* its node, meanwhile: what lay there of a large body is gone */
 };
 
 struct sim {
@@ -119,6 +120,7 @@ struct sim {
 	uint32_t leader_of[SIM_TERMS];
 	/* The truth: what any node ever said is committed, and what follows from it. */
 	uint64_t committed, applied, time_sec;
+	uint64_t adopted_at[SIM_NODES + 1]; /* the newest ADOPT of a node */
 	uint64_t term_of[SIM_LOG + 1], chain[SIM_LOG + 1], digest[SIM_LOG + 1];
 	/* Totals, for the last line. */
 	uint64_t told_done, crashes, leaders, streamed, compacted, refused;

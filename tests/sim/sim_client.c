@@ -377,8 +377,11 @@ sim_client_propose(struct sim_node *n, enum sim_kind kind)
 
 	if (!target || sim.ops == SIM_OPS)
 		return 0;
-	*w.op = (struct sim_op){
-		.kind = kind, .node = n->id, .target = target, .asked_ms = sim.now_ms};
+	*w.op = (struct sim_op){.kind = kind,
+		.node = n->id,
+		.target = target,
+		.asked_ms = sim.now_ms,
+		.asked_at = sim.applied};
 	sim.ops++;
 	commands__command__init(&w.c);
 	commands__body__init(&w.body);

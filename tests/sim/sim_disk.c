@@ -33,8 +33,8 @@ struct before {
 	struct before *next;
 	ino_t file;
 	off_t at;
-	size_t n, had; /* had: less at the end of the file */
-	bool is_lost;  /* a sync failed: no later one brings it to disk */
+	size_t n;
+	bool is_lost; /* a sync failed: no later one brings it to disk */
 	uint8_t octets[];
 };
 static struct before *before[SIM_NODES + 1]; /* newest first */
@@ -153,33 +153,40 @@ fstatvfs(int fd, struct statvfs *fs)
 
 /* --- what isn't synced --- */
 
+/* A page that is written to is written whole: what a failed sync left behind comes with it. */
 static void
-drop_covered(struct before **list, const struct before *by)
+touch_page(struct before **list, ino_t file, off_t at, bool syncs)
 {
 	struct before *b;
 
 	while ((b = *list)) {
-		if (b->is_lost && b->file == by->file && b->at == by->at && b->n <= by->n) {
+		bool is_here = b->file == file && b->at / PAGE == at / PAGE;
+
+		if (is_here && syncs) {
 			*list = b->next;
 			free(b);
-		} else {
-			list = &b->next;
+			continue;
 		}
+		b->is_lost = b->is_lost && !is_here;
+		list = &b->next;
 	}
 }
 
 static void
 note_page(int fd, ino_t file, off_t at, size_t n)
 {
-	struct before **list = &before[sim.turning->id];
 	struct before *b = must_alloc(sizeof *b + n);
 	ssize_t had = pread(fd, b->octets, n, at);
 
-	*b = (struct before){.file = file, .at = at, .n = n, .had = had > 0 ? (size_t)had : 0};
-	memset(b->octets + b->had, 0, n - b->had);
-	drop_covered(list, b);
-	b->next = *list;
-	*list = b;
+	if (had < 0)
+		had = 0;
+	memset(b->octets + had, 0, n - (size_t)had);
+	b->next = before[sim.turning->id];
+	b->file = file;
+	b->at = at;
+	b->n = n;
+	b->is_lost = false;
+	before[sim.turning->id] = b;
 }
 
 /* Before a write. One with O_DSYNC is on disk when it returns. */
@@ -187,15 +194,18 @@ static void
 note(int fd, size_t n, off_t at)
 {
 	struct stat st;
+	bool syncs;
 
-	if (!sim.turning || !sim.weather.power || fstat(fd, &st) ||
-		(fcntl(fd, F_GETFL) & O_DSYNC))
+	if (!sim.turning || !sim.weather.power || fstat(fd, &st))
 		return;
+	syncs = fcntl(fd, F_GETFL) & O_DSYNC;
 	while (n) {
 		size_t part = PAGE - (size_t)at % PAGE;
 
 		part = part < n ? part : n;
-		note_page(fd, st.st_ino, at, part);
+		touch_page(&before[sim.turning->id], st.st_ino, at, syncs);
+		if (!syncs)
+			note_page(fd, st.st_ino, at, part);
 		at += (off_t)part;
 		n -= part;
 	}
@@ -324,6 +334,14 @@ rename(const char *from, const char *to)
 			renamed[id].old[0] = '\0';
 	}
 	return real_rename(from, to);
+}
+
+int
+unlink(const char *path)
+{
+	REAL(unlink);
+
+	return dies() ? -1 : real_unlink(path);
 }
 
 static bool

@@ -125,11 +125,15 @@ sim_node_boot(uint32_t id)
 	sim_say("n%u starts", id);
 }
 
+/* A process that ends at once writes nothing more, and removes nothing. */
 static void
 end(struct sim_node *n, bool cuts_power)
 {
 	sim_node_set_clock(n);
+	n->is_dead = true;
+	sim.turning = n;
 	engine_close(n->e);
+	sim.turning = NULL;
 	if (cuts_power) {
 		sim_say("n%u has lost its power", n->id);
 		sim_disk_cut(n->id);

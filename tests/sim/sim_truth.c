@@ -96,9 +96,14 @@ keep(const struct sim_node *n, struct db_txn *txn, uint64_t index)
 	struct slice row, command;
 	uint8_t *copy;
 
-	drop_kept(k);
 	if (row_of(txn, index, &row))
 		return;
+	/* Another one could read it, and this one may not. */
+	if (k->command.p && k->chain == schema_get_u64(row.p + CHAIN_AT)) {
+		k->by = n->id;
+		return;
+	}
+	drop_kept(k);
 	*k = (struct kept){.by = n->id,
 		.type = row.p[8],
 		.term = schema_get_u64(row.p),
@@ -123,8 +128,9 @@ __wrap_raft_log_trim(struct raft_log *log, struct db_txn *txn, uint64_t keep_fro
 	uint64_t i = log->first > sim.node[log->node].last ? log->first
 							   : sim.node[log->node].last + 1;
 
-	if (sim.applied + 1 < i && sim.applied >= log->first)
-		i = sim.applied + 1;
+	/* In the turn in which it died it may have got that far, too. */
+	if (sim.applied + 1 < i)
+		i = sim.applied + 1 > log->first ? sim.applied + 1 : log->first;
 	for (; i < keep_from && i <= log->applied && i <= SIM_LOG; i++)
 		keep(&sim.node[log->node], txn, i);
 	return __real_raft_log_trim(log, txn, keep_from, max);
@@ -187,7 +193,11 @@ sim_truth_autopsy(struct sim_node *n)
 	struct db *db;
 	struct db_txn *txn;
 
-	must(!db_open(&db, n->dir, &how) && !db_begin(db, false, &txn));
+	enum err e = db_open(&db, n->dir, &how);
+
+	if (e)
+		sim_fail("the database of n%u can't be opened: %s", n->id, err_text(e));
+	must(!db_begin(db, false, &txn));
 	mirror(n, txn);
 	db_abort(txn);
 	db_close(db);
@@ -278,6 +288,7 @@ note_result(uint64_t index, const Commands__Command *c, const Commands__Result *
 	if (!n || op->at)
 		return;
 	op->at = index;
+	op->was_adopted = sim.adopted_at[op->node] > op->asked_at;
 	op->true_code = r->code;
 	op->true_id = r->id;
 	op->true_uid = r->n_uid ? r->uid[0] : 0;
@@ -313,6 +324,8 @@ apply(struct db_txn *txn, const struct apply *of, struct slice command)
 	a.node = c->node;
 	a.boot = c->boot;
 	e = apply_command(&a, c);
+	if (c->body_case == COMMANDS__COMMAND__BODY_ADOPT && c->adopt->node <= SIM_NODES)
+		sim.adopted_at[c->adopt->node] = a.index;
 	if (!e)
 		note_result(a.index, c, &result);
 	return e;
