@@ -7,9 +7,9 @@
  * CR or LF, never says a login in the clear unless it is told to.
  *
  * The driver connects, gives OPEN, and then one event at a time; each INPUT is
- * taken whole. It sends the output, then carries the actions out in order, and
- * gives no event in between. The server is hostile: it can end the connection
- * by what it says, and nothing else.
+ * taken whole. It sends the output, then carries the actions out in order; what
+ * they ask may be answered at once, a next mail is given at IDLE. The server is
+ * hostile: it can end the connection by what it says, and nothing else.
  *
  * A mail is in hand from MAIL until DONE: by then each of its recipients has
  * exactly one outcome. Several mails go over one connection, one after another. */
@@ -120,8 +120,8 @@ struct smtp_client_event {
 enum smtp_client_act {
 	SMTP_CLIENT_ACT_START_TLS, /* begin the handshake -> SECURE */
 	SMTP_CLIENT_ACT_WANT_BODY, /* once the output has drained -> BODY */
-	/* The whole text has left but for what makes it a mail: may it? -> DOT. From then on
-	 * the mail may have been delivered. */
+	/* The text has left but for its last piece, which the final dot or the LAST chunk goes
+	 * with: may it? -> DOT. From then on the mail may have been delivered. */
 	SMTP_CLIENT_ACT_ASK_DOT,
 	SMTP_CLIENT_ACT_DONE, /* outcomes are final; BODY and DOT are wanted no more */
 	SMTP_CLIENT_ACT_IDLE, /* ready for a mail, and none is in hand */

@@ -93,7 +93,7 @@ struct smtp_client {
 	bool is_dot_sent;
 	bool is_clean; /* the server is as after EHLO */
 	struct smtp_client_body body;
-	struct buf chunk; /* to be sent with the next BDAT */
+	struct buf chunk; /* to be sent with the next BDAT, or with the final dot */
 
 	unsigned acts; /* bits 1 << enum smtp_client_act, of this step */
 	struct buf out;

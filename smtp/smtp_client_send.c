@@ -72,7 +72,8 @@ take_chunk(struct smtp_client *c)
 void
 smtp_client_on_body(struct smtp_client *c, const struct smtp_client_event *ev)
 {
-	struct buf *to = c->uses_bdat ? &c->chunk : &c->out;
+	/* The last piece leaves together with what ends it. */
+	struct buf *to = c->uses_bdat || ev->body.is_last ? &c->chunk : &c->out;
 
 	if (c->state != SMTP_CLIENT_ST_BODY)
 		return;
@@ -118,10 +119,13 @@ smtp_client_on_may_send(struct smtp_client *c, bool may_send)
 		give_up(c, SMTP_CLIENT_STOPPED, "4.3.2", "it was stopped before its end");
 		return;
 	}
-	if (c->uses_bdat)
+	if (c->uses_bdat) {
 		put_chunk(c);
-	else
+	} else {
+		buf_put_slice(&c->out, buf_slice(&c->chunk));
 		buf_put_str(&c->out, ".\r\n");
+		buf_clear(&c->chunk);
+	}
 	c->state = SMTP_CLIENT_ST_DOT;
 	c->is_dot_sent = true;
 	c->is_clean = true;

@@ -607,8 +607,8 @@ without_the_drivers_word_the_final_dot_isnt_sent(void **state)
 	(void)state;
 	p.stops = true;
 	cplay_begin(&p);
-	cplay_run(&p, OFFERS("HELP") MAIL("")
-			      RCPT("") "C DATA\nS 250 a\nS 250 b\nS 354 go\nC x\nX\n");
+	cplay_run(
+		&p, OFFERS("HELP") MAIL("") RCPT("") "C DATA\nS 250 a\nS 250 b\nS 354 go\nX\n");
 	cplay_came_to(&p, "stopped mail@body 4.3.2; | ");
 	assert_int_equal(smtp_client_end(p.c)->scope, SMTP_CLIENT_OF_MAIL);
 	cplay_end(&p);
