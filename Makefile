@@ -20,7 +20,7 @@ PKG_build := gcc libc6-dev binutils pkg-config protobuf-c-compiler libprotobuf-c
 	tzdata ca-certificates
 PKG_test := $(PKG_build) libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 \
 	universal-ctags python3 file curl swaks libnet-ssleay-perl isync libsasl2-modules neomutt \
-	openssl strace procps xfsprogs e2fsprogs mount util-linux mandoc iproute2 systemd
+	openssl ldnsutils libfstrm0 strace procps xfsprogs e2fsprogs mount util-linux mandoc iproute2 systemd
 PKG_compose := $(PKG_test) docker.io docker-compose iptables
 PKG_bench := $(PKG_test) postfix dovecot-imapd dovecot-lmtpd dovecot-sieve
 # The goals that need no package, those that need few, and those that need more.
@@ -64,7 +64,7 @@ WARN_debug := $(WARN)
 WARN_release := $(WARN)
 LIBS := -levent_core -levent_extra -levent_openssl -lssl -lcrypto -llmdb -lsodium -lunbound \
 	-lprotobuf-c -lseccomp -linih -ljansson -lz -lidn2 -lunistring -lutf8proc
-LIBS_static := -Wl,--start-group $(LIBS) -levent -lnettle -lhogweed -lgmp -Wl,--end-group
+LIBS_static := -Wl,--start-group $(LIBS:-lunbound=$(B)/release/libunbound.a) -levent -lnettle -lhogweed -lgmp -Wl,--end-group
 
 DIRS := core crypto store smtp smtp/trust imap imap/sieve cmd
 # These stand in for libc's own, in the static program alone.
@@ -133,9 +133,15 @@ $(B)/next/gen/store/commands.pb-c.o: $(B)/gen-next/store/commands.pb-c.c
 $(B)/debug/hairpin $(B)/cover/hairpin $(B)/next/hairpin: $(B)/%/hairpin: $(B)/%/cmd/main.o $(B)/%/libhairpin.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_$*) -o $@ $^ $(LIBS)
+# libunbound has functions with names that some of ours have: there they get another name.
+$(B)/release/libunbound.a: $(B)/release/libhairpin.a
+	$(Q)names() { nm -g --defined-only $$1 | awk 'NF == 3 { print $$3 }' | sort -u; }; \
+		a=$$($(CC) -print-file-name=libunbound.a); \
+		comm -12 <(names $<) <(names $$a) | sed 's/.*/& unbound_&/' >$@.names && \
+		objcopy --redefine-syms=$@.names $$a $@
 # A warning of the linker is a function that would look for the host's files or modules.
 $(B)/release/hairpin.full: $(B)/release/cmd/main.o $(STATIC_SRC:%.c=$(B)/release/%.o) \
-		$(B)/release/libhairpin.a
+		$(B)/release/libhairpin.a $(B)/release/libunbound.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_release) -static-pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections \
 		-Wl,--fatal-warnings,--wrap=dlopen -o $@ $^ $(LIBS_static)

@@ -218,8 +218,9 @@ put_words(json_t *request, const struct cli_line *line)
 				read_words(list);
 			continue;
 		}
-		/* "@DOMAIN" is an address without a local part. */
-		snprintf(name, sizeof name, "%.*s", (int)n, *at == '@' ? "ADDRESS" : at);
+		/* "@DOMAIN" is an address without a local part, "[TYPE]" may be missing. */
+		snprintf(name, sizeof name, "%.*s", (int)strcspn(at + (*at == '['), " ]"),
+			*at == '@' ? "ADDRESS" : at + (*at == '['));
 		for (char *c = name; *c; c++)
 			*c |= 0x20;
 		json_object_set_new(request, name, json_string(line->word[i]));

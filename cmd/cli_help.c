@@ -61,9 +61,8 @@ cli_help_all(FILE *to)
 				fprintf(to, "%s%s", v == group ? "" : ", ", second_word(v));
 		fputc('\n', to);
 	}
-	fputs("\n`hairpin help VERB` explains a verb and its options. FILE is "
-	      "$HAIRPIN_CONFIG or\n/etc/hairpin/hairpin.conf if it isn't named. The manual: "
-	      "hairpin(1),\nhairpin.conf(5), hairpin(8).\n",
+	fputs("\n`hairpin help VERB` says more, hairpin(1), hairpin.conf(5), "
+	      "hairpin(8) all.\nFILE: else $HAIRPIN_CONFIG or /etc/hairpin/hairpin.conf.\n",
 		to);
 }
 

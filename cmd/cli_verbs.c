@@ -117,6 +117,9 @@ const struct cli_verb cli_verbs[] = {
 		"send this node's clients away, and let another one lead", cli_cluster_change},
 	{"cluster verify", "", "--json", "prove that all nodes have the same", cli_verify_run},
 
+	{"dns", "NAME [TYPE]", "--json", "ask the DNS as the server does; is it proved?",
+		cli_control_run},
+
 	{"mime dump", "<MAIL", "", "the parts of a mail and where they are, in JSON",
 		cli_mime_dump},
 	{"imap bodystructure", "<MAIL", "", "BODYSTRUCTURE of a mail", cli_mime_imap},

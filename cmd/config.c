@@ -10,12 +10,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/dns_setting.h"
 #include "core/mail_addr.h"
 #include "core/spelling.h"
 #include "core/zone.h"
 
 /* One row a key: how it is read, where it goes, its bounds. */
-enum value { TEXT, NUMBER32, NUMBER64, SIZE, SECONDS, FLAG, OCTET };
+enum value { TEXT, LIST, NUMBER32, NUMBER64, SIZE, SECONDS, FLAG, OCTET };
 struct key {
 	const char *section, *name;
 	enum value value;
@@ -66,6 +67,10 @@ static const struct key keys[] = {
 	{"auth", "argon2_passes", NUMBER32, AT(argon2_passes), 1, 100, "2"},
 	{"auth", "failures", NUMBER32, AT(auth_failures), 1, 1000000, "10"},
 	{"auth", "failure_window", SECONDS, AT(auth_window_sec), 1, 86400, "10m"},
+	{"dns", "servers", TEXT, AT(dns_servers), 1, 255, "host"},
+	{"dns", "validate", FLAG, AT(dns_validate), 0, 0, "yes"},
+	{"dns", "trust_anchor", LIST, AT(dns_anchor), 1, 255, "none"},
+	{"dns", "stub", LIST, AT(dns_stub), 1, 255, "none"},
 	{"log", "tail_entries", NUMBER64, AT(log_tail_rows), 0, UINT64_C(1) << 40, "200000"},
 	{"log", "keep_entries", NUMBER64, AT(log_keep_rows), 0, UINT64_C(1) << 40, "10000"},
 	{"log", "compact_hour", NUMBER32, AT(compact_hour), 0, 24, "2"},
@@ -145,6 +150,7 @@ expected(enum value v)
 	case OCTET:
 		return "one character, or none";
 	case TEXT:
+	case LIST:
 		return "a text";
 	case NUMBER32:
 	case NUMBER64:
@@ -164,6 +170,16 @@ store_text(char *to, const struct key *k, const char *text)
 	return true;
 }
 
+/* "none" stands for no text at all; it may be said, as the default is. */
+static bool
+store_list(struct config_list *list, const struct key *k, const char *text)
+{
+	if (!strcmp(text, "none"))
+		return true;
+	return list->n < CONFIG_LIST_MAX && store_text(list->text[list->n], k, text) &&
+	       ++list->n;
+}
+
 static const uint64_t sizes[] = {1 << 10, 1 << 20, 1 << 30, UINT64_C(1) << 40};
 static const uint64_t times[] = {1, 60, 3600, 86400};
 
@@ -177,6 +193,8 @@ store(struct config *c, const struct key *k, const char *text)
 
 	if (k->value == TEXT)
 		return store_text(to, k, text);
+	if (k->value == LIST)
+		return store_list(to, k, text);
 	if (k->value == FLAG)
 		return read_flag(text, to);
 	if (k->value == OCTET) {
@@ -368,6 +386,29 @@ validate_cluster(struct reading *r)
 }
 
 static void
+validate_dns(struct reading *r)
+{
+	const struct config *c = r->c;
+	struct dns_setting_server server[DNS_SETTING_SERVERS_MAX];
+	struct dns_setting_stub stub;
+	struct dns_name zone;
+	const char *why = NULL;
+	size_t n;
+
+	if (strcmp(c->dns_servers, "host") != 0 && strcmp(c->dns_servers, "recursive") != 0)
+		why = dns_setting_servers(slice_str(c->dns_servers), server, &n);
+	if (why)
+		refuse(r, "servers in [dns]: %s; or one word, host or recursive", why);
+	for (uint32_t i = 0; i < c->dns_stub.n && !r->e; i++)
+		if ((why = dns_setting_stub(slice_str(c->dns_stub.text[i]), &stub)))
+			refuse(r, "stub in [dns]: `%s`: %s", c->dns_stub.text[i], why);
+	for (uint32_t i = 0; i < c->dns_anchor.n && !r->e; i++)
+		if ((why = dns_setting_anchor(slice_str(c->dns_anchor.text[i]), &zone)))
+			refuse(r, "trust_anchor in [dns]: `%s`: %s", c->dns_anchor.text[i],
+				why);
+}
+
+static void
 validate(struct reading *r)
 {
 	struct config *c = r->c;
@@ -394,6 +435,8 @@ validate(struct reading *r)
 	}
 	if (!r->e)
 		validate_cluster(r);
+	if (!r->e)
+		validate_dns(r);
 	if (!r->e && !zone_is_known(c->timezone))
 		refuse(r, "timezone: no zone is called `%s`; one is Europe/Berlin",
 			c->timezone);
@@ -473,6 +516,19 @@ put_as(struct buf *out, const struct key *k, uint64_t v)
 		buf_put_dec(out, v);
 }
 
+/* As many lines as there are texts; the name stands before the first. */
+static void
+put_list(struct buf *out, const struct config_list *list, const struct key *k)
+{
+	if (list->n == 0)
+		buf_put_str(out, "none");
+	for (uint32_t i = 0; i < list->n; i++) {
+		if (i)
+			buf_printf(out, "\n%s = ", k->name);
+		buf_put_str(out, list->text[i]);
+	}
+}
+
 static void
 put_value(struct buf *out, const struct config *c, const struct key *k)
 {
@@ -480,6 +536,8 @@ put_value(struct buf *out, const struct config *c, const struct key *k)
 
 	if (k->value == TEXT)
 		buf_put_str(out, at);
+	else if (k->value == LIST)
+		put_list(out, at, k);
 	else if (k->value == FLAG)
 		buf_put_str(out, *(const bool *)at ? "yes" : "no");
 	else if (k->value == OCTET)
@@ -494,10 +552,10 @@ static void
 put_type(struct buf *out, const struct key *k)
 {
 	static const char *const names[] = {
-		"text", "number", "number", "size", "time", "flag", "character"};
+		"text", "list", "number", "number", "size", "time", "flag", "character"};
 
 	buf_printf(out, "# %s", names[k->value]);
-	if (k->value == TEXT) {
+	if (k->value == TEXT || k->value == LIST) {
 		buf_printf(out, ", %llu to %llu octets", (unsigned long long)k->min,
 			(unsigned long long)k->max);
 	} else if (k->value != FLAG && k->value != OCTET) {
@@ -536,7 +594,9 @@ config_format(const struct config *c, bool with_types, struct buf *out)
 static bool
 is_shared(const struct key *k)
 {
-	return strcmp(k->section, "node") != 0 && strcmp(k->section, "processes") != 0;
+	/* Name servers belong to a place as addresses do. */
+	return strcmp(k->section, "node") != 0 && strcmp(k->section, "processes") != 0 &&
+	       k->at != AT(dns_servers);
 }
 
 static bool
@@ -545,8 +605,8 @@ is_preset(const struct config *c, const struct config *preset, const struct key 
 	struct buf a, b;
 	bool same;
 
-	buf_init(&a, CONFIG_TEXT_MAX);
-	buf_init(&b, CONFIG_TEXT_MAX);
+	buf_init(&a, sizeof(struct config_list) * 2);
+	buf_init(&b, sizeof(struct config_list) * 2);
 	put_value(&a, c, k);
 	put_value(&b, preset, k);
 	same = slice_eq(buf_slice(&a), buf_slice(&b));

@@ -10,7 +10,7 @@
 #include "core/buf.h"
 #include "core/err.h"
 
-enum { CONFIG_LISTENERS_MAX = 16, CONFIG_TEXT_MAX = 256 };
+enum { CONFIG_LISTENERS_MAX = 16, CONFIG_TEXT_MAX = 256, CONFIG_LIST_MAX = 16 };
 
 enum config_kind {
 	CONFIG_MX,
@@ -29,6 +29,12 @@ struct config_listener {
 					  Unix socket */
 	uint16_t port;
 	bool allow_plaintext_auth; /* login without TLS: loopback listeners of tests only */
+};
+
+/* What a key that may stand several times says. */
+struct config_list {
+	char text[CONFIG_LIST_MAX][CONFIG_TEXT_MAX];
+	uint32_t n;
 };
 
 struct config {
@@ -57,6 +63,11 @@ struct config {
 	/* [auth] */
 	bool scram, throttle;
 	uint32_t argon2_kib, argon2_passes, auth_failures, auth_window_sec;
+	/* [dns]: "host", "recursive" or a text for dns_setting_servers; texts for
+	 * dns_setting_stub and dns_setting_anchor */
+	char dns_servers[CONFIG_TEXT_MAX];
+	bool dns_validate;
+	struct config_list dns_stub, dns_anchor;
 	/* [log] */
 	uint64_t log_keep_rows; /* applied log entries that stay */
 	uint64_t log_tail_rows; /* kept for a voter that is away; then it loses its vote */
@@ -77,7 +88,7 @@ void config_preset(struct config *c);
  * type and bounds. */
 void config_format(const struct config *c, bool with_types, struct buf *out);
 /* What all nodes of a cluster have alike, and isn't the default: neither [node] nor
- * [processes], no listener. */
+ * [processes], no listener, not which name servers. */
 void config_format_shared(const struct config *c, struct buf *out);
 const char *config_kind_name(enum config_kind kind);
 /* Where the other nodes of the cluster call; NULL: nowhere. */

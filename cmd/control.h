@@ -61,6 +61,7 @@ json_t *control_json(struct slice s);
 extern const struct control_verb control_note_verbs[];
 #endif
 extern const struct control_verb control_directory_verbs[], control_account_verbs[],
-	control_group_verbs[], control_queue_verbs[], control_cluster_verbs[];
+	control_group_verbs[], control_queue_verbs[], control_cluster_verbs[],
+	control_dns_verbs[];
 
 #endif

@@ -24,7 +24,7 @@ enum { ALONE_MS = 5000 };
 
 static const struct proc_role *const roles[] = {&proc_store_role, &proc_keyd_role,
 	&proc_auth_role, &proc_smtpd_role, &proc_imapd_role, &proc_filterd_role,
-	&proc_courier_role, &proc_link_role};
+	&proc_courier_role, &proc_link_role, &proc_resolver_role};
 
 void
 proc_path(const struct proc *p, const char *below, char path[512])
@@ -130,7 +130,8 @@ enter_sandbox(struct proc *p)
 	if (needs & PROC_NEED_SPOOL)
 		path[wish.paths++] = (struct sandbox_path){spool, true};
 	wish.accept = needs & PROC_NEED_ACCEPT;
-	wish.connect = needs & PROC_NEED_CONNECT;
+	wish.connect = needs & (PROC_NEED_CONNECT | PROC_NEED_DNS);
+	wish.datagrams = needs & PROC_NEED_DNS;
 	wish.threads = needs & PROC_NEED_DB_WRITE;
 	sandbox_enter(&wish, &report);
 	tell(p, &report);

@@ -43,7 +43,8 @@ enum proc_need {
 	PROC_NEED_SPOOL = 4,	/* O_TMPFILE in spool/ */
 	PROC_NEED_ACCEPT = 8,	/* accepts connections from listeners handed to it */
 	PROC_NEED_VAULT = 16,	/* vault/secrets, read only */
-	PROC_NEED_CONNECT = 32	/* calls others */
+	PROC_NEED_CONNECT = 32, /* calls others, by TCP */
+	PROC_NEED_DNS = 64	/* the same, and by UDP */
 };
 
 struct proc_role {
@@ -65,7 +66,8 @@ struct proc_role {
 
 /* One row per role; defined in their proc_*.c. */
 extern const struct proc_role proc_store_role, proc_keyd_role, proc_auth_role, proc_smtpd_role,
-	proc_imapd_role, proc_filterd_role, proc_courier_role, proc_link_role;
+	proc_imapd_role, proc_filterd_role, proc_courier_role, proc_link_role,
+	proc_resolver_role;
 
 /* `hairpin role NAME INSTANCE CONFIG`, started by the parent. Never returns. */
 _Noreturn void proc_main(const char *role_name, uint32_t instance, const char *config_path);

@@ -15,6 +15,12 @@ enum { TYPES = sizeof types / sizeof *types, OPT = 41 };
 
 /* --- types --- */
 
+bool
+dns_record_is_type(unsigned type)
+{
+	return type > 0 && type <= UINT16_MAX && type != OPT && (type < 128 || type > 255);
+}
+
 unsigned
 dns_record_type_parse(struct slice text)
 {
@@ -26,7 +32,7 @@ dns_record_type_parse(struct slice text)
 	if (!slice_starts_nocase(text, SLICE_LIT("TYPE")) ||
 		!slice_u64(slice_from(text, 4), UINT16_MAX, &v))
 		return 0;
-	return v == OPT || (v >= 128 && v <= 255) ? 0 : (unsigned)v;
+	return dns_record_is_type((unsigned)v) ? (unsigned)v : 0;
 }
 
 void

@@ -46,6 +46,8 @@ void dns_record_format(unsigned type, struct slice rdata, struct buf *out);
 /* "mx", "TYPE65" -> its number; 0: there is none of that name, or it is none that a record has
  * (OPT, and 128 to 255: RFC 6895 section 3.1). */
 unsigned dns_record_type_parse(struct slice text);
+/* Can a record have that type, or be asked for by it? */
+bool dns_record_is_type(unsigned type);
 /* Appends "MX" or "TYPE65". */
 void dns_record_type_format(unsigned type, struct buf *out);
 

@@ -29,6 +29,7 @@ enum role {
 	ROLE_FILTERD,
 	ROLE_COURIER,
 	ROLE_LINK,
+	ROLE_RESOLVER,
 	ROLE_COUNT
 };
 const char *ipc_role_name(enum role r);
@@ -62,6 +63,7 @@ enum ipc_type {
 	IPC_AUTH_STEP = 48,
 	IPC_AUTH_HASH,
 	IPC_FILTER_SCORE = 64,
+	IPC_RESOLVE = 72,
 	IPC_TYPE_MAX = 80
 };
 

@@ -154,7 +154,7 @@ allow(scmp_filter_ctx f, const int *call, size_t n)
 #define ALLOW(f, list) allow(f, list, sizeof(list) / sizeof *(list))
 
 static bool
-allow_tcp(scmp_filter_ctx f)
+allow_sockets(scmp_filter_ctx f, int type)
 {
 	static const unsigned families[] = {AF_INET, AF_INET6};
 	bool ok = true;
@@ -162,7 +162,7 @@ allow_tcp(scmp_filter_ctx f)
 	for (size_t i = 0; i < sizeof families / sizeof *families; i++)
 		ok = ok && seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
 				   SCMP_A0(SCMP_CMP_EQ, families[i]),
-				   SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM)) == 0;
+				   SCMP_A1(SCMP_CMP_MASKED_EQ, 0xf, (scmp_datum_t)type)) == 0;
 	return ok;
 }
 
@@ -178,7 +178,9 @@ lock_calls(const struct sandbox_wish *wish)
 	if (wish->accept)
 		ok = ok && ALLOW(f, accepts);
 	if (wish->connect)
-		ok = ok && ALLOW(f, connects) && allow_tcp(f);
+		ok = ok && ALLOW(f, connects) && allow_sockets(f, SOCK_STREAM);
+	if (wish->connect && wish->datagrams)
+		ok = ok && allow_sockets(f, SOCK_DGRAM);
 	if (wish->threads)
 		ok = ok && ALLOW(f, threads);
 	ok = ok && seccomp_load(f) == 0;
@@ -237,16 +239,36 @@ try_to_exec(void)
 	return errno == EPERM || errno == EACCES ? errno : 0;
 }
 
-/* A socket of another kind: what may connect may do so by TCP alone. */
 static int
-try_to_send(void)
+try_socket(int family, int type)
 {
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = socket(family, type | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return errno;
 	close(fd);
 	return 0;
+}
+
+/* Sockets of other kinds, for those who may connect by some. */
+static int
+try_to_send(void)
+{
+	return try_socket(AF_INET, SOCK_DGRAM);
+}
+
+static int
+try_to_call_here(void)
+{
+	return try_socket(AF_UNIX, SOCK_STREAM);
+}
+
+/* Of no socket: the kernel asks seccomp first. */
+static int
+try_to_accept(void)
+{
+	accept4(-1, NULL, NULL, 0);
+	return errno == EPERM || errno == EACCES ? errno : 0;
 }
 
 static void
@@ -255,18 +277,22 @@ try_all(struct sandbox_report *r, const struct sandbox_wish *wish, bool is_locke
 	const struct {
 		const char *what;
 		int (*try)(void);
-	} tries[] = {{"open /etc/passwd", try_to_open}, {"open /", try_to_list},
-		{wish->connect ? "datagram" : "connect",
-			wish->connect ? try_to_send : try_to_connect},
-		{"exec", try_to_exec}};
+		bool is_allowed;
+	} tries[] = {{"open /etc/passwd", try_to_open, false}, {"open /", try_to_list, false},
+		{"connect", try_to_connect, wish->connect},
+		{"datagram", try_to_send, wish->datagrams},
+		{"unix socket", try_to_call_here, false},
+		{"accept", try_to_accept, wish->accept}, {"exec", try_to_exec, false}};
 	size_t n = 0;
 	int code;
 
 	for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+		if (tries[i].is_allowed)
+			continue;
 		code = tries[i].try();
 		r->is_leaking = r->is_leaking || (is_locked && code == 0);
 		n += (size_t)snprintf(r->tried + n, sizeof r->tried - n, "%s%s: %s",
-			i ? ", " : "", tries[i].what, code ? strerror(code) : "not refused");
+			n ? ", " : "", tries[i].what, code ? strerror(code) : "not refused");
 	}
 }
 

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <netdb.h>
+#include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -235,6 +236,25 @@ getprotobynumber(int number)
 {
 	(void)number;
 	return NULL;
+}
+
+/* libunbound has functions that we never call, which would drop privileges or close what was
+ * never opened. */
+struct passwd *
+getpwnam(const char *name)
+{
+	(void)name;
+	return NULL;
+}
+
+void
+endservent(void)
+{
+}
+
+void
+endprotoent(void)
+{
 }
 
 void *

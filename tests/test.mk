@@ -21,6 +21,16 @@ e2e: $(PROGRAMS) ## end-to-end tests against the real program
 	@$(RUN) $(E2E)
 e2e-%: $(PROGRAMS) ## one of them: make e2e-imap
 	@$(RUN) tests/e2e/$*_test.py
+# NSD plays the name servers of dns_test. It is unpacked, not installed: Debian's package would start
+# one at each boot, at port 53.
+NSD := $(B)/nsd/usr/sbin/nsd
+$(NSD):
+	$(call say,GET,nsd)
+	@mkdir -p $(B)/nsd
+	$(Q)cd $(B)/nsd && { apt-get download -qq nsd || { $(SUDO) apt-get update -qq && \
+		apt-get download -qq nsd; }; } >nsd.log 2>&1 || { cat nsd.log; exit 1; }
+	$(Q)dpkg -x $(B)/nsd/nsd_*.deb $(B)/nsd && touch $@
+test e2e e2e-dns: $(NSD)
 test e2e e2e-upgrade e2e-cluster_upgrade: $(B)/next/hairpin
 sim: $(B)/debug/unit/raft_sim_test $(B)/debug/unit/engine_sim_test ## clusters in virtual time: the core's, SEEDS (1000) of each kind, and whole engines', a tenth of them
 	@SEEDS=$${SEEDS:-1000} $< 2>&1 | grep -v 'seed [0-9]*$$'; exit $${PIPESTATUS[0]}

@@ -137,6 +137,45 @@ a_cluster_listener_is_one_and_says_where_others_call(void **state)
 	refused("[node]\narbiter = maybe\n" MX, "yes or no");
 }
 
+#define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define ANCHOR "trust_anchor = corp.test IN DS 12345 13 2 " HEX "\n"
+
+static void
+the_dns_is_asked_as_the_host_does_unless_it_says_otherwise(void **state)
+{
+	(void)state;
+	accepted(MX);
+	assert_string_equal(config.dns_servers, "host");
+	assert_true(config.dns_validate);
+	assert_int_equal(config.dns_stub.n + config.dns_anchor.n, 0);
+	accepted(MX "[dns]\nservers = 192.0.2.1, [2001:db8::1]:5353\nvalidate = no\n"
+		    "stub = corp.test 192.0.2.53\nstub = none\n" ANCHOR ANCHOR);
+	assert_int_equal(config.dns_stub.n, 1);
+	assert_int_equal(config.dns_anchor.n, 2);
+	assert_string_equal(config.dns_anchor.text[1], "corp.test IN DS 12345 13 2 " HEX);
+	accepted(MX "[dns]\nservers = recursive\n");
+	refused(MX "[dns]\nservers = ns.example.org\n", "a numeric address is needed");
+	refused(MX "[dns]\nservers = host, 192.0.2.1\n", "one word, host or recursive");
+	refused(MX "[dns]\nservers =\n", "expected a text");
+	refused(MX "[dns]\nservers = ::1 ::1 ::1 ::1 ::1 ::1 ::1 ::1 ::1\n", "8 servers");
+	refused(MX "[dns]\nstub = corp.test\n", "stub in [dns]: `corp.test`: a numeric");
+	refused(MX "[dns]\ntrust_anchor = corp.test\n", "a DS record is needed");
+}
+
+static void
+a_list_has_sixteen_texts_at_most(void **state)
+{
+	char text[4096] = MX "[dns]\n";
+
+	(void)state;
+	for (int i = 0; i < CONFIG_LIST_MAX; i++)
+		strcat(text, "stub = a.test ::1\n");
+	accepted(text);
+	assert_int_equal(config.dns_stub.n, 16);
+	strcat(text, "stub = a.test ::1\n");
+	refused(text, "stub: `a.test ::1` won't do");
+}
+
 static void
 too_many_listeners_are_refused(void **state)
 {
@@ -164,7 +203,8 @@ what_is_written_reads_back_the_same(void **state)
 		 "90m\n"
 		 "message_size = 1025\n[mail]\nsubaddress_delimiter =\nrepeat_window = 0\n"
 		 "[listener a]\nkind = imap\nport = 1143\nallow_plaintext_auth = yes\n"
-		 "[listener b]\nkind = lmtp\naddress = /run/x\n");
+		 "[listener b]\nkind = lmtp\naddress = /run/x\n"
+		 "[dns]\nstub = a.test ::1\nstub = b.test ::2\n" ANCHOR);
 	config_format(&config, false, &first);
 	buf_put_u8(&first, 0);
 	accepted((const char *)first.p);
@@ -175,6 +215,8 @@ what_is_written_reads_back_the_same(void **state)
 	buf_put_u8(&second, 0);
 	assert_string_equal((const char *)first.p, (const char *)second.p);
 	assert_non_null(strstr((const char *)first.p, "imap_idle = 90m\n"));
+	assert_int_equal(config.dns_stub.n, 2);
+	assert_string_equal(config.dns_stub.text[1], "b.test ::2");
 	buf_fini(&first);
 	buf_fini(&second);
 }
@@ -191,7 +233,8 @@ what_all_nodes_have_alike_is_written_without_defaults_and_places(void **state)
 	config_format_shared(&config, &b);
 	assert_int_equal(b.n, 0);
 	accepted("[node]\nhostname = a.example.org\nuid = 7\n[processes]\nsmtpd = 4\n" MX
-		 "[limits]\nmessage_size = 2M\nhops = 20\n[auth]\nscram = no\n");
+		 "[limits]\nmessage_size = 2M\nhops = 20\n[auth]\nscram = no\n"
+		 "[dns]\nservers = ::1\nstub = a.test ::1\nstub = b.test ::2\n");
 	config_format_shared(&config, &b);
 	buf_put_str(&b, "\n" MX);
 	buf_put_u8(&b, '\0');
@@ -202,6 +245,8 @@ what_all_nodes_have_alike_is_written_without_defaults_and_places(void **state)
 	assert_int_equal(again.message_size, 2 << 20);
 	assert_int_equal(again.hops, 20);
 	assert_false(again.scram);
+	assert_string_equal(again.dns_servers, "host");
+	assert_int_equal(again.dns_stub.n, 2);
 	buf_fini(&b);
 }
 
@@ -214,6 +259,8 @@ main(void)
 		cmocka_unit_test(mistakes_are_told_with_their_line_and_the_next_step),
 		cmocka_unit_test(listeners_are_checked),
 		cmocka_unit_test(a_cluster_listener_is_one_and_says_where_others_call),
+		cmocka_unit_test(the_dns_is_asked_as_the_host_does_unless_it_says_otherwise),
+		cmocka_unit_test(a_list_has_sixteen_texts_at_most),
 		cmocka_unit_test(too_many_listeners_are_refused),
 		cmocka_unit_test(what_is_written_reads_back_the_same),
 		cmocka_unit_test(
