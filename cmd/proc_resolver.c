@@ -9,14 +9,16 @@
 #include <unistd.h>
 
 #include "cmd/proc.h"
+#include "core/clock.h"
 #include "core/dns.h"
 #include "core/dns_record.h"
 #include "core/ipc.pb-c.h"
 #include "core/log.h"
 #include "core/must.h"
 
-/* TIMEOUT_MS: less than whoever asks waits for us. */
-enum { RESOLV_CONF_MAX = 65536, TIMEOUT_MS = 25000 };
+/* TIMEOUT_MS: less than whoever asks waits for us. TELL_MS: behind a server that passes no
+ * signatures on all is bogus; that is said so often. */
+enum { RESOLV_CONF_MAX = 65536, TIMEOUT_MS = 25000, TELL_MS = 60000 };
 
 struct resolver {
 	struct proc *p;
@@ -25,6 +27,7 @@ struct resolver {
 	size_t servers;
 	struct dns_setting_stub stub[CONFIG_LIST_MAX];
 	const char *anchor[CONFIG_LIST_MAX];
+	uint64_t tell_at_ms;
 };
 
 struct asked {
@@ -95,6 +98,17 @@ prepare(struct proc *p)
 /* --- questions --- */
 
 static void
+tell_bogus(struct resolver *r, const char *why)
+{
+	uint64_t now_ms = clock_ms();
+
+	if (now_ms < r->tell_at_ms)
+		return;
+	r->tell_at_ms = now_ms + TELL_MS;
+	log_warn("bogus: %s", why);
+}
+
+static void
 on_answer(void *arg, const struct dns_answer *answer)
 {
 	struct asked *a = arg;
@@ -105,6 +119,8 @@ on_answer(void *arg, const struct dns_answer *answer)
 	for (size_t i = 0; i < m->n; i++)
 		rdata[i] = (ProtobufCBinaryData){
 			m->rdata[i].n, (uint8_t *)(uintptr_t)m->rdata[i].p};
+	if (answer->security == DNS_BOGUS)
+		tell_bogus(a->r, answer->why);
 	out.rcode = m->rcode;
 	out.security = (Ipc__Resolved__Security)answer->security;
 	out.canonical = (ProtobufCBinaryData){

@@ -4,13 +4,16 @@ that holds nothing else, in every common charset, over TLS, with the dates of th
 import base64
 import datetime
 import imaplib
+import json
 import os
 import re
 import shutil
 import smtplib
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import zoneinfo
 
@@ -44,6 +47,22 @@ WORDS = {
 PYTHON_NAME = {"windows-1258": "cp1258", "ibm866": "cp866", "big5-hkscs": "big5hkscs"}
 
 
+def answer_everything():
+    """A name server that says 192.0.2.1 of all names; its port."""
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            raw, client = s.recvfrom(4096)
+            asked = raw[12:raw.index(b"\0", 12) + 5]
+            record = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1" if asked[-4:] == b"\0\1\0\1" else b""
+            s.sendto(raw[:2] + b"\x81\x80\0\1\0" + bytes([bool(record)]) + bytes(4) + asked + record, client)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return s.getsockname()[1]
+
+
 class EmptyRoot:
     """A root folder with the program in it, set up and serving."""
 
@@ -57,6 +76,7 @@ class EmptyRoot:
         conf = subprocess.run(SUDO + ["cat", self.root + "/conf"], capture_output=True, text=True, check=True).stdout
         assert re.search(r"^timezone = UTC$", conf, re.M), conf
         conf = conf.replace("timezone = UTC", "timezone = " + ZONE) + QUICK
+        conf += f"[dns]\nservers = 127.0.0.1:{answer_everything()}\nvalidate = no\n"
         subprocess.run(SUDO + ["tee", self.root + "/conf"], input=conf, text=True, stdout=subprocess.DEVNULL, check=True)
         self.log = open(self.root + ".log", "w+")
         self.process = subprocess.Popen(self.words("serve"), stdin=subprocess.DEVNULL, stderr=self.log,
@@ -155,6 +175,12 @@ def dates_are_written_in_the_zone_of_the_configuration(s):
     m.logout()
 
 
+def names_are_asked_for_without_any_file(s):
+    assert "name servers: 127.0.0.1@" in s.said()
+    answer = json.loads(s.run("dns", "mail.example.net", "--json"))
+    assert answer["records"] == ["192.0.2.1"] and answer["answer"] == "NOERROR", answer
+
+
 def check_finds_the_trust_store(s):
     said = s.run("check")
     assert re.search(r"\b1\d\d certificate authorities", said), said
@@ -169,6 +195,7 @@ def main():
         every_common_charset_is_searched_as_text(s)
         dates_are_written_in_the_zone_of_the_configuration(s)
         check_finds_the_trust_store(s)
+        names_are_asked_for_without_any_file(s)
 
 
 main()
