@@ -5,6 +5,7 @@
 #include <unbound-event.h>
 #include <unbound.h>
 
+#include "core/dns_record.h"
 #include "core/log.h"
 #include "core/must.h"
 
@@ -156,18 +157,24 @@ on_log(void *cookie, const char *p, size_t n)
 	return (ssize_t)n;
 }
 
-/* Why it says that a question failed, if its newest line is about that name. */
+/* Why it says that a question failed, if its newest line is about that one. */
 static const char *
-why_failed(const struct dns *dns, const struct dns_name *name)
+why_failed(const struct dns *dns, const struct dns_question *q)
 {
-	char text[DNS_NAME_TEXT_MAX + 1];
-	size_t n = strlen(text_of(name, text));
-	const char *at = dns->said + sizeof "SERVFAIL <" - 1, *why = strstr(dns->said, ">: ");
+	struct slice said = slice_str(dns->said);
+	const char *why = "the name servers gave no usable answer";
+	struct buf begin;
 
-	if (strncmp(dns->said, "SERVFAIL <", sizeof "SERVFAIL <" - 1) == 0 && why &&
-		strncmp(at, text, n) == 0 && (at[n] == '.' || n == 1))
-		return why + 3;
-	return "the name servers gave no usable answer";
+	buf_init(&begin, LINE_MAX_OCTETS);
+	buf_put_str(&begin, "SERVFAIL <");
+	dns_name_format(&q->name, &begin);
+	buf_put_str(&begin, q->name.n > 1 ? ". " : " ");
+	dns_record_type_format(q->type, &begin);
+	buf_put_str(&begin, " IN>: ");
+	if (!begin.overflow && slice_starts(said, buf_slice(&begin)))
+		why = dns->said + begin.n;
+	buf_fini(&begin);
+	return why;
 }
 
 /* --- life --- */
@@ -269,7 +276,7 @@ read_answer(struct asked *a, struct slice raw, int security)
 				       : "the answer is malformed");
 	else if (got.message.rcode != DNS_MESSAGE_NOERROR &&
 		 got.message.rcode != DNS_MESSAGE_NXDOMAIN)
-		fail(a, DNS_INSECURE, why_failed(a->dns, &a->question.name));
+		fail(a, DNS_INSECURE, why_failed(a->dns, &a->question));
 	else
 		answer(a, &got);
 	arena_reset(&arena);
@@ -289,7 +296,7 @@ on_answer(void *arg, int rcode, void *packet, int n, int security, char *why, in
 		snprintf(text, sizeof text, "%s", why ? why : "validation failure");
 		fail(a, DNS_BOGUS, text);
 	} else if (rcode || !packet || n < 0) {
-		fail(a, DNS_INSECURE, why_failed(a->dns, &a->question.name));
+		fail(a, DNS_INSECURE, why_failed(a->dns, &a->question));
 	} else {
 		read_answer(a, slice_of(packet, (size_t)n), security);
 	}
