@@ -28,7 +28,7 @@ DNS = "\n[dns]\nservers = %s\n%s\n"
 EX_USAGE = 64
 NOERROR, NXDOMAIN, SERVFAIL = "NOERROR", "NXDOMAIN", "SERVFAIL"
 SOA = "@ 300 IN SOA ns.org. hostmaster.org. 1 3600 600 86400 60\n@ 300 IN NS ns.org.\n"
-BIG = ['"' + f"{n:03}" * 80 + '"' for n in range(60)]
+BIG = ['"' + f"{n:03}" * 80 + '"' for n in range(200)]
 GOOD = SOA + """
 @ 300 IN MX 10 mail
 @ 300 IN TXT "v=spf1 " "-all"
