@@ -51,7 +51,7 @@ struct store {
 	struct store_verify *verify;
 	struct floor *floor;
 	struct loop_timer *again; /* the turn that is due though nothing arrives */
-	bool is_soon;		  /* again is due at once */
+	uint64_t again_ms;	  /* when */
 	bool asks_key;
 	bool is_compacting, is_asked;
 	struct ipc_ticket compacting; /* who asked for the compaction that runs, if is_asked */
@@ -482,13 +482,13 @@ take_turn(void *arg)
 		more = true;
 	next_ms = more ? 0 : engine_next_ms(s->engine);
 	/* Sooner than what was wanted before? */
-	if (more && s->again && !s->is_soon) {
+	if (s->again && s->again_ms > clock_ms() + next_ms) {
 		loop_cancel(s->again);
 		s->again = NULL;
 	}
 	if (!s->again && next_ms != UINT32_MAX) {
 		s->again = loop_after(s->p->loop, next_ms, on_again, s);
-		s->is_soon = more;
+		s->again_ms = clock_ms() + next_ms;
 	}
 	/* The log moved on to a key that only keyd can open. */
 	if (!engine_is_ready(s->engine) && !s->asks_key)

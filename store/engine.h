@@ -26,7 +26,7 @@ enum {
 	ENGINE_FRAME_MAX = 2 << 20,	 /* octets of a frame between nodes */
 	ENGINE_INBOX_BYTES = 64 << 20,	 /* of other nodes' frames that wait */
 	ENGINE_REMOTE_BYTES = 128 << 20, /* and of their proposals, at the leader */
-	ENGINE_DEADLINE_MS = 15000,	 /* of a proposal */
+	ENGINE_DEADLINE_MS = 15000,	 /* of a proposal, after its newest chunk */
 	ENGINE_ELECTION_MS = 1000,
 	ENGINE_HEARTBEAT_MS = 100
 };

@@ -5,6 +5,22 @@
 
 enum { ENTRY_EXTRA = 512 };
 
+/* Somebody who hasn't sent a large body: their own commands are no company to them. */
+static bool
+somebody_waits(const Commands__Command *c)
+{
+	switch ((int)c->body_case) {
+	case COMMANDS__COMMAND__BODY_ENQUEUE:
+		return !c->enqueue->body || !c->enqueue->body->upload;
+	case COMMANDS__COMMAND__BODY_APPEND:
+		return !c->append->body || !c->append->body->upload;
+	case COMMANDS__COMMAND__BODY_STEP:
+		return false;
+	default:
+		return c->seq != 0;
+	}
+}
+
 enum err
 engine_apply_entry(
 	struct engine_turn *t, Commands__Command *c, uint64_t term, uint64_t body_size)
@@ -46,6 +62,8 @@ engine_apply_entry(
 	e->stats.payload_bytes += body_size;
 	if (c->body_case == COMMANDS__COMMAND__BODY_CHUNK)
 		engine_place_applied_chunk(e, c, body_size);
+	else if (somebody_waits(c))
+		pace_company(&e->pace, t->started_ms * 1000);
 	engine_place_applied(t, c, a.index, result);
 	return ERR_OK;
 }

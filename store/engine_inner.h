@@ -11,6 +11,7 @@
 #include "store/compact.h"
 #include "store/engine.h"
 #include "store/lease.h"
+#include "store/pace.h"
 #include "store/raft_log.h"
 #include "store/room.h"
 #include "store/vault.h"
@@ -22,6 +23,7 @@ struct engine_waiting {
 	struct slice command, body; /* owned, in one allocation behind */
 	int fd;
 	uint64_t fd_size, fd_at, upload;
+	uint64_t begun_us; /* when its first chunk was handed over; 0: never */
 	uint32_t chunks;
 	bool is_boot, is_abandon;
 	bool is_handed; /* some leader has, or had, the command */
@@ -103,7 +105,7 @@ struct engine {
 	struct apply_secrets secrets; /* of the turn: for the vault, after the commit */
 	struct engine_list queue, placed;
 	uint64_t queue_bytes, placed_bytes;
-	uint64_t chunk_bytes;		    /* of large bodies, handed over and not applied */
+	struct pace pace;		    /* of large bodies */
 	uint32_t placed_n, requeued;	    /* requeued: of queue, those with a seq */
 	uint64_t seq;			    /* the newest of this boot's proposals */
 	struct engine_frames inbox, remote; /* remote: proposals, when we lead */

@@ -18,8 +18,6 @@
 enum {
 	PLACED_MAX = 4096,	/* of one node, until they are applied: table proposer */
 	PLACED_BYTES = 8 << 20, /* on their way to another leader */
-	CHUNK_BYTES = 2 << 20,	/* of large bodies, handed over and not applied: small mails
-				      wait behind them */
 	EXPIRE_MS = 100,	/* between two looks for deadlines that have passed */
 	SECRETS_AHEAD = 64	/* slots of the vault for what is appended, not applied */
 };
@@ -162,11 +160,20 @@ read_whole(int fd, uint64_t at, uint8_t *p, size_t n)
 	return ERR_OK;
 }
 
+/* Alone we apply what we append: a turn's budget is enough. */
 static bool
-may_chunk(const struct engine_turn *t)
+is_its_time(const struct engine *e, const struct engine_waiting *w)
 {
-	return t->bulk + SCHEMA_ENTRY_BODY_MAX <= ENGINE_TURN_BULK &&
-	       t->e->chunk_bytes < CHUNK_BYTES;
+	uint64_t now_us = clock_us();
+
+	return engine_inner_is_lone(e) ||
+	       pace_may(&e->pace, w->begun_us ? w->begun_us : now_us, now_us);
+}
+
+static bool
+may_chunk(const struct engine_turn *t, const struct engine_waiting *w)
+{
+	return t->bulk + SCHEMA_ENTRY_BODY_MAX <= ENGINE_TURN_BULK && is_its_time(t->e, w);
 }
 
 static enum err
@@ -179,7 +186,8 @@ hand_chunk(struct engine_turn *t, struct engine_waiting *w, struct slice octets)
 	c.chunk = &chunk;
 	chunk.upload = w->upload;
 	chunk.n = w->chunks++;
-	t->e->chunk_bytes += octets.n;
+	w->deadline_ms = t->started_ms + ENGINE_DEADLINE_MS;
+	pace_sent(&t->e->pace, octets.n, clock_us());
 	return hand(t, &c, octets);
 }
 
@@ -191,9 +199,11 @@ hand_chunks(struct engine_turn *t, struct engine_waiting *w)
 	uint8_t *p = must_alloc(SCHEMA_ENTRY_BODY_MAX);
 	enum err err = ERR_OK;
 
-	if (!w->upload)
+	if (!w->upload) {
 		w->upload = rand_u64() >> 8 | 1;
-	while (!err && !w->e && w->fd_at < w->fd_size && may_chunk(t)) {
+		w->begun_us = clock_us();
+	}
+	while (!err && !w->e && w->fd_at < w->fd_size && may_chunk(t, w)) {
 		uint64_t left = w->fd_size - w->fd_at;
 		size_t n = left < SCHEMA_ENTRY_BODY_MAX ? (size_t)left : SCHEMA_ENTRY_BODY_MAX;
 
@@ -389,12 +399,11 @@ place_next(struct engine_turn *t, struct engine_list *later, bool *any)
 	if (!w)
 		return ERR_OK;
 	*any = true;
-	err = w->fd_at < w->fd_size && !may_chunk(t) ? ERR_MORE : place(t, w);
+	err = w->fd_at < w->fd_size && !may_chunk(t, w) ? ERR_MORE : place(t, w);
 	if (err != ERR_MORE)
 		return err;
 	engine_inner_put(later, w);
-	/* When others have to apply something first, their frames make the next turn. */
-	t->more = t->more || e->chunk_bytes < CHUNK_BYTES;
+	t->more = t->more || is_its_time(e, w);
 	return ERR_OK;
 }
 
@@ -502,7 +511,8 @@ engine_place_anew(struct engine *e)
 			w->fd_at = w->chunks = 0;
 	put_back(&e->queue, &e->placed);
 	e->placed_n = 0;
-	e->placed_bytes = e->chunk_bytes = 0;
+	e->placed_bytes = 0;
+	pace_anew(&e->pace);
 	if (e->raft.role != RAFT_LEADER)
 		engine_inner_drop_frames(&e->remote);
 }
@@ -560,7 +570,7 @@ void
 engine_place_applied_chunk(struct engine *e, const Commands__Command *c, uint64_t size)
 {
 	if (c->node == e->log.node && c->boot == e->opt.boot)
-		e->chunk_bytes -= size < e->chunk_bytes ? size : e->chunk_bytes;
+		pace_applied(&e->pace, size);
 }
 
 void

@@ -75,6 +75,7 @@ after_commit(struct engine_turn *t)
 
 	e->stats.commits++;
 	e->durable_applied = e->log.applied;
+	pace_committed(&e->pace, clock_us());
 	err = engine_vault_commit(e);
 	t->holds = false;
 	engine_peer_release(t);
@@ -219,5 +220,9 @@ engine_turn(struct engine *e, bool *more)
 uint32_t
 engine_next_ms(const struct engine *e)
 {
-	return e->log.members.n > 1 || e->asked ? TICK_MS : UINT32_MAX;
+	uint32_t rest = e->queue.first ? pace_rest_ms(&e->pace, clock_us()) : 0;
+
+	if (e->log.members.n == 1 && !e->asked)
+		return UINT32_MAX;
+	return rest && rest < TICK_MS ? rest : TICK_MS;
 }

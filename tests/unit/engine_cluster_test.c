@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "store/pace.h"
 #include "store/peer.pb-c.h"
 #include "store/raft_meta.h"
 #include "store/view_queue.h"
@@ -353,6 +354,61 @@ a_large_body_goes_through_either_node(void **state)
 	append_large(1, 5 << 20, &b);
 	until(a.done && b.done);
 	assert_int_equal(a.e || b.e || a.code || b.code, 0);
+	assert_equal_and_sound();
+}
+
+/* From now on time goes on only here. */
+static void
+turn_after(uint64_t ms)
+{
+	clock_fake(true, clock_ms() + ms, clock_wall_sec());
+	turn_all();
+}
+
+/* The ms that a large body takes through a node when each turn of all takes step_ms. What was
+ * before is no company any more. */
+static uint64_t
+time_large(uint32_t at, size_t n, uint32_t step_ms, bool has_company)
+{
+	struct answer large, small = {.done = true};
+	uint64_t began_ms;
+
+	for (int i = 0; i < 10; i++)
+		turn_after(ENGINE_HEARTBEAT_MS);
+	turn_after(PACE_COMPANY_MS);
+	append_large(at, n, &large);
+	began_ms = clock_ms();
+	while (!large.done || !small.done) {
+		assert_true(clock_ms() - began_ms < 60000);
+		if (has_company && small.done && !large.done)
+			append(at, SLICE_LIT("small"), &small);
+		turn_after(step_ms);
+	}
+	assert_int_equal(large.e || large.code || small.e || small.code, 0);
+	return clock_ms() - began_ms;
+}
+
+static void
+with_company_a_large_body_gets_less_than_half_of_the_time(void **state)
+{
+	(void)state;
+	for (uint32_t at = 0; at < 2; at++) {
+		uint64_t alone = time_large(at, 8 << 20, 2, false);
+
+		assert_true(time_large(at, 8 << 20, 2, true) > 2 * alone);
+	}
+	turn_after(ENGINE_HEARTBEAT_MS);
+	assert_equal_and_sound();
+}
+
+/* Its deadline is one without progress. */
+static void
+a_large_body_may_take_longer_than_a_small_one(void **state)
+{
+	(void)state;
+	assert_true(time_large(0, 20 << 20, 250, true) > ENGINE_DEADLINE_MS);
+	assert_true(time_large(1, 20 << 20, 250, true) > ENGINE_DEADLINE_MS);
+	turn_after(ENGINE_HEARTBEAT_MS);
 	assert_equal_and_sound();
 }
 
@@ -834,6 +890,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(what_any_node_takes_all_data_nodes_have),
 		T(a_large_body_goes_through_either_node),
+		T(with_company_a_large_body_gets_less_than_half_of_the_time),
+		T(a_large_body_may_take_longer_than_a_small_one),
 		T(the_arbiter_keeps_only_what_somebody_lacks),
 		T(the_vault_grows_with_what_another_node_proposes),
 		T(when_the_leader_is_gone_the_other_goes_on),
