@@ -249,6 +249,8 @@ peer_tls_read_ahead(struct tls_stream *s, size_t octets)
 {
 	SSL *ssl = tls_stream_ssl(s);
 
+	/* Released is wiped, all of it, for each frame; peers are few. */
+	SSL_clear_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
 	SSL_set_read_ahead(ssl, 1);
 	SSL_set_default_read_buffer_len(ssl, octets);
 }
