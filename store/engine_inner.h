@@ -105,6 +105,7 @@ struct engine {
 	struct apply_secrets secrets; /* of the turn: for the vault, after the commit */
 	struct engine_list queue, placed;
 	uint64_t queue_bytes, placed_bytes;
+	uint64_t appended_us;		    /* when a proposal went into our log last */
 	struct pace pace;		    /* of large bodies */
 	uint32_t placed_n, requeued;	    /* requeued: of queue, those with a seq */
 	uint64_t seq;			    /* the newest of this boot's proposals */
@@ -186,6 +187,8 @@ enum err engine_turn_write(struct engine_turn *t);
 bool engine_turn_has_room(const struct engine_turn *t);
 
 /* --- engine_place --- */
+/* Do proposals wait until what was appended before is committed? */
+bool engine_place_is_held(const struct engine *e);
 /* Hands over what waits. */
 enum err engine_place(struct engine_turn *t);
 /* Leader, role or the way to the leader changed: what isn't applied is to be handed over

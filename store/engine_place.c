@@ -19,6 +19,7 @@ enum {
 	PLACED_MAX = 4096,	/* of one node, until they are applied: table proposer */
 	PLACED_BYTES = 8 << 20, /* on their way to another leader */
 	EXPIRE_MS = 100,	/* between two looks for deadlines that have passed */
+	HOLD_US = 3000,		/* at most, until others have what was appended before */
 	SECRETS_AHEAD = 64	/* slots of the vault for what is appended, not applied */
 };
 
@@ -91,6 +92,7 @@ append(struct engine_turn *t, Commands__Command *c, struct slice body)
 	e->log.time_sec = now_sec > e->log.time_sec ? now_sec : e->log.time_sec;
 	c->time_sec = e->log.time_sec;
 	command = codec_pack(c, &e->arena);
+	e->appended_us = clock_us();
 	err = raft_log_append(
 		&e->log, t->txn, is_rekey ? RAFT_LOG_REKEY : RAFT_LOG_COMMAND, command, body);
 	if (!err && is_rekey)
@@ -474,6 +476,15 @@ expire_all(struct engine_turn *t)
 	expire(t, &e->queue);
 }
 
+/* What comes meanwhile goes with the commit that applies what was appended before: one commit
+ * on each node, not two. */
+bool
+engine_place_is_held(const struct engine *e)
+{
+	return e->raft.role == RAFT_LEADER && !engine_inner_is_lone(e) &&
+	       e->raft.commit < e->log.last && clock_us() - e->appended_us < HOLD_US;
+}
+
 enum err
 engine_place(struct engine_turn *t)
 {
@@ -485,6 +496,8 @@ engine_place(struct engine_turn *t)
 	engine_inner_init(&later);
 	t->answered_below = answered_below(e);
 	expire_all(t);
+	if (engine_place_is_held(e))
+		return ERR_OK;
 	while (!err && any && engine_turn_has_room(t)) {
 		any = false;
 		if (has_leader(e))

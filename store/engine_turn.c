@@ -222,6 +222,9 @@ engine_next_ms(const struct engine *e)
 {
 	uint32_t rest = e->queue.first ? pace_rest_ms(&e->pace, clock_us()) : 0;
 
+	if ((e->queue.first || e->remote.first) && engine_place_is_held(e))
+		return 1;
+
 	if (e->log.members.n == 1 && !e->asked)
 		return UINT32_MAX;
 	return rest && rest < TICK_MS ? rest : TICK_MS;

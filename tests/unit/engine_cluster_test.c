@@ -412,6 +412,56 @@ a_large_body_may_take_longer_than_a_small_one(void **state)
 	assert_equal_and_sound();
 }
 
+/* The leader's own turn; no time passes. */
+static uint64_t
+last_after_a_turn(void)
+{
+	bool more;
+
+	assert_int_equal(engine_turn(node[0].e, &more), ERR_OK);
+	return status(0).last;
+}
+
+static void
+what_comes_while_entries_are_on_their_way_goes_with_their_commit(void **state)
+{
+	struct answer a, b;
+	uint64_t last;
+
+	(void)state;
+	turn_after(ENGINE_HEARTBEAT_MS);
+	until(status(0).commit == status(0).last);
+	append(0, SLICE_LIT("on its way"), &a);
+	last = last_after_a_turn();
+	assert_true(status(0).commit < last);
+	append(0, SLICE_LIT("meanwhile"), &b);
+	append(1, SLICE_LIT("from a follower"), &b);
+	assert_int_equal(last_after_a_turn(), last);
+	assert_int_equal(engine_next_ms(node[0].e), 1);
+	turn_all();
+	turn_all();
+	assert_true(a.done);
+	assert_true(status(0).last > last);
+}
+
+static void
+it_does_not_wait_long_for_nodes_that_do_not_answer(void **state)
+{
+	struct answer a, b;
+	uint64_t last;
+
+	(void)state;
+	turn_after(ENGINE_HEARTBEAT_MS);
+	until(status(0).commit == status(0).last);
+	append(0, SLICE_LIT("on its way"), &a);
+	last = last_after_a_turn();
+	append(0, SLICE_LIT("meanwhile"), &b);
+	assert_int_equal(last_after_a_turn(), last);
+	clock_fake(true, clock_ms() + 3, clock_wall_sec());
+	assert_int_equal(last_after_a_turn(), last + 1);
+	until(a.done && b.done);
+}
+
 static void
 the_arbiter_keeps_only_what_somebody_lacks(void **state)
 {
@@ -892,6 +942,8 @@ main(void)
 		T(a_large_body_goes_through_either_node),
 		T(with_company_a_large_body_gets_less_than_half_of_the_time),
 		T(a_large_body_may_take_longer_than_a_small_one),
+		T(what_comes_while_entries_are_on_their_way_goes_with_their_commit),
+		T(it_does_not_wait_long_for_nodes_that_do_not_answer),
 		T(the_arbiter_keeps_only_what_somebody_lacks),
 		T(the_vault_grows_with_what_another_node_proposes),
 		T(when_the_leader_is_gone_the_other_goes_on),
