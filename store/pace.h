@@ -15,7 +15,7 @@ enum {
 				  behind them */
 	PACE_COMPANY_MS = 1000, /* so long after a small command there is company */
 	PACE_ROUND = 2,
-	PACE_REST_PERCENT = 150, /* of a round's time */
+	PACE_REST_PERCENT = 200, /* of a round's time */
 	PACE_REST_MAX_MS = 100,
 	PACE_POLITE_MS = 10000
 };

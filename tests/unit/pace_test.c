@@ -53,7 +53,7 @@ with_company_a_rest_that_is_longer_follows_each_round(void **state)
 	(void)state;
 	assert_true(PACE_REST_PERCENT > 100);
 	assert_false(pace_may(&p, BEGAN, BEGAN + ROUND_US));
-	assert_int_equal(pace_rest_ms(&p, BEGAN + ROUND_US), 12);
+	assert_int_equal(pace_rest_ms(&p, BEGAN + ROUND_US), 16);
 	assert_int_equal(pace_rest_ms(&p, end - 1), 1);
 	assert_false(pace_may(&p, BEGAN, end - 1));
 	assert_true(pace_may(&p, BEGAN, end));
