@@ -1,22 +1,12 @@
 /* Engines in one process, whose frames go from one to the other at once: nodes that are new, or
  * were away while the log was trimmed, are given the database, whatever happens meanwhile. */
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/clock.h"
 #include "store/catchup.h"
 #include "store/peer.pb-c.h"
-#include "tests/store_world.h"
+#include "tests/nodes.h"
 
-enum { NODES = 2, WAIT_MS = 20000, KEEP_ROWS = 5, MAILS = 60, BODY = 100000 };
-
-static struct node {
-	struct engine_options opt;
-	char dir[80];
-	struct engine *e;
-	uint32_t id;
-	uint32_t swaps; /* how often it was given a database */
-} node[NODES];
+enum { KEEP_ROWS = 5, MAILS = 60, BODY = 100000 };
 
 /* Bulk octets that node 1 may still send; then the line is dead until it is set again. */
 static uint64_t allowance;
@@ -65,117 +55,6 @@ on_send(void *arg, uint32_t to, bool bulk, struct slice frame)
 }
 
 static void
-give_keys(struct engine *e)
-{
-	struct buf wrapped;
-	struct seal_key key;
-	enum err err = ERR_OK;
-
-	while (!err && !engine_is_ready(e)) {
-		buf_init(&wrapped, sizeof key.b);
-		err = engine_wrapped_key(e, &wrapped);
-		if (!err) {
-			memcpy(key.b, wrapped.p, sizeof key.b);
-			assert_int_equal(engine_set_key(e, &key, SLICE_EMPTY), ERR_OK);
-		}
-		buf_fini(&wrapped);
-	}
-	assert_true(!err || err == ERR_UNAVAILABLE);
-}
-
-static void
-open_node(struct node *n)
-{
-	n->opt = (struct engine_options){.dir = n->dir,
-		.boot = rand_u64(),
-		.log_keep_rows = KEEP_ROWS,
-		.tail_rows = KEEP_ROWS,
-		.on_send = on_send,
-		.arg = n};
-	assert_int_equal(engine_open(&n->opt, &n->e), ERR_OK);
-	give_keys(n->e);
-}
-
-static void
-close_node(struct node *n)
-{
-	engine_close(n->e);
-	n->e = NULL;
-}
-
-static void
-turn(struct node *n)
-{
-	bool more;
-	enum err e = engine_turn(n->e, &more);
-
-	if (e == ERR_END) {
-		n->swaps++;
-		close_node(n);
-		open_node(n);
-		return;
-	}
-	assert_int_equal(e, ERR_OK);
-}
-
-static void
-turn_all(void)
-{
-	for (uint32_t i = 0; i < NODES; i++)
-		for (uint32_t k = 0; k < NODES; k++)
-			if (i != k && node[i].e && node[k].id)
-				engine_link(node[i].e, node[k].id, node[k].e != NULL);
-	for (uint32_t i = 0; i < NODES; i++)
-		if (node[i].e)
-			turn(&node[i]);
-}
-
-#define until(condition)                                                                       \
-	do {                                                                                   \
-		uint64_t end_ms = clock_ms() + WAIT_MS;                                        \
-		while (!(condition)) {                                                         \
-			turn_all();                                                            \
-			assert_true(clock_ms() < end_ms);                                      \
-		}                                                                              \
-	} while (0)
-
-static struct {
-	bool done;
-	enum err e;
-	uint32_t node;
-} changed;
-
-static void
-on_changed(void *arg, enum err e, uint32_t id)
-{
-	(void)arg;
-	changed.done = true;
-	changed.e = e;
-	changed.node = id;
-}
-
-static void
-join(uint32_t i, enum raft_kind goal)
-{
-	struct engine_change c = {.kind = ENGINE_JOIN, .joins.kind = goal};
-	struct engine_join how = {.members = engine_members(node[0].e)};
-	struct node *n = &node[i];
-
-	c.joins.key[0] = c.joins.token[0] = (uint8_t)(i + 1);
-	changed.done = false;
-	engine_change(node[0].e, &c, on_changed, NULL);
-	until(changed.done);
-	assert_int_equal(changed.e, ERR_OK);
-	n->id = how.node = changed.node;
-	memcpy(how.cluster, engine_log(node[0].e)->cluster, sizeof how.cluster);
-	snprintf(n->dir, sizeof n->dir, "%s/%u", world.dir, n->id);
-	assert_int_equal(mkdir(n->dir, 0755), 0);
-	n->opt = (struct engine_options){.dir = n->dir};
-	assert_int_equal(engine_create_joined(&n->opt, &how), ERR_OK);
-	open_node(n);
-}
-
-static void
 on_answer(void *arg, enum err e, uint64_t index, const Commands__Result *r)
 {
 	(void)index;
@@ -198,15 +77,6 @@ append(uint32_t size)
 	until(done);
 }
 
-static struct engine_status
-status(uint32_t i)
-{
-	struct engine_status s;
-
-	engine_status(node[i].e, &s);
-	return s;
-}
-
 static bool
 is_level(uint32_t i)
 {
@@ -214,50 +84,21 @@ is_level(uint32_t i)
 	       status(0).applied == status(0).last && engine_is_ready(node[i].e);
 }
 
-static void
-assert_equal_and_sound(uint32_t other)
-{
-	uint8_t digest[2][32];
-	const uint32_t which[] = {0, other};
-	struct db_txn *txn;
-
-	for (int i = 0; i < 2; i++) {
-		world.e = node[which[i]].e;
-		assert_int_equal(world_violations(false), 0);
-		assert_int_equal(db_begin(engine_db(world.e), false, &txn), ERR_OK);
-		assert_int_equal(db_digest(txn, digest[i]), ERR_OK);
-		db_abort(txn);
-	}
-	assert_memory_equal(digest[0], digest[1], 32);
-}
-
 static int
 setup(void **state)
 {
-	world_setup(state);
-	engine_close(world.e);
-	memset(node, 0, sizeof node);
+	struct engine_options opt = {
+		.log_keep_rows = KEEP_ROWS, .tail_rows = KEEP_ROWS, .on_send = on_send};
+
 	allowance = UINT64_MAX;
 	offers = 0;
 	asks_late = false;
 	rand_bytes(text, sizeof text);
-	node[0].id = 1;
-	snprintf(node[0].dir, sizeof node[0].dir, "%s", world.dir);
-	open_node(&node[0]);
-	until(status(0).role == RAFT_LEADER);
+	nodes_setup(state, opt);
 	for (uint32_t i = 0; i < MAILS; i++)
 		append(i % 8 ? 500 + i : BODY);
 	until(engine_log(node[0].e)->first > MAILS);
 	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	for (uint32_t i = 1; i < NODES; i++)
-		engine_close(node[i].e);
-	world.e = node[0].e;
-	return world_teardown(state);
 }
 
 /* --- the tests --- */
@@ -266,11 +107,11 @@ static void
 a_new_node_is_given_the_database_and_then_the_log(void **state)
 {
 	(void)state;
-	join(1, RAFT_VOTER);
+	nodes_join(1, RAFT_VOTER, SLICE_EMPTY);
 	until(node[1].swaps == 1);
 	append(700);
 	until(is_level(1));
-	assert_equal_and_sound(1);
+	nodes_assert_equal_and_sound(1);
 	assert_int_equal(node[1].swaps, 1);
 }
 
@@ -278,29 +119,29 @@ static void
 a_node_that_was_away_too_long_is_given_the_database(void **state)
 {
 	(void)state;
-	join(1, RAFT_VOTER);
+	nodes_join(1, RAFT_VOTER, SLICE_EMPTY);
 	until(is_level(1) && status(0).peer[1].match == status(0).last);
-	close_node(&node[1]);
+	nodes_close(&node[1]);
 	for (int i = 0; i < 2 * KEEP_ROWS; i++)
 		append(800);
 	until(engine_log(node[0].e)->first + KEEP_ROWS > status(0).last);
-	open_node(&node[1]);
+	nodes_open(&node[1]);
 	until(node[1].swaps == 2 && is_level(1));
-	assert_equal_and_sound(1);
+	nodes_assert_equal_and_sound(1);
 }
 
 static void
 a_node_that_the_log_reaches_is_not(void **state)
 {
 	(void)state;
-	join(1, RAFT_VOTER);
+	nodes_join(1, RAFT_VOTER, SLICE_EMPTY);
 	until(is_level(1));
-	close_node(&node[1]);
+	nodes_close(&node[1]);
 	append(800);
-	open_node(&node[1]);
+	nodes_open(&node[1]);
 	until(is_level(1));
 	assert_int_equal(node[1].swaps, 1);
-	assert_equal_and_sound(1);
+	nodes_assert_equal_and_sound(1);
 }
 
 /* Each time after some more octets; mail goes on. */
@@ -309,25 +150,25 @@ a_node_that_dies_again_and_again_gets_there(void **state)
 {
 	(void)state;
 	allowance = 0;
-	join(1, RAFT_VOTER);
+	nodes_join(1, RAFT_VOTER, SLICE_EMPTY);
 	for (uint64_t bytes = 100000; !node[1].swaps; bytes += 150000) {
 		uint64_t end_ms = clock_ms() + WAIT_MS;
 
 		allowance = bytes;
 		while (!node[1].swaps && allowance > CATCHUP_FRAME + BODY &&
 			clock_ms() < end_ms)
-			turn_all();
+			nodes_turn();
 		assert_true(clock_ms() < end_ms);
 		if (node[1].swaps)
 			break;
-		close_node(&node[1]);
+		nodes_close(&node[1]);
 		append(900);
 		allowance = UINT64_MAX;
-		open_node(&node[1]);
+		nodes_open(&node[1]);
 	}
 	allowance = UINT64_MAX;
 	until(is_level(1));
-	assert_equal_and_sound(1);
+	nodes_assert_equal_and_sound(1);
 }
 
 static void
@@ -335,10 +176,10 @@ who_asks_before_the_offer_arrives_is_made_one_offer(void **state)
 {
 	(void)state;
 	asks_late = true;
-	join(1, RAFT_VOTER);
+	nodes_join(1, RAFT_VOTER, SLICE_EMPTY);
 	until(node[1].swaps == 1 && is_level(1));
 	assert_int_equal(offers, 1);
-	assert_equal_and_sound(1);
+	nodes_assert_equal_and_sound(1);
 }
 
 static void
@@ -354,13 +195,13 @@ a_node_that_compacts_meanwhile_is_given_the_database(void **state)
 	char stage[96];
 
 	(void)state;
-	join(1, RAFT_VOTER);
+	nodes_join(1, RAFT_VOTER, SLICE_EMPTY);
 	until(is_level(1) && status(0).peer[1].match == status(0).last);
-	close_node(&node[1]);
+	nodes_close(&node[1]);
 	for (int i = 0; i < 10 * KEEP_ROWS; i++)
 		append(BODY);
 	until(engine_log(node[0].e)->first + KEEP_ROWS > status(0).last);
-	open_node(&node[1]);
+	nodes_open(&node[1]);
 	snprintf(stage, sizeof stage, "%s/stage.mdb", node[1].dir);
 	until(access(stage, F_OK) == 0);
 	assert_int_equal(
@@ -369,7 +210,7 @@ a_node_that_compacts_meanwhile_is_given_the_database(void **state)
 	assert_int_equal(compacted, ERR_OK);
 	assert_int_equal(node[1].swaps, 1);
 	until(node[1].swaps == 2 && is_level(1));
-	assert_equal_and_sound(1);
+	nodes_assert_equal_and_sound(1);
 }
 
 static void
@@ -382,7 +223,7 @@ mail_is_taken_and_expunged_while_a_stream_stands(void **state)
 
 	(void)state;
 	allowance = 600000;
-	join(1, RAFT_VOTER);
+	nodes_join(1, RAFT_VOTER, SLICE_EMPTY);
 	for (int i = 0; i < 3 * KEEP_ROWS; i++)
 		append(500);
 	assert_int_equal(node[1].swaps, 0);
@@ -395,11 +236,11 @@ mail_is_taken_and_expunged_while_a_stream_stands(void **state)
 	until(done);
 	assert_true(engine_log(node[0].e)->first + 2 * KEEP_ROWS <= status(0).last);
 	allowance = UINT64_MAX;
-	close_node(&node[1]);
-	turn_all();
-	open_node(&node[1]);
+	nodes_close(&node[1]);
+	nodes_turn();
+	nodes_open(&node[1]);
 	until(node[1].swaps && is_level(1));
-	assert_equal_and_sound(1);
+	nodes_assert_equal_and_sound(1);
 	assert_int_equal(node[1].swaps, 1);
 }
 
@@ -412,23 +253,23 @@ who_sends_what_is_no_state_loses_its_connection(void **state)
 
 	(void)state;
 	allowance = 300000;
-	join(1, RAFT_VOTER);
+	nodes_join(1, RAFT_VOTER, SLICE_EMPTY);
 	until(allowance == 0);
-	turn_all();
+	nodes_turn();
 	rows.table = DB_LOG;
 	f.body_case = PEER__FRAME__BODY_SNAPSHOT_ROWS;
 	f.snapshot_rows = &rows;
 	raw = codec_pack(&f, &world.a);
 	assert_int_equal(engine_receive(node[1].e, 1, raw), ERR_OK);
-	turn(&node[1]);
+	nodes_turn_one(&node[1]);
 	assert_int_equal(engine_receive(node[1].e, 1, raw), ERR_SYNTAX);
 	/* Then it may begin anew. */
 	allowance = UINT64_MAX;
-	close_node(&node[1]);
-	turn_all();
-	open_node(&node[1]);
+	nodes_close(&node[1]);
+	nodes_turn();
+	nodes_open(&node[1]);
 	until(is_level(1));
-	assert_equal_and_sound(1);
+	nodes_assert_equal_and_sound(1);
 }
 
 static void
@@ -437,7 +278,7 @@ a_new_arbiter_is_told_where_the_log_begins(void **state)
 	const struct raft_log *log;
 
 	(void)state;
-	join(1, RAFT_ARBITER);
+	nodes_join(1, RAFT_ARBITER, SLICE_EMPTY);
 	append(500);
 	until(status(1).commit == status(0).commit);
 	log = engine_log(node[1].e);
@@ -446,13 +287,13 @@ a_new_arbiter_is_told_where_the_log_begins(void **state)
 	assert_int_equal(world_count(DB_MESSAGE) + world_count(DB_BODY), 0);
 	assert_int_equal(node[1].swaps, 0);
 	/* It is there after a restart, too. */
-	close_node(&node[1]);
-	open_node(&node[1]);
+	nodes_close(&node[1]);
+	nodes_open(&node[1]);
 	append(500);
 	until(status(1).commit == status(0).commit);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, nodes_teardown)
 
 int
 main(void)

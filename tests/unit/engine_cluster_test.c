@@ -1,6 +1,5 @@
 /* Three engines, two of data nodes and an arbiter's, in one process; frames go from one to the
  * other at once. Chance, time and crashes are tests/sim's. */
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -8,17 +7,9 @@
 #include "store/peer.pb-c.h"
 #include "store/raft_meta.h"
 #include "store/view_queue.h"
-#include "tests/store_world.h"
+#include "tests/nodes.h"
 
-enum { NODES = 3, WAIT_MS = 15000, ADOPTED_MS = 10000 };
-
-static struct node {
-	struct engine_options opt;
-	char dir[80];
-	struct engine *e;
-	bool is_cut;
-	uint32_t id;
-} node[NODES];
+enum { ADOPTED_MS = 10000 };
 
 static unsigned votes_seen, acknowledged;
 
@@ -64,150 +55,6 @@ on_send(void *arg, uint32_t to, bool bulk, struct slice frame)
 }
 
 static bool
-is_linked(const struct node *a, const struct node *b)
-{
-	return a->e && b->e && !a->is_cut && !b->is_cut;
-}
-
-/* As the process link does, once a node knows of another. */
-static void
-link_all(void)
-{
-	for (uint32_t i = 0; i < NODES; i++)
-		for (uint32_t k = 0; k < NODES; k++)
-			if (i != k && node[i].e && node[k].id)
-				engine_link(
-					node[i].e, node[k].id, is_linked(&node[i], &node[k]));
-}
-
-static void
-open_node(struct node *n)
-{
-	n->opt.dir = n->dir;
-	n->opt.boot = rand_u64();
-	n->opt.log_keep_rows = 100000;
-	n->opt.on_send = on_send;
-	n->opt.arg = n;
-	assert_int_equal(engine_open(&n->opt, &n->e), ERR_OK);
-	if (n->id != 3)
-		world_give_keys(n->e);
-}
-
-static void
-turn_all(void)
-{
-	bool more;
-
-	link_all();
-	for (uint32_t i = 0; i < NODES; i++)
-		if (node[i].e)
-			assert_int_equal(engine_turn(node[i].e, &more), ERR_OK);
-}
-
-static struct engine_status
-status(uint32_t i)
-{
-	struct engine_status s;
-
-	engine_status(node[i].e, &s);
-	return s;
-}
-
-static void
-say_status(void)
-{
-	for (uint32_t i = 0; i < NODES; i++) {
-		const struct members *m = node[i].e ? engine_members(node[i].e) : NULL;
-		struct engine_status s;
-
-		if (!m)
-			continue;
-		s = status(i);
-		print_error(
-			"node %u: leader %u role %d term %llu last %llu commit %llu applied "
-			"%llu ready %d members %u of %llu:",
-			i + 1, s.leader, s.role, (unsigned long long)s.term,
-			(unsigned long long)s.last, (unsigned long long)s.commit,
-			(unsigned long long)s.applied, engine_is_ready(node[i].e), m->n,
-			(unsigned long long)m->index);
-		for (uint32_t k = 0; k < m->n; k++)
-			print_error(" [%u kind %d goal %d up %d match %llu]", m->node[k].id,
-				m->node[k].kind, m->node[k].goal, s.peer[k].is_up,
-				(unsigned long long)s.peer[k].match);
-		print_error("\n");
-	}
-}
-
-static bool
-is_over(uint64_t end_ms)
-{
-	turn_all();
-	if (clock_ms() < end_ms)
-		return false;
-	say_status();
-	return true;
-}
-
-#define until(condition)                                                                       \
-	do {                                                                                   \
-		uint64_t end_ms = clock_ms() + WAIT_MS;                                        \
-		while (!(condition))                                                           \
-			assert_false(is_over(end_ms));                                         \
-	} while (0)
-
-static struct {
-	bool done;
-	enum err e;
-	uint32_t node;
-} changed;
-
-static void
-on_changed(void *arg, enum err e, uint32_t id)
-{
-	(void)arg;
-	changed.done = true;
-	changed.e = e;
-	changed.node = id;
-}
-
-static enum err
-change(uint32_t at, struct engine_change c)
-{
-	changed.done = false;
-	engine_change(node[at].e, &c, on_changed, NULL);
-	until(changed.done);
-	return changed.e;
-}
-
-static void
-join(uint32_t i, enum raft_kind goal)
-{
-	struct engine_change c = {.kind = ENGINE_JOIN};
-	struct engine_join how = {.members = engine_members(node[0].e)};
-	struct node *n = &node[i];
-
-	c.joins.kind = goal;
-	c.joins.key[0] = c.joins.token[0] = (uint8_t)(i + 1);
-	assert_int_equal(change(0, c), ERR_OK);
-	assert_int_equal(changed.node, i + 1);
-	n->id = how.node = changed.node;
-	memcpy(how.cluster, engine_log(node[0].e)->cluster, sizeof how.cluster);
-	snprintf(n->dir, sizeof n->dir, "%s/%u", world.dir, n->id);
-	assert_int_equal(mkdir(n->dir, 0755), 0);
-	n->opt = (struct engine_options){.dir = n->dir};
-	assert_int_equal(engine_create_joined(&n->opt, &how), ERR_OK);
-	/* There is no link that brings the key: a test hands it over. */
-	if (goal == RAFT_VOTER) {
-		assert_int_equal(engine_open(&n->opt, &n->e), ERR_OK);
-		assert_int_equal(engine_set_key(n->e, &world.key,
-					 slice_of(world.key.b, sizeof world.key.b)),
-			ERR_OK);
-		engine_close(n->e);
-	}
-	open_node(n);
-}
-
-static bool
 all_vote(void)
 {
 	for (uint32_t i = 0; i < NODES; i++)
@@ -221,28 +68,13 @@ static int
 setup(void **state)
 {
 	world.keep_rows = 100000;
-	world_setup(state);
-	engine_close(world.e);
-	memset(node, 0, sizeof node);
-	node[0].id = 1;
-	snprintf(node[0].dir, sizeof node[0].dir, "%s", world.dir);
-	open_node(&node[0]);
-	until(status(0).role == RAFT_LEADER);
-	join(1, RAFT_VOTER);
-	join(2, RAFT_ARBITER);
+	nodes_setup(state,
+		(struct engine_options){.log_keep_rows = world.keep_rows, .on_send = on_send});
+	nodes_join(1, RAFT_VOTER, slice_of(world.key.b, sizeof world.key.b));
+	nodes_join(2, RAFT_ARBITER, SLICE_EMPTY);
 	until(all_vote());
 	world.e = node[0].e;
 	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	clock_fake(false, 0, 0);
-	for (uint32_t i = 1; i < NODES; i++)
-		engine_close(node[i].e);
-	world.e = node[0].e;
-	return world_teardown(state);
 }
 
 /* --- proposals --- */
@@ -303,31 +135,6 @@ messages(uint32_t at)
 }
 
 static void
-digest(uint32_t at, uint8_t out[32])
-{
-	struct db_txn *txn;
-
-	assert_int_equal(db_begin(engine_db(node[at].e), false, &txn), ERR_OK);
-	assert_int_equal(db_digest(txn, out), ERR_OK);
-	db_abort(txn);
-}
-
-static void
-assert_equal_and_sound(void)
-{
-	uint8_t a[32], b[32];
-
-	until(status(0).applied == status(1).applied && status(0).applied == status(0).last);
-	digest(0, a);
-	digest(1, b);
-	assert_memory_equal(a, b, sizeof a);
-	for (uint32_t i = 0; i < 2; i++) {
-		world.e = node[i].e;
-		assert_int_equal(world_violations(false), 0);
-	}
-}
-
-static void
 what_any_node_takes_all_data_nodes_have(void **state)
 {
 	struct answer a, b;
@@ -339,7 +146,7 @@ what_any_node_takes_all_data_nodes_have(void **state)
 	assert_int_equal(a.e, ERR_OK);
 	assert_int_equal(b.e, ERR_OK);
 	assert_int_equal(a.uid + b.uid, 3);
-	assert_equal_and_sound();
+	nodes_assert_equal_and_sound(1);
 	assert_int_equal(messages(0), 2);
 	assert_int_equal(messages(1), 2);
 }
@@ -354,7 +161,7 @@ a_large_body_goes_through_either_node(void **state)
 	append_large(1, 5 << 20, &b);
 	until(a.done && b.done);
 	assert_int_equal(a.e || b.e || a.code || b.code, 0);
-	assert_equal_and_sound();
+	nodes_assert_equal_and_sound(1);
 }
 
 /* From now on time goes on only here. */
@@ -362,7 +169,7 @@ static void
 turn_after(uint64_t ms)
 {
 	clock_fake(true, clock_ms() + ms, clock_wall_sec());
-	turn_all();
+	nodes_turn();
 }
 
 /* The ms that a large body takes through a node when each turn of all takes step_ms. What was
@@ -398,7 +205,7 @@ with_company_a_large_body_gets_less_than_half_of_the_time(void **state)
 		assert_true(time_large(at, 8 << 20, 2, true) > 2 * alone);
 	}
 	turn_after(ENGINE_HEARTBEAT_MS);
-	assert_equal_and_sound();
+	nodes_assert_equal_and_sound(1);
 }
 
 /* Its deadline is one without progress. */
@@ -409,7 +216,7 @@ a_large_body_may_take_longer_than_a_small_one(void **state)
 	assert_true(time_large(0, 20 << 20, 250, true) > ENGINE_DEADLINE_MS);
 	assert_true(time_large(1, 20 << 20, 250, true) > ENGINE_DEADLINE_MS);
 	turn_after(ENGINE_HEARTBEAT_MS);
-	assert_equal_and_sound();
+	nodes_assert_equal_and_sound(1);
 }
 
 /* The leader's own turn; no time passes. */
@@ -438,8 +245,8 @@ what_comes_while_entries_are_on_their_way_goes_with_their_commit(void **state)
 	append(1, SLICE_LIT("from a follower"), &b);
 	assert_int_equal(last_after_a_turn(), last);
 	assert_int_equal(engine_next_ms(node[0].e), 1);
-	turn_all();
-	turn_all();
+	nodes_turn();
+	nodes_turn();
 	assert_true(a.done);
 	assert_true(status(0).last > last);
 }
@@ -530,7 +337,7 @@ the_vault_grows_with_what_another_node_proposes(void **state)
 		assert_int_equal(a[i].e, ERR_OK);
 		assert_int_equal(a[i].code, COMMAND_DONE);
 	}
-	assert_equal_and_sound();
+	nodes_assert_equal_and_sound(1);
 	for (uint64_t i = 0; i < ACCOUNTS; i++)
 		assert_true(has_secret(0, 1000 + i) && has_secret(1, 1000 + i));
 }
@@ -563,12 +370,12 @@ when_the_leader_is_gone_the_other_goes_on(void **state)
 	/* The old one must not say that anything is done. */
 	append(0, SLICE_LIT("alone"), &a);
 	for (int i = 0; i < 3000; i++)
-		turn_all();
+		nodes_turn();
 	assert_false(a.done);
 	heal(0);
 	until(a.done);
 	assert_int_equal(a.e, ERR_OK);
-	assert_equal_and_sound();
+	nodes_assert_equal_and_sound(1);
 	assert_int_equal(messages(0), 3);
 }
 
@@ -598,7 +405,7 @@ what_one_data_node_lacks_the_arbiter_keeps_and_gives(void **state)
 	/* It has heard that they are committed, and keeps them. */
 	until(status(2).commit == status(0).commit);
 	for (int i = 0; i < 300; i++)
-		turn_all();
+		nodes_turn();
 	assert_true(rows(2, DB_LOG) >= 10);
 	cut(0);
 	heal(1);
@@ -608,7 +415,7 @@ what_one_data_node_lacks_the_arbiter_keeps_and_gives(void **state)
 	until(a.done);
 	assert_int_equal(a.e, ERR_OK);
 	heal(0);
-	assert_equal_and_sound();
+	nodes_assert_equal_and_sound(1);
 	assert_int_equal(messages(0), 12);
 	assert_true(votes_seen > 0 && acknowledged > 0);
 }
@@ -622,12 +429,12 @@ a_proposal_whose_leader_dies_is_done_once(void **state)
 	for (int i = 0; i < 20; i++)
 		append(1, SLICE_LIT("text"), &a[i]);
 	/* They are sent, perhaps in the leader's log; then it is gone. */
-	turn_all();
+	nodes_turn();
 	cut(0);
 	for (int i = 0; i < 20; i++)
 		until(a[i].done);
 	heal(0);
-	assert_equal_and_sound();
+	nodes_assert_equal_and_sound(1);
 	assert_int_equal(messages(1), 20);
 }
 
@@ -635,7 +442,7 @@ a_proposal_whose_leader_dies_is_done_once(void **state)
 static void
 pass(uint64_t ms)
 {
-	for (uint64_t end_ms = clock_ms() + ms; clock_ms() < end_ms; turn_all())
+	for (uint64_t end_ms = clock_ms() + ms; clock_ms() < end_ms; nodes_turn())
 		clock_fake(true, clock_ms() + 10, clock_wall_sec());
 }
 
@@ -649,7 +456,7 @@ who_has_no_leader_is_answered_at_the_deadline(void **state)
 	until(own.done);
 	clock_fake(true, clock_ms(), clock_wall_sec());
 	append(1, SLICE_LIT("on its way"), &handed);
-	turn_all();
+	nodes_turn();
 	for (uint32_t i = 0; i < NODES; i++)
 		cut(i);
 	append(0, SLICE_LIT("in the log of who led"), &own);
@@ -667,7 +474,7 @@ who_has_no_leader_is_answered_at_the_deadline(void **state)
 	for (uint32_t i = 0; i < NODES; i++)
 		heal(i);
 	pass(5000);
-	assert_equal_and_sound();
+	nodes_assert_equal_and_sound(1);
 	assert_true(messages(1) <= 3);
 }
 
@@ -684,11 +491,11 @@ a_restarted_node_comes_back_equal(void **state)
 		until(a.done);
 		assert_int_equal(a.e, ERR_OK);
 	}
-	open_node(&node[1]);
+	nodes_open(&node[1]);
 	append(1, SLICE_LIT("again"), &a);
 	until(a.done);
 	assert_int_equal(a.e, ERR_OK);
-	assert_equal_and_sound();
+	nodes_assert_equal_and_sound(1);
 	assert_int_equal(messages(1), 31);
 }
 
@@ -707,7 +514,7 @@ a_node_says_its_own_address_and_no_other_ones(void **state)
 	c.joins = *seen(0, 2);
 	strcpy(c.joins.name, "dc2.example.org");
 	strcpy(c.joins.address, "192.0.2.2:4627");
-	assert_int_equal(change(1, c), ERR_OK);
+	assert_int_equal(nodes_change(1, c), ERR_OK);
 	for (uint32_t i = 0; i < NODES; i++)
 		until(!strcmp(seen(i, 2)->address, "192.0.2.2:4627"));
 	assert_string_equal(seen(0, 2)->name, "dc2.example.org");
@@ -715,7 +522,8 @@ a_node_says_its_own_address_and_no_other_ones(void **state)
 	c.node = 3;
 	c.joins.key[0] = 99;
 	engine_change(node[1].e, &c, NULL, NULL);
-	assert_int_equal(change(1, (struct engine_change){.kind = ENGINE_TRANSFER}), ERR_OK);
+	assert_int_equal(
+		nodes_change(1, (struct engine_change){.kind = ENGINE_TRANSFER}), ERR_OK);
 	assert_string_equal(seen(0, 3)->address, "");
 	assert_int_equal(seen(0, 3)->key[0], 3);
 }
@@ -727,7 +535,8 @@ leadership_is_handed_over(void **state)
 
 	(void)state;
 	assert_int_equal(
-		change(0, (struct engine_change){.kind = ENGINE_TRANSFER, .node = 2}), ERR_OK);
+		nodes_change(0, (struct engine_change){.kind = ENGINE_TRANSFER, .node = 2}),
+		ERR_OK);
 	assert_int_equal(status(1).role, RAFT_LEADER);
 	append(0, SLICE_LIT("text"), &a);
 	until(a.done);
@@ -761,7 +570,7 @@ the_log_key_moves_on_everywhere(void **state)
 	until(a.done);
 	assert_int_equal(a.e, ERR_OK);
 	assert_int_equal(engine_log(node[0].e)->keys.n, 1);
-	assert_equal_and_sound();
+	nodes_assert_equal_and_sound(1);
 }
 
 /* It is told in one frame of the new key and of what that seals. */
@@ -787,7 +596,7 @@ a_node_that_was_away_while_the_log_key_moved_on_comes_back(void **state)
 	heal(1);
 	until(!engine_is_ready(node[1].e));
 	world_give_keys(node[1].e);
-	assert_equal_and_sound();
+	nodes_assert_equal_and_sound(1);
 	assert_int_equal(messages(1), 2);
 }
 
@@ -816,7 +625,7 @@ a_leader_whose_new_log_key_nobody_took_comes_back(void **state)
 		assert_int_equal(a.e, ERR_OK);
 	}
 	heal(0);
-	assert_equal_and_sound();
+	nodes_assert_equal_and_sound(1);
 }
 
 /* --- who runs what a node took in --- */
@@ -862,7 +671,7 @@ is_adopted(uint32_t i, uint32_t by)
 	uint64_t end_ms = clock_ms() + ADOPTED_MS;
 
 	while (owner_of(i + 1, by).runs_node != by + 1) {
-		assert_false(is_over(end_ms));
+		assert_false(nodes_are_late(end_ms));
 		if (node[i].e && owner_of(i + 1, by).runs_node == by + 1)
 			assert_false(leases(i));
 	}
@@ -877,9 +686,9 @@ gets_its_items_back(uint32_t i, uint32_t from)
 	until(owner_of(i + 1, i).runs_node == i + 1);
 	assert_int_equal(owner_of(i + 1, i).boot, engine_boot(node[i].e));
 	until(leases(i));
-	for (uint64_t end_ms = clock_ms() + 500; clock_ms() < end_ms; turn_all())
+	for (uint64_t end_ms = clock_ms() + 500; clock_ms() < end_ms; nodes_turn())
 		assert_int_equal(owner_of(i + 1, from).runs_node, i + 1);
-	assert_equal_and_sound();
+	nodes_assert_equal_and_sound(1);
 }
 
 static void
@@ -929,14 +738,14 @@ a_leader_that_dies_is_adopted_and_boots_anew(void **state)
 	engine_close(node[0].e);
 	node[0].e = NULL;
 	is_adopted(0, 1);
-	open_node(&node[0]);
+	nodes_open(&node[0]);
 	gets_its_items_back(0, 1);
 }
 
 int
 main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, nodes_teardown)
 	const struct CMUnitTest tests[] = {
 		T(what_any_node_takes_all_data_nodes_have),
 		T(a_large_body_goes_through_either_node),
