@@ -10,6 +10,8 @@
 #include "crypto/tls_trust.h"
 
 enum { DEPTH_MAX = 10, NAMES_SHOWN = 5, NAME_SHOWN = 100 };
+/* Usages of a TLSA record (RFC 7218). */
+enum { DANE_TA = 2, DANE_EE = 3 };
 /* OpenSSL's levels: 0 takes any key, 1 wants 80 bits (RSA of 1,024). */
 enum { LEVEL_UNCHECKED = 0, LEVEL_CHECKED = 1 };
 
@@ -62,8 +64,6 @@ put_time(struct buf *out, const ASN1_TIME *time)
 	if (ASN1_TIME_to_tm(time, &tm) == 1)
 		buf_printf(out, "%04d-%02d-%02d %02d:%02d:%02d UTC", tm.tm_year + 1900,
 			tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
-	else
-		buf_put_str(out, "a time that can't be read");
 }
 
 /* "/C=XX/O=Example/CN=mail.example.org"; OpenSSL escapes what isn't ASCII. */
@@ -291,7 +291,7 @@ is_whole(uint8_t selector, struct slice data)
 bool
 tls_client_tlsa_is_usable(const struct tls_client_tlsa *record)
 {
-	enum { DANE_TA = 2, DANE_EE = 3, SHA2_256 = 32, SHA2_512 = 64, DATA_MAX = 65535 };
+	enum { SHA2_256 = 32, SHA2_512 = 64, DATA_MAX = 65535 };
 
 	if ((record->usage != DANE_TA && record->usage != DANE_EE) || record->selector > 1)
 		return false;
@@ -404,9 +404,10 @@ proof_of(SSL *ssl, const struct check *c)
 		return TLS_CLIENT_UNPROVED;
 	if (c->kind == TLS_CLIENT_PKIX)
 		return TLS_CLIENT_BY_PKIX;
-	if (SSL_get0_dane_tlsa(ssl, &usage, NULL, NULL, NULL, NULL) < 0)
-		return TLS_CLIENT_UNPROVED;
-	return usage == 3 ? TLS_CLIENT_BY_DANE_EE : TLS_CLIENT_BY_DANE_TA;
+	SSL_get0_dane_tlsa(ssl, &usage, NULL, NULL, NULL, NULL);
+	return usage == DANE_EE	  ? TLS_CLIENT_BY_DANE_EE
+	       : usage == DANE_TA ? TLS_CLIENT_BY_DANE_TA
+				  : TLS_CLIENT_UNPROVED;
 }
 
 struct tls_client_verdict

@@ -77,6 +77,8 @@ rdata_of(struct world *w, unsigned type, struct slice text)
 	int used = 0;
 
 	snprintf(word, sizeof word, "%.*s", SLICE_FMT(text));
+	if (strcmp(word, "broken") == 0)
+		return slice_of("\1", 1);
 	buf_init(&out, 1000);
 	switch (type) {
 	case DNS_RECORD_A:
@@ -94,12 +96,11 @@ rdata_of(struct world *w, unsigned type, struct slice text)
 		buf_put(&out, name.octets, name.n);
 		break;
 	case DNS_RECORD_TLSA:
-		if (sscanf(word, "%u %u %u", &a, &b, &c) == 3) {
-			p = buf_room(&out, 35);
-			memset(p, 7, 35);
-			p[0] = (uint8_t)a, p[1] = (uint8_t)b, p[2] = (uint8_t)c;
-			buf_grow(&out, 35);
-		}
+		must(sscanf(word, "%u %u %u", &a, &b, &c) == 3);
+		p = buf_room(&out, 35);
+		memset(p, 7, 35);
+		p[0] = (uint8_t)a, p[1] = (uint8_t)b, p[2] = (uint8_t)c;
+		buf_grow(&out, 35);
 		break;
 	default:
 		must(dns_name_parse(text, &name) == ERR_OK);
@@ -394,6 +395,21 @@ of_too_many_hosts_the_best_are_asked_for(void **state)
 		assert_int_equal(w->n_asked, 1 + 2 * SMTP_MX_HOSTS_MAX);
 	}
 	buf_fini(&data);
+}
+
+static void
+broken_records_are_passed_over(void **state)
+{
+	struct world *w = *state;
+
+	add(w, "example.org", DNS_RECORD_MX, INSECURE, "broken;10 a.test;broken");
+	add(w, "a.test", DNS_RECORD_A, INSECURE, "broken;192.0.2.1");
+	add(w, "a.test", DNS_RECORD_AAAA, INSECURE, "broken");
+	assert_both_ways(w, "example.org", "a.test/192.0.2.1");
+	w->lines[1].data = "broken";
+	assert_both_ways(w, "example.org", "5.4.4 No host for example.org has an address");
+	w->lines[0].data = "broken";
+	assert_both_ways(w, "example.org", "5.4.4 No MX record of example.org names a host");
 }
 
 /* ---- loops ---- */
@@ -862,6 +878,7 @@ main(void)
 		IN_WORLD(names_that_no_host_can_have_are_passed_over),
 		IN_WORLD(a_host_that_is_named_twice_counts_once_with_its_better_preference),
 		IN_WORLD(of_too_many_hosts_the_best_are_asked_for),
+		IN_WORLD(broken_records_are_passed_over),
 		IN_WORLD(this_node_and_what_is_less_preferred_are_left_out),
 		IN_WORLD(this_node_is_known_by_its_address_too),
 		IN_WORLD(the_order_of_the_families_is_a_setting),

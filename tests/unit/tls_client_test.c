@@ -20,6 +20,7 @@
 
 enum { DAY = 86400, PATIENCE_MS = 10000 };
 #define HOST "mail.example.org"
+#define FIFTY "12345678901234567890123456789012345678901234567890"
 
 struct identity {
 	X509 *cert;
@@ -37,6 +38,7 @@ enum who {
 	SELF,
 	OTHER,
 	MANY,
+	ODD,
 	WEAK,
 	N_WHO
 };
@@ -57,6 +59,7 @@ static const struct recipe {
 	[OTHER] = {"other", "DNS:a.example.net,DNS:b.example.net", -9, 9, 0, INTER},
 	[MANY] = {"many", "DNS:1.test,DNS:2.test,DNS:3.test,DNS:4.test,DNS:5.test,DNS:6.test",
 		-9, 9, 0, INTER},
+	[ODD] = {"odd", "DNS:a\x01\x7fz.test,DNS:" FIFTY "." FIFTY ".test", -9, 9, 0, INTER},
 	[WEAK] = {"weak", "DNS:" HOST, -9, 9, 512, INTER},
 };
 static struct identity people[N_WHO];
@@ -339,6 +342,10 @@ another_name_is_refused_and_those_that_it_has_are_said(void **state)
 	assert_outcome(&got, TLS_CLIENT_WRONG_NAME,
 		"certificate is for another name: it has 1.test, 2.test, 3.test, 4.test, 5.test"
 		" and 1 more");
+	got = check_name(ODD, HOST);
+	assert_outcome(&got, TLS_CLIENT_WRONG_NAME,
+		"certificate is for another name: it has a??z.test, " FIFTY
+		".1234567890123456789012345678901234567890123456789...");
 	got = check_name(CN_ONLY, HOST);
 	assert_outcome(
 		&got, TLS_CLIENT_WRONG_NAME, "certificate is for another name: it has none");
@@ -726,12 +733,23 @@ what_is_no_host_name_is_refused_before_it_could_mean_any(void **state)
 }
 
 static void
+proofs_have_names(void **state)
+{
+	(void)state;
+	assert_string_equal(tls_client_proof_name(TLS_CLIENT_UNPROVED), "none");
+	assert_string_equal(tls_client_proof_name(TLS_CLIENT_BY_PKIX), "pkix");
+	assert_string_equal(tls_client_proof_name(TLS_CLIENT_BY_DANE_TA), "dane-ta");
+	assert_string_equal(tls_client_proof_name(TLS_CLIENT_BY_DANE_EE), "dane-ee");
+}
+
+static void
 roots_that_arent_certificates_are_refused(void **state)
 {
 	struct tls_client *client;
 
 	(void)state;
 	assert_int_equal(tls_client_new(SLICE_LIT("rubbish"), &client), ERR_SYNTAX);
+	tls_client_free(NULL);
 }
 
 int
@@ -757,6 +775,7 @@ main(void)
 		cmocka_unit_test(records_not_for_smtp_are_unusable),
 		cmocka_unit_test(the_server_name_is_sent),
 		cmocka_unit_test(what_is_no_host_name_is_refused_before_it_could_mean_any),
+		cmocka_unit_test(proofs_have_names),
 		cmocka_unit_test(roots_that_arent_certificates_are_refused),
 	};
 
