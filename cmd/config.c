@@ -14,6 +14,8 @@
 #include "core/mail_addr.h"
 #include "core/spelling.h"
 #include "core/zone.h"
+#include "smtp/smtp_hop.h"
+#include "smtp/smtp_tls_policy.h"
 
 /* One row a key: how it is read, where it goes, its bounds. */
 enum value { TEXT, LIST, NUMBER32, NUMBER64, SIZE, SECONDS, FLAG, OCTET };
@@ -44,6 +46,10 @@ static const struct key keys[] = {
 	{"mail", "queue_life", SECONDS, AT(queue_life_sec), 60, 365 * 86400, "5d"},
 	{"mail", "retry_min", SECONDS, AT(retry_min_sec), 1, 86400, "5m"},
 	{"mail", "retry_max", SECONDS, AT(retry_max_sec), 1, 7 * 86400, "4h"},
+	{"relay", "host", TEXT, AT(relay_host), 1, 250, CONFIG_RELAY_BY_MX},
+	{"relay", "tls", TEXT, AT(relay_tls), 1, 20, "dane"},
+	{"relay", "connections", NUMBER32, AT(relay_connections), 1, 10000, "500"},
+	{"relay", "connections_per_hop", NUMBER32, AT(relay_per_hop), 1, 1000, "20"},
 	{"limits", "message_size", SIZE, AT(message_size), 1024, 1 << 29, "50M"},
 	{"limits", "recipients", NUMBER32, AT(recipients), 1, 10000, "1000"},
 	{"limits", "hops", NUMBER32, AT(hops), 1, 1000, "50"},
@@ -386,6 +392,28 @@ validate_cluster(struct reading *r)
 }
 
 static void
+validate_relay(struct reading *r)
+{
+	struct config *c = r->c;
+	enum smtp_tls_policy_level level;
+	struct smtp_hop hop;
+	char name[CONFIG_TEXT_MAX + 8];
+
+	snprintf(name, sizeof name, "smtp:%s", c->relay_host);
+	if (strcmp(c->relay_host, CONFIG_RELAY_BY_MX) != 0 &&
+		(smtp_hop_parse(slice_str(name), &hop) || hop.targets != 1))
+		refuse(r,
+			"host in [relay]: `%s` won't do; expected a domain (by MX), or "
+			"[NAME] or [ADDRESS], with :PORT or without",
+			c->relay_host);
+	else if (!smtp_tls_policy_parse(slice_str(c->relay_tls), &level))
+		refuse(r,
+			"tls in [relay]: `%s` won't do; expected none, may, encrypt, dane, "
+			"dane-only or verify",
+			c->relay_tls);
+}
+
+static void
 validate_dns(struct reading *r)
 {
 	const struct config *c = r->c;
@@ -435,6 +463,8 @@ validate(struct reading *r)
 	}
 	if (!r->e)
 		validate_cluster(r);
+	if (!r->e)
+		validate_relay(r);
 	if (!r->e)
 		validate_dns(r);
 	if (!r->e && !zone_is_known(c->timezone))

@@ -1,6 +1,6 @@
 /* courier: what the courier's parts share: its process (proc_courier), the work on
- * queue items (courier_job), the queue's keys (courier_key), and the command
- * line's socket (control*). */
+ * queue items (courier_job, courier_step), what leaves (courier_relay), the queue's keys
+ * (courier_key), and the command line's socket (control*). */
 #ifndef CMD_COURIER_H
 #define CMD_COURIER_H
 
@@ -17,11 +17,13 @@ enum {
 	COURIER_ASK_MS = 20000,
 	COURIER_JOBS_MAX = 64,
 	COURIER_DUE_MAX = 500,
+	COURIER_RCPT_MAX = 50, /* of one mail to one hop */
 	COURIER_LEASE_MS = 1000
 };
 
 struct courier_job;
 struct courier_key;
+struct courier_relay;
 struct control;
 
 struct courier {
@@ -35,6 +37,7 @@ struct courier {
 	struct loop_timer *pump_timer;
 	bool pump_soon, is_yielding;
 	struct courier_key *key;
+	struct courier_relay *relay;
 	struct control *control;
 };
 

@@ -2,15 +2,15 @@
  * holds, and answers the command line.
  *
  * Owns:     the work in hand on queue items (nothing of it lasts: the queue is in the
- *           database), the control socket.
- * Hears:    the command line (root and its own user only); WATCH from the store; answers of
- *           store, keyd and auth.
- * Touches:  database and vault read-only, the control socket. The SMTP client comes with
- *           relaying. */
+ *           database), connections to other mail servers, the control socket.
+ * Hears:    the command line (root and its own user only); other mail servers; WATCH from the
+ *           store; answers of store, keyd, auth and resolver.
+ * Touches:  database and vault read-only, outbound sockets, the control socket. */
 #include <stdlib.h>
 
 #include "cmd/control.h"
 #include "cmd/courier.h"
+#include "cmd/courier_relay.h"
 #include "core/clock.h"
 #include "core/codec.h"
 #include "core/ipc.pb-c.h"
@@ -107,7 +107,8 @@ on_due(void *arg, uint64_t due_sec, uint64_t item, uint32_t number)
 	if (d->room == 0)
 		return false;
 	d->item = item;
-	if (d->n < COURIER_DUE_MAX && !courier_job_is_busy(d->c, item))
+	if (d->n < COURIER_DUE_MAX && !courier_job_is_busy(d->c, item) &&
+		!courier_relay_has(d->c->relay, item, number))
 		d->number[d->n++] = number;
 	return true;
 }
@@ -134,7 +135,8 @@ yield(struct courier *c, uint32_t node, uint64_t epoch)
 	Commands__Command cmd = COMMANDS__COMMAND__INIT;
 	Commands__Yield q = COMMANDS__YIELD__INIT;
 
-	if (c->is_yielding || courier_job_count_of(c, node))
+	if (c->is_yielding || courier_job_count_of(c, node) ||
+		courier_relay_count_of(c->relay, node))
 		return;
 	c->is_yielding = true;
 	q.node = node;
@@ -179,6 +181,8 @@ run_owner(void *arg, uint32_t node, const struct schema_owner *owner)
 	d->room = busy < share ? share - busy : 0;
 	d->e = view_queue_due(d->txn, node, d->now_sec, on_due, d);
 	start_item(d);
+	if (!d->e)
+		d->e = courier_relay_look(d->c->relay, d->txn, node, d->now_sec);
 	return !d->e;
 }
 
@@ -271,6 +275,7 @@ start(struct proc *p)
 	memcpy(c->permit_key.b, p->permit_item_key, sizeof c->permit_key.b);
 	ipc_on(p->ipc, IPC_WATCH, on_watch, c);
 	c->control = control_new(c);
+	c->relay = courier_relay_new(c);
 	/* An arbiter answers the command line alone. */
 	if (p->config.arbiter)
 		return;
@@ -287,9 +292,25 @@ listener(struct proc *p, uint32_t index, int fd)
 	control_listen(c->control, fd);
 }
 
+static void
+on_stopped(void *arg)
+{
+	loop_stop(arg);
+}
+
+/* What may have been delivered already is waited for, so that it isn't sent again. */
+static void
+stop(struct proc *p)
+{
+	struct courier *c = p->state;
+
+	courier_relay_stop(c->relay, on_stopped, p->loop);
+}
+
 const struct proc_role proc_courier_role = {
 	.role = ROLE_COURIER,
-	.needs = PROC_NEED_DB_READ | PROC_NEED_VAULT | PROC_NEED_ACCEPT,
+	.needs = PROC_NEED_DB_READ | PROC_NEED_VAULT | PROC_NEED_ACCEPT | PROC_NEED_CONNECT,
 	.start = start,
 	.listener = listener,
+	.stop = stop,
 };

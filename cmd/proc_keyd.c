@@ -317,6 +317,28 @@ on_wrap(void *arg, struct ipc_frame *f)
 }
 
 static void
+on_open(void *arg, struct ipc_frame *f)
+{
+	struct keyd *k = arg;
+	const Ipc__KeydOpen *q = (const Ipc__KeydOpen *)f->msg;
+	Ipc__KeydSecret a = IPC__KEYD_SECRET__INIT;
+	struct keyring_sealed sealed = {slice_of(q->sealed_key.data, q->sealed_key.len),
+		slice_of(q->queue_wrapped_secret.data, q->queue_wrapped_secret.len),
+		q->queue_key};
+	struct seal_key key;
+	enum err e = ERR_DENIED;
+
+	if (permitted(k, f, q->item, q->permit))
+		e = keyring_open_sealed(k->ring, &sealed, &key);
+	a.secret = (ProtobufCBinaryData){sizeof key.b, key.b};
+	if (e)
+		refuse(k, f, e);
+	else
+		ipc_answer(k->p->ipc, ipc_ticket(f), ERR_OK, &a.base);
+	seal_wipe(&key, sizeof key);
+}
+
+static void
 on_reseal(void *arg, struct ipc_frame *f)
 {
 	struct keyd *k = arg;
@@ -370,6 +392,7 @@ start(struct proc *p)
 	ipc_on(p->ipc, IPC_KEYD_ACCOUNT, on_account, k);
 	ipc_on(p->ipc, IPC_KEYD_WRAP, on_wrap, k);
 	ipc_on(p->ipc, IPC_KEYD_RESEAL, on_reseal, k);
+	ipc_on(p->ipc, IPC_KEYD_OPEN, on_open, k);
 	ipc_on(p->ipc, IPC_KEYD_SIGN, on_sign, k);
 	ipc_on(p->ipc, IPC_TLS_FILE, on_tls_file, k);
 	keyd_join_start(k->join, p->ipc);

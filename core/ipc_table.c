@@ -52,6 +52,8 @@ static const struct ipc_rule rules[] = {
 		&ipc__keyd_wrapped__descriptor, R(IMAPD) | R(COURIER), R(KEYD), LARGE, false},
 	{IPC_KEYD_RESEAL, "KEYD_RESEAL", &ipc__keyd_reseal__descriptor,
 		&ipc__keyd_resealed__descriptor, R(COURIER), R(KEYD), MEDIUM, false},
+	{IPC_KEYD_OPEN, "KEYD_OPEN", &ipc__keyd_open__descriptor, &ipc__keyd_secret__descriptor,
+		R(COURIER), R(KEYD), MEDIUM, false},
 	{IPC_AUTH_STEP, "AUTH_STEP", &ipc__auth_step__descriptor, &ipc__auth_result__descriptor,
 		R(SMTPD) | R(IMAPD), R(AUTH), MEDIUM, false},
 	{IPC_AUTH_HASH, "AUTH_HASH", &ipc__auth_hash__descriptor, &ipc__auth_hashed__descriptor,

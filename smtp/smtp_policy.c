@@ -43,12 +43,7 @@ smtp_policy_rcpt(const struct smtp_who *w, enum smtp_rcpt_class c)
 	case SMTP_RCPT_NO_USER:
 		return SMTP_REPLY_UNKNOWN_USER;
 	case SMTP_RCPT_REMOTE:
-		/* A service's mail waits in the queue, where it can be seen, until there is
-		 * relaying; a person is told at once. */
-		if (w->may_relay)
-			return SMTP_REPLY_NONE;
-		return w->is_authenticated ? SMTP_REPLY_REMOTE_NOT_YET
-					   : SMTP_REPLY_RELAY_DENIED;
+		return w->is_authenticated ? SMTP_REPLY_NONE : SMTP_REPLY_RELAY_DENIED;
 	case SMTP_RCPT_OVER_QUOTA:
 		return SMTP_REPLY_OVER_QUOTA;
 	case SMTP_RCPT_DISABLED:

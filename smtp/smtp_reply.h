@@ -79,9 +79,6 @@
 	X(AUTH_NEEDS_TLS, 538, "5.7.11", "Encryption required for authentication")             \
 	X(UNKNOWN_USER, 550, "5.1.1", "Recipient address rejected: no such user here")         \
 	X(MAILBOX_DISABLED, 550, "5.2.1", "Recipient address rejected: mailbox is disabled")   \
-	X(REMOTE_NOT_YET, 550, "5.7.1",                                                        \
-		"Recipient address rejected: this server does not relay "                      \
-		"to other domains yet")                                                        \
 	X(BARE_CR, 550, "5.6.0", "Message refused: bare CR in it; lines end in CRLF")          \
 	X(BARE_LF, 550, "5.6.0", "Message refused: bare LF in it; lines end in CRLF")          \
 	X(HAS_NUL, 550, "5.6.0", "Message refused: NUL octet in it")                           \

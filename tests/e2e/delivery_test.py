@@ -172,7 +172,8 @@ def held_mail_rests_and_goes_on(s):
     s.cli("user", "set", "u11@example.org", "--quota-bytes", "0")
     held = s.json("queue", "show", item["id"])
     assert held["held"] is True, held
-    s.cli("queue", "retry", item["id"])
+    refused = s.cli("queue", "retry", item["id"], check=False)
+    assert refused.returncode == 65 and "it is held" in refused.stderr, refused
     send(s, "after", "u11@example.org")
     s.wait(lambda: count(s, "u11", "after"))
     assert count(s, "u11", "held") == 0 and s.json("queue", "show", item["id"])["held"] is True
@@ -272,8 +273,7 @@ def the_right_to_send(s):
             assert c.mail(sender)[0] == code, sender
             c.rset()
         c.mail("u0@example.org")
-        got = c.rcpt("x@out.test")
-        assert got[0] == 550 and b"yet" in got[1], got
+        assert c.rcpt("x@out.test")[0] == 250
     with smtplib.SMTP_SSL("127.0.0.1", s.base + 465, context=trust_all()) as c:
         c.login("printer@example.org", "pw")
         c.sendmail("scanner@anything.test", ["x@out.test", "u1@example.org"], text_of("scan"))

@@ -13,6 +13,8 @@ import time
 
 PROGRAM = os.environ["HAIRPIN"]
 AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "-n"]
+# Unless a test says where: nobody is asked, and what would leave waits.
+OUTSIDE = "\n[relay]\nhost = [127.0.0.1]:1\n"
 QUICK = "\n[auth]\nargon2_memory_kib = 64\nargon2_passes = 1\nthrottle = no\n"
 
 
@@ -77,7 +79,8 @@ class Server:
         assert out.returncode == 0, out.stdout + out.stderr
         self.init_output = out.stdout
         with open(self.conf, "a") as f:
-            f.write((extra or QUICK).replace("{lmtp_port}", str(self.base + 24)))
+            f.write((extra or QUICK).replace("{lmtp_port}", str(self.base + 24)) +
+                    ("" if "[relay]" in extra else OUTSIDE))
             f.flush()
             os.fsync(f.fileno())
         self.start()

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 
-from hp import PROGRAM, QUICK, Server, is_alive
+from hp import OUTSIDE, PROGRAM, QUICK, Server, is_alive
 
 CONFIG = QUICK + "\n[limits]\nconnection_rate_per_minute = 0\n"
 CLUSTER_PORT = 26
@@ -142,7 +142,7 @@ class Node(Server):
                              capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
         assert out.returncode == 0, out.stdout + out.stderr
         with open(self.conf, "a") as f:
-            f.write(self.cluster.extra)
+            f.write(self.cluster.extra + ("" if "[relay]" in self.cluster.extra else OUTSIDE))
             f.flush()
             os.fsync(f.fileno())
 

@@ -53,6 +53,13 @@ values_have_units_and_bounds(void **state)
 	assert_int_equal(config.commands_idle_sec, 120);
 	accepted(MX "[limits]\nmessage_size = 512M\n");
 	refused(MX "[limits]\nmessage_size = 513M\n", "expected a size like 50M");
+	refused(MX "[relay]\nhost = mail server\n", "expected a domain");
+	refused(MX "[relay]\nhost = a,b\n", "expected a domain");
+	refused(MX "[relay]\ntls = always\n", "expected none, may, encrypt");
+	refused(MX "[relay]\nconnections = 0\n", "expected a number");
+	refused(MX "[relay]\nconnections = 10001\n", "expected a number");
+	refused(MX "[relay]\nconnections_per_hop = 0\n", "expected a number");
+	refused(MX "[relay]\nconnections_per_hop = 1001\n", "expected a number");
 	refused(MX "[limits]\nmessage_size = 1023\n", "expected a size");
 	refused(MX "[limits]\nmessage_size = 2MB\n", "expected a size");
 	refused(MX "[limits]\nmessage_size = -1\n", "expected a size");

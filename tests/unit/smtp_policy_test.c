@@ -55,7 +55,7 @@ each_class_of_recipient_has_its_reply(void **state)
 		smtp_policy_rcpt(&stranger, SMTP_RCPT_NO_USER), SMTP_REPLY_UNKNOWN_USER);
 	assert_int_equal(
 		smtp_policy_rcpt(&stranger, SMTP_RCPT_REMOTE), SMTP_REPLY_RELAY_DENIED);
-	assert_int_equal(smtp_policy_rcpt(&user, SMTP_RCPT_REMOTE), SMTP_REPLY_REMOTE_NOT_YET);
+	assert_int_equal(smtp_policy_rcpt(&user, SMTP_RCPT_REMOTE), SMTP_REPLY_NONE);
 	assert_int_equal(smtp_policy_rcpt(&service, SMTP_RCPT_REMOTE), SMTP_REPLY_NONE);
 	assert_int_equal(smtp_policy_rcpt(&user, SMTP_RCPT_OVER_QUOTA), SMTP_REPLY_OVER_QUOTA);
 	assert_int_equal(

@@ -330,8 +330,7 @@ submission_wants_login_and_an_own_sender(void **state)
 	play_say(&p, "MAIL FROM:<>\r\n", "250");
 	play_say(&p, "RSET\r\n", "250");
 	play_say(&p, "MAIL FROM:<u@example.org> AUTH=<>\r\n", "250");
-	play_say(&p, "RCPT TO:<x@elsewhere.example>\r\n", "550");
-	assert_true(play_said(&p, "550 5.7.1 "));
+	play_say(&p, "RCPT TO:<x@elsewhere.example>\r\n", "250");
 	play_say(&p, "RCPT TO:<v@example.org>\r\n", "250");
 	play_say(&p, "DATA\r\n", "354");
 	play_say(&p, "Subject: x\r\n\r\n.\r\n", "250");

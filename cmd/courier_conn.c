@@ -1,0 +1,687 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cmd/courier_relay_inner.h"
+#include "cmd/courier_where.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/must.h"
+#include "smtp/smtp_tls_policy.h"
+
+/* LINGER: how long an idle connection waits for the hop's next mail; MAILS, LIFE: then it ends
+ * in any case (as Postfix's connection cache). */
+enum {
+	CONNECT_MS = 30000,
+	LINGER_MS = 2000,
+	MAILS_MAX = 1000,
+	LIFE_MS = 300000,
+	IN_MAX = 65536,
+	OUT_HIGH = 65536,
+	OUT_MAX = 1 << 20,
+	WRITE_MS = 180000,
+	RELAY_MAX = 400
+};
+
+struct courier_conn {
+	struct courier_conn *next;
+	struct courier_hop *hop;
+	struct smtp_hop to;
+	size_t target; /* of to */
+	struct courier_where *where;
+	const struct smtp_mx_result *found; /* of the target */
+	size_t try;			    /* of found */
+	uint64_t began_ms;		    /* the first call */
+	int fd;				    /* while it is being connected, else -1 */
+	struct loop_fd *watch;
+	struct loop_timer *timer, *linger;
+	struct conn *conn;
+	struct smtp_client *client;
+	struct smtp_tls_policy_plan plan;
+	bool is_plain; /* TLS failed, and isn't demanded: once more without */
+	struct courier_mail *mail;
+	uint32_t mails;
+	bool is_ready; /* it was idle once */
+	bool is_idle, is_stepping, is_closing;
+	/* what the client wants, until it is done */
+	bool wants_tls, wants_body, wants_dot, has_done, has_idle, has_close, has_mail;
+	char why[COURIER_STATUS_MAX]; /* why the last call failed: "4.4.1 words" */
+};
+
+static void call(struct courier_conn *x);
+static void advance(struct courier_conn *x);
+
+struct courier_hop *
+courier_conn_hop(const struct courier_conn *x)
+{
+	return x->hop;
+}
+
+struct courier_conn *
+courier_conn_next(const struct courier_conn *x)
+{
+	return x->next;
+}
+
+bool
+courier_conn_is_idle(const struct courier_conn *x)
+{
+	return x->is_idle;
+}
+
+static struct loop *
+loop_of(const struct courier_conn *x)
+{
+	return x->hop->relay->c->p->loop;
+}
+
+/* --- which server --- */
+
+static const struct smtp_mx_try *
+try_of(const struct courier_conn *x)
+{
+	return &x->found->tries[x->try];
+}
+
+/* The name, or the address of what has none. */
+static struct slice
+host_of(const struct courier_conn *x)
+{
+	struct slice name = try_of(x)->host->name;
+
+	return name.n ? name : x->to.target[x->target].host;
+}
+
+/* "mx.example.org[192.0.2.1]:25" */
+static void
+put_relay(const struct courier_conn *x, struct buf *out)
+{
+	struct slice a = try_of(x)->address;
+	char ip[INET6_ADDRSTRLEN] = "?";
+
+	inet_ntop(a.n == 4 ? AF_INET : AF_INET6, a.p, ip, sizeof ip);
+	buf_printf(out, "%.*s[%s]:%u", SLICE_FMT(host_of(x)), ip, x->to.target[x->target].port);
+}
+
+/* --- its end --- */
+
+static void
+hang_up(struct courier_conn *x)
+{
+	loop_cancel(x->timer);
+	loop_cancel(x->linger);
+	x->timer = x->linger = NULL;
+	loop_unwatch(x->watch);
+	x->watch = NULL;
+	if (x->fd >= 0)
+		close(x->fd);
+	x->fd = -1;
+	conn_free(x->conn);
+	x->conn = NULL;
+	smtp_client_free(x->client);
+	x->client = NULL;
+	x->is_idle = x->wants_tls = x->wants_body = x->wants_dot = false;
+	x->has_done = x->has_idle = x->has_close = x->has_mail = false;
+}
+
+static void
+forget(struct courier_conn *x)
+{
+	struct courier_hop *hop = x->hop;
+	struct courier_conn **at = &hop->conns;
+
+	hang_up(x);
+	courier_where_free(x->where);
+	while (*at != x)
+		at = &(*at)->next;
+	*at = x->next;
+	hop->calling -= !x->is_ready;
+	free(x);
+	courier_relay_forget_hop(hop);
+}
+
+/* Nobody is left who could be called. */
+static void
+fail(struct courier_conn *x)
+{
+	courier_relay_failed(x->hop, x->began_ms, x->why);
+	forget(x);
+}
+
+static void call_next(struct courier_conn *x);
+
+static void
+on_found(void *arg, const struct smtp_mx_result *found)
+{
+	struct courier_conn *x = arg;
+
+	x->found = found;
+	x->try = 0;
+	if (found->n) {
+		call(x);
+		return;
+	}
+	snprintf(x->why, sizeof x->why, "%s %.*s", found->status, SLICE_FMT(found->why));
+	call_next(x);
+}
+
+static void
+find(struct courier_conn *x)
+{
+	courier_where_free(x->where);
+	x->found = NULL;
+	x->where = courier_where_new(
+		x->hop->relay->c, &x->to.target[x->target], true, on_found, x);
+}
+
+/* This server can't be spoken to: the next one, if there is one. */
+static void
+call_next(struct courier_conn *x)
+{
+	hang_up(x);
+	x->is_plain = false;
+	if (x->found && ++x->try < x->found->n)
+		call(x);
+	else if (++x->target < x->to.targets)
+		find(x);
+	else
+		fail(x);
+}
+
+static void
+say_why(struct courier_conn *x, const char *status, const char *what, const char *words)
+{
+	struct buf relay;
+
+	buf_init(&relay, RELAY_MAX);
+	put_relay(x, &relay);
+	snprintf(x->why, sizeof x->why, "%s %s %.*s: %s", status, what,
+		SLICE_FMT(buf_slice(&relay)), words);
+	log_info("%s %.*s: %s", what, SLICE_FMT(buf_slice(&relay)), words);
+	buf_fini(&relay);
+}
+
+/* --- what the client wants --- */
+
+static void
+note(struct courier_conn *x, const struct smtp_client_acts *acts)
+{
+	for (size_t i = 0; i < acts->n; i++) {
+		x->wants_tls |= acts->act[i] == SMTP_CLIENT_ACT_START_TLS;
+		x->wants_body |= acts->act[i] == SMTP_CLIENT_ACT_WANT_BODY;
+		x->wants_dot |= acts->act[i] == SMTP_CLIENT_ACT_ASK_DOT;
+		x->has_done |= acts->act[i] == SMTP_CLIENT_ACT_DONE;
+		x->has_idle |= acts->act[i] == SMTP_CLIENT_ACT_IDLE;
+		x->has_close |= acts->act[i] == SMTP_CLIENT_ACT_CLOSE;
+	}
+	if (x->has_done)
+		x->wants_body = x->wants_dot = false;
+}
+
+/* Its output leaves; what it wants is noted. */
+static void
+tell(struct courier_conn *x, struct smtp_client_event *ev)
+{
+	struct smtp_client_acts acts;
+
+	ev->now_ms = clock_ms();
+	smtp_client_step(x->client, ev, &acts);
+	if (acts.output.n)
+		conn_write(x->conn, acts.output);
+	note(x, &acts);
+}
+
+static void
+step(struct courier_conn *x, struct smtp_client_event *ev)
+{
+	tell(x, ev);
+	if (!x->is_stepping)
+		advance(x);
+}
+
+static void
+on_tick(void *arg)
+{
+	struct courier_conn *x = arg;
+	struct smtp_client_event ev = {.kind = SMTP_CLIENT_EV_TICK};
+
+	x->timer = NULL;
+	step(x, &ev);
+}
+
+static void
+set_timer(struct courier_conn *x)
+{
+	uint64_t due_ms = smtp_client_due_ms(x->client), now_ms = clock_ms();
+
+	loop_cancel(x->timer);
+	x->timer = NULL;
+	if (due_ms != UINT64_MAX)
+		x->timer = loop_after(loop_of(x),
+			(uint32_t)(due_ms > now_ms ? due_ms - now_ms + 1 : 0), on_tick, x);
+}
+
+static void
+send_body(struct courier_conn *x)
+{
+	struct smtp_client_event ev = {.kind = SMTP_CLIENT_EV_BODY};
+	struct buf text;
+	enum err e;
+
+	x->wants_body = false;
+	buf_init(&text, SMTP_CLIENT_BODY_MAX);
+	e = courier_mail_text(x->mail, &text, &ev.body.is_last);
+	ev.body.is_lost = e != ERR_OK;
+	ev.body.octets = buf_slice(&text);
+	if (e)
+		log_warn("the text of a mail can't be read now: %s", err_text(e));
+	tell(x, &ev);
+	buf_fini_secret(&text);
+}
+
+static void
+ask_dot(struct courier_conn *x)
+{
+	struct smtp_client_event ev = {
+		.kind = SMTP_CLIENT_EV_DOT, .may_send = courier_mail_is_ours(x->mail)};
+
+	x->wants_dot = false;
+	tell(x, &ev);
+}
+
+/* The server took the connection back between two mails: this one wasn't begun. */
+static bool
+came_too_late(const struct courier_conn *x)
+{
+	const struct smtp_client_outcome *o = smtp_client_outcome(x->client, 0);
+
+	return x->mails > 1 && o->scope == SMTP_CLIENT_OF_HOST &&
+	       o->result == SMTP_CLIENT_LOST && o->stage <= SMTP_CLIENT_AT_MAIL;
+}
+
+static void
+mail_done(struct courier_conn *x)
+{
+	struct courier_mail *m = x->mail;
+	struct buf relay;
+
+	x->has_done = false;
+	x->mail = NULL;
+	if (came_too_late(x)) {
+		courier_mail_begin_anew(m);
+		return;
+	}
+	buf_init(&relay, RELAY_MAX);
+	put_relay(x, &relay);
+	courier_mail_judge(m, x->client, host_of(x), buf_slice(&relay));
+	buf_fini(&relay);
+}
+
+static void
+on_linger(void *arg)
+{
+	struct courier_conn *x = arg;
+
+	x->linger = NULL;
+	courier_conn_shutdown(x);
+}
+
+static void
+become_idle(struct courier_conn *x)
+{
+	bool is_worn = x->mails >= MAILS_MAX || clock_ms() - x->began_ms > LIFE_MS ||
+		       x->hop->relay->is_stopping;
+
+	x->has_idle = false;
+	x->hop->calling -= !x->is_ready;
+	x->is_ready = true;
+	x->is_idle = !is_worn;
+	if (!is_worn && courier_relay_give(x))
+		return;
+	x->linger = loop_after(loop_of(x), is_worn ? 0 : LINGER_MS, on_linger, x);
+}
+
+static void
+begin_mail(struct courier_conn *x)
+{
+	struct smtp_client_event ev = {
+		.kind = SMTP_CLIENT_EV_MAIL, .mail = courier_mail_envelope(x->mail)};
+
+	x->has_mail = false;
+	x->mails++;
+	tell(x, &ev);
+}
+
+/* False: x is gone, or its turn is over. */
+static bool
+advance_once(struct courier_conn *x)
+{
+	if (x->has_done)
+		mail_done(x);
+	else if (x->has_close || x->wants_tls)
+		return false;
+	else if (x->wants_dot)
+		ask_dot(x);
+	else if (x->wants_body && conn_pending(x->conn) <= OUT_HIGH)
+		send_body(x);
+	else if (x->has_idle)
+		become_idle(x);
+	else if (x->has_mail)
+		begin_mail(x);
+	else
+		return false;
+	return true;
+}
+
+/* The client is through, by QUIT or by what its end says. */
+static void
+close_client(struct courier_conn *x)
+{
+	const struct smtp_client_outcome *o = smtp_client_end(x->client);
+	struct buf text;
+
+	loop_cancel(x->linger);
+	loop_cancel(x->timer);
+	x->linger = x->timer = NULL;
+	if (x->is_ready || o->result == SMTP_CLIENT_NONE) {
+		x->is_idle = false;
+		x->is_closing = true;
+		conn_finish(x->conn);
+		return;
+	}
+	buf_init(&text, sizeof x->why - 1);
+	buf_printf(&text, "%s ", o->enhanced);
+	smtp_client_explain(o, host_of(x), &text);
+	snprintf(x->why, sizeof x->why, "%.*s", SLICE_FMT(buf_slice(&text)));
+	buf_fini(&text);
+	log_info("%s", x->why);
+	call_next(x);
+}
+
+static void start_tls(struct courier_conn *x);
+
+static void
+advance(struct courier_conn *x)
+{
+	x->is_stepping = true;
+	while (advance_once(x))
+		;
+	x->is_stepping = false;
+	if (x->has_close)
+		close_client(x);
+	else if (x->wants_tls)
+		start_tls(x);
+	else
+		set_timer(x);
+}
+
+void
+courier_conn_mail(struct courier_conn *x, struct courier_mail *m)
+{
+	loop_cancel(x->linger);
+	x->linger = NULL;
+	x->is_idle = false;
+	x->mail = m;
+	x->has_mail = true;
+	if (!x->is_stepping)
+		advance(x);
+}
+
+void
+courier_conn_shutdown(struct courier_conn *x)
+{
+	struct smtp_client_event ev = {.kind = SMTP_CLIENT_EV_SHUTDOWN};
+
+	x->is_idle = false;
+	if (x->client && !x->is_closing)
+		step(x, &ev);
+}
+
+/* --- the wire --- */
+
+static size_t
+on_input(void *arg, struct slice in)
+{
+	struct courier_conn *x = arg;
+	struct smtp_client_event ev = {.kind = SMTP_CLIENT_EV_INPUT, .input = in};
+
+	if (!x->is_closing)
+		step(x, &ev);
+	return in.n;
+}
+
+static void
+on_drained(void *arg)
+{
+	struct courier_conn *x = arg;
+	struct smtp_client_event ev = {.kind = SMTP_CLIENT_EV_WROTE};
+
+	if (!x->is_closing)
+		step(x, &ev);
+}
+
+static void
+on_end(void *arg, enum err e)
+{
+	struct courier_conn *x = arg;
+	struct smtp_client_event ev = {.kind = SMTP_CLIENT_EV_END,
+		.end = e == ERR_END ? SLICE_EMPTY : slice_str(err_text(e))};
+
+	if (x->is_closing)
+		forget(x);
+	else
+		step(x, &ev);
+}
+
+/* --- TLS --- */
+
+static void
+judge_tls(struct courier_conn *x, enum smtp_tls_policy_event what, const char *words)
+{
+	struct smtp_tls_policy_outcome o = smtp_tls_policy_judge(&x->plan, what);
+	char text[600];
+
+	snprintf(text, sizeof text, "%s%s%s", o.fault.why, *words ? ": " : "", words);
+	say_why(x, o.fault.status, "TLS to", text);
+	if (o.act == SMTP_TLS_POLICY_NEXT_HOST) {
+		call_next(x);
+		return;
+	}
+	hang_up(x);
+	x->is_plain = true;
+	call(x);
+}
+
+static void
+on_secure(void *arg, enum err e)
+{
+	struct courier_conn *x = arg;
+	struct smtp_client_event ev = {.kind = SMTP_CLIENT_EV_SECURE, .secure.is_done = !e};
+	const struct tls_stream *s = conn_tls(x->conn);
+	struct tls_client_verdict verdict;
+	char why[TLS_CLIENT_WHY_MAX + 1];
+	struct buf text;
+
+	if (!e) {
+		verdict = tls_client_verdict(s);
+		buf_init(&text, 256);
+		tls_describe(s, &text);
+		log_info("TLS to %.*s: %s, %.*s", SLICE_FMT(host_of(x)),
+			tls_client_proof_name(verdict.proof), SLICE_FMT(buf_slice(&text)));
+		buf_fini(&text);
+		step(x, &ev);
+		return;
+	}
+	verdict = tls_client_verdict(s);
+	snprintf(why, sizeof why, "%.*s", SLICE_FMT(verdict.why));
+	judge_tls(x, verdict.fault ? SMTP_TLS_POLICY_UNPROVED : SMTP_TLS_POLICY_NO_HANDSHAKE,
+		verdict.fault ? why : tls_why(s));
+}
+
+static void
+start_tls(struct courier_conn *x)
+{
+	struct tls_stream *s;
+	enum err e = tls_client_connect(
+		x->hop->relay->tls, conn_fd(x->conn), &x->plan.demand, &s);
+
+	x->wants_tls = false;
+	if (e) {
+		judge_tls(x, SMTP_TLS_POLICY_NO_HANDSHAKE, err_text(e));
+		return;
+	}
+	conn_start_tls(x->conn, &tls_conn_stream, s);
+	set_timer(x);
+}
+
+static void
+make_plan(struct courier_conn *x)
+{
+	const struct smtp_mx_host *host = try_of(x)->host;
+	struct smtp_tls_policy_facts facts = {.level = x->hop->relay->tls_level,
+		.host = host->name,
+		.domain = x->found->domain,
+		.canonical_domain = x->found->canonical_domain,
+		.has_tlsa_failed = host->has_tlsa_failed,
+		.tlsa = host->tlsa,
+		.n_tlsa = host->n_tlsa,
+		.tlsa_base = host->tlsa_base};
+
+	smtp_tls_policy_plan(&facts, &x->plan);
+}
+
+/* --- calling --- */
+
+static void
+connected(struct courier_conn *x)
+{
+	static const struct conn_events events = {on_input, on_drained, on_secure, on_end};
+	static const struct conn_limits limits = {.in_max = IN_MAX,
+		.out_high = OUT_HIGH,
+		.out_max = OUT_MAX,
+		.write_ms = WRITE_MS};
+	struct courier_relay *r = x->hop->relay;
+	struct smtp_client_setup setup = {.is_lmtp = x->to.transport == SMTP_HOP_LMTP,
+		.hostname = slice_str(r->c->p->config.hostname),
+		.tls = x->is_plain || x->plan.way == SMTP_TLS_POLICY_PLAIN
+			       ? SMTP_CLIENT_TLS_NONE
+		       : x->plan.way == SMTP_TLS_POLICY_TRY ? SMTP_CLIENT_TLS_MAY
+							    : SMTP_CLIENT_TLS_MUST,
+		.sends_xforward = x->to.transport == SMTP_HOP_FILTER,
+		.limits = &r->limits};
+	struct smtp_client_event ev = {.kind = SMTP_CLIENT_EV_OPEN};
+	int fd = x->fd, yes = 1;
+
+	x->fd = -1;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+	x->conn = conn_new(loop_of(x), fd, &events, x, &limits);
+	x->client = smtp_client_new(&setup);
+	step(x, &ev);
+}
+
+static void
+on_connected(void *arg)
+{
+	struct courier_conn *x = arg;
+	socklen_t n = sizeof(int);
+	int e = 0;
+
+	loop_unwatch(x->watch);
+	loop_cancel(x->timer);
+	x->watch = NULL;
+	x->timer = NULL;
+	if (getsockopt(x->fd, SOL_SOCKET, SO_ERROR, &e, &n))
+		e = errno;
+	if (e) {
+		say_why(x, "4.4.1", "connect to", strerror(e));
+		call_next(x);
+		return;
+	}
+	connected(x);
+}
+
+static void
+on_no_answer(void *arg)
+{
+	struct courier_conn *x = arg;
+
+	x->timer = NULL;
+	say_why(x, "4.4.1", "connect to", "Connection timed out");
+	call_next(x);
+}
+
+/* Nothing of a call fails before its own turn. */
+static void
+on_call_failed(void *arg)
+{
+	struct courier_conn *x = arg;
+
+	x->timer = NULL;
+	call_next(x);
+}
+
+static int
+open_socket(const struct courier_conn *x)
+{
+	struct slice a = try_of(x)->address;
+	uint16_t port = htons(x->to.target[x->target].port);
+	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = port};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = port};
+	bool is_v4 = a.n == 4;
+	int fd = socket(
+		is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	memcpy(is_v4 ? (void *)&v4.sin_addr : (void *)&v6.sin6_addr, a.p, a.n);
+	if (fd < 0)
+		return -1;
+	if (connect(fd, is_v4 ? (void *)&v4 : (void *)&v6, is_v4 ? sizeof v4 : sizeof v6) ==
+			0 ||
+		errno == EINPROGRESS)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void
+call(struct courier_conn *x)
+{
+	if (!x->is_plain)
+		make_plan(x);
+	if (x->plan.way == SMTP_TLS_POLICY_SKIP) {
+		say_why(x, x->plan.fault.status, "TLS to", x->plan.fault.why);
+		x->timer = loop_after(loop_of(x), 0, on_call_failed, x);
+		return;
+	}
+	x->fd = open_socket(x);
+	if (x->fd < 0) {
+		say_why(x, "4.4.1", "connect to", strerror(errno));
+		x->timer = loop_after(loop_of(x), 0, on_call_failed, x);
+		return;
+	}
+	x->watch = loop_watch(loop_of(x), x->fd, NULL, on_connected, x);
+	x->timer = loop_after(loop_of(x), CONNECT_MS, on_no_answer, x);
+}
+
+void
+courier_conn_new(struct courier_hop *hop)
+{
+	struct courier_conn *x = must_zalloc(sizeof *x);
+
+	x->hop = hop;
+	x->fd = -1;
+	x->began_ms = clock_ms();
+	x->next = hop->conns;
+	hop->conns = x;
+	hop->calling++;
+	snprintf(x->why, sizeof x->why, "5.1.2 not the name of a next hop");
+	smtp_hop_parse(hop->name, &x->to);
+	if (x->to.targets)
+		find(x);
+	else
+		x->timer = loop_after(loop_of(x), 0, on_call_failed, x);
+}

@@ -1,0 +1,514 @@
+#include <stdlib.h>
+
+#include "cmd/courier_relay_inner.h"
+#include "core/codec.h"
+#include "core/ipc.pb-c.h"
+#include "core/log.h"
+#include "core/must.h"
+#include "crypto/permit.h"
+#include "store/floor.h"
+#include "store/view_mailbox.h"
+#include "store/view_queue.h"
+#include "store/view_vault.h"
+
+enum { HEAD_MAX = 65536, AGAIN_MS = 1000 };
+
+static const char *
+name_of(const struct courier_mail *m, char id[VIEW_QUEUE_ID_MAX])
+{
+	view_queue_id_format(m->s.id, id);
+	return id;
+}
+
+void
+courier_mail_free(struct courier_mail *m)
+{
+	struct courier_hop *hop = m->hop;
+
+	if (m->question)
+		ipc_cancel(m->question);
+	loop_cancel(m->again);
+	courier_relay_done(m);
+	seal_wipe(&m->key, sizeof m->key);
+	buf_fini_secret(&m->head);
+	arena_reset(&m->arena);
+	free(m);
+	courier_relay_forget_hop(hop);
+}
+
+/* What can't be done now is still due, and looked at again, but not at once. */
+static void
+give_up(struct courier_mail *m, const char *what, enum err e)
+{
+	struct courier *c = m->s.c;
+	char id[VIEW_QUEUE_ID_MAX];
+
+	log_warn("%s: %s: %s; tried again soon", name_of(m, id), what, err_text(e));
+	courier_mail_free(m);
+	courier_pump_later(c);
+}
+
+/* --- the steps --- */
+
+static void propose(struct courier_mail *m);
+
+static void
+on_again(void *arg)
+{
+	struct courier_mail *m = arg;
+
+	m->again = NULL;
+	propose(m);
+}
+
+static void
+on_stepped(void *arg, enum err e, const ProtobufCMessage *answer)
+{
+	struct courier_mail *m = arg;
+	struct courier *c = m->s.c;
+	char id[VIEW_QUEUE_ID_MAX];
+
+	(void)answer;
+	m->question = NULL;
+	/* What was sent must not be sent again because the log couldn't be told: it is told as
+	 * long as this is ours. A step that was taken in all the same is stale then. */
+	if (e && courier_leases(c, 0)) {
+		log_warn("%s: step: %s; told again", name_of(m, id), err_text(e));
+		m->again = loop_after(c->p->loop, AGAIN_MS, on_again, m);
+		return;
+	}
+	if (!e && courier_step_next(&m->s)) {
+		propose(m);
+		return;
+	}
+	courier_mail_free(m);
+	courier_pump(c);
+}
+
+static void
+propose(struct courier_mail *m)
+{
+	enum err e = courier_step_propose(&m->s, on_stepped, m, &m->question);
+
+	if (e && courier_leases(m->s.c, 0))
+		m->again = loop_after(m->s.c->p->loop, AGAIN_MS, on_again, m);
+	else if (e)
+		give_up(m, "step", e);
+}
+
+static const char *
+words_of(const Commands__RcptStep *one)
+{
+	switch ((int)one->outcome) {
+	case COMMANDS__OUTCOME__OUTCOME_SENT:
+		return "sent";
+	case COMMANDS__OUTCOME__OUTCOME_FAIL:
+		return "bounced";
+	default:
+		return "deferred";
+	}
+}
+
+static void
+say(const struct courier_mail *m, size_t i, const char *relay)
+{
+	const Commands__RcptStep *one = m->s.step[i];
+	struct slice to = codec_slice(m->s.row[i]->rcpt->address), status;
+	uint64_t delay_sec = courier_now_sec(m->s.c) - m->s.item->queued_sec;
+	char id[VIEW_QUEUE_ID_MAX];
+	size_t code;
+
+	status = slice_str(one->status);
+	code = slice_find(status, ' ');
+	log_info("%s: to=<%.*s>, relay=%s, delay=%llu, dsn=%.*s, status=%s (%.*s)",
+		name_of(m, id), SLICE_FMT(to), relay, (unsigned long long)delay_sec,
+		SLICE_FMT(slice_cut(status, 0, code)), words_of(one),
+		SLICE_FMT(slice_from(status, code < status.n ? code + 1 : code)));
+}
+
+/* It waits for its hop, from its own next try on. */
+static void
+defer(struct courier_mail *m, size_t i, const char *status)
+{
+	Commands__RcptStep *one = m->s.step[i];
+	const Commands__Rcpt *r = m->s.row[i]->rcpt;
+
+	courier_step_defer(&m->s, r, one, status);
+	one->hop = codec_bytes(m->hop->name);
+	one->deadline_sec = courier_step_deadline_sec(&m->s, r);
+}
+
+/* --- outcomes --- */
+
+static Commands__HopStep *
+hop_step(struct courier_mail *m, bool failed, const char *status)
+{
+	const struct config *config = &m->s.c->p->config;
+	Commands__HopStep *h = arena_alloc(&m->arena, sizeof *h);
+
+	commands__hop_step__init(h);
+	h->node = m->s.item->owner_node;
+	h->epoch = m->s.owner.epoch;
+	h->name = codec_bytes(m->hop->name);
+	h->failed = failed;
+	if (failed) {
+		h->status = arena_str(&m->arena, slice_str(status));
+		h->next_try_sec = courier_now_sec(m->s.c) +
+				  smtp_slots_rest_sec(m->hop->tries + 1, config->retry_min_sec,
+					  config->retry_max_sec);
+	}
+	return h;
+}
+
+/* "5.1.1 host mx.test said: 550 5.1.1 no such user" */
+static const char *
+status_of(struct courier_mail *m, const struct smtp_client_outcome *o, struct slice host)
+{
+	struct buf text;
+	const char *status;
+
+	buf_init(&text, COURIER_STATUS_MAX);
+	buf_printf(&text, "%s ", o->enhanced);
+	smtp_client_explain(o, host, &text);
+	status = arena_str(&m->arena, buf_slice(&text));
+	buf_fini(&text);
+	return status;
+}
+
+/* "2.0.0 250 2.0.0 Ok: queued as 17" */
+static const char *
+sent_status(struct courier_mail *m, const struct smtp_client_outcome *o)
+{
+	struct buf text;
+	const char *status;
+
+	buf_init(&text, COURIER_STATUS_MAX);
+	buf_printf(&text, "%s %.*s", o->enhanced, SLICE_FMT(slice_cut(o->text, 0, 800)));
+	status = arena_str(&m->arena, buf_slice(&text));
+	buf_fini(&text);
+	return status;
+}
+
+/* False: nothing became of this recipient; it stays as it is. */
+static bool
+judge_one(struct courier_mail *m, size_t i, const struct smtp_client_outcome *o,
+	struct slice host)
+{
+	Commands__RcptStep *one = m->s.step[i];
+
+	switch (o->result) {
+	case SMTP_CLIENT_SENT:
+		one->outcome = COMMANDS__OUTCOME__OUTCOME_SENT;
+		one->status = (char *)(uintptr_t)sent_status(m, o);
+		return true;
+	case SMTP_CLIENT_FAILED:
+	case SMTP_CLIENT_CONVERT:
+		courier_step_fail(one, status_of(m, o, host));
+		return true;
+	case SMTP_CLIENT_DEFERRED:
+	case SMTP_CLIENT_LOST:
+	case SMTP_CLIENT_UNKNOWN:
+		defer(m, i, status_of(m, o, host));
+		return true;
+	case SMTP_CLIENT_NONE:
+	case SMTP_CLIENT_LEFT:
+	case SMTP_CLIENT_STOPPED:
+		break;
+	}
+	return false;
+}
+
+void
+courier_mail_judge(struct courier_mail *m, const struct smtp_client *client, struct slice host,
+	struct slice relay)
+{
+	const char *via = arena_str(&m->arena, relay);
+	size_t kept = 0;
+	bool answered = false;
+
+	for (size_t i = 0; i < m->s.n; i++) {
+		const struct smtp_client_outcome *o = smtp_client_outcome(client, i);
+
+		answered |= o->cause == SMTP_CLIENT_BY_REPLY;
+		if (!judge_one(m, i, o, host))
+			continue;
+		say(m, i, via);
+		m->s.row[kept] = m->s.row[i];
+		m->s.step[kept++] = m->s.step[i];
+	}
+	m->s.n = kept;
+	if (answered) {
+		smtp_slots_note(&m->hop->slots, false);
+		if (m->hop->tries)
+			m->s.hop = hop_step(m, false, "");
+		m->hop->tries = 0;
+	}
+	if (kept) {
+		propose(m);
+	} else {
+		struct courier *c = m->s.c;
+
+		courier_mail_free(m);
+		courier_pump(c);
+	}
+}
+
+static void
+on_hop_stepped(void *arg, enum err e, const ProtobufCMessage *answer)
+{
+	struct courier_mail *m = arg;
+	struct courier *c = m->s.c;
+
+	(void)answer;
+	m->question = NULL;
+	if (e) {
+		give_up(m, "hop", e);
+		return;
+	}
+	courier_mail_free(m);
+	courier_pump(c);
+}
+
+/* The recipients stay where they wait; the hop alone is put off. */
+static void
+put_off_hop(struct courier_mail *m)
+{
+	Commands__Command cmd = COMMANDS__COMMAND__INIT;
+
+	cmd.body_case = COMMANDS__COMMAND__BODY_HOP_STEP;
+	cmd.hop_step = m->s.hop;
+	m->question = courier_propose(m->s.c, &cmd, SLICE_EMPTY, on_hop_stepped, m);
+}
+
+static void
+on_forgotten(void *arg)
+{
+	struct courier_mail *m = arg;
+
+	m->again = NULL;
+	courier_mail_free(m);
+}
+
+void
+courier_mail_put_off(struct courier_mail *m, const char *status, bool is_first)
+{
+	const char *words = arena_str(&m->arena, slice_str(status));
+
+	bool is_final = status[0] == '5'; /* there is no such place */
+
+	if (is_first && !is_final) {
+		m->s.hop = hop_step(m, true, words);
+		m->hop->tries++;
+	}
+	for (size_t i = 0; i < m->s.n; i++) {
+		if (is_final)
+			courier_step_fail(m->s.step[i], words);
+		else
+			defer(m, i, words);
+		say(m, i, "none");
+	}
+	if (!m->is_filed || is_final)
+		propose(m);
+	else if (is_first)
+		put_off_hop(m);
+	else
+		m->again = loop_after(m->s.c->p->loop, 0, on_forgotten, m);
+}
+
+/* --- the text --- */
+
+const struct smtp_client_mail *
+courier_mail_envelope(const struct courier_mail *m)
+{
+	return &m->mail;
+}
+
+void
+courier_mail_begin_anew(struct courier_mail *m)
+{
+	m->has_sent_head = false;
+	m->part = 0;
+	courier_relay_ready(m);
+}
+
+enum err
+courier_mail_text(struct courier_mail *m, struct buf *out, bool *is_last)
+{
+	struct view *view = m->s.c->view;
+	struct view_mailbox_part part;
+	struct db_txn *txn;
+	struct arena a;
+	enum err e;
+
+	*is_last = false;
+	if (!m->has_sent_head) {
+		m->has_sent_head = true;
+		return buf_put_slice(out, buf_slice(&m->head)) ? ERR_OK : ERR_TOO_BIG;
+	}
+	e = view_begin(view, &txn);
+	if (e)
+		return e;
+	arena_init(&a, 0);
+	e = view_mailbox_part(txn, m->s.item->payload, m->part, &a, &part);
+	if (!e && part.sealed.n < SEAL_TAG)
+		e = ERR_CORRUPT;
+	if (!e)
+		e = seal_part_open(&m->key, m->part, part.is_last, part.sealed,
+			buf_room(out, part.sealed.n - SEAL_TAG));
+	if (!e && view_is_valid(view)) {
+		buf_grow(out, part.sealed.n - SEAL_TAG);
+		m->part++;
+		*is_last = part.is_last;
+	} else if (!view_is_valid(view)) {
+		e = ERR_BUSY;
+	}
+	arena_reset(&a);
+	view_end(view);
+	return e;
+}
+
+bool
+courier_mail_is_ours(struct courier_mail *m)
+{
+	const struct floor_page *page = m->s.c->p->floor_page;
+	struct view *view = m->s.c->view;
+	struct schema_owner owner;
+	struct db_txn *txn;
+	bool ours;
+
+	if (!courier_leases(m->s.c, COURIER_LEASE_MS) || view_begin(view, &txn))
+		return false;
+	/* Who slept through its lease may have a new one by now, its items another owner. */
+	ours = !view_queue_owner(txn, m->s.item->owner_node, &owner) &&
+	       owner.epoch == m->s.owner.epoch && owner.runs_node == page->node &&
+	       owner.boot == page->boot && view_is_valid(view);
+	view_end(view);
+	return ours && courier_leases(m->s.c, COURIER_LEASE_MS);
+}
+
+/* --- the key --- */
+
+static void
+on_key(void *arg, enum err e, const ProtobufCMessage *answer)
+{
+	struct courier_mail *m = arg;
+	const Ipc__KeydSecret *a = (const Ipc__KeydSecret *)answer;
+
+	m->question = NULL;
+	if (!e && a->secret.len != sizeof m->key.b)
+		e = ERR_CRYPTO;
+	if (!e) {
+		memcpy(m->key.b, a->secret.data, sizeof m->key.b);
+		e = m->s.item->envelope->sealed_head.len
+			    ? seal_blob_open(&m->key, "head",
+				      codec_slice(m->s.item->envelope->sealed_head), &m->head)
+			    : ERR_OK;
+	}
+	if (e)
+		give_up(m, "keyd", e);
+	else
+		courier_relay_ready(m);
+}
+
+static enum err
+ask_key(struct courier_mail *m)
+{
+	const Commands__Enqueue *env = m->s.item->envelope;
+	Ipc__KeydOpen q = IPC__KEYD_OPEN__INIT;
+	uint8_t permit[PERMIT_SIZE];
+	struct vault_row secret;
+	enum err e = view_vault_get(m->s.c->vault, VAULT_QUEUE, env->queue_key, &secret);
+
+	if (e)
+		return e;
+	courier_permit(m->s.c, m->s.id, permit);
+	q.permit = (ProtobufCBinaryData){sizeof permit, permit};
+	q.item = m->s.id;
+	q.sealed_key = env->sealed_key;
+	q.queue_key = env->queue_key;
+	q.queue_wrapped_secret = (ProtobufCBinaryData){secret.n, secret.secret};
+	m->question = ipc_ask(m->s.c->p->ipc, IPC_KEYD_OPEN, &q.base, -1,
+		(struct ipc_wait){COURIER_ASK_MS, on_key, m});
+	return ERR_OK;
+}
+
+static void
+on_no_key(void *arg)
+{
+	struct courier_mail *m = arg;
+
+	m->again = NULL;
+	for (size_t i = 0; i < m->s.n; i++) {
+		defer(m, i, "4.3.0 the key of this mail isn't in the vault");
+		say(m, i, "none");
+	}
+	propose(m);
+}
+
+/* --- its beginning --- */
+
+static void
+fill_envelope(struct courier_mail *m)
+{
+	const Commands__Enqueue *env = m->s.item->envelope;
+	struct smtp_client_rcpt *rcpt = arena_zalloc(&m->arena, m->s.n * sizeof *rcpt);
+
+	for (size_t i = 0; i < m->s.n; i++) {
+		const Commands__Rcpt *r = m->s.row[i]->rcpt;
+
+		rcpt[i].address = codec_slice(r->address);
+		rcpt[i].orcpt = codec_slice(r->orcpt);
+		rcpt[i].notify = r->notify;
+	}
+	m->mail = (struct smtp_client_mail){.sender = codec_slice(env->sender),
+		.rcpt = rcpt,
+		.rcpt_n = m->s.n,
+		.size_bytes = env->head_size + env->body->size,
+		.is_8bit = env->body_8bit,
+		.smtputf8 = env->smtputf8,
+		.ret = (enum smtp_ret)env->ret,
+		.envid = codec_slice(env->envid)};
+}
+
+static enum err
+read_recipients(struct courier_mail *m, struct db_txn *txn, const struct courier_relay_work *w)
+{
+	Commands__RcptStep *one;
+	enum err e = courier_step_read(&m->s, txn, w->item, w->n);
+
+	for (size_t i = 0; i < w->n && !e; i++)
+		e = courier_step_add(&m->s, txn, w->number[i], &one);
+	return e ? e : m->s.n ? ERR_OK : ERR_NOT_FOUND;
+}
+
+struct courier_mail *
+courier_mail_new(struct courier_relay *r, struct courier_hop *hop, struct db_txn *txn,
+	const struct courier_relay_work *w)
+{
+	struct courier_mail *m = must_zalloc(sizeof *m);
+	char id[VIEW_QUEUE_ID_MAX];
+	enum err e;
+
+	m->hop = hop;
+	m->is_filed = w->is_filed;
+	arena_init(&m->arena, 4096);
+	buf_init(&m->head, HEAD_MAX);
+	m->s = (struct courier_step){.c = r->c, .arena = &m->arena, .id = w->item};
+	e = read_recipients(m, txn, w);
+	if (!e && !view_is_valid(r->c->view))
+		e = ERR_NOT_FOUND;
+	if (!e) {
+		fill_envelope(m);
+		e = ask_key(m);
+		/* An older vault was restored: the right one may come back. */
+		if (e == ERR_NOT_FOUND)
+			m->again = loop_after(r->c->p->loop, 0, on_no_key, m);
+		if (!e || e == ERR_NOT_FOUND)
+			return m;
+	}
+	if (e != ERR_NOT_FOUND)
+		log_warn("%s: %s; tried again soon", name_of(m, id), err_text(e));
+	arena_reset(&m->arena);
+	free(m);
+	return NULL;
+}

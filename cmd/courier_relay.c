@@ -1,0 +1,338 @@
+#include "cmd/courier_relay.h"
+
+#include <stdlib.h>
+
+#include "cmd/courier_relay_inner.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/must.h"
+#include "store/view_hop.h"
+
+enum { STOP_MS = 5000 };
+
+/* --- hops --- */
+
+static struct courier_hop **
+find_hop(const struct courier_relay *r, struct slice name)
+{
+	uint32_t h = 2166136261u;
+	struct courier_hop *const *at;
+
+	for (size_t i = 0; i < name.n; i++)
+		h = (h ^ name.p[i]) * 16777619u;
+	at = &r->bucket[(h ^ h >> 16) % COURIER_HOP_BUCKETS];
+	while (*at && !slice_eq((*at)->name, name))
+		at = &(*at)->next;
+	return (struct courier_hop **)(uintptr_t)at;
+}
+
+static struct courier_hop *
+take_hop(struct courier_relay *r, struct slice name, uint32_t tries)
+{
+	struct courier_hop **at = find_hop(r, name), *hop = *at;
+	uint8_t *copy;
+
+	if (hop)
+		return hop;
+	hop = must_zalloc(sizeof *hop);
+	copy = must_alloc(name.n);
+	memcpy(copy, name.p, name.n);
+	hop->relay = r;
+	hop->name = slice_of(copy, name.n);
+	hop->tries = tries;
+	/* One that failed is tried with one mail first. */
+	smtp_slots_init(&hop->slots, r->c->p->config.relay_per_hop);
+	if (tries)
+		hop->slots.window = 1;
+	*at = hop;
+	return hop;
+}
+
+void
+courier_relay_forget_hop(struct courier_hop *hop)
+{
+	struct courier_hop **at;
+
+	if (hop->conns || hop->waiting || hop->slots.busy)
+		return;
+	at = find_hop(hop->relay, hop->name);
+	*at = hop->next;
+	free((void *)(uintptr_t)hop->name.p);
+	free(hop);
+}
+
+/* The configuration says who goes where; a smart host takes all the rest. */
+bool
+courier_relay_hop(struct courier_relay *r, struct slice address, struct buf *out)
+{
+	const char *smart = r->c->p->config.relay_host;
+
+	if (strcmp(smart, CONFIG_RELAY_BY_MX) != 0)
+		return buf_put_str(out, "smtp:") && buf_put_str(out, smart);
+	return smtp_hop_of_address(address, out);
+}
+
+bool
+courier_relay_is_open(
+	struct courier_relay *r, struct db_txn *txn, uint32_t node, struct slice name)
+{
+	const struct courier_hop *hop = *find_hop(r, name);
+	Commands__Hop *row;
+	struct arena a;
+	bool open = false;
+	enum err e;
+
+	if (r->is_stopping || r->mail_count >= r->c->p->config.relay_connections ||
+		(hop && (!smtp_slots_is_free(&hop->slots) || hop->tries)))
+		return false;
+	arena_init(&a, 0);
+	e = view_hop_get(txn, node, name, &a, &row);
+	open = e == ERR_NOT_FOUND || (!e && row->tries == 0);
+	arena_reset(&a);
+	return open;
+}
+
+/* --- mails --- */
+
+bool
+courier_relay_has(const struct courier_relay *r, uint64_t item, uint32_t number)
+{
+	for (const struct courier_mail *m = r->mails; m; m = m->next)
+		for (size_t i = 0; m->s.id == item && i < m->s.n; i++)
+			if (m->s.step[i]->rcpt == number)
+				return true;
+	return false;
+}
+
+uint32_t
+courier_relay_count_of(const struct courier_relay *r, uint32_t owner_node)
+{
+	uint32_t n = 0;
+
+	for (const struct courier_mail *m = r->mails; m; m = m->next)
+		n += m->s.item->owner_node == owner_node;
+	return n;
+}
+
+void
+courier_relay_start(
+	struct courier_relay *r, struct db_txn *txn, const struct courier_relay_work *w)
+{
+	struct courier_hop *hop = take_hop(r, w->hop, 0);
+	struct courier_mail *m = courier_mail_new(r, hop, txn, w);
+
+	if (!m) {
+		courier_relay_forget_hop(hop);
+		return;
+	}
+	smtp_slots_take(&hop->slots);
+	m->next = r->mails;
+	r->mails = m;
+	r->mail_count++;
+}
+
+/* Connections that are being made will take those who wait. */
+static void
+serve(struct courier_hop *hop)
+{
+	uint32_t waiting = 0;
+
+	for (struct courier_conn *conn = hop->conns; conn && hop->waiting;) {
+		struct courier_conn *next = courier_conn_next(conn);
+
+		if (courier_conn_is_idle(conn))
+			courier_relay_give(conn);
+		conn = next;
+	}
+	for (const struct courier_mail *m = hop->waiting; m; m = m->next_waiting)
+		waiting++;
+	while (hop->calling < waiting)
+		courier_conn_new(hop);
+}
+
+void
+courier_relay_ready(struct courier_mail *m)
+{
+	struct courier_mail **at = &m->hop->waiting;
+
+	while (*at)
+		at = &(*at)->next_waiting;
+	*at = m;
+	serve(m->hop);
+}
+
+bool
+courier_relay_give(struct courier_conn *conn)
+{
+	struct courier_hop *hop = courier_conn_hop(conn);
+	struct courier_mail *m = hop->waiting;
+
+	if (!m)
+		return false;
+	hop->waiting = m->next_waiting;
+	m->next_waiting = NULL;
+	courier_conn_mail(conn, m);
+	return true;
+}
+
+void
+courier_relay_failed(struct courier_hop *hop, uint64_t since_ms, const char *status)
+{
+	bool is_first = since_ms >= hop->failed_at_ms;
+	struct courier_mail *m;
+
+	smtp_slots_note(&hop->slots, true);
+	while ((m = hop->waiting)) {
+		hop->waiting = m->next_waiting;
+		m->next_waiting = NULL;
+		if (is_first)
+			hop->failed_at_ms = clock_ms() + 1;
+		courier_mail_put_off(m, status, is_first);
+		is_first = false;
+	}
+}
+
+static void
+check_stopped(struct courier_relay *r)
+{
+	if (!r->is_stopping || r->mails)
+		return;
+	loop_cancel(r->stop_timer);
+	r->stop_timer = loop_after(r->c->p->loop, 0, r->stopped, r->stopped_arg);
+}
+
+void
+courier_relay_done(struct courier_mail *m)
+{
+	struct courier_relay *r = m->hop->relay;
+	struct courier_mail **at = &r->mails;
+
+	while (*at != m)
+		at = &(*at)->next;
+	*at = m->next;
+	r->mail_count--;
+	smtp_slots_give(&m->hop->slots);
+	check_stopped(r);
+}
+
+/* --- what waits in relay --- */
+
+struct looking {
+	struct courier_relay *r;
+	struct db_txn *txn;
+	uint32_t node;
+	uint64_t now_sec;
+	struct courier_hop *hop;
+	struct courier_relay_work work; /* being gathered */
+	uint32_t number[COURIER_RCPT_MAX];
+	enum err e;
+};
+
+/* The rows of one mail follow each other. */
+static bool
+gather(void *arg, const struct schema_relay *row)
+{
+	struct looking *l = arg;
+
+	if (courier_relay_has(l->r, row->item, row->number))
+		return true;
+	if (l->work.n && (row->item != l->work.item || l->work.n == COURIER_RCPT_MAX))
+		return false;
+	l->work.item = row->item;
+	l->number[l->work.n++] = row->number;
+	return true;
+}
+
+/* The longest due mail of a lane. False: there is none. */
+static bool
+take_from_lane(struct looking *l, uint8_t lane)
+{
+	struct schema_relay from = {.node = l->node, .hop = l->hop->name, .lane = lane};
+	uint32_t before = l->r->mail_count;
+
+	l->work = (struct courier_relay_work){
+		.hop = l->hop->name, .number = l->number, .is_filed = true};
+	l->e = view_hop_lane(l->txn, &from, l->now_sec, gather, l);
+	if (l->e || !l->work.n)
+		return false;
+	courier_relay_start(l->r, l->txn, &l->work);
+	return l->r->mail_count > before;
+}
+
+/* Lane by lane, as long as there is room. */
+static void
+take_from_hop(struct looking *l)
+{
+	uint32_t empty = 0;
+
+	while (!l->e && empty < SCHEMA_LANES && smtp_slots_is_free(&l->hop->slots) &&
+		l->r->mail_count < l->r->c->p->config.relay_connections) {
+		empty = take_from_lane(l, l->hop->lane) ? 0 : empty + 1;
+		l->hop->lane = (uint8_t)((l->hop->lane + 1) % SCHEMA_LANES);
+	}
+}
+
+static bool
+look_at_hop(void *arg, struct slice name)
+{
+	struct looking *l = arg;
+	Commands__Hop *row;
+	struct arena a;
+	uint32_t tries;
+
+	arena_init(&a, 0);
+	l->e = view_hop_get(l->txn, l->node, name, &a, &row);
+	tries = l->e ? 0 : row->tries;
+	arena_reset(&a);
+	if (l->e)
+		return false;
+	l->hop = take_hop(l->r, name, tries);
+	l->hop->tries = tries;
+	take_from_hop(l);
+	courier_relay_forget_hop(l->hop);
+	return !l->e && l->r->mail_count < l->r->c->p->config.relay_connections;
+}
+
+enum err
+courier_relay_look(struct courier_relay *r, struct db_txn *txn, uint32_t node, uint64_t now_sec)
+{
+	struct looking l = {.r = r, .txn = txn, .node = node, .now_sec = now_sec};
+	enum err e = ERR_OK;
+
+	if (!r->is_stopping)
+		e = view_hop_due(txn, node, now_sec, look_at_hop, &l);
+	return e ? e : l.e == ERR_NOT_FOUND ? ERR_OK : l.e;
+}
+
+/* --- its life --- */
+
+struct courier_relay *
+courier_relay_new(struct courier *c)
+{
+	struct courier_relay *r = must_zalloc(sizeof *r);
+
+	r->c = c;
+	tls_init();
+	if (tls_client_new(SLICE_EMPTY, &r->tls))
+		must_fatal("the certificate authorities that are built in can't be read");
+	smtp_client_limits_default(&r->limits);
+	r->limits.rcpt_max = COURIER_RCPT_MAX;
+	smtp_tls_policy_parse(slice_str(c->p->config.relay_tls), &r->tls_level);
+	return r;
+}
+
+void
+courier_relay_stop(struct courier_relay *r, loop_cb done, void *arg)
+{
+	r->is_stopping = true;
+	r->stopped = done;
+	r->stopped_arg = arg;
+	r->stop_timer = loop_after(r->c->p->loop, STOP_MS, done, arg);
+	for (size_t i = 0; i < COURIER_HOP_BUCKETS; i++)
+		for (struct courier_hop *hop = r->bucket[i]; hop; hop = hop->next)
+			for (struct courier_conn *conn = hop->conns, *next; conn; conn = next) {
+				next = courier_conn_next(conn);
+				courier_conn_shutdown(conn);
+			}
+	check_stopped(r);
+}

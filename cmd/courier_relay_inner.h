@@ -1,0 +1,103 @@
+/* courier_relay_inner: hops, mails and connections, for the three files of the relay alone. */
+#ifndef CMD_COURIER_RELAY_INNER_H
+#define CMD_COURIER_RELAY_INNER_H
+
+#include "cmd/courier_relay.h"
+#include "cmd/courier_step.h"
+#include "core/conn.h"
+#include "crypto/tls_client.h"
+#include "smtp/smtp_client.h"
+#include "smtp/smtp_hop.h"
+#include "smtp/smtp_slots.h"
+#include "smtp/smtp_tls_policy.h"
+
+enum { COURIER_HOP_BUCKETS = 256, COURIER_ENDPOINTS_MAX = 16, COURIER_STATUS_MAX = 900 };
+
+struct courier_mail;
+struct courier_conn;
+
+/* A next hop with something in hand, or with a connection. */
+struct courier_hop {
+	struct courier_hop *next; /* of its bucket */
+	struct courier_relay *relay;
+	struct slice name; /* its own */
+	struct smtp_slots slots;
+	struct courier_mail *waiting; /* ready, without a connection; oldest first */
+	struct courier_conn *conns;
+	uint32_t calling;      /* connections that aren't ready yet */
+	uint32_t tries;	       /* that failed in a row, as the log has it */
+	uint64_t failed_at_ms; /* the newest failure that was proposed; 0: none */
+	uint8_t lane;	       /* where the next look begins */
+};
+
+struct courier_relay {
+	struct courier *c;
+	struct courier_hop *bucket[COURIER_HOP_BUCKETS];
+	struct courier_mail *mails; /* all in hand */
+	uint32_t mail_count;
+	struct tls_client *tls;
+	enum smtp_tls_policy_level tls_level;
+	struct smtp_client_limits limits;
+	loop_cb stopped;
+	void *stopped_arg;
+	struct loop_timer *stop_timer;
+	bool is_stopping;
+};
+
+/* A mail in hand: some recipients of one item, on their way to one hop. */
+struct courier_mail {
+	struct courier_mail *next, *next_waiting;
+	struct courier_hop *hop;
+	struct arena arena;
+	struct courier_step s;
+	bool is_filed; /* its recipients wait in relay */
+	struct seal_key key;
+	struct buf head; /* plain */
+	bool has_sent_head;
+	uint32_t part; /* the next one */
+	struct smtp_client_mail mail;
+	struct ipc_question *question;
+	struct loop_timer *again;
+};
+
+/* --- courier_relay.c --- */
+/* Its key is open: it may be given to a connection. */
+void courier_relay_ready(struct courier_mail *m);
+/* The connection is ready for a mail. False: there is none. */
+bool courier_relay_give(struct courier_conn *conn);
+/* The hop can't be spoken to: status says why. What waits for a connection is put off. */
+void courier_relay_failed(struct courier_hop *hop, uint64_t since_ms, const char *status);
+/* The mail has left the hop's hands; the connection is free again, or gone. */
+void courier_relay_done(struct courier_mail *m);
+void courier_relay_forget_hop(struct courier_hop *hop);
+
+/* --- courier_mail.c --- */
+/* NULL: it can't be begun. */
+struct courier_mail *courier_mail_new(struct courier_relay *r, struct courier_hop *hop,
+	struct db_txn *txn, const struct courier_relay_work *w);
+/* Until courier_mail_judge. */
+const struct smtp_client_mail *courier_mail_envelope(const struct courier_mail *m);
+/* Nothing of it was said to a server: it is ready once more. */
+void courier_mail_begin_anew(struct courier_mail *m);
+/* The next piece of its text, at most one part, into out. */
+enum err courier_mail_text(struct courier_mail *m, struct buf *out, bool *is_last);
+/* Is it still ours to send? To be asked right before the final dot. */
+bool courier_mail_is_ours(struct courier_mail *m);
+/* The server has said what there is to say: outcomes become steps. relay: "host[ip]:port". */
+void courier_mail_judge(struct courier_mail *m, const struct smtp_client *client,
+	struct slice host, struct slice relay);
+/* Its hop can't be spoken to. is_first: the hop's failure is to be logged with it. */
+void courier_mail_put_off(struct courier_mail *m, const char *status, bool is_first);
+/* Forgets it: it is still due. */
+void courier_mail_free(struct courier_mail *m);
+
+/* --- courier_conn.c --- */
+void courier_conn_new(struct courier_hop *hop);
+bool courier_conn_is_idle(const struct courier_conn *conn);
+struct courier_hop *courier_conn_hop(const struct courier_conn *conn);
+struct courier_conn *courier_conn_next(const struct courier_conn *conn);
+void courier_conn_mail(struct courier_conn *conn, struct courier_mail *m);
+/* Ends as soon as nothing is lost by it. */
+void courier_conn_shutdown(struct courier_conn *conn);
+
+#endif

@@ -1,0 +1,148 @@
+"""A mail server that takes what it is given, notes it, and misbehaves where it is told to."""
+import socket
+import threading
+
+
+class Mail:
+    def __init__(self, helo, sender):
+        self.helo, self.sender, self.rcpts, self.text, self.forward = helo, sender, [], b"", {}
+
+
+class Sink:
+    """replies: verb -> what is said to it instead; a bytes reply, a list of them (one for each time, then as usual),
+    or a function of (session, argument), whose None means: as usual. b"" closes the connection."""
+
+    def __init__(self, host="127.0.0.1", port=0, offers=(b"PIPELINING", b"8BITMIME", b"SMTPUTF8", b"DSN"), lmtp=False):
+        self.offers, self.lmtp = offers, lmtp
+        self.mails, self.verbs, self.replies, self.sessions = [], [], {}, []
+        self.changed = threading.Condition()
+        self.socket = socket.create_server((host, port), backlog=200)
+        self.host, self.port = self.socket.getsockname()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *why):
+        self.close()
+
+    def close(self):
+        for s in self.socket, *self.sessions:
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            s.close()
+
+    def accept(self):
+        while True:
+            try:
+                s = self.socket.accept()[0]
+            except OSError:
+                return
+            self.sessions.append(s)
+            threading.Thread(target=Session(self, s).run, daemon=True).start()
+
+    def said(self, verb):
+        return [line for line in self.verbs if line.upper().startswith(verb.upper())]
+
+    def wait(self, n, seconds=20):
+        """Until n mails have been taken."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.mails) >= n, seconds), f"{len(self.mails)} of {n} mails"
+            return self.mails
+
+
+class Session:
+    def __init__(self, sink, s):
+        self.sink, self.s, self.f = sink, s, s.makefile("rb")
+        self.helo, self.mail = b"", None
+
+    def say(self, reply):
+        self.s.sendall(reply + b"\r\n")
+
+    def run(self):
+        try:
+            self.answer("greeting", b"", lambda a: b"220 sink.test ESMTP")
+            while True:
+                line = self.f.readline()
+                if not line:
+                    return
+                self.sink.verbs.append(line.rstrip(b"\r\n").decode(errors="replace"))
+                verb, _, argument = line.strip().partition(b" ")
+                name = verb.decode().upper()
+                self.answer(name, argument, getattr(self, "on_" + name.lower(), lambda a: b"502 5.5.2 what?"))
+                if name == "QUIT":
+                    return
+        except (OSError, EOFError, ValueError):
+            pass
+        finally:
+            self.f.close()
+            self.s.close()
+
+    def answer(self, name, argument, usual):
+        reply = self.sink.replies.get(name)
+        if isinstance(reply, list):
+            reply = reply.pop(0) if reply else None
+        if callable(reply):
+            reply = reply(self, argument)
+        if reply is None:
+            reply = usual(argument)
+        if reply == b"":
+            raise EOFError
+        if reply is not False:
+            self.say(reply)
+
+    def on_ehlo(self, argument):
+        self.helo = argument
+        lines = [b"sink.test", *self.sink.offers]
+        return b"\r\n".join(b"250-" + x for x in lines[:-1]) + (b"\r\n" if lines[1:] else b"") + b"250 " + lines[-1]
+
+    on_lhlo = on_ehlo
+
+    def on_helo(self, argument):
+        self.helo = argument
+        return b"250 sink.test"
+
+    def on_mail(self, argument):
+        self.mail = Mail(self.helo, argument.decode())
+        return b"250 2.1.0 Ok"
+
+    def on_rcpt(self, argument):
+        self.mail.rcpts.append(argument.decode())
+        return b"250 2.1.5 Ok"
+
+    def on_rset(self, argument):
+        self.mail = None
+        return b"250 2.0.0 Ok"
+
+    def on_noop(self, argument):
+        return b"250 2.0.0 Ok"
+
+    def on_quit(self, argument):
+        return b"221 2.0.0 Bye"
+
+    def on_data(self, argument):
+        self.say(b"354 go on")
+        self.read_text()
+        self.answer("text", b"", lambda a: self.taken())
+        return False
+
+    def read_text(self):
+        lines = []
+        while True:
+            line = self.f.readline()
+            if not line:
+                raise EOFError
+            if line == b".\r\n":
+                break
+            lines.append(line[1:] if line.startswith(b".") else line)
+        self.mail.text = b"".join(lines)
+
+    def taken(self):
+        with self.sink.changed:
+            self.sink.mails.append(self.mail)
+            self.sink.changed.notify_all()
+            n = len(self.sink.mails)
+        reply = b"250 2.0.0 Ok: queued as %d" % n
+        return b"\r\n".join([reply] * len(self.mail.rcpts)) if self.sink.lmtp else reply
