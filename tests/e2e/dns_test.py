@@ -18,8 +18,8 @@ import time
 
 sys.path.insert(0, sys.path[0])
 import hp  # noqa: E402
+from name_server import SOA, Nsd, Zones, wire  # noqa: E402
 
-NSD = os.environ.get("B", "build") + "/nsd/usr/sbin/nsd"
 # All of the root's servers that have an address of IPv4, or most first questions would go nowhere.
 ROOTS = ["198.41.0.4", "199.9.14.201", "192.33.4.12", "199.7.91.13", "192.203.230.10", "192.5.5.241", "192.112.36.4",
          "198.97.190.53", "192.36.148.17", "192.58.128.30", "193.0.14.129", "199.7.83.42", "202.12.27.33"]
@@ -27,7 +27,6 @@ TLD, LIAR, SILENT = "198.51.100.53", "198.51.100.66", "198.51.100.99"
 DNS = "\n[dns]\nservers = %s\n%s\n"
 EX_USAGE = 64
 NOERROR, NXDOMAIN, SERVFAIL = "NOERROR", "NXDOMAIN", "SERVFAIL"
-SOA = "@ 300 IN SOA ns.org. hostmaster.org. 1 3600 600 86400 60\n@ 300 IN NS ns.org.\n"
 BIG = ['"' + f"{n:03}" * 80 + '"' for n in range(200)]
 GOOD = SOA + """
 @ 300 IN MX 10 mail
@@ -49,80 +48,6 @@ PLAIN = SOA + "www 300 IN A 192.0.2.9\nvictim 300 IN A 192.0.2.10\n1.0.0.10.in 3
 
 
 # --- name servers --------------------------------------------------------------------------------
-
-
-class Zones:
-    """Zone files in a folder, signed or not, and what is delegated to them."""
-
-    def __init__(self, folder):
-        self.dir = folder
-
-    def run(self, *words):
-        r = subprocess.run(words, cwd=self.dir, capture_output=True, text=True)
-        assert r.returncode == 0, (words, r)
-        return r.stdout.split()
-
-    def plain(self, name, text):
-        with open(f"{self.dir}/{name}.zone", "w") as f:
-            f.write(f"$ORIGIN {name.rstrip('.')}.\n{text}")
-
-    def signed(self, name, text, *dates):
-        """Its DS record."""
-        self.plain(name, text)
-        key, = self.run("ldns-keygen", "-k", "-a", "ECDSAP256SHA256", name)
-        self.run("ldns-signzone", *dates, "-o", name, "-f", f"{name}.new", f"{name}.zone", key)
-        os.rename(f"{self.dir}/{name}.new", f"{self.dir}/{name}.zone")
-        with open(f"{self.dir}/{key}.ds") as f:
-            return f.read().strip()
-
-    def change(self, name, old, new):
-        path = f"{self.dir}/{name}.zone"
-        with open(path) as f:
-            text = f.read()
-        assert old in text, text
-        with open(path, "w") as f:
-            f.write(text.replace(old, new))
-
-
-class Nsd:
-    def __init__(self, folder, addresses, zones):
-        address = addresses[0]
-        self.conf = f"{folder}/{address}.conf"
-        listen = "".join(f" ip-address: {a}\n" for a in addresses)
-        with open(self.conf, "w") as f:
-            f.write(f'server:\n{listen} username: ""\n zonesdir: "{folder}"\n database: ""\n'
-                    f' pidfile: "{self.conf}.pid"\n xfrdfile: "{self.conf}.xfrd"\n zonelistfile: "{self.conf}.list"\n'
-                    f' cookie-secret-file: ""\n verbosity: 0\nremote-control:\n control-enable: no\n' +
-                    "".join(f'zone:\n name: "{z}"\n zonefile: "{z}.zone"\n' for z in zones))
-        with open(self.conf + ".log", "w") as log:
-            self.process = subprocess.Popen([NSD, "-d", "-c", self.conf], stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log)
-        until = time.monotonic() + 10
-        while not self.is_up(address, zones[0]):
-            assert self.process.poll() is None and time.monotonic() < until, open(self.conf + ".log").read()
-
-    def is_up(self, address, zone):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.settimeout(0.1)
-            s.connect((address, 53))
-            try:
-                s.send(question(zone, 6))
-                return s.recv(4096)[3] & 15 == 0
-            except OSError:
-                time.sleep(0.05)
-                return False
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(10)
-
-
-def wire(name):
-    return b"".join(bytes([len(label)]) + label.encode() for label in name.split(".") if label) + b"\0"
-
-
-def question(name, kind, number=1):
-    return struct.pack(">6H", number, 0, 1, 0, 0, 0) + wire(name) + struct.pack(">2H", kind, 1)
 
 
 def a_record(name, address):
