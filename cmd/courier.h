@@ -38,6 +38,7 @@ struct courier {
 	bool pump_soon, is_yielding;
 	struct courier_key *key;
 	struct courier_relay *relay;
+	struct buf roots; /* PEM that [relay] tls_ca names, or empty */
 	struct control *control;
 };
 

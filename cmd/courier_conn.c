@@ -17,7 +17,6 @@
 /* LINGER: how long an idle connection waits for the hop's next mail; MAILS, LIFE: then it ends
  * in any case (as Postfix's connection cache). */
 enum {
-	CONNECT_MS = 30000,
 	LINGER_MS = 2000,
 	MAILS_MAX = 1000,
 	LIFE_MS = 300000,
@@ -36,7 +35,7 @@ struct courier_conn {
 	struct courier_where *where;
 	const struct smtp_mx_result *found; /* of the target */
 	size_t try;			    /* of found */
-	uint64_t began_ms;		    /* the first call */
+	uint64_t began_ms, ready_ms;	    /* the first call; the first time idle */
 	int fd;				    /* while it is being connected, else -1 */
 	struct loop_fd *watch;
 	struct loop_timer *timer, *linger;
@@ -46,14 +45,18 @@ struct courier_conn {
 	bool is_plain; /* TLS failed, and isn't demanded: once more without */
 	struct courier_mail *mail;
 	uint32_t mails;
-	bool is_ready; /* it was idle once */
+	bool is_ready;	   /* it was idle once */
+	bool has_lingered; /* so its server may have gone in the meantime */
 	bool is_idle, is_stepping, is_closing;
 	/* what the client wants, until it is done */
 	bool wants_tls, wants_body, wants_dot, has_done, has_idle, has_close, has_mail;
-	char why[COURIER_STATUS_MAX]; /* why the last call failed: "4.4.1 words" */
+	bool has_why;
+	char why[COURIER_STATUS_MAX]; /* why calls failed: "4.4.1 words" */
 };
 
 static void call(struct courier_conn *x);
+static void judge_tls(
+	struct courier_conn *x, enum smtp_tls_policy_event what, const char *words);
 static void advance(struct courier_conn *x);
 
 struct courier_hop *
@@ -72,6 +75,12 @@ bool
 courier_conn_is_idle(const struct courier_conn *x)
 {
 	return x->is_idle;
+}
+
+bool
+courier_conn_is_live(const struct courier_conn *x)
+{
+	return x->is_ready && !x->is_closing;
 }
 
 static struct loop *
@@ -142,15 +151,33 @@ forget(struct courier_conn *x)
 	*at = x->next;
 	hop->calling -= !x->is_ready;
 	free(x);
+	courier_relay_serve(hop);
 	courier_relay_forget_hop(hop);
 }
 
-/* Nobody is left who could be called. */
+/* Nobody is left who could be called. A mail that every host dropped may be what they don't
+ * bear: it alone is put off, or it would hold up all that waits behind it. */
 static void
 fail(struct courier_conn *x)
 {
-	courier_relay_failed(x->hop, x->began_ms, x->why);
+	struct courier_mail *m = x->mail;
+
+	x->mail = NULL;
+	if (m)
+		courier_mail_defer(m, x->why);
+	else
+		courier_relay_failed(x->hop, x->began_ms, x->why);
 	forget(x);
+}
+
+/* Of all hosts what may be better later counts: no bounce because the last one said 5xx. */
+static void
+note_why(struct courier_conn *x, struct slice why)
+{
+	if (x->has_why && x->why[0] == '4' && why.p[0] == '5')
+		return;
+	x->has_why = true;
+	snprintf(x->why, sizeof x->why, "%.*s", SLICE_FMT(why));
 }
 
 static void call_next(struct courier_conn *x);
@@ -159,6 +186,7 @@ static void
 on_found(void *arg, const struct smtp_mx_result *found)
 {
 	struct courier_conn *x = arg;
+	struct buf why;
 
 	x->found = found;
 	x->try = 0;
@@ -166,7 +194,10 @@ on_found(void *arg, const struct smtp_mx_result *found)
 		call(x);
 		return;
 	}
-	snprintf(x->why, sizeof x->why, "%s %.*s", found->status, SLICE_FMT(found->why));
+	buf_init(&why, sizeof x->why - 1);
+	buf_printf(&why, "%s %.*s", found->status, SLICE_FMT(found->why));
+	note_why(x, buf_slice(&why));
+	buf_fini(&why);
 	call_next(x);
 }
 
@@ -196,14 +227,18 @@ call_next(struct courier_conn *x)
 static void
 say_why(struct courier_conn *x, const char *status, const char *what, const char *words)
 {
-	struct buf relay;
+	struct buf why;
+	size_t at;
 
-	buf_init(&relay, RELAY_MAX);
-	put_relay(x, &relay);
-	snprintf(x->why, sizeof x->why, "%s %s %.*s: %s", status, what,
-		SLICE_FMT(buf_slice(&relay)), words);
-	log_info("%s %.*s: %s", what, SLICE_FMT(buf_slice(&relay)), words);
-	buf_fini(&relay);
+	buf_init(&why, sizeof x->why - 1);
+	buf_printf(&why, "%s ", status);
+	at = why.n;
+	buf_printf(&why, "%s ", what);
+	put_relay(x, &why);
+	buf_printf(&why, ": %s", words);
+	note_why(x, buf_slice(&why));
+	log_info("%.*s", SLICE_FMT(slice_from(buf_slice(&why), at)));
+	buf_fini(&why);
 }
 
 /* --- what the client wants --- */
@@ -294,14 +329,37 @@ ask_dot(struct courier_conn *x)
 	tell(x, &ev);
 }
 
-/* The server took the connection back between two mails: this one wasn't begun. */
+/* The server ended the connection before it had the mail, and said nothing of any recipient. */
 static bool
-came_too_late(const struct courier_conn *x)
+was_dropped(const struct courier_conn *x)
 {
-	const struct smtp_client_outcome *o = smtp_client_outcome(x->client, 0);
+	const struct smtp_client_outcome *o;
 
-	return x->mails > 1 && o->scope == SMTP_CLIENT_OF_HOST &&
-	       o->result == SMTP_CLIENT_LOST && o->stage <= SMTP_CLIENT_AT_MAIL;
+	for (size_t i = 0; i < x->mail->s.n; i++) {
+		o = smtp_client_outcome(x->client, i);
+		if (o->scope != SMTP_CLIENT_OF_HOST ||
+			(o->result != SMTP_CLIENT_LOST && o->result != SMTP_CLIENT_DEFERRED))
+			return false;
+	}
+	return x->has_close;
+}
+
+/* On a connection that isn't new it was perhaps too late, or one mail too many: a new one is
+ * made. Else another host may take it: the mail stays with this call. */
+static void
+mail_dropped(struct courier_conn *x)
+{
+	struct courier_mail *m = x->mail;
+
+	if (x->mails > 1 || x->has_lingered) {
+		x->mail = NULL;
+		courier_mail_begin_anew(m);
+		return;
+	}
+	courier_mail_rewind(m);
+	x->mails = 0;
+	x->is_ready = false;
+	x->hop->calling++;
 }
 
 static void
@@ -311,11 +369,11 @@ mail_done(struct courier_conn *x)
 	struct buf relay;
 
 	x->has_done = false;
-	x->mail = NULL;
-	if (came_too_late(x)) {
-		courier_mail_begin_anew(m);
+	if (was_dropped(x)) {
+		mail_dropped(x);
 		return;
 	}
+	x->mail = NULL;
 	buf_init(&relay, RELAY_MAX);
 	put_relay(x, &relay);
 	courier_mail_judge(m, x->client, host_of(x), buf_slice(&relay));
@@ -334,14 +392,19 @@ on_linger(void *arg)
 static void
 become_idle(struct courier_conn *x)
 {
-	bool is_worn = x->mails >= MAILS_MAX || clock_ms() - x->began_ms > LIFE_MS ||
-		       x->hop->relay->is_stopping;
+	bool is_worn;
 
+	if (!x->is_ready) {
+		x->is_ready = true;
+		x->ready_ms = clock_ms();
+		x->hop->calling--;
+	}
+	is_worn = x->mails >= MAILS_MAX || clock_ms() - x->ready_ms > LIFE_MS ||
+		  x->hop->relay->is_stopping;
 	x->has_idle = false;
-	x->hop->calling -= !x->is_ready;
-	x->is_ready = true;
-	x->is_idle = !is_worn;
-	if (!is_worn && courier_relay_give(x))
+	x->has_mail = x->mail != NULL;
+	x->is_idle = !is_worn && !x->mail;
+	if (x->mail || (!is_worn && courier_relay_give(x)))
 		return;
 	x->linger = loop_after(loop_of(x), is_worn ? 0 : LINGER_MS, on_linger, x);
 }
@@ -394,12 +457,17 @@ close_client(struct courier_conn *x)
 		conn_finish(x->conn);
 		return;
 	}
+	if (o->stage == SMTP_CLIENT_AT_TLS) {
+		judge_tls(x, SMTP_TLS_POLICY_NO_HANDSHAKE,
+			o->cause == SMTP_CLIENT_BY_TIME ? "timed out" : "broken off");
+		return;
+	}
 	buf_init(&text, sizeof x->why - 1);
 	buf_printf(&text, "%s ", o->enhanced);
 	smtp_client_explain(o, host_of(x), &text);
-	snprintf(x->why, sizeof x->why, "%.*s", SLICE_FMT(buf_slice(&text)));
+	note_why(x, buf_slice(&text));
+	log_info("%.*s", SLICE_FMT(buf_slice(&text)));
 	buf_fini(&text);
-	log_info("%s", x->why);
 	call_next(x);
 }
 
@@ -423,6 +491,7 @@ advance(struct courier_conn *x)
 void
 courier_conn_mail(struct courier_conn *x, struct courier_mail *m)
 {
+	x->has_lingered = x->linger != NULL;
 	loop_cancel(x->linger);
 	x->linger = NULL;
 	x->is_idle = false;
@@ -436,10 +505,17 @@ void
 courier_conn_shutdown(struct courier_conn *x)
 {
 	struct smtp_client_event ev = {.kind = SMTP_CLIENT_EV_SHUTDOWN};
+	struct courier_mail *m = x->mail;
 
 	x->is_idle = false;
-	if (x->client && !x->is_closing)
+	if (!x->is_ready) {
+		x->mail = NULL;
+		if (m)
+			courier_mail_free(m);
+		forget(x);
+	} else if (!x->is_closing) {
 		step(x, &ev);
+	}
 }
 
 /* --- the wire --- */
@@ -664,7 +740,7 @@ call(struct courier_conn *x)
 		return;
 	}
 	x->watch = loop_watch(loop_of(x), x->fd, NULL, on_connected, x);
-	x->timer = loop_after(loop_of(x), CONNECT_MS, on_no_answer, x);
+	x->timer = loop_after(loop_of(x), x->hop->relay->connect_ms, on_no_answer, x);
 }
 
 void

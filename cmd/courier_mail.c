@@ -70,14 +70,12 @@ on_stepped(void *arg, enum err e, const ProtobufCMessage *answer)
 
 	(void)answer;
 	m->question = NULL;
-	/* What was sent must not be sent again because the log couldn't be told: it is told as
-	 * long as this is ours. A step that was taken in all the same is stale then. */
-	if (e && courier_leases(c, 0)) {
+	if (e) {
 		log_warn("%s: step: %s; told again", name_of(m, id), err_text(e));
 		m->again = loop_after(c->p->loop, AGAIN_MS, on_again, m);
 		return;
 	}
-	if (!e && courier_step_next(&m->s)) {
+	if (courier_step_next(&m->s)) {
 		propose(m);
 		return;
 	}
@@ -88,12 +86,11 @@ on_stepped(void *arg, enum err e, const ProtobufCMessage *answer)
 static void
 propose(struct courier_mail *m)
 {
-	enum err e = courier_step_propose(&m->s, on_stepped, m, &m->question);
-
-	if (e && courier_leases(m->s.c, 0))
+	/* What was sent must not be sent again because the log couldn't be told: it is told
+	 * until it answers, without a lease after there is one again. If another node runs this
+	 * by then, or a step was taken in all the same, it is stale. */
+	if (courier_step_propose(&m->s, on_stepped, m, &m->question))
 		m->again = loop_after(m->s.c->p->loop, AGAIN_MS, on_again, m);
-	else if (e)
-		give_up(m, "step", e);
 }
 
 static const char *
@@ -210,9 +207,14 @@ judge_one(struct courier_mail *m, size_t i, const struct smtp_client_outcome *o,
 	case SMTP_CLIENT_UNKNOWN:
 		defer(m, i, status_of(m, o, host));
 		return true;
+	case SMTP_CLIENT_STOPPED:
+		/* Its text can't be read: that is no reason to begin it over and over. */
+		if (!m->is_text_lost)
+			break;
+		defer(m, i, status_of(m, o, host));
+		return true;
 	case SMTP_CLIENT_NONE:
 	case SMTP_CLIENT_LEFT:
-	case SMTP_CLIENT_STOPPED:
 		break;
 	}
 	return false;
@@ -229,7 +231,7 @@ courier_mail_judge(struct courier_mail *m, const struct smtp_client *client, str
 	for (size_t i = 0; i < m->s.n; i++) {
 		const struct smtp_client_outcome *o = smtp_client_outcome(client, i);
 
-		answered |= o->cause == SMTP_CLIENT_BY_REPLY;
+		answered |= o->cause == SMTP_CLIENT_BY_REPLY && o->scope != SMTP_CLIENT_OF_HOST;
 		if (!judge_one(m, i, o, host))
 			continue;
 		say(m, i, via);
@@ -315,6 +317,19 @@ courier_mail_put_off(struct courier_mail *m, const char *status, bool is_first)
 		m->again = loop_after(m->s.c->p->loop, 0, on_forgotten, m);
 }
 
+void
+courier_mail_defer(struct courier_mail *m, const char *status)
+{
+	const char *words = arena_str(&m->arena, slice_str(status));
+
+	smtp_slots_note(&m->hop->slots, true);
+	for (size_t i = 0; i < m->s.n; i++) {
+		defer(m, i, words);
+		say(m, i, "none");
+	}
+	propose(m);
+}
+
 /* --- the text --- */
 
 const struct smtp_client_mail *
@@ -324,15 +339,21 @@ courier_mail_envelope(const struct courier_mail *m)
 }
 
 void
-courier_mail_begin_anew(struct courier_mail *m)
+courier_mail_rewind(struct courier_mail *m)
 {
 	m->has_sent_head = false;
 	m->part = 0;
+}
+
+void
+courier_mail_begin_anew(struct courier_mail *m)
+{
+	courier_mail_rewind(m);
 	courier_relay_ready(m);
 }
 
-enum err
-courier_mail_text(struct courier_mail *m, struct buf *out, bool *is_last)
+static enum err
+read_text(struct courier_mail *m, struct buf *out, bool *is_last)
 {
 	struct view *view = m->s.c->view;
 	struct view_mailbox_part part;
@@ -364,6 +385,15 @@ courier_mail_text(struct courier_mail *m, struct buf *out, bool *is_last)
 	}
 	arena_reset(&a);
 	view_end(view);
+	return e;
+}
+
+enum err
+courier_mail_text(struct courier_mail *m, struct buf *out, bool *is_last)
+{
+	enum err e = read_text(m, out, is_last);
+
+	m->is_text_lost = e != ERR_OK;
 	return e;
 }
 

@@ -151,10 +151,25 @@ serve(struct courier_hop *hop)
 }
 
 void
+courier_relay_serve(struct courier_hop *hop)
+{
+	struct courier_conn *conn = hop->conns;
+
+	while (conn && !courier_conn_is_live(conn))
+		conn = courier_conn_next(conn);
+	if (!conn && !hop->relay->is_stopping)
+		serve(hop);
+}
+
+void
 courier_relay_ready(struct courier_mail *m)
 {
 	struct courier_mail **at = &m->hop->waiting;
 
+	if (m->hop->relay->is_stopping) {
+		courier_mail_free(m);
+		return;
+	}
 	while (*at)
 		at = &(*at)->next_waiting;
 	*at = m;
@@ -182,6 +197,9 @@ courier_relay_failed(struct courier_hop *hop, uint64_t since_ms, const char *sta
 	struct courier_mail *m;
 
 	smtp_slots_note(&hop->slots, true);
+	for (struct courier_conn *conn = hop->conns; conn; conn = courier_conn_next(conn))
+		if (courier_conn_is_live(conn))
+			return;
 	while ((m = hop->waiting)) {
 		hop->waiting = m->next_waiting;
 		m->next_waiting = NULL;
@@ -272,6 +290,16 @@ take_from_hop(struct looking *l)
 	}
 }
 
+/* That it failed isn't in the log yet: what waits there looks due, and isn't. */
+static bool
+is_being_put_off(const struct courier_relay *r, struct slice name)
+{
+	for (const struct courier_mail *m = r->mails; m; m = m->next)
+		if (m->s.hop && m->s.hop->failed && slice_eq(m->hop->name, name))
+			return true;
+	return false;
+}
+
 static bool
 look_at_hop(void *arg, struct slice name)
 {
@@ -280,6 +308,8 @@ look_at_hop(void *arg, struct slice name)
 	struct arena a;
 	uint32_t tries;
 
+	if (is_being_put_off(l->r, name))
+		return true;
 	arena_init(&a, 0);
 	l->e = view_hop_get(l->txn, l->node, name, &a, &row);
 	tries = l->e ? 0 : row->tries;
@@ -306,6 +336,31 @@ courier_relay_look(struct courier_relay *r, struct db_txn *txn, uint32_t node, u
 
 /* --- its life --- */
 
+static void
+at_most(uint32_t *ms, uint32_t most_sec)
+{
+	if (*ms / 1000 > most_sec)
+		*ms = most_sec * 1000;
+}
+
+static void
+set_limits(struct courier_relay *r, const struct config *config)
+{
+	struct smtp_client_limits *l = &r->limits;
+
+	smtp_client_limits_default(l);
+	/* The preset is what the RFC has for most of them; who sets more gets it there. */
+	l->hello_ms = l->tls_ms = l->xforward_ms = l->mail_ms = l->rcpt_ms =
+		config->relay_timeout_sec * 1000;
+	at_most(&l->data_init_ms, config->relay_timeout_sec);
+	at_most(&l->data_block_ms, config->relay_timeout_sec);
+	at_most(&l->rset_ms, config->relay_timeout_sec);
+	at_most(&l->quit_ms, config->relay_timeout_sec);
+	l->data_done_ms = config->relay_data_done_sec * 1000;
+	l->rcpt_max = COURIER_RCPT_MAX;
+	r->connect_ms = config->relay_connect_sec * 1000;
+}
+
 struct courier_relay *
 courier_relay_new(struct courier *c)
 {
@@ -313,26 +368,46 @@ courier_relay_new(struct courier *c)
 
 	r->c = c;
 	tls_init();
-	if (tls_client_new(SLICE_EMPTY, &r->tls))
-		must_fatal("the certificate authorities that are built in can't be read");
-	smtp_client_limits_default(&r->limits);
-	r->limits.rcpt_max = COURIER_RCPT_MAX;
+	if (tls_client_new(buf_slice(&c->roots), &r->tls))
+		must_fatal("tls_ca in [relay]: not certificates in PEM");
+	buf_fini(&c->roots);
+	set_limits(r, &c->p->config);
 	smtp_tls_policy_parse(slice_str(c->p->config.relay_tls), &r->tls_level);
 	return r;
+}
+
+/* What no server has yet is still due at the next start. */
+static void
+stop_hop(struct courier_hop *hop)
+{
+	struct courier_mail *m;
+
+	smtp_slots_take(&hop->slots); /* it must not go meanwhile */
+	while ((m = hop->waiting)) {
+		hop->waiting = m->next_waiting;
+		courier_mail_free(m);
+	}
+	for (struct courier_conn *conn = hop->conns, *next; conn; conn = next) {
+		next = courier_conn_next(conn);
+		courier_conn_shutdown(conn);
+	}
+	smtp_slots_give(&hop->slots);
+	courier_relay_forget_hop(hop);
 }
 
 void
 courier_relay_stop(struct courier_relay *r, loop_cb done, void *arg)
 {
+	struct courier_hop *hop, *next;
+
 	r->is_stopping = true;
 	r->stopped = done;
 	r->stopped_arg = arg;
 	r->stop_timer = loop_after(r->c->p->loop, STOP_MS, done, arg);
 	for (size_t i = 0; i < COURIER_HOP_BUCKETS; i++)
-		for (struct courier_hop *hop = r->bucket[i]; hop; hop = hop->next)
-			for (struct courier_conn *conn = hop->conns, *next; conn; conn = next) {
-				next = courier_conn_next(conn);
-				courier_conn_shutdown(conn);
-			}
+		for (hop = r->bucket[i]; hop; hop = next) {
+			next = hop->next;
+			stop_hop(hop);
+		}
 	check_stopped(r);
 }

@@ -38,6 +38,7 @@ struct courier_relay {
 	struct tls_client *tls;
 	enum smtp_tls_policy_level tls_level;
 	struct smtp_client_limits limits;
+	uint32_t connect_ms;
 	loop_cb stopped;
 	void *stopped_arg;
 	struct loop_timer *stop_timer;
@@ -53,7 +54,7 @@ struct courier_mail {
 	bool is_filed; /* its recipients wait in relay */
 	struct seal_key key;
 	struct buf head; /* plain */
-	bool has_sent_head;
+	bool has_sent_head, is_text_lost;
 	uint32_t part; /* the next one */
 	struct smtp_client_mail mail;
 	struct ipc_question *question;
@@ -61,14 +62,18 @@ struct courier_mail {
 };
 
 /* --- courier_relay.c --- */
-/* Its key is open: it may be given to a connection. */
+/* Its key is open: it may be given to a connection. It is forgotten if the service stops. */
 void courier_relay_ready(struct courier_mail *m);
 /* The connection is ready for a mail. False: there is none. */
 bool courier_relay_give(struct courier_conn *conn);
-/* The hop can't be spoken to: status says why. What waits for a connection is put off. */
+/* The hop can't be spoken to: status says why. What waits for a connection is put off, unless
+ * others of its connections work, which will take it. */
 void courier_relay_failed(struct courier_hop *hop, uint64_t since_ms, const char *status);
 /* The mail has left the hop's hands; the connection is free again, or gone. */
 void courier_relay_done(struct courier_mail *m);
+/* A connection has gone: what waits, and no other one will take, gets new ones. */
+void courier_relay_serve(struct courier_hop *hop);
+/* Unless it has something in hand. */
 void courier_relay_forget_hop(struct courier_hop *hop);
 
 /* --- courier_mail.c --- */
@@ -77,7 +82,9 @@ struct courier_mail *courier_mail_new(struct courier_relay *r, struct courier_ho
 	struct db_txn *txn, const struct courier_relay_work *w);
 /* Until courier_mail_judge. */
 const struct smtp_client_mail *courier_mail_envelope(const struct courier_mail *m);
-/* Nothing of it was said to a server: it is ready once more. */
+/* No server has it: its text begins anew. */
+void courier_mail_rewind(struct courier_mail *m);
+/* The same, and it is ready once more. */
 void courier_mail_begin_anew(struct courier_mail *m);
 /* The next piece of its text, at most one part, into out. */
 enum err courier_mail_text(struct courier_mail *m, struct buf *out, bool *is_last);
@@ -88,12 +95,16 @@ void courier_mail_judge(struct courier_mail *m, const struct smtp_client *client
 	struct slice host, struct slice relay);
 /* Its hop can't be spoken to. is_first: the hop's failure is to be logged with it. */
 void courier_mail_put_off(struct courier_mail *m, const char *status, bool is_first);
+/* No server took it, and that may be the mail's fault: it alone is put off. */
+void courier_mail_defer(struct courier_mail *m, const char *status);
 /* Forgets it: it is still due. */
 void courier_mail_free(struct courier_mail *m);
 
 /* --- courier_conn.c --- */
 void courier_conn_new(struct courier_hop *hop);
 bool courier_conn_is_idle(const struct courier_conn *conn);
+/* Mails go over it, one after another. */
+bool courier_conn_is_live(const struct courier_conn *conn);
 struct courier_hop *courier_conn_hop(const struct courier_conn *conn);
 struct courier_conn *courier_conn_next(const struct courier_conn *conn);
 void courier_conn_mail(struct courier_conn *conn, struct courier_mail *m);

@@ -7,6 +7,7 @@
  *           store; answers of store, keyd, auth and resolver.
  * Touches:  database and vault read-only, outbound sockets, the control socket. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "cmd/control.h"
 #include "cmd/courier.h"
@@ -22,7 +23,7 @@
 
 /* LINGER_MS: what comes close together is done together: fewer commits compete with those that
  * clients wait for. */
-enum { LOOK_MS = 1000, LINGER_MS = 5, PERMIT_SEC = 120 };
+enum { LOOK_MS = 1000, LINGER_MS = 5, PERMIT_SEC = 120, ROOTS_MAX = 1 << 20 };
 
 void
 courier_permit(const struct courier *c, uint64_t item, uint8_t *out)
@@ -261,14 +262,25 @@ on_watch(void *arg, struct ipc_frame *f)
 		courier_key_tend(c->key);
 }
 
+/* Still privileged. */
+static void
+prepare(struct proc *p)
+{
+	struct courier *c = must_zalloc(sizeof *c);
+
+	p->state = c;
+	c->p = p;
+	buf_init(&c->roots, ROOTS_MAX);
+	if (strcmp(p->config.relay_tls_ca, CONFIG_RELAY_CA) != 0)
+		proc_read_file(p->config.relay_tls_ca, 0, ROOTS_MAX, &c->roots);
+}
+
 static void
 start(struct proc *p)
 {
-	struct courier *c = must_zalloc(sizeof *c);
+	struct courier *c = p->state;
 	char vault[512];
 
-	c->p = p;
-	p->state = c;
 	proc_path(p, "vault", vault);
 	c->vault = view_vault_open(vault);
 	rest_init(&c->rest, p->loop, &c->view);
@@ -310,6 +322,7 @@ stop(struct proc *p)
 const struct proc_role proc_courier_role = {
 	.role = ROLE_COURIER,
 	.needs = PROC_NEED_DB_READ | PROC_NEED_VAULT | PROC_NEED_ACCEPT | PROC_NEED_CONNECT,
+	.prepare = prepare,
 	.start = start,
 	.listener = listener,
 	.stop = stop,

@@ -3,21 +3,31 @@ import socket
 import threading
 
 
+def shut(s):
+    try:
+        s.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+    s.close()
+
+
 class Mail:
     def __init__(self, helo, sender):
         self.helo, self.sender, self.rcpts, self.text, self.forward = helo, sender, [], b"", {}
 
 
 class Sink:
-    """replies: verb -> what is said to it instead; a bytes reply, a list of them (one for each time, then as usual),
-    or a function of (session, argument), whose None means: as usual. b"" closes the connection."""
+    """tls: a context for STARTTLS, which is offered then. replies: verb -> what is said to it instead; a bytes reply, a list of them (one for each time, then as usual),
+    or a function of (session, argument), whose None means: as usual. b"" closes the connection; False: nothing is said."""
 
-    def __init__(self, host="127.0.0.1", port=0, offers=(b"PIPELINING", b"8BITMIME", b"SMTPUTF8", b"DSN"), lmtp=False):
-        self.offers, self.lmtp = offers, lmtp
-        self.mails, self.verbs, self.replies, self.sessions = [], [], {}, []
+    def __init__(self, host="127.0.0.1", port=0, offers=(b"PIPELINING", b"8BITMIME", b"SMTPUTF8", b"DSN"), lmtp=False,
+                 tls=None):
+        self.offers, self.lmtp, self.tls = offers, lmtp, tls
+        self.mails, self.verbs, self.replies, self.sessions, self.ends = [], [], {}, [], []
         self.changed = threading.Condition()
-        self.socket = socket.create_server((host, port), backlog=200)
-        self.host, self.port = self.socket.getsockname()
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.socket = socket.create_server((host, port), family=family, backlog=200)
+        self.host, self.port = self.socket.getsockname()[:2]
         threading.Thread(target=self.accept, daemon=True).start()
 
     def __enter__(self):
@@ -27,12 +37,13 @@ class Sink:
         self.close()
 
     def close(self):
-        for s in self.socket, *self.sessions:
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            s.close()
+        shut(self.socket)
+        self.hang_up()
+
+    def hang_up(self):
+        for s in self.sessions:
+            shut(s)
+        self.sessions.clear()
 
     def accept(self):
         while True:
@@ -56,7 +67,7 @@ class Sink:
 class Session:
     def __init__(self, sink, s):
         self.sink, self.s, self.f = sink, s, s.makefile("rb")
-        self.helo, self.mail = b"", None
+        self.helo, self.mail, self.is_secure = b"", None, False
 
     def say(self, reply):
         self.s.sendall(reply + b"\r\n")
@@ -68,14 +79,16 @@ class Session:
                 line = self.f.readline()
                 if not line:
                     return
+                if not line.endswith(b"\n"):
+                    return
                 self.sink.verbs.append(line.rstrip(b"\r\n").decode(errors="replace"))
                 verb, _, argument = line.strip().partition(b" ")
                 name = verb.decode().upper()
                 self.answer(name, argument, getattr(self, "on_" + name.lower(), lambda a: b"502 5.5.2 what?"))
                 if name == "QUIT":
                     return
-        except (OSError, EOFError, ValueError):
-            pass
+        except (OSError, EOFError, ValueError) as e:
+            self.sink.ends.append(repr(e))
         finally:
             self.f.close()
             self.s.close()
@@ -95,10 +108,17 @@ class Session:
 
     def on_ehlo(self, argument):
         self.helo = argument
-        lines = [b"sink.test", *self.sink.offers]
+        lines = [b"sink.test", *self.sink.offers, *([b"STARTTLS"] if self.sink.tls and not self.is_secure else [])]
         return b"\r\n".join(b"250-" + x for x in lines[:-1]) + (b"\r\n" if lines[1:] else b"") + b"250 " + lines[-1]
 
     on_lhlo = on_ehlo
+
+    def on_starttls(self, argument):
+        self.say(b"220 2.0.0 go on")
+        self.s = self.sink.tls.wrap_socket(self.s, server_side=True)
+        self.f.close()
+        self.f, self.is_secure = self.s.makefile("rb"), True
+        return False
 
     def on_helo(self, argument):
         self.helo = argument
@@ -106,9 +126,12 @@ class Session:
 
     def on_mail(self, argument):
         self.mail = Mail(self.helo, argument.decode())
+        self.mail.is_secure, self.mail.to = self.is_secure, self.sink.host
         return b"250 2.1.0 Ok"
 
     def on_rcpt(self, argument):
+        if not self.mail:
+            return b"503 5.5.1 MAIL first"
         self.mail.rcpts.append(argument.decode())
         return b"250 2.1.5 Ok"
 
@@ -123,6 +146,8 @@ class Session:
         return b"221 2.0.0 Bye"
 
     def on_data(self, argument):
+        if not self.mail or not self.mail.rcpts:
+            return b"503 5.5.1 RCPT first"
         self.say(b"354 go on")
         self.read_text()
         self.answer("text", b"", lambda a: self.taken())

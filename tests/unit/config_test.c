@@ -57,6 +57,9 @@ values_have_units_and_bounds(void **state)
 	refused(MX "[relay]\nhost = a,b\n", "expected a domain");
 	refused(MX "[relay]\ntls = always\n", "expected none, may, encrypt");
 	refused(MX "[relay]\nconnections = 0\n", "expected a number");
+	refused(MX "[relay]\nconnect_timeout = 0\n", "expected a time");
+	refused(MX "[relay]\ntimeout = 3601\n", "expected a time");
+	refused(MX "[relay]\ndata_done_timeout = 61m\n", "expected a time");
 	refused(MX "[relay]\nconnections = 10001\n", "expected a number");
 	refused(MX "[relay]\nconnections_per_hop = 0\n", "expected a number");
 	refused(MX "[relay]\nconnections_per_hop = 1001\n", "expected a number");
