@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/must.h"
 #include "crypto/permit.h"
+#include "store/command.h"
 #include "store/floor.h"
 #include "store/view_mailbox.h"
 #include "store/view_queue.h"
@@ -61,6 +62,21 @@ on_again(void *arg)
 	propose(m);
 }
 
+/* True: it is told again. */
+static bool
+renew(struct courier_mail *m, const ProtobufCMessage *answer)
+{
+	const Commands__Result *r = courier_result(answer, &m->arena);
+	struct db_txn *txn;
+	bool again;
+
+	if (!r || r->code != COMMAND_STALE || view_begin(m->s.c->view, &txn))
+		return false;
+	again = courier_step_renew(&m->s, txn) && view_is_valid(m->s.c->view);
+	view_end(m->s.c->view);
+	return again;
+}
+
 static void
 on_stepped(void *arg, enum err e, const ProtobufCMessage *answer)
 {
@@ -68,14 +84,13 @@ on_stepped(void *arg, enum err e, const ProtobufCMessage *answer)
 	struct courier *c = m->s.c;
 	char id[VIEW_QUEUE_ID_MAX];
 
-	(void)answer;
 	m->question = NULL;
 	if (e) {
 		log_warn("%s: step: %s; told again", name_of(m, id), err_text(e));
 		m->again = loop_after(c->p->loop, AGAIN_MS, on_again, m);
 		return;
 	}
-	if (courier_step_next(&m->s)) {
+	if (renew(m, answer) || courier_step_next(&m->s)) {
 		propose(m);
 		return;
 	}

@@ -6,6 +6,7 @@
 #include "smtp/smtp_dsn.h"
 #include "smtp/smtp_parse.h"
 #include "smtp/smtp_slots.h"
+#include "store/floor.h"
 #include "store/view_directory.h"
 #include "store/view_queue.h"
 
@@ -260,6 +261,36 @@ courier_step_propose(
 	cmd.step = &step;
 	*asked = courier_propose(s->c, &cmd, sealed, cb, arg);
 	return ERR_OK;
+}
+
+bool
+courier_step_renew(struct courier_step *s, struct db_txn *txn)
+{
+	const struct floor_page *page = s->c->p->floor_page;
+	uint64_t epoch = s->owner.epoch;
+	size_t kept = 0;
+
+	if (view_queue_owner(txn, s->item->owner_node, &s->owner) || s->owner.epoch == epoch ||
+		s->owner.runs_node != page->node || s->owner.boot != page->boot)
+		return false;
+	for (size_t i = 0; i < s->n; i++) {
+		Commands__RcptRow *row;
+
+		if (view_queue_rcpt(txn, s->id, s->step[i]->rcpt, s->arena, &row) ||
+			row->done || row->step != s->step[i]->step)
+			continue;
+		s->row[kept] = row;
+		s->step[kept++] = s->step[i];
+	}
+	/* Those that were left out stay behind them. */
+	for (size_t i = 0; i < s->left_out; i++) {
+		s->row[kept + i] = s->row[s->n + i];
+		s->step[kept + i] = s->step[s->n + i];
+	}
+	s->n = kept;
+	if (s->hop)
+		s->hop->epoch = s->owner.epoch;
+	return kept > 0;
 }
 
 bool

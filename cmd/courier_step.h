@@ -44,6 +44,9 @@ uint64_t courier_step_deadline_sec(const struct courier_step *s, const Commands_
  * question. An error: nothing was proposed, and cb never comes. */
 enum err courier_step_propose(
 	struct courier_step *s, ipc_answer_cb cb, void *arg, struct ipc_question **asked);
+/* They were refused as stale. True: only because the store has started again, which begins a
+ * new epoch; those that are open as before are to be proposed again. */
+bool courier_step_renew(struct courier_step *s, struct db_txn *txn);
 /* Goes on to those that were left out, which are to be proposed now. False: there are none. */
 bool courier_step_next(struct courier_step *s);
 
