@@ -15,12 +15,17 @@
 /* How the options of the server's verbs stand in the request. */
 static const struct {
 	const char *option, *name;
-	char kind; /* t text, n number, s size, l list of texts (commas), y true, f false */
+	/* t text, n number, s size, d duration, l list of texts (commas), y true, f false */
+	char kind;
 } options[] = {{"--full-name", "full_name", 't'}, {"--quota-bytes", "quota_bytes", 's'},
 	{"--quota-messages", "quota_messages", 'n'}, {"--send-as", "send_as", 'l'},
 	{"--from-network", "from_network", 'l'}, {"--disable", "disabled", 'y'},
 	{"--enable", "disabled", 'f'}, {"--keep", "keep", 'y'}, {"--password", "password", 't'},
-	{"--arbiter", "arbiter", 'y'}, {"--hours", "hours", 'n'}, {"--undo", "undo", 'y'}};
+	{"--arbiter", "arbiter", 'y'}, {"--hours", "hours", 'n'}, {"--undo", "undo", 'y'},
+	{"--sender", "sender", 't'}, {"--to", "to", 't'}, {"--hop", "hop", 't'},
+	{"--stage", "stage", 't'}, {"--node", "node", 'n'}, {"--held", "held", 'y'},
+	{"--older-than", "older_than", 'd'}, {"--status", "status", 't'}, {"--all", "all", 'y'},
+	{"--via", "via", 't'}};
 enum { OPTIONS = sizeof options / sizeof *options };
 
 /* --- asking --- */
@@ -136,23 +141,37 @@ put_list(json_t *request, const char *name, const char *text)
 	json_object_set_new(request, name, list);
 }
 
-/* Digits, and for a size one of K, M, G, T behind them. */
-static bool
-put_number(json_t *request, const char *name, const char *text, bool is_size)
+/* The letters that may stand behind a number, and what each stands for. */
+struct units {
+	const char *letters, *example;
+	long long factor[4];
+};
+
+static const struct units *
+units_of(char kind)
 {
-	static const char units[] = "KMGT";
+	static const struct units none = {"", "", {0}};
+	static const struct units sizes = {
+		"KMGT", ", like 500M or 5G", {1LL << 10, 1LL << 20, 1LL << 30, 1LL << 40}};
+	static const struct units times = {"smhd", ", like 30m or 2d", {1, 60, 3600, 86400}};
+
+	return kind == 's' ? &sizes : kind == 'd' ? &times : &none;
+}
+
+static bool
+put_number(json_t *request, const char *name, const char *text, const struct units *units)
+{
 	const char *unit;
 	char *end;
 	long long n;
 
 	errno = 0;
 	n = strtoll(text, &end, 10);
-	unit = strchr(units, *end);
-	if (*text < '0' || *text > '9' || errno || (*end && (!is_size || !unit || end[1])))
+	unit = *end && !end[1] ? strchr(units->letters, *end) : NULL;
+	if (*text < '0' || *text > '9' || errno || (*end && !unit))
 		return false;
-	for (; *end && unit >= units; unit--)
-		if (__builtin_mul_overflow(n, 1024, &n))
-			return false;
+	if (unit && __builtin_mul_overflow(n, units->factor[unit - units->letters], &n))
+		return false;
 	json_object_set_new(request, name, json_integer(n));
 	return true;
 }
@@ -173,9 +192,9 @@ put_option(json_t *request, const struct cli_line *line, const char *option, con
 			put_list(request, name, value);
 		else if (kind == 't')
 			json_object_set_new(request, name, json_string(value));
-		else if (!put_number(request, name, value, kind == 's'))
+		else if (!put_number(request, name, value, units_of(kind)))
 			return cli_misused(line->verb, "%s %s: a number is needed%s", option,
-				       value, kind == 's' ? ", like 500M or 5G" : "") == 0;
+				       value, units_of(kind)->example) == 0;
 	}
 	return true;
 }
@@ -264,11 +283,41 @@ print_json_rows(json_t *page, bool is_first)
 	}
 }
 
+static int
+by_waiting(const void *a, const void *b)
+{
+	json_t *const *left = a, *const *right = b;
+	json_int_t n = json_integer_value(json_object_get(*left, "waiting"));
+	json_int_t m = json_integer_value(json_object_get(*right, "waiting"));
+
+	return n < m ? 1 : n > m ? -1 : 0;
+}
+
+/* The most wanted first; takes the rows. */
+static json_t *
+sort_hops(json_t *rows)
+{
+	size_t n = json_array_size(rows);
+	json_t **list = calloc(n + 1, sizeof(json_t *)), *sorted = json_array();
+
+	for (size_t i = 0; list && i < n; i++)
+		list[i] = json_array_get(rows, i);
+	if (list)
+		qsort(list, n, sizeof(json_t *), by_waiting);
+	for (size_t i = 0; list && i < n; i++)
+		json_array_append(sorted, list[i]);
+	free(list);
+	json_decref(rows);
+	return sorted;
+}
+
 /* The pages of a list; takes the first. JSON goes out as it comes, as one document; a table
- * when the widest of each column is known. */
+ * when the widest of each column is known, and hops when all are. */
 static int
 show_list(const char *config_path, json_t *request, json_t *answer, bool as_json)
 {
+	bool is_hops = !strcmp(
+		json_string_value(json_object_get(request, "verb")), "queue hops");
 	json_t *all = json_array();
 	size_t count = 0;
 	int code = EX_OK;
@@ -277,7 +326,7 @@ show_list(const char *config_path, json_t *request, json_t *answer, bool as_json
 		json_t *page = json_object_get(answer, "rows");
 		json_t *next = json_object_get(answer, "next");
 
-		if (as_json)
+		if (as_json && !is_hops)
 			print_json_rows(page, count == 0);
 		else
 			json_array_extend(all, page);
@@ -289,6 +338,10 @@ show_list(const char *config_path, json_t *request, json_t *answer, bool as_json
 		if (next)
 			code = cli_control_ask(config_path, request, &answer);
 	}
+	if (is_hops)
+		all = sort_hops(all);
+	if (as_json && is_hops)
+		print_json_rows(all, true);
 	if (as_json)
 		fputs(count ? "\n]}\n" : "{\"rows\": []}\n", stdout);
 	else if (!code)
@@ -299,15 +352,42 @@ show_list(const char *config_path, json_t *request, json_t *answer, bool as_json
 	return code;
 }
 
+/* What a verb did page by page becomes one answer; takes the first. NULL: *code says why. */
+static json_t *
+sum_pages(const char *config_path, json_t *request, json_t *answer, int *code)
+{
+	json_int_t count = 0;
+	json_t *next;
+
+	while (answer && (next = json_object_get(answer, "next"))) {
+		count += json_integer_value(json_object_get(answer, "count"));
+		json_object_set(request, "after", next);
+		json_object_set(request, "until", json_object_get(answer, "until"));
+		json_decref(answer);
+		*code = cli_control_ask(config_path, request, &answer);
+	}
+	if (answer && count)
+		json_object_set_new(answer, "count",
+			json_integer(
+				count + json_integer_value(json_object_get(answer, "count"))));
+	else if (count)
+		cli_fail(*code, "%lld were done before that", (long long)count);
+	return answer;
+}
+
 /* Takes the answer. */
 static int
 show(const char *config_path, json_t *request, json_t *answer, bool as_json)
 {
-	bool is_violated = json_array_size(json_object_get(answer, "violations")) > 0;
+	bool is_violated;
 	int code = EX_OK;
 
 	if (json_is_array(json_object_get(answer, "rows")))
 		return show_list(config_path, request, answer, as_json);
+	answer = sum_pages(config_path, request, answer, &code);
+	if (!answer)
+		return code;
+	is_violated = json_array_size(json_object_get(answer, "violations")) > 0;
 	/* It says something only where nothing else does. */
 	if (json_object_size(answer) > 1 || !as_json)
 		json_object_del(answer, "ok");

@@ -6,7 +6,7 @@
 #include "crypto/tls.h"
 
 static const char version[] = "0.1.0";
-enum { COLUMNS = 79, INDENT = 12, FOLD = 14 };
+enum { COLUMNS = 79, INDENT = 12, FOLD = 6 };
 
 static const struct {
 	const char *title, *first; /* the first group below it */

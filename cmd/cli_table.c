@@ -11,7 +11,13 @@ enum { COLUMNS_MAX = 32, GAP = 2, INDENT = 4 };
 static bool
 is_time(const char *key)
 {
-	return !strcmp(key, "created") || !strcmp(key, "queued") || !strcmp(key, "next_try");
+	static const char *const times[] = {
+		"created", "queued", "next_try", "failing_since", "ends", NULL};
+
+	for (const char *const *t = times; *t; t++)
+		if (!strcmp(key, *t))
+			return true;
+	return false;
 }
 
 static bool

@@ -20,6 +20,7 @@
 #include "core/spelling.h"
 
 #define ACCOUNT "--full-name --quota-bytes --quota-messages --send-as"
+#define FILTERS "--sender --to --hop --stage --node --held --older-than --status"
 
 const struct cli_verb cli_verbs[] = {
 	{"init", "",
@@ -93,12 +94,18 @@ const struct cli_verb cli_verbs[] = {
 	{"service set", "ADDRESS", ACCOUNT " --from-network --disable --enable --json",
 		"change what the options name", cli_control_run},
 
-	{"queue list", "", "--json", "what waits, and for what", cli_control_run},
-	{"queue show", "ID", "--json", "one item", cli_control_run},
-	{"queue retry", "ID", "--json", "try it now", cli_control_run},
-	{"queue hold", "ID", "--json", "leave it alone until it is released", cli_control_run},
-	{"queue release", "ID", "--json", "go on with it", cli_control_run},
-	{"queue delete", "ID", "--json", "throw it away, without a bounce", cli_control_run},
+	{"queue list", "", FILTERS " --json", "what waits, and for what", cli_control_run},
+	{"queue show", "ID", "--json", "one mail, and how it came", cli_control_run},
+	{"queue hops", "", "--json", "the servers that mail waits for, the most wanted first",
+		cli_control_run},
+	{"queue retry", "[ID]", FILTERS " --all --json", "try it now", cli_control_run},
+	{"queue hold", "[ID]", FILTERS " --all --json", "leave it alone until it is released",
+		cli_control_run},
+	{"queue release", "[ID]", FILTERS " --all --json", "go on with it", cli_control_run},
+	{"queue delete", "[ID]", FILTERS " --all --json", "throw it away, without a bounce",
+		cli_control_run},
+	{"queue reroute", "[ID]", "--via " FILTERS " --all --json",
+		"send what waits to leave by another way", cli_control_run},
 	{"store stats", "", "--json", "sizes and counts", cli_control_run},
 	{"store check", "", "--offline --json", "prove every invariant of the database",
 		cli_store_check},
@@ -160,6 +167,16 @@ const struct cli_option cli_verbs_options[] = {
 	{"--disable", NULL, "no login, no mail; ends the sessions"},
 	{"--enable", NULL, "the contrary"},
 	{"--keep", NULL, "leave a copy in the user's own mailbox"},
+	{"--sender", "FROM", "mail of that sender, of @DOMAIN, or reports: <>"},
+	{"--to", "TO", "to that address, or to @DOMAIN"},
+	{"--hop", "HOP", "that waits for that server, as `queue hops` names it"},
+	{"--stage", "NAME", "route, deliver or relay"},
+	{"--node", "N", "that node works on it"},
+	{"--held", NULL, "that is held"},
+	{"--older-than", "AGE", "that came before so long, like 90s, 30m, 12h, 2d"},
+	{"--status", "TEXT", "whose last reply holds this text"},
+	{"--all", NULL, "all mail of the queue"},
+	{"--via", "HOP", "that way, like smtp:[192.0.2.1]:25; else routed anew"},
 	{"--vault", "FOLDER", "the folder with the copy of the vault"},
 	{"--defaults", NULL, "each key's default, type and bounds; reads no file"},
 	{"--offline", NULL, "read the database itself: no server is needed"},

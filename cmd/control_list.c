@@ -7,13 +7,12 @@
 /* SCAN_MAX: rows looked at for a page that may hold few of them. KEY_MAX: octets of a key. */
 enum { PAGE_MAX = 500, SCAN_MAX = 5000, TRIES = 5, KEY_MAX = 512 };
 
-struct page {
+struct reading {
 	struct control_request *r;
 	enum db_table table;
 	control_list_row one;
 	struct slice from; /* the first key */
-	json_t *rows;
-	struct slice next; /* the last key that was looked at; empty: that was all */
+	struct control_list_page *page;
 };
 
 /* --- where a page begins: a key in hexadecimal, and a NUL behind it --- */
@@ -62,31 +61,33 @@ next_json(struct slice key)
 /* --- the page --- */
 
 static void
-drop(struct page *p)
+drop(struct control_list_page *page)
 {
-	json_decref(p->rows);
-	p->rows = json_array();
-	p->next = SLICE_EMPTY;
+	json_decref(page->rows);
+	json_decref(page->next);
+	*page = (struct control_list_page){.rows = NULL};
 }
 
 static enum err
-read_page(struct page *p, struct db_txn *txn)
+read_rows(struct reading *g, struct db_txn *txn)
 {
+	struct control_list_page *page = g->page;
 	struct db_cursor *c;
 	struct slice k, v;
 	size_t seen = 0;
-	enum err e = db_cursor_open(txn, p->table, &c);
+	enum err e = db_cursor_open(txn, g->table, &c);
 
 	if (e)
 		return e;
-	for (e = db_seek(c, p->from, &k, &v); !e; e = db_next(c, &k, &v)) {
-		json_t *row = p->one(p->r, txn, k, v);
+	for (e = db_seek(c, g->from, &k, &v); !e; e = db_next(c, &k, &v)) {
+		json_t *row = g->one(g->r, txn, k, v);
 
 		if (row)
-			json_array_append_new(p->rows, row);
+			json_array_append_new(page->rows, row);
 		if (k.n && k.n <= KEY_MAX &&
-			(++seen == SCAN_MAX || json_array_size(p->rows) == PAGE_MAX)) {
-			p->next = arena_dup(&p->r->arena, k);
+			(page->is_full || ++seen == SCAN_MAX ||
+				json_array_size(page->rows) == PAGE_MAX)) {
+			page->next = next_json(k);
 			break;
 		}
 	}
@@ -94,38 +95,47 @@ read_page(struct page *p, struct db_txn *txn)
 	return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
-void
-control_list(struct control_request *r, enum db_table t, control_list_row one)
+bool
+control_list_read(struct control_request *r, enum db_table t, control_list_row one,
+	struct control_list_page *page)
 {
-	struct page p = {.r = r, .table = t, .one = one, .rows = json_array()};
+	struct reading g = {.r = r, .table = t, .one = one, .page = page};
 	struct db_txn *txn;
-	json_t *out;
 	bool whole = false;
 
-	if (!read_after(r, &p.from)) {
-		json_decref(p.rows);
+	*page = (struct control_list_page){.rows = NULL};
+	if (!read_after(r, &g.from)) {
 		control_fail(r, EX_USAGE, "after: not the `next` of an answer");
-		return;
+		return false;
 	}
 	for (int i = 0; i < TRIES && !whole; i++) {
-		drop(&p);
+		drop(page);
 		txn = control_read(r);
-		if (!txn) {
-			json_decref(p.rows);
-			return;
-		}
-		whole = !read_page(&p, txn) && view_is_valid(r->courier->view);
+		if (!txn)
+			return false;
+		page->rows = json_array();
+		whole = !read_rows(&g, txn) && view_is_valid(r->courier->view);
 		view_end(r->courier->view);
 	}
 	if (!whole) {
-		json_decref(p.rows);
+		drop(page);
 		control_fail(r, EX_TEMPFAIL, "the database is busy; try again");
-		return;
 	}
+	return whole;
+}
+
+void
+control_list(struct control_request *r, enum db_table t, control_list_row one)
+{
+	struct control_list_page page;
+	json_t *out;
+
+	if (!control_list_read(r, t, one, &page))
+		return;
 	out = json_object();
-	json_object_set_new(out, "rows", p.rows);
-	if (p.next.n)
-		json_object_set_new(out, "next", next_json(p.next));
+	json_object_set_new(out, "rows", page.rows);
+	if (page.next)
+		json_object_set_new(out, "next", page.next);
 	control_reply(r, out);
 }
 

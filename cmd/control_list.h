@@ -13,6 +13,16 @@ typedef json_t *(*control_list_row)(
 
 /* Answers the request with the page that it asks for. */
 void control_list(struct control_request *r, enum db_table t, control_list_row one);
+
+struct control_list_page {
+	json_t *rows; /* the caller's to decref */
+	json_t *next; /* NULL: that was all; else the caller's to decref */
+	bool is_full; /* one may set it: the page ends with this row */
+};
+/* Reads it without answering: one may see a row more than once, and must give the same again.
+ * False: failed, and said so. */
+bool control_list_read(struct control_request *r, enum db_table t, control_list_row one,
+	struct control_list_page *page);
 /* An array of texts. */
 json_t *control_list_texts(size_t n, const ProtobufCBinaryData *list);
 

@@ -372,7 +372,7 @@ apply_queue_put_item(struct apply *a, Commands__Item *item)
 struct controlling {
 	struct apply *a;
 	const Commands__QueueControl *c;
-	const Commands__Item *item;
+	Commands__Item *item;
 	enum err e;
 };
 
@@ -393,69 +393,133 @@ change_rcpt(const struct controlling *x, Commands__Rcpt *r)
 	return true;
 }
 
-/* Hold takes a recipient out of the tables of who waits; all other verbs put it back with the
- * time now. */
-static bool
-control_rcpt(void *arg, uint32_t number, const Commands__RcptRow *row)
+/* Without a bounce: its sender isn't told. */
+static void
+delete_rcpt(struct controlling *x, uint32_t number, const Commands__RcptRow *row)
 {
-	struct controlling *x = arg;
+	Commands__RcptRow changed = *row;
+
+	changed.done = true;
+	x->item->rcpt_left--;
+	x->e = apply_queue_wait(x->a, x->item, number, row, &changed);
+	if (!x->e)
+		x->e = apply_queue_put_rcpt(x->a, x->item, number, &changed);
+}
+
+/* Hold takes a recipient out of the tables of who waits; all others but delete put it back with
+ * the time now. */
+static void
+change_wait(struct controlling *x, uint32_t number, const Commands__RcptRow *row)
+{
 	bool hold = x->c->verb == COMMANDS__QUEUE_CONTROL__VERB__HOLD;
 	Commands__Rcpt r = *row->rcpt;
 	Commands__RcptRow changed = *row;
 
 	changed.rcpt = &r;
-	if (row->done || !change_rcpt(x, &r))
-		return true;
+	if (!change_rcpt(x, &r))
+		return;
 	x->e = apply_queue_wait(x->a, x->item, number, row, hold ? NULL : &changed);
 	if (x->e || hold)
-		return !x->e;
+		return;
 	x->e = apply_queue_put_rcpt(x->a, x->item, number, &changed);
 	if (!x->e && r.stage == COMMANDS__STAGE__STAGE_RELAY)
 		x->e = apply_hop_hurry(x->a, x->item->owner_node, codec_slice(r.hop));
-	return !x->e;
+}
+
+static enum err
+control_rcpt(struct controlling *x, uint32_t number, struct arena *a)
+{
+	Commands__RcptRow *row;
+	enum err e = view_queue_rcpt(x->a->txn, x->item->id, number, a, &row);
+
+	if (e || row->done)
+		return e;
+	if (x->c->verb == COMMANDS__QUEUE_CONTROL__VERB__DELETE)
+		delete_rcpt(x, number, row);
+	else
+		change_wait(x, number, row);
+	return x->e;
 }
 
 static enum err
 control_rcpts(struct controlling *x)
 {
-	Commands__RcptRow *row;
+	uint32_t n = x->c->n_rcpt ? (uint32_t)x->c->n_rcpt : x->item->rcpt_count, number;
 	struct arena rows;
 	enum err e = ERR_OK;
 
 	arena_init(&rows, 0);
-	for (uint32_t i = 0; i < x->item->rcpt_count && !e; i++) {
-		e = view_queue_rcpt(x->a->txn, x->item->id, i, &rows, &row);
-		if (!e && !control_rcpt(x, i, row))
-			e = x->e;
+	for (uint32_t i = 0; i < n && !e; i++) {
+		number = x->c->n_rcpt ? x->c->rcpt[i] : i;
+		if (number < x->item->rcpt_count)
+			e = control_rcpt(x, number, &rows);
 	}
 	arena_reset(&rows);
 	return e;
+}
+
+static bool
+hurry_of_owner(void *arg, uint32_t node, const struct schema_owner *owner)
+{
+	struct controlling *x = arg;
+
+	(void)owner;
+	x->e = apply_hop_hurry(x->a, node, codec_slice(x->c->hop));
+	return !x->e;
+}
+
+/* Nothing is known against a verb, or why it won't do. */
+static const char *
+check_control(const Commands__QueueControl *c)
+{
+	bool is_whole = c->verb == COMMANDS__QUEUE_CONTROL__VERB__HOLD ||
+			c->verb == COMMANDS__QUEUE_CONTROL__VERB__RELEASE;
+
+	if (c->hop.len && !schema_is_hop(codec_slice(c->hop)))
+		return "not a next hop";
+	if (c->n_rcpt && (is_whole || c->n_rcpt > APPLY_QUEUE_ROWS_MAX))
+		return "these recipients can't be named";
+	return NULL;
+}
+
+static enum err
+control_item(struct controlling *x)
+{
+	Commands__Item *item = x->item;
+	bool is_delete = x->c->verb == COMMANDS__QUEUE_CONTROL__VERB__DELETE;
+	enum err e = ERR_OK;
+
+	/* A held item rests until it is released. */
+	if (item->held && (x->c->verb == COMMANDS__QUEUE_CONTROL__VERB__REROUTE ||
+				  x->c->verb == COMMANDS__QUEUE_CONTROL__VERB__RETRY))
+		return apply_refuse(x->a, COMMAND_STALE, "it is held");
+	if (is_delete && !x->c->n_rcpt)
+		item->rcpt_left = 0;
+	else
+		e = control_rcpts(x);
+	if (!is_delete)
+		item->held = x->c->verb == COMMANDS__QUEUE_CONTROL__VERB__HOLD;
+	return e ? e : apply_queue_put_item(x->a, item);
 }
 
 enum err
 apply_queue_control(struct apply *a, const Commands__QueueControl *c)
 {
 	struct controlling x = {.a = a, .c = c};
-	Commands__Item *item;
-	bool is_reroute = c->verb == COMMANDS__QUEUE_CONTROL__VERB__REROUTE;
-	enum err e = view_queue_item(a->txn, c->item, a->arena, &item);
+	const char *why = check_control(c);
+	enum err e;
 
+	if (why)
+		return apply_refuse(a, COMMAND_INVALID, why);
+	if (!c->item && c->hop.len && c->verb == COMMANDS__QUEUE_CONTROL__VERB__RETRY) {
+		e = view_queue_owners(a->txn, hurry_of_owner, &x);
+		return e ? e : x.e;
+	}
+	e = view_queue_item(a->txn, c->item, a->arena, &x.item);
 	if (e)
 		return e == ERR_NOT_FOUND
 			       ? apply_refuse(a, COMMAND_NOT_FOUND, "no such queue id")
 			       : e;
-	if (is_reroute && c->hop.len && !schema_is_hop(codec_slice(c->hop)))
-		return apply_refuse(a, COMMAND_INVALID, "not a next hop");
-	a->result->id = item->id;
-	x.item = item;
-	if (c->verb == COMMANDS__QUEUE_CONTROL__VERB__DELETE) {
-		item->rcpt_left = 0;
-		return apply_queue_put_item(a, item);
-	}
-	/* A held item rests until it is released. */
-	if (item->held && (is_reroute || c->verb == COMMANDS__QUEUE_CONTROL__VERB__RETRY))
-		return apply_refuse(a, COMMAND_STALE, "it is held");
-	item->held = c->verb == COMMANDS__QUEUE_CONTROL__VERB__HOLD;
-	e = control_rcpts(&x);
-	return e ? e : apply_queue_put_item(a, item);
+	a->result->id = x.item->id;
+	return control_item(&x);
 }

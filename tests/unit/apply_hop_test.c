@@ -110,8 +110,14 @@ hop_step(const char *name, bool failed, uint64_t next_try_sec)
 	return propose(&c)->code;
 }
 
+struct some {
+	const uint32_t *number;
+	size_t n;
+};
+
 static uint32_t
-control(uint64_t item, Commands__QueueControl__Verb verb, const char *hop)
+control_some(
+	uint64_t item, Commands__QueueControl__Verb verb, const char *hop, struct some some)
 {
 	Commands__Command c = COMMANDS__COMMAND__INIT;
 	Commands__QueueControl q = COMMANDS__QUEUE_CONTROL__INIT;
@@ -119,9 +125,17 @@ control(uint64_t item, Commands__QueueControl__Verb verb, const char *hop)
 	q.item = item;
 	q.verb = verb;
 	q.hop = world_bytes(hop);
+	q.n_rcpt = some.n;
+	q.rcpt = (uint32_t *)(uintptr_t)some.number;
 	c.body_case = COMMANDS__COMMAND__BODY_QUEUE_CONTROL;
 	c.queue_control = &q;
 	return propose(&c)->code;
+}
+
+static uint32_t
+control(uint64_t item, Commands__QueueControl__Verb verb, const char *hop)
+{
+	return control_some(item, verb, hop, (struct some){0});
 }
 
 /* NULL: no row. */
@@ -345,6 +359,74 @@ hold_release_reroute_and_delete_move_it_between_the_tables(void **state)
 	assert_int_equal(world_violations(false), 0);
 }
 
+static void
+some_recipients_are_rerouted_retried_and_deleted_alone(void **state)
+{
+	static const uint32_t first[] = {0}, others[] = {1, 2, 2, 77};
+	uint64_t item = enqueue("a@example.org", 3);
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++)
+		file(item, i, "smtp:outside.test");
+	assert_int_equal(control_some(item, COMMANDS__QUEUE_CONTROL__VERB__REROUTE, "smtp:[b]",
+				 (struct some){first, 1}),
+		COMMAND_DONE);
+	assert_int_equal(hop_of("smtp:[b]")->waiting, 1);
+	assert_int_equal(hop_of("smtp:outside.test")->waiting, 2);
+	assert_int_equal(hop_step("smtp:[b]", true, time_sec + LATER), COMMAND_DONE);
+	assert_int_equal(hop_step("smtp:outside.test", true, time_sec + LATER), COMMAND_DONE);
+	assert_int_equal(control_some(item, COMMANDS__QUEUE_CONTROL__VERB__RETRY, "",
+				 (struct some){first, 1}),
+		COMMAND_DONE);
+	assert_int_equal(hops_due(time_sec + 5), 1);
+	assert_int_equal(control_some(item, COMMANDS__QUEUE_CONTROL__VERB__HOLD, "",
+				 (struct some){first, 1}),
+		COMMAND_INVALID);
+	/* One that is named twice, or isn't there, counts once, or not at all. */
+	assert_int_equal(control_some(item, COMMANDS__QUEUE_CONTROL__VERB__DELETE, "",
+				 (struct some){others, 4}),
+		COMMAND_DONE);
+	assert_null(hop_of("smtp:outside.test"));
+	assert_int_equal(world_count(DB_DUE), 1);
+	assert_int_equal(world_violations(false), 0);
+	/* A held one stays held when a recipient goes, and the last one takes it along. */
+	assert_int_equal(control(item, COMMANDS__QUEUE_CONTROL__VERB__HOLD, ""), COMMAND_DONE);
+	assert_int_equal(control_some(item, COMMANDS__QUEUE_CONTROL__VERB__DELETE, "",
+				 (struct some){others, 1}),
+		COMMAND_DONE);
+	assert_int_equal(
+		control(item, COMMANDS__QUEUE_CONTROL__VERB__RETRY, ""), COMMAND_STALE);
+	assert_int_equal(control_some(item, COMMANDS__QUEUE_CONTROL__VERB__DELETE, "",
+				 (struct some){first, 1}),
+		COMMAND_DONE);
+	assert_int_equal(world_count(DB_ITEM) + world_count(DB_RCPT) + world_count(DB_DUE), 0);
+	assert_int_equal(world_violations(false), 0);
+}
+
+static void
+a_hop_is_tried_now_for_all_by_one_command(void **state)
+{
+	uint64_t item = enqueue("a@example.org", 2);
+
+	(void)state;
+	file(item, 0, "smtp:dead.test");
+	file(item, 1, "smtp:other.test");
+	assert_int_equal(hop_step("smtp:dead.test", true, time_sec + LATER), COMMAND_DONE);
+	assert_int_equal(hop_step("smtp:other.test", true, time_sec + LATER), COMMAND_DONE);
+	assert_int_equal(control(0, COMMANDS__QUEUE_CONTROL__VERB__RETRY, "smtp:dead.test"),
+		COMMAND_DONE);
+	assert_int_equal(hops_due(time_sec + 5), 1);
+	assert_int_equal(hop_of("smtp:dead.test")->tries, 1);
+	assert_true(hop_of("smtp:other.test")->next_try_sec > time_sec + 5);
+	assert_int_equal(control(0, COMMANDS__QUEUE_CONTROL__VERB__RETRY, "smtp:nobody.test"),
+		COMMAND_DONE);
+	assert_int_equal(
+		control(0, COMMANDS__QUEUE_CONTROL__VERB__RETRY, ""), COMMAND_NOT_FOUND);
+	assert_int_equal(control(0, COMMANDS__QUEUE_CONTROL__VERB__DELETE, "smtp:dead.test"),
+		COMMAND_NOT_FOUND);
+	assert_int_equal(world_violations(false), 0);
+}
+
 static bool
 note_item(void *arg, const struct schema_relay *row)
 {
@@ -396,6 +478,11 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			hold_release_reroute_and_delete_move_it_between_the_tables, world_setup,
 			world_teardown),
+		cmocka_unit_test_setup_teardown(
+			some_recipients_are_rerouted_retried_and_deleted_alone, world_setup,
+			world_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_hop_is_tried_now_for_all_by_one_command, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
 			senders_have_lanes_of_their_own, world_setup, world_teardown),
 	};
