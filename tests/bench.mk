@@ -12,4 +12,6 @@ bench: $(B)/release/hairpin ## beside Postfix and Dovecot: ratios (PEERS: the lo
 	@B=$(abspath $(B)) tests/bench/run $(PEERS) --rounds $(ROUNDS)
 bench-cluster: $(B)/release/hairpin $(B)/release/tests/tools/net_switch ## three nodes beside one and a Postfix; large mail, delay, fail-over
 	@B=$(abspath $(B)) tests/bench/cluster $(PEERS) --rounds $(ROUNDS)
-.PHONY: bench-cluster bench bench-engine bench-catchup
+bench-queue: $(B)/release/hairpin ## 100,000 mails for 1,000 dead destinations, beside an empty queue: ROUNDS
+	@HAIRPIN=$< tests/bench/queue 100000 1000 $(ROUNDS)
+.PHONY: bench-queue bench-cluster bench bench-engine bench-catchup
