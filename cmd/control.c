@@ -73,6 +73,19 @@ control_reply(struct control_request *r, json_t *result)
 	finish(r, out);
 }
 
+/* What filled its room was cut, maybe within a character: JSON takes whole ones alone. */
+static void
+trim_cut(char *text, size_t room)
+{
+	size_t n = strlen(text);
+
+	if (n + 1 < room)
+		return;
+	while (n && ((unsigned char)text[n - 1] & 0xc0) == 0x80)
+		n--;
+	text[n ? n - 1 : 0] = '\0';
+}
+
 void
 control_fail(struct control_request *r, int code, const char *format, ...)
 {
@@ -83,6 +96,7 @@ control_fail(struct control_request *r, int code, const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(text, sizeof text, format, ap);
 	va_end(ap);
+	trim_cut(text, sizeof text);
 	json_object_set_new(out, "ok", json_false());
 	json_object_set_new(out, "error", json_string(text));
 	json_object_set_new(out, "code", json_integer(code));

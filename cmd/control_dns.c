@@ -4,6 +4,7 @@
 #include "cmd/control.h"
 #include "cmd/resolve.h"
 #include "core/dns_record.h"
+#include "core/utf8.h"
 
 static json_t *
 json_text(struct buf *text)
@@ -96,22 +97,13 @@ on_answer(void *arg, const struct dns_answer *answer)
 	control_reply(r, out);
 }
 
-static bool
-is_ascii(struct slice text)
-{
-	for (size_t i = 0; i < text.n; i++)
-		if (text.p[i] >= 0x80)
-			return false;
-	return true;
-}
-
 /* A name of the DNS, or a domain in Unicode. False: failed. */
 static bool
 read_name(struct control_request *r, struct dns_name *out)
 {
 	struct slice text = slice_str(control_text(r, "name"));
 
-	if (!is_ascii(text)) {
+	if (!utf8_is_ascii(text)) {
 		text = control_domain(r, "name");
 		if (!text.n)
 			return false;
