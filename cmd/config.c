@@ -14,8 +14,6 @@
 #include "core/mail_addr.h"
 #include "core/spelling.h"
 #include "core/zone.h"
-#include "smtp/smtp_hop.h"
-#include "smtp/smtp_tls_policy.h"
 
 /* One row a key: how it is read, where it goes, its bounds. */
 enum value { TEXT, LIST, NUMBER32, NUMBER64, SIZE, SECONDS, FLAG, OCTET };
@@ -46,9 +44,13 @@ static const struct key keys[] = {
 	{"mail", "queue_life", SECONDS, AT(queue_life_sec), 60, 365 * 86400, "5d"},
 	{"mail", "retry_min", SECONDS, AT(retry_min_sec), 1, 86400, "5m"},
 	{"mail", "retry_max", SECONDS, AT(retry_max_sec), 1, 7 * 86400, "4h"},
-	{"relay", "host", TEXT, AT(relay_host), 1, 250, CONFIG_RELAY_BY_MX},
-	{"relay", "tls", TEXT, AT(relay_tls), 1, 20, "dane"},
+	{"relay", "host", TEXT, AT(relay.route[0].host), 1, 250, CONFIG_ROUTE_BY_MX},
+	{"relay", "transport", TEXT, AT(relay.route[0].transport), 4, 4, "smtp"},
+	{"relay", "tls", TEXT, AT(relay.route[0].tls), 1, 15, "dane"},
 	{"relay", "tls_ca", TEXT, AT(relay_tls_ca), 1, CONFIG_TEXT_MAX - 1, CONFIG_RELAY_CA},
+	{"relay", "user", TEXT, AT(relay.route[0].user), 1, 255, CONFIG_ROUTE_NONE},
+	{"relay", "password_file", TEXT, AT(relay.route[0].password_file), 1, 255,
+		CONFIG_ROUTE_NONE},
 	{"relay", "connect_timeout", SECONDS, AT(relay_connect_sec), 1, 3600, "30s"},
 	{"relay", "timeout", SECONDS, AT(relay_timeout_sec), 1, 3600, "5m"},
 	{"relay", "data_done_timeout", SECONDS, AT(relay_data_done_sec), 1, 3600, "10m"},
@@ -310,6 +312,11 @@ on_pair(void *arg, const char *section, const char *name, const char *text)
 		return 0;
 	if (!strncmp(section, "listener ", 9))
 		return read_listener(r, section + 9, name, text);
+	if (!strncmp(section, "relay ", 6)) {
+		const char *why = config_route_read(&r->c->relay, section + 6, name, text);
+
+		return why ? refuse(r, "`%s` in [%s]: %s", name, section, why) : 1;
+	}
 	for (size_t i = 0; i < KEYS; i++) {
 		const struct key *k = &keys[i];
 
@@ -398,23 +405,11 @@ validate_cluster(struct reading *r)
 static void
 validate_relay(struct reading *r)
 {
-	struct config *c = r->c;
-	enum smtp_tls_policy_level level;
-	struct smtp_hop hop;
-	char name[CONFIG_TEXT_MAX + 8];
+	const struct config_route *which;
+	const char *why = config_route_check(&r->c->relay, &which);
 
-	snprintf(name, sizeof name, "smtp:%s", c->relay_host);
-	if (strcmp(c->relay_host, CONFIG_RELAY_BY_MX) != 0 &&
-		(smtp_hop_parse(slice_str(name), &hop) || hop.targets != 1))
-		refuse(r,
-			"host in [relay]: `%s` won't do; expected a domain (by MX), or "
-			"[NAME] or [ADDRESS], with :PORT or without",
-			c->relay_host);
-	else if (!smtp_tls_policy_parse(slice_str(c->relay_tls), &level))
-		refuse(r,
-			"tls in [relay]: `%s` won't do; expected none, may, encrypt, dane, "
-			"dane-only or verify",
-			c->relay_tls);
+	if (why)
+		refuse(r, "in [relay%s%s]: %s", *which->domain ? " " : "", which->domain, why);
 }
 
 static void
@@ -484,6 +479,7 @@ void
 config_preset(struct config *c)
 {
 	memset(c, 0, sizeof *c);
+	c->relay.n = 1;
 	for (size_t i = 0; i < KEYS; i++)
 		store(c, &keys[i], keys[i].preset);
 }
@@ -613,6 +609,7 @@ config_format(const struct config *c, bool with_types, struct buf *out)
 		put_value(out, c, &keys[i]);
 		buf_put_u8(out, '\n');
 	}
+	config_route_format(&c->relay, out);
 	for (uint32_t i = 0; i < c->listeners; i++) {
 		const struct config_listener *l = &c->listener[i];
 
@@ -666,4 +663,5 @@ config_format_shared(const struct config *c, struct buf *out)
 		put_value(out, c, &keys[i]);
 		buf_put_u8(out, '\n');
 	}
+	config_route_format(&c->relay, out);
 }

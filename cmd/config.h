@@ -7,12 +7,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cmd/config_route.h"
 #include "core/buf.h"
 #include "core/err.h"
 
 enum { CONFIG_LISTENERS_MAX = 16, CONFIG_TEXT_MAX = 256, CONFIG_LIST_MAX = 16 };
 
-#define CONFIG_RELAY_BY_MX "mx"	   /* each domain's own MX records */
 #define CONFIG_RELAY_CA "built-in" /* the authorities of crypto/tls_trust */
 
 enum config_kind {
@@ -58,8 +58,7 @@ struct config {
 	uint32_t repeat_window_sec;
 	uint32_t queue_life_sec, retry_min_sec, retry_max_sec;
 	/* [relay] */
-	char relay_host[CONFIG_TEXT_MAX];   /* a target of smtp_hop, or CONFIG_RELAY_BY_MX */
-	char relay_tls[CONFIG_TEXT_MAX];    /* a level of smtp_tls_policy */
+	struct config_routes relay;
 	char relay_tls_ca[CONFIG_TEXT_MAX]; /* a file's path, or CONFIG_RELAY_CA */
 	uint32_t relay_connections, relay_per_hop;
 	uint32_t relay_connect_sec, relay_timeout_sec, relay_data_done_sec;

@@ -24,6 +24,7 @@ enum {
 struct courier_job;
 struct courier_key;
 struct courier_relay;
+struct courier_login;
 struct control;
 
 struct courier {
@@ -39,6 +40,7 @@ struct courier {
 	struct courier_key *key;
 	struct courier_relay *relay;
 	struct buf roots; /* PEM that [relay] tls_ca names, or empty */
+	struct courier_login *login;
 	struct control *control;
 };
 

@@ -7,11 +7,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cmd/courier_login.h"
 #include "cmd/courier_relay_inner.h"
 #include "cmd/courier_where.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/must.h"
+#include "core/rand.h"
 #include "smtp/smtp_tls_policy.h"
 
 /* LINGER: how long an idle connection waits for the hop's next mail; MAILS, LIFE: then it ends
@@ -24,7 +26,8 @@ enum {
 	OUT_HIGH = 65536,
 	OUT_MAX = 1 << 20,
 	WRITE_MS = 180000,
-	RELAY_MAX = 400
+	RELAY_MAX = 400,
+	NONCE = 32
 };
 
 struct courier_conn {
@@ -619,7 +622,8 @@ static void
 make_plan(struct courier_conn *x)
 {
 	const struct smtp_mx_host *host = try_of(x)->host;
-	struct smtp_tls_policy_facts facts = {.level = x->hop->relay->tls_level,
+	struct smtp_tls_policy_facts facts = {
+		.level = config_route_tls(&x->hop->relay->c->p->config.relay, x->hop->route),
 		.host = host->name,
 		.domain = x->found->domain,
 		.canonical_domain = x->found->canonical_domain,
@@ -632,6 +636,14 @@ make_plan(struct courier_conn *x)
 }
 
 /* --- calling --- */
+
+/* For SCRAM: printable, without a comma. */
+static void
+make_nonce(char out[NONCE + 1])
+{
+	snprintf(out, NONCE + 1, "%016llx%016llx", (unsigned long long)rand_u64(),
+		(unsigned long long)rand_u64());
+}
 
 static void
 connected(struct courier_conn *x)
@@ -651,11 +663,15 @@ connected(struct courier_conn *x)
 		.sends_xforward = x->to.transport == SMTP_HOP_FILTER,
 		.limits = &r->limits};
 	struct smtp_client_event ev = {.kind = SMTP_CLIENT_EV_OPEN};
+	char nonce[NONCE + 1];
 	int fd = x->fd, yes = 1;
 
 	x->fd = -1;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 	x->conn = conn_new(loop_of(x), fd, &events, x, &limits);
+	courier_login_get(r->c->login, x->hop->route, &setup.user, &setup.password);
+	make_nonce(nonce);
+	setup.nonce = slice_str(nonce);
 	x->client = smtp_client_new(&setup);
 	step(x, &ev);
 }

@@ -40,6 +40,7 @@ take_hop(struct courier_relay *r, struct slice name, uint32_t tries)
 	hop->relay = r;
 	hop->name = slice_of(copy, name.n);
 	hop->tries = tries;
+	hop->route = config_route_of_hop(&r->c->p->config.relay, name);
 	/* One that failed is tried with one mail first. */
 	smtp_slots_init(&hop->slots, r->c->p->config.relay_per_hop);
 	if (tries)
@@ -61,15 +62,10 @@ courier_relay_forget_hop(struct courier_hop *hop)
 	free(hop);
 }
 
-/* The configuration says who goes where; a smart host takes all the rest. */
 bool
 courier_relay_hop(struct courier_relay *r, struct slice address, struct buf *out)
 {
-	const char *smart = r->c->p->config.relay_host;
-
-	if (strcmp(smart, CONFIG_RELAY_BY_MX) != 0)
-		return buf_put_str(out, "smtp:") && buf_put_str(out, smart);
-	return smtp_hop_of_address(address, out);
+	return config_route_hop(&r->c->p->config.relay, address, out);
 }
 
 bool
@@ -372,7 +368,6 @@ courier_relay_new(struct courier *c)
 		must_fatal("tls_ca in [relay]: not certificates in PEM");
 	buf_fini(&c->roots);
 	set_limits(r, &c->p->config);
-	smtp_tls_policy_parse(slice_str(c->p->config.relay_tls), &r->tls_level);
 	return r;
 }
 

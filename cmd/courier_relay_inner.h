@@ -21,6 +21,7 @@ struct courier_hop {
 	struct courier_hop *next; /* of its bucket */
 	struct courier_relay *relay;
 	struct slice name; /* its own */
+	const struct config_route *route;
 	struct smtp_slots slots;
 	struct courier_mail *waiting; /* ready, without a connection; oldest first */
 	struct courier_conn *conns;
@@ -36,7 +37,6 @@ struct courier_relay {
 	struct courier_mail *mails; /* all in hand */
 	uint32_t mail_count;
 	struct tls_client *tls;
-	enum smtp_tls_policy_level tls_level;
 	struct smtp_client_limits limits;
 	uint32_t connect_ms;
 	loop_cb stopped;

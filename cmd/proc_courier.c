@@ -1,8 +1,9 @@
 /* courier: runs the queue of this node, and of those that fell silent, as long as its lease
  * holds, and answers the command line.
  *
- * Owns:     the work in hand on queue items (nothing of it lasts: the queue is in the
- *           database), connections to other mail servers, the control socket.
+ * Owns:     the logins for smart hosts, the work in hand on queue items (nothing of it lasts:
+ *           the queue is in the database), connections to other mail servers, the control
+ *           socket.
  * Hears:    the command line (root and its own user only); other mail servers; WATCH from the
  *           store; answers of store, keyd, auth and resolver.
  * Touches:  database and vault read-only, outbound sockets, the control socket. */
@@ -11,6 +12,7 @@
 
 #include "cmd/control.h"
 #include "cmd/courier.h"
+#include "cmd/courier_login.h"
 #include "cmd/courier_relay.h"
 #include "core/clock.h"
 #include "core/codec.h"
@@ -262,14 +264,15 @@ on_watch(void *arg, struct ipc_frame *f)
 		courier_key_tend(c->key);
 }
 
-/* Still privileged. */
+/* Still privileged: what is root's to read. */
 static void
 prepare(struct proc *p)
 {
 	struct courier *c = must_zalloc(sizeof *c);
 
-	p->state = c;
 	c->p = p;
+	p->state = c;
+	c->login = courier_login_new(&p->config.relay);
 	buf_init(&c->roots, ROOTS_MAX);
 	if (strcmp(p->config.relay_tls_ca, CONFIG_RELAY_CA) != 0)
 		proc_read_file(p->config.relay_tls_ca, 0, ROOTS_MAX, &c->roots);

@@ -53,8 +53,10 @@ values_have_units_and_bounds(void **state)
 	assert_int_equal(config.commands_idle_sec, 120);
 	accepted(MX "[limits]\nmessage_size = 512M\n");
 	refused(MX "[limits]\nmessage_size = 513M\n", "expected a size like 50M");
-	refused(MX "[relay]\nhost = mail server\n", "expected a domain");
-	refused(MX "[relay]\nhost = a,b\n", "expected a domain");
+	refused(MX "[relay]\nhost = mail server\n", "in [relay]: host: expected mx");
+	refused(MX "[relay]\nhost = a,b\n", "in [relay]: host: expected mx");
+	refused(MX "[relay .b.test]\ntls = always\n", "in [relay .b.test]: tls: expected");
+	refused(MX "[relay b.test]\ncolor = red\n", "`color` in [relay b.test]: unknown key");
 	refused(MX "[relay]\ntls = always\n", "expected none, may, encrypt");
 	refused(MX "[relay]\nconnections = 0\n", "expected a number");
 	refused(MX "[relay]\nconnect_timeout = 0\n", "expected a time");

@@ -1,0 +1,216 @@
+#include "cmd/config_route.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "smtp/smtp_hop.h"
+
+enum { DOMAIN_MAX = 253 };
+
+static bool
+is(const char *text, const char *word)
+{
+	return strcmp(text, word) == 0;
+}
+
+static bool
+is_host(const struct config_route *r)
+{
+	return !is(r->host, CONFIG_ROUTE_BY_MX);
+}
+
+/* --- reading --- */
+
+static struct config_route *
+take(struct config_routes *r, const char *domain)
+{
+	struct config_route *one;
+
+	for (uint32_t i = 1; i < r->n; i++)
+		if (is(r->route[i].domain, domain))
+			return &r->route[i];
+	if (r->n == CONFIG_ROUTES_MAX)
+		return NULL;
+	one = &r->route[r->n++];
+	snprintf(one->domain, sizeof one->domain, "%s", domain);
+	snprintf(one->host, sizeof one->host, CONFIG_ROUTE_BY_MX);
+	snprintf(one->transport, sizeof one->transport, "smtp");
+	snprintf(one->user, sizeof one->user, CONFIG_ROUTE_NONE);
+	snprintf(one->password_file, sizeof one->password_file, CONFIG_ROUTE_NONE);
+	return one;
+}
+
+static const struct {
+	const char *name;
+	size_t at, room;
+} keys[] = {
+#define KEY(member)                                                                            \
+	{                                                                                      \
+#member, offsetof(struct config_route, member),                                \
+			sizeof(((struct config_route *)0)->member)                             \
+	}
+	KEY(host), KEY(transport), KEY(tls), KEY(user), KEY(password_file)
+#undef KEY
+};
+enum { KEYS = sizeof keys / sizeof *keys };
+
+const char *
+config_route_read(
+	struct config_routes *r, const char *domain, const char *key, const char *text)
+{
+	size_t n = strlen(domain), i = 0;
+	struct config_route *one;
+
+	if (n == 0 || n > DOMAIN_MAX)
+		return "its name is a domain of 1 to 253 octets, or .DOMAIN for all below it";
+	while (i < KEYS && !is(keys[i].name, key))
+		i++;
+	if (i == KEYS)
+		return "unknown key; known are host, transport, tls, user and password_file";
+	n = strlen(text);
+	if (n == 0 || n >= keys[i].room)
+		return "a value that is too short or too long";
+	one = take(r, domain);
+	if (!one)
+		return "there are 31 of them already";
+	memcpy((char *)one + keys[i].at, text, n + 1);
+	return NULL;
+}
+
+/* --- checking --- */
+
+static const char *
+check_one(const struct config_route *r, bool is_first)
+{
+	enum smtp_tls_policy_level level;
+	struct smtp_hop hop;
+	char name[CONFIG_ROUTE_TEXT + 8];
+
+	snprintf(name, sizeof name, "smtp:%s", r->host);
+	if (is_host(r) && (smtp_hop_parse(slice_str(name), &hop) || hop.targets != 1))
+		return "host: expected mx, or a domain (by its MX), or [NAME] or [ADDRESS], "
+		       "with :PORT or without";
+	if (!is(r->transport, "smtp") && !is(r->transport, "lmtp"))
+		return "transport: expected smtp or lmtp";
+	if (is(r->transport, "lmtp") && !is_host(r))
+		return "transport: lmtp needs a host";
+	if ((*r->tls || is_first) && !smtp_tls_policy_parse(slice_str(r->tls), &level))
+		return "tls: expected none, may, encrypt, dane, dane-only or verify";
+	if (is(r->user, CONFIG_ROUTE_NONE) != is(r->password_file, CONFIG_ROUTE_NONE))
+		return "user and password_file go together";
+	if (!is(r->user, CONFIG_ROUTE_NONE) && !is_host(r))
+		return "user: a login needs a host";
+	if (!is(r->password_file, CONFIG_ROUTE_NONE) && r->password_file[0] != '/')
+		return "password_file: expected an absolute path";
+	return NULL;
+}
+
+const char *
+config_route_check(const struct config_routes *r, const struct config_route **which)
+{
+	const char *why;
+
+	for (uint32_t i = 0; i < r->n; i++) {
+		*which = &r->route[i];
+		why = check_one(*which, i == 0);
+		if (why)
+			return why;
+	}
+	return NULL;
+}
+
+void
+config_route_format(const struct config_routes *r, struct buf *out)
+{
+	for (uint32_t i = 1; i < r->n; i++) {
+		buf_printf(out, "\n[relay %s]\n", r->route[i].domain);
+		for (size_t k = 0; k < KEYS; k++) {
+			const char *text = (const char *)&r->route[i] + keys[k].at;
+
+			if (*text)
+				buf_printf(out, "%s = %s\n", keys[k].name, text);
+		}
+	}
+}
+
+/* --- finding --- */
+
+static struct slice
+domain_of(struct slice address)
+{
+	size_t at = address.n;
+
+	while (at && address.p[at - 1] != '@')
+		at--;
+	return at ? slice_from(address, at) : SLICE_EMPTY;
+}
+
+const struct config_route *
+config_route_of_domain(const struct config_routes *r, struct slice domain)
+{
+	const struct config_route *best = &r->route[0];
+	size_t most = 0;
+
+	for (uint32_t i = 1; i < r->n; i++) {
+		struct slice name = slice_str(r->route[i].domain);
+		bool is_below = name.p[0] == '.' && domain.n > name.n &&
+				slice_eq_nocase(slice_from(domain, domain.n - name.n), name);
+
+		if (slice_eq_nocase(name, domain))
+			return &r->route[i];
+		if (is_below && name.n > most) {
+			most = name.n;
+			best = &r->route[i];
+		}
+	}
+	return best;
+}
+
+bool
+config_route_hop(const struct config_routes *r, struct slice address, struct buf *out)
+{
+	struct slice domain = domain_of(address);
+	const struct config_route *route = config_route_of_domain(r, domain);
+
+	if (!domain.n || !is_host(route))
+		return smtp_hop_of_address(address, out);
+	return buf_printf(out, "%s:%s", route->transport, route->host);
+}
+
+static bool
+leads_to(const struct config_route *r, struct slice hop)
+{
+	char name[CONFIG_ROUTE_TEXT + 8];
+
+	snprintf(name, sizeof name, "%s:%s", r->transport, r->host);
+	return is_host(r) && slice_eq(slice_str(name), hop);
+}
+
+const struct config_route *
+config_route_of_hop(const struct config_routes *r, struct slice hop)
+{
+	struct smtp_hop parsed;
+
+	for (uint32_t i = 0; i < r->n; i++)
+		if (leads_to(&r->route[i], hop))
+			return &r->route[i];
+	/* By MX: that of the domain, if it says so too. */
+	if (!smtp_hop_parse(hop, &parsed) && parsed.target[0].is_domain) {
+		const struct config_route *route = config_route_of_domain(
+			r, parsed.target[0].host);
+
+		if (!is_host(route))
+			return route;
+	}
+	return &r->route[0];
+}
+
+enum smtp_tls_policy_level
+config_route_tls(const struct config_routes *r, const struct config_route *route)
+{
+	enum smtp_tls_policy_level level = SMTP_TLS_POLICY_DANE;
+
+	smtp_tls_policy_parse(slice_str(*route->tls ? route->tls : r->route[0].tls), &level);
+	return level;
+}

@@ -1,0 +1,45 @@
+/* config_route: the sections [relay] and [relay DOMAIN]: who goes where, how, and with which
+ * login. Reading, checking and writing them are config's; finding one is the relay's. Pure. */
+#ifndef CMD_CONFIG_ROUTE_H
+#define CMD_CONFIG_ROUTE_H
+
+#include "core/buf.h"
+#include "smtp/smtp_tls_policy.h"
+
+enum { CONFIG_ROUTES_MAX = 32, CONFIG_ROUTE_TEXT = 256 };
+#define CONFIG_ROUTE_BY_MX "mx"	 /* host: the domain's own MX records */
+#define CONFIG_ROUTE_NONE "none" /* user, password_file, tls_ca: none */
+
+struct config_route {
+	/* "example.org": it alone; ".example.org": all below it; "": [relay], the rest. */
+	char domain[CONFIG_ROUTE_TEXT];
+	char host[CONFIG_ROUTE_TEXT]; /* a target of smtp_hop, or CONFIG_ROUTE_BY_MX */
+	char transport[8];	      /* "smtp", "lmtp" */
+	char tls[16];		      /* a level of smtp_tls_policy; "": that of [relay] */
+	char user[CONFIG_ROUTE_TEXT], password_file[CONFIG_ROUTE_TEXT];
+};
+struct config_routes {
+	struct config_route route[CONFIG_ROUTES_MAX]; /* [relay]'s is the first */
+	uint32_t n;
+};
+
+/* A key of [relay DOMAIN], which is begun with the first. NULL, or what is wrong. */
+const char *config_route_read(
+	struct config_routes *r, const char *domain, const char *key, const char *text);
+/* Of all: NULL, or what is wrong; *which is the route. */
+const char *config_route_check(
+	const struct config_routes *r, const struct config_route **which);
+/* Appends the sections [relay DOMAIN]. */
+void config_route_format(const struct config_routes *r, struct buf *out);
+
+/* The route of a domain: its own, else that of the longest domain above it, else [relay]'s. */
+const struct config_route *config_route_of_domain(
+	const struct config_routes *r, struct slice domain);
+/* Appends the next hop of an address outside. False: there is none. */
+bool config_route_hop(const struct config_routes *r, struct slice address, struct buf *out);
+/* The route that leads to a next hop; [relay]'s if none does. */
+const struct config_route *config_route_of_hop(const struct config_routes *r, struct slice hop);
+enum smtp_tls_policy_level config_route_tls(
+	const struct config_routes *r, const struct config_route *route);
+
+#endif

@@ -1,0 +1,153 @@
+#include <stdio.h>
+
+#include "cmd/config_route.h"
+#include "tests/test.h"
+
+static struct config_routes routes;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	memset(&routes, 0, sizeof routes);
+	routes.n = 1;
+	strcpy(routes.route[0].host, "mx");
+	strcpy(routes.route[0].transport, "smtp");
+	strcpy(routes.route[0].tls, "may");
+	strcpy(routes.route[0].user, "none");
+	strcpy(routes.route[0].password_file, "none");
+	return 0;
+}
+
+static void
+set(const char *domain, const char *key, const char *text)
+{
+	assert_null(config_route_read(&routes, domain, key, text));
+}
+
+static const char *
+wrong(void)
+{
+	const struct config_route *which;
+
+	return config_route_check(&routes, &which);
+}
+
+static void
+hop_is(const char *address, const char *hop)
+{
+	struct buf out;
+
+	buf_init(&out, 300);
+	assert_int_equal(config_route_hop(&routes, slice_str(address), &out), hop != NULL);
+	if (hop)
+		assert_true(slice_eq(buf_slice(&out), slice_str(hop)));
+	buf_fini(&out);
+}
+
+static void
+the_longest_domain_wins_and_the_rest_goes_by_mx(void **state)
+{
+	(void)state;
+	set("example.org", "host", "[192.0.2.1]:24");
+	set("example.org", "transport", "lmtp");
+	set(".example.org", "host", "[192.0.2.2]");
+	set(".b.example.org", "host", "relay.test");
+	set("c.b.example.org", "tls", "verify");
+	assert_null(wrong());
+	hop_is("x@example.org", "lmtp:[192.0.2.1]:24");
+	hop_is("x@a.example.org", "smtp:[192.0.2.2]");
+	hop_is("x@a.b.example.org", "smtp:relay.test");
+	hop_is("x@c.b.example.org", "smtp:c.b.example.org");
+	hop_is("x@myexample.org", "smtp:myexample.org");
+	hop_is("x@other.test", "smtp:other.test");
+	hop_is("x@[192.0.2.9]", "smtp:[192.0.2.9]");
+	hop_is("x", NULL);
+}
+
+static enum smtp_tls_policy_level
+level(const char *hop)
+{
+	return config_route_tls(&routes, config_route_of_hop(&routes, slice_str(hop)));
+}
+
+static void
+a_hop_has_the_level_of_the_route_that_leads_there(void **state)
+{
+	(void)state;
+	set("example.org", "tls", "verify");
+	set(".example.org", "host", "[192.0.2.2]");
+	set(".example.org", "tls", "encrypt");
+	set("plain.test", "host", "[192.0.2.3]");
+	assert_int_equal(level("smtp:example.org"), SMTP_TLS_POLICY_VERIFY);
+	assert_int_equal(level("smtp:[192.0.2.2]"), SMTP_TLS_POLICY_ENCRYPT);
+	assert_int_equal(level("smtp:[192.0.2.3]"), SMTP_TLS_POLICY_MAY);
+	assert_int_equal(level("smtp:other.test"), SMTP_TLS_POLICY_MAY);
+	assert_int_equal(level("filter:[192.0.2.4]"), SMTP_TLS_POLICY_MAY);
+	/* Its domain's route leads elsewhere. */
+	assert_int_equal(level("smtp:a.example.org"), SMTP_TLS_POLICY_MAY);
+}
+
+static void
+what_does_not_fit_together_is_refused(void **state)
+{
+	static const char *const bad[][2] = {{"host", "a b"}, {"host", "a,b"}, {"host", "a:0"},
+		{"transport", "uucp"}, {"transport", "lmtp"}, {"tls", "always"}, {"user", "u"},
+		{"password_file", "/p"}};
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		setup(state);
+		set("example.org", bad[i][0], bad[i][1]);
+		if (!wrong())
+			fail_msg("%s = %s was taken", bad[i][0], bad[i][1]);
+	}
+	setup(state);
+	set("example.org", "user", "u");
+	set("example.org", "password_file", "/p");
+	assert_non_null(wrong());
+	set("example.org", "host", "[smart.test]:587");
+	assert_null(wrong());
+	set("example.org", "password_file", "p");
+	assert_non_null(wrong());
+	assert_non_null(config_route_read(&routes, "example.org", "color", "red"));
+	assert_non_null(config_route_read(&routes, "", "tls", "may"));
+}
+
+static void
+there_are_31_beside_the_first_with_names_of_253_octets(void **state)
+{
+	char domain[300];
+
+	(void)state;
+	for (int i = 1; i < CONFIG_ROUTES_MAX; i++) {
+		snprintf(domain, sizeof domain, "d%d.test", i);
+		set(domain, "tls", "may");
+		set(domain, "tls", "none");
+	}
+	assert_non_null(config_route_read(&routes, "one.more.test", "tls", "may"));
+	setup(state);
+	memset(domain, 'a', sizeof domain);
+	domain[254] = '\0';
+	assert_non_null(config_route_read(&routes, domain, "tls", "may"));
+	domain[253] = '\0';
+	set(domain, "tls", "may");
+	memset(domain, 'a', 256);
+	domain[256] = '\0';
+	assert_non_null(config_route_read(&routes, "x.test", "user", domain));
+	domain[255] = '\0';
+	set("x.test", "user", domain);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(the_longest_domain_wins_and_the_rest_goes_by_mx, setup),
+		cmocka_unit_test_setup(
+			a_hop_has_the_level_of_the_route_that_leads_there, setup),
+		cmocka_unit_test_setup(what_does_not_fit_together_is_refused, setup),
+		cmocka_unit_test_setup(
+			there_are_31_beside_the_first_with_names_of_253_octets, setup),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
