@@ -90,10 +90,17 @@ courier_relay_is_open(
 
 /* --- mails --- */
 
+/* Who is in hand is still due, so every look asks for each of them. */
+static struct courier_mail **
+bucket_of(const struct courier_relay *r, uint64_t item)
+{
+	return (struct courier_mail **)(uintptr_t)&r->mails[item % COURIER_MAIL_BUCKETS];
+}
+
 bool
 courier_relay_has(const struct courier_relay *r, uint64_t item, uint32_t number)
 {
-	for (const struct courier_mail *m = r->mails; m; m = m->next)
+	for (const struct courier_mail *m = *bucket_of(r, item); m; m = m->next)
 		for (size_t i = 0; m->s.id == item && i < m->s.n; i++)
 			if (m->s.step[i]->rcpt == number)
 				return true;
@@ -105,8 +112,9 @@ courier_relay_count_of(const struct courier_relay *r, uint32_t owner_node)
 {
 	uint32_t n = 0;
 
-	for (const struct courier_mail *m = r->mails; m; m = m->next)
-		n += m->s.item->owner_node == owner_node;
+	for (size_t i = 0; i < COURIER_MAIL_BUCKETS; i++)
+		for (const struct courier_mail *m = r->mails[i]; m; m = m->next)
+			n += m->s.item->owner_node == owner_node;
 	return n;
 }
 
@@ -115,15 +123,16 @@ courier_relay_start(
 	struct courier_relay *r, struct db_txn *txn, const struct courier_relay_work *w)
 {
 	struct courier_hop *hop = take_hop(r, w->hop, 0);
-	struct courier_mail *m = courier_mail_new(r, hop, txn, w);
+	struct courier_mail *m = courier_mail_new(r, hop, txn, w), **at;
 
 	if (!m) {
 		courier_relay_forget_hop(hop);
 		return;
 	}
 	smtp_slots_take(&hop->slots);
-	m->next = r->mails;
-	r->mails = m;
+	at = bucket_of(r, w->item);
+	m->next = *at;
+	*at = m;
 	r->mail_count++;
 }
 
@@ -209,7 +218,7 @@ courier_relay_failed(struct courier_hop *hop, uint64_t since_ms, const char *sta
 static void
 check_stopped(struct courier_relay *r)
 {
-	if (!r->is_stopping || r->mails)
+	if (!r->is_stopping || r->mail_count)
 		return;
 	loop_cancel(r->stop_timer);
 	r->stop_timer = loop_after(r->c->p->loop, 0, r->stopped, r->stopped_arg);
@@ -219,7 +228,7 @@ void
 courier_relay_done(struct courier_mail *m)
 {
 	struct courier_relay *r = m->hop->relay;
-	struct courier_mail **at = &r->mails;
+	struct courier_mail **at = bucket_of(r, m->s.id);
 
 	while (*at != m)
 		at = &(*at)->next;
@@ -290,9 +299,10 @@ take_from_hop(struct looking *l)
 static bool
 is_being_put_off(const struct courier_relay *r, struct slice name)
 {
-	for (const struct courier_mail *m = r->mails; m; m = m->next)
-		if (m->s.hop && m->s.hop->failed && slice_eq(m->hop->name, name))
-			return true;
+	for (size_t i = 0; i < COURIER_MAIL_BUCKETS; i++)
+		for (const struct courier_mail *m = r->mails[i]; m; m = m->next)
+			if (m->s.hop && m->s.hop->failed && slice_eq(m->hop->name, name))
+				return true;
 	return false;
 }
 

@@ -11,7 +11,12 @@
 #include "smtp/smtp_slots.h"
 #include "smtp/smtp_tls_policy.h"
 
-enum { COURIER_HOP_BUCKETS = 256, COURIER_ENDPOINTS_MAX = 16, COURIER_STATUS_MAX = 900 };
+enum {
+	COURIER_HOP_BUCKETS = 256,
+	COURIER_MAIL_BUCKETS = 1024,
+	COURIER_ENDPOINTS_MAX = 16,
+	COURIER_STATUS_MAX = 900
+};
 
 struct courier_mail;
 struct courier_conn;
@@ -34,7 +39,7 @@ struct courier_hop {
 struct courier_relay {
 	struct courier *c;
 	struct courier_hop *bucket[COURIER_HOP_BUCKETS];
-	struct courier_mail *mails; /* all in hand */
+	struct courier_mail *mails[COURIER_MAIL_BUCKETS]; /* all in hand, by item */
 	uint32_t mail_count;
 	struct tls_client *tls;
 	struct smtp_client_limits limits;
@@ -47,7 +52,8 @@ struct courier_relay {
 
 /* A mail in hand: some recipients of one item, on their way to one hop. */
 struct courier_mail {
-	struct courier_mail *next, *next_waiting;
+	struct courier_mail *next; /* of its bucket */
+	struct courier_mail *next_waiting;
 	struct courier_hop *hop;
 	struct arena arena;
 	struct courier_step s;
