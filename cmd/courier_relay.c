@@ -242,6 +242,7 @@ courier_relay_done(struct courier_mail *m)
 
 struct looking {
 	struct courier_relay *r;
+	uint32_t doubtful, doubtful_max; /* mails in hand for hops that failed */
 	struct db_txn *txn;
 	uint32_t node;
 	uint64_t now_sec;
@@ -306,13 +307,24 @@ is_being_put_off(const struct courier_relay *r, struct slice name)
 	return false;
 }
 
+static uint32_t
+count_doubtful(const struct courier_relay *r)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < COURIER_MAIL_BUCKETS; i++)
+		for (const struct courier_mail *m = r->mails[i]; m; m = m->next)
+			n += m->hop->tries > 0;
+	return n;
+}
+
 static bool
 look_at_hop(void *arg, struct slice name)
 {
 	struct looking *l = arg;
 	Commands__Hop *row;
 	struct arena a;
-	uint32_t tries;
+	uint32_t tries, before;
 
 	if (is_being_put_off(l->r, name))
 		return true;
@@ -322,9 +334,14 @@ look_at_hop(void *arg, struct slice name)
 	arena_reset(&a);
 	if (l->e)
 		return false;
+	/* Those that don't answer hold a connection until it times out: they never get all. */
+	if (tries && l->doubtful >= l->doubtful_max)
+		return true;
 	l->hop = take_hop(l->r, name, tries);
 	l->hop->tries = tries;
+	before = l->r->mail_count;
 	take_from_hop(l);
+	l->doubtful += tries ? l->r->mail_count - before : 0;
 	courier_relay_forget_hop(l->hop);
 	return !l->e && l->r->mail_count < l->r->c->p->config.relay_connections;
 }
@@ -332,7 +349,12 @@ look_at_hop(void *arg, struct slice name)
 enum err
 courier_relay_look(struct courier_relay *r, struct db_txn *txn, uint32_t node, uint64_t now_sec)
 {
-	struct looking l = {.r = r, .txn = txn, .node = node, .now_sec = now_sec};
+	struct looking l = {.r = r,
+		.txn = txn,
+		.node = node,
+		.now_sec = now_sec,
+		.doubtful = count_doubtful(r),
+		.doubtful_max = (r->c->p->config.relay_connections + 1) / 2};
 	enum err e = ERR_OK;
 
 	if (!r->is_stopping)

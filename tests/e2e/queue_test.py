@@ -127,6 +127,31 @@ def many_are_counted_over_all_pages(s, hop):
     assert count(s, "delete", "--all") == 0
 
 
+def silent_hops_leave_connections_to_others():
+    """Of 4 connections hops that failed before get 2, however many of them are due, and however long they are silent."""
+    port = hp.free_port()
+    hops = [f"smtp:[127.0.5.{n}]:{port}" for n in range(1, 7)]
+    extra = "\n[relay]\nconnections = 4\nhost = [127.0.5.7]:%d\n\n[mail]\nretry_min = 1h\nretry_max = 2h\n" % port
+    with hp.Server(extra=extra) as s:
+        s.settle()
+        submit(s, [[f"a{n}@silent.test"] for n in range(6)])
+        s.wait(lambda: len(waiting(s, "--stage", "relay")) == 6)
+        for n, hop in enumerate(hops):
+            assert count(s, "reroute", "--to", f"a{n}@silent.test", "--via", hop) == 1
+        s.wait(lambda: sum(h["tries"] > 0 for h in s.json("queue", "hops")["rows"]) == 6)
+        silent = [sink.Sink(host=f"127.0.5.{n}", port=port) for n in range(1, 7)]
+        for one in silent:
+            one.replies["greeting"] = lambda session, a: time.sleep(20)
+        assert count(s, "retry", "--to", "@silent.test") == 6
+        s.wait(lambda: sum(len(one.sessions) for one in silent) == 2)
+        with sink.Sink(host="127.0.5.7", port=port) as to:
+            submit(s, [["b@healthy.test"], ["c@healthy.test"]])
+            to.wait(2, 10)
+        assert sum(len(one.sessions) for one in silent) == 2
+        for one in silent:
+            one.close()
+
+
 def main():
     ports = hp.free_port(), hp.free_port()
     hop, other = (f"smtp:[127.0.0.1]:{p}" for p in ports)
@@ -140,6 +165,7 @@ def main():
         a_hop_is_tried_now_for_all_behind_it(s, hop, other)
         many_are_counted_over_all_pages(s, hop)
         assert s.cli("store", "check").returncode == 0
+    silent_hops_leave_connections_to_others()
 
 
 main()
