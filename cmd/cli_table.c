@@ -185,11 +185,15 @@ cli_table_put_record(json_t *record)
 
 	json_object_foreach(record, key, v)
 	{
-		char *text = text_of(key, v);
+		char *text;
 
-		printf("%s: %s\n", key, text);
-		if (is_records(v))
+		if (is_records(v)) {
+			printf("%s:\n", key);
 			put_table(v, INDENT);
+			continue;
+		}
+		text = text_of(key, v);
+		printf("%s: %s\n", key, text);
 		free(text);
 	}
 }

@@ -49,12 +49,12 @@ on_rcpt(void *arg, const struct queue_look_rcpt *r)
 	json_object_set_new(o, "hop", control_json(codec_slice(r->rcpt->hop)));
 	json_object_set_new(o, "tries", json_integer(r->rcpt->tries));
 	json_object_set_new(o, "next_try", json_integer((json_int_t)r->next_try_sec));
-	json_object_set_new(o, "status", control_json(slice_str(r->status)));
 	if (rcpts->is_whole) {
 		json_object_set_new(o, "via", control_json(codec_slice(r->rcpt->via)));
 		json_object_set_new(o, "notify", notify_json(r->rcpt->notify));
 		json_object_set_new(o, "orcpt", control_json(codec_slice(r->rcpt->orcpt)));
 	}
+	json_object_set_new(o, "status", control_json(slice_str(r->status)));
 	json_array_append_new(rcpts->list, o);
 	return json_array_size(rcpts->list) < rcpts->max;
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # timeout: 300
 """The queue in the administrator's hands: what waits for which server, and what is done to it, mail by mail or to many."""
+import re
 import sys
 import time
 
@@ -50,6 +51,9 @@ def what_waits_says_for_whom_and_why(s, hop):
     assert shown["user"] == "u0@example.org" and shown["client_address"] == "127.0.0.1", shown
     assert shown["helo"] == "client.test" and abs(shown["ends"] - now - 5 * 86400) < 60, shown
     assert [r["notify"] for r in shown["recipients"]] == [[], []], shown
+    for_eyes = s.cli("queue", "show", shown["id"]).stdout.splitlines()
+    assert "helo: client.test" in for_eyes and "recipients:" in for_eyes, for_eyes
+    assert re.match(r" +a@one\.test +relay +smtp:.* 4\.4\.1 connect to .*: Connection refused$", for_eyes[-2]), for_eyes
 
 
 def filters_narrow_it(s, hop):
