@@ -24,7 +24,7 @@ enum { ALONE_MS = 5000 };
 
 static const struct proc_role *const roles[] = {&proc_store_role, &proc_keyd_role,
 	&proc_auth_role, &proc_smtpd_role, &proc_imapd_role, &proc_filterd_role,
-	&proc_courier_role, &proc_link_role, &proc_resolver_role};
+	&proc_courier_role, &proc_link_role, &proc_resolver_role, &proc_fetch_role};
 
 void
 proc_path(const struct proc *p, const char *below, char path[512])

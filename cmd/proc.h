@@ -67,7 +67,7 @@ struct proc_role {
 /* One row per role; defined in their proc_*.c. */
 extern const struct proc_role proc_store_role, proc_keyd_role, proc_auth_role, proc_smtpd_role,
 	proc_imapd_role, proc_filterd_role, proc_courier_role, proc_link_role,
-	proc_resolver_role;
+	proc_resolver_role, proc_fetch_role;
 
 /* `hairpin role NAME INSTANCE CONFIG`, started by the parent. Never returns. */
 _Noreturn void proc_main(const char *role_name, uint32_t instance, const char *config_path);

@@ -360,6 +360,7 @@ start_all(struct parent *p)
 	add_children(p, ROLE_AUTH, 1);
 	add_children(p, ROLE_FILTERD, c->filterd);
 	add_children(p, ROLE_RESOLVER, 1);
+	add_children(p, ROLE_FETCH, 1);
 	add_children(p, ROLE_COURIER, 1);
 	add_children(p, ROLE_SMTPD, c->smtpd);
 	add_children(p, ROLE_IMAPD, c->imapd);

@@ -18,7 +18,7 @@ const char *
 ipc_role_name(enum role r)
 {
 	static const char *const names[] = {"parent", "store", "keyd", "auth", "smtpd", "imapd",
-		"filterd", "courier", "link", "resolver"};
+		"filterd", "courier", "link", "resolver", "fetch"};
 
 	return (unsigned)r < ROLE_COUNT ? names[r] : "unknown";
 }

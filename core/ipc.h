@@ -30,6 +30,7 @@ enum role {
 	ROLE_COURIER,
 	ROLE_LINK,
 	ROLE_RESOLVER,
+	ROLE_FETCH,
 	ROLE_COUNT
 };
 const char *ipc_role_name(enum role r);
@@ -65,6 +66,7 @@ enum ipc_type {
 	IPC_AUTH_HASH,
 	IPC_FILTER_SCORE = 64,
 	IPC_RESOLVE = 72,
+	IPC_FETCH,
 	IPC_TYPE_MAX = 80
 };
 

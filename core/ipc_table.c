@@ -7,7 +7,7 @@
 enum { SMALL = 1024, MEDIUM = 16 * 1024, LARGE = IPC_FRAME_MAX - 64 };
 enum {
 	CHILDREN = R(STORE) | R(KEYD) | R(AUTH) | R(SMTPD) | R(IMAPD) | R(FILTERD) |
-		   R(COURIER) | R(LINK) | R(RESOLVER)
+		   R(COURIER) | R(LINK) | R(RESOLVER) | R(FETCH)
 };
 
 static const struct ipc_rule rules[] = {
@@ -61,7 +61,9 @@ static const struct ipc_rule rules[] = {
 	{IPC_FILTER_SCORE, "FILTER_SCORE", &ipc__filter_score__descriptor,
 		&ipc__filter_scored__descriptor, R(SMTPD), R(FILTERD), LARGE, true},
 	{IPC_RESOLVE, "RESOLVE", &ipc__resolve__descriptor, &ipc__resolved__descriptor,
-		R(COURIER), R(RESOLVER), LARGE, false},
+		R(COURIER) | R(FETCH), R(RESOLVER), LARGE, false},
+	{IPC_FETCH, "FETCH", &ipc__fetch__descriptor, &ipc__fetched__descriptor, R(COURIER),
+		R(FETCH), LARGE, false},
 };
 
 const struct ipc_rule *

@@ -85,7 +85,7 @@ def every_process_comes_back_and_nothing_is_lost(s):
     sessions = Sessions(s)
     names = sorted(s.pids())
     assert {n.split("/")[0] for n in names} == {"store", "keyd", "auth", "smtpd", "imapd", "filterd", "courier",
-                                                "resolver"}
+                                                "resolver", "fetch"}
     for name in names:
         n = len(kept)
         assert s.imap().append("INBOX", None, None, mail(n))[0] == "OK"

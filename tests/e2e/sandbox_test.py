@@ -12,11 +12,11 @@ import traceback
 sys.path.insert(0, sys.path[0])
 import hp  # noqa: E402
 
-ROLES = {"store", "keyd", "auth", "smtpd", "imapd", "filterd", "courier", "link", "resolver"}
+ROLES = {"store", "keyd", "auth", "smtpd", "imapd", "filterd", "courier", "link", "resolver", "fetch"}
 # What a process may do of what the others try.
 MAY = {
-    "link": {"connect", "accept"}, "resolver": {"connect", "datagram"}, "smtpd": {"accept"}, "imapd": {"accept"},
-    "courier": {"accept"},
+    "link": {"connect", "accept"}, "resolver": {"connect", "datagram"}, "fetch": {"connect"}, "smtpd": {"accept"},
+    "imapd": {"accept"}, "courier": {"accept", "connect"},
 }
 NOBODY = 12345
 CONFIG = """
