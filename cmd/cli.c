@@ -151,7 +151,7 @@ check_words(const struct cli_line *line)
 	while (*at) {
 		size_t n = strcspn(at, " ");
 
-		if (n > 3 && !strncmp(at + n - 3, "...", 3))
+		if (memmem(at, n, "...", 3))
 			most = CLI_WORDS_MAX;
 		least += *at != '<' && *at != '[';
 		most += *at != '<';

@@ -19,7 +19,7 @@ static const struct {
 	char kind;
 } options[] = {{"--full-name", "full_name", 't'}, {"--quota-bytes", "quota_bytes", 's'},
 	{"--quota-messages", "quota_messages", 'n'}, {"--send-as", "send_as", 'l'},
-	{"--from-network", "from_network", 'l'}, {"--disable", "disabled", 'y'},
+	{"--from-network", "from_network", 'l'}, {"--posters", "posters", 'l'}, {"--disable", "disabled", 'y'},
 	{"--enable", "disabled", 'f'}, {"--keep", "keep", 'y'}, {"--password", "password", 't'},
 	{"--arbiter", "arbiter", 'y'}, {"--hours", "hours", 'n'}, {"--undo", "undo", 'y'},
 	{"--sender", "sender", 't'}, {"--to", "to", 't'}, {"--hop", "hop", 't'},
@@ -224,7 +224,7 @@ put_words(json_t *request, const struct cli_line *line)
 
 	for (size_t i = 0; i < line->words; i++) {
 		size_t n = strcspn(at, " ");
-		bool is_list = n > 3 && !strncmp(at + n - 3, "...", 3);
+		bool is_list = memmem(at, n, "...", 3) != NULL;
 
 		if (is_list) {
 			json_t *list = json_object_get(request, "targets");

@@ -6,6 +6,7 @@
 
 #include "cmd/control_list.h"
 #include "core/codec.h"
+#include "smtp/smtp_poster.h"
 #include "store/apply_directory.h"
 #include "store/view_directory.h"
 
@@ -21,6 +22,9 @@ struct change {
 	struct slice address;
 	struct part part[2];
 	size_t now; /* which of them */
+	ProtobufCBinaryData *poster;
+	size_t n_poster;
+	bool sets_poster, has_set; /* posters are given; the log has them */
 };
 
 static void propose_next(struct change *c);
@@ -58,18 +62,63 @@ propose_next(struct change *c)
 
 	while (c->now < 2 && !c->part[c->now].n)
 		c->now++;
-	if (c->now == 2) {
+	if (c->now == 2 && (!c->sets_poster || c->has_set)) {
 		control_reply(r, NULL);
 		return;
 	}
-	take(&c->part[c->now], &record);
+	put.mode = APPLY_DIRECTORY_WITH;
+	if (c->now < 2) {
+		take(&c->part[c->now], &record);
+		put.mode = c->part[c->now].mode;
+	}
+	/* With the first part, so that a new group is never open to anyone for a while. */
+	record.n_poster = c->n_poster;
+	record.poster = c->poster;
 	record.kind = COMMANDS__ADDRESS__KIND__GROUP;
 	put.address = codec_bytes(c->address);
 	put.record = &record;
-	put.mode = c->part[c->now].mode;
+	put.sets_poster = c->sets_poster;
+	c->has_set = true;
 	r->command.body_case = COMMANDS__COMMAND__BODY_ADDRESS_PUT;
 	r->command.address_put = &put;
 	courier_propose(r->courier, &r->command, SLICE_EMPTY, on_part, c);
+}
+
+static bool
+is_word(const char *text)
+{
+	return text &&
+	       (!strcmp(text, SMTP_POSTER_MEMBERS) || !strcmp(text, SMTP_POSTER_OWN_DOMAIN));
+}
+
+/* Words stand as they are, all else is an address or @domain. False: failed. */
+static bool
+read_posters(struct change *c)
+{
+	json_t *list = json_object_get(c->r->in, "posters"), *one;
+	json_t *addresses = json_array();
+	ProtobufCBinaryData *more;
+	size_t i, n;
+
+	c->sets_poster = list != NULL;
+	c->poster = arena_alloc(&c->r->arena, (json_array_size(list) + 1) * sizeof *c->poster);
+	json_array_foreach(list, i, one)
+	{
+		const char *text = json_string_value(one);
+
+		if (is_word(text))
+			c->poster[c->n_poster++] = codec_bytes(
+				arena_dup(&c->r->arena, slice_str(text)));
+		else if (!text || strcmp(text, SMTP_POSTER_ANYONE) != 0 ||
+			 json_array_size(list) > 1)
+			json_array_append(addresses, one);
+	}
+	json_object_set_new(c->r->in, "posters", addresses);
+	if (!control_addresses(c->r, "posters", &more, &n))
+		return false;
+	for (i = 0; i < n; i++)
+		c->poster[c->n_poster++] = more[i];
+	return true;
 }
 
 /* NULL: failed. */
@@ -80,9 +129,10 @@ begin(struct control_request *r, struct part *first)
 
 	c->r = r;
 	c->address = control_address(r, "address", false);
-	if (!c->address.n || !control_addresses(r, "targets", &first->member, &first->n))
+	if (!c->address.n || !control_addresses(r, "targets", &first->member, &first->n) ||
+		!read_posters(c))
 		return NULL;
-	if (first->n)
+	if (first->n || c->sets_poster)
 		return c;
 	control_fail(r, EX_USAGE, "at least one member's address is needed");
 	return NULL;
@@ -188,6 +238,7 @@ group_json(struct slice address, const Commands__Address *at)
 	json_object_set_new(row, "address", control_json(address));
 	json_object_set_new(row, "members", json_integer((json_int_t)at->n_target));
 	json_object_set_new(row, "targets", control_list_texts(at->n_target, at->target));
+	json_object_set_new(row, "posters", control_list_texts(at->n_poster, at->poster));
 	return row;
 }
 

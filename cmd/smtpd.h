@@ -76,6 +76,7 @@ struct smtpd_client {
 	uint64_t account; /* who logs in; then who is logged in */
 	bool may_relay;
 	bool is_account_gone; /* changed while it logs in */
+	bool is_elsewhere;    /* not in a network that the account may log in from */
 	struct buf user;      /* canonical */
 	/* mail */
 	struct smtpd_body body;
@@ -117,8 +118,8 @@ void smtpd_lookup_rcpt(struct smtpd_client *c, struct slice path);
 enum err smtpd_lookup_room(struct smtpd_client *c);
 enum err smtpd_lookup_queue_key(struct smtpd *d, uint64_t *id, uint8_t public_key[32]);
 struct smtpd_login {
-	uint64_t account; /* 0: unknown, disabled, or not from this network */
-	bool may_relay;
+	uint64_t account; /* 0: unknown or disabled */
+	bool may_relay, is_elsewhere;
 	struct slice user, verifier; /* in d->scratch */
 };
 enum err smtpd_lookup_login(struct smtpd_client *c, struct slice user, struct smtpd_login *out);

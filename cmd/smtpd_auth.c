@@ -29,6 +29,10 @@ tell_outcome(struct smtpd_client *c)
 		log_info("%s: client=unknown[%s], sasl_method=%s, sasl_username=<%.*s>",
 			c->name, c->from.text, sasl_name(c->sasl.mechanism),
 			SLICE_FMT(buf_slice(&c->user)));
+	if (c->outcome == SMTP_AUTH_ELSEWHERE)
+		log_warn("%s: client=unknown[%s]: login of <%.*s> refused: not from its "
+			 "networks",
+			c->name, c->from.text, SLICE_FMT(buf_slice(&c->user)));
 	if (c->outcome != SMTP_AUTH_CONTINUE)
 		smtpd_auth_drop(c);
 	smtpd_client_answer(c, &ev);
@@ -68,8 +72,9 @@ go_on(struct smtpd_client *c, enum sasl_verdict v, uint32_t delay_ms)
 		return;
 	case SASL_ACCEPTED:
 		end_with(c,
-			c->account && !c->is_account_gone ? SMTP_AUTH_ACCEPTED
-							  : SMTP_AUTH_REFUSED,
+			!c->account || c->is_account_gone ? SMTP_AUTH_REFUSED
+			: c->is_elsewhere		  ? SMTP_AUTH_ELSEWHERE
+							  : SMTP_AUTH_ACCEPTED,
 			delay_ms);
 		return;
 	case SASL_REFUSED:
@@ -120,6 +125,7 @@ ask(struct smtpd_client *c)
 	}
 	c->account = login.account;
 	c->may_relay = login.may_relay;
+	c->is_elsewhere = login.is_elsewhere;
 	buf_clear(&c->user);
 	buf_put_slice(&c->user, login.user);
 	buf_init(&binding, 256);

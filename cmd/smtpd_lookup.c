@@ -7,6 +7,7 @@
 #include "core/ip_network.h"
 #include "core/log.h"
 #include "core/mail_addr.h"
+#include "smtp/smtp_poster.h"
 #include "store/view_directory.h"
 
 enum { TRIES = 3, ROOM_RCPT_MAX = 16 };
@@ -103,17 +104,35 @@ smtpd_lookup_sender(struct smtpd_client *c, struct slice path)
 /* --- recipient --- */
 
 struct rcpt {
+	const struct smtpd_client *c;
 	struct slice address;
 	struct view_directory_rcpt found;
+	bool may_post;
 };
+
+/* By whom the group is written to: an account by its name and as whom it sends; others as
+ * what they say. */
+static bool
+may_post(struct smtpd *d, const struct rcpt *r)
+{
+	const struct smtp_envelope *env = smtp_session_envelope(r->c->session);
+	struct smtp_poster who = {.is_authenticated = env->account, .account = env->user};
+
+	if (env->sender.n)
+		smtpd_lookup_canonical(env->sender, &d->scratch, &who.sender);
+	return smtp_poster_may(r->found.address, r->address, &who);
+}
 
 static enum err
 look_rcpt(struct smtpd *d, struct db_txn *txn, void *arg)
 {
 	struct rcpt *r = arg;
-
-	return view_directory_rcpt(
+	enum err e = view_directory_rcpt(
 		txn, r->address, d->p->config.delimiter, &d->scratch, &r->found);
+
+	if (!e)
+		r->may_post = r->found.kind != VIEW_EXPAND || may_post(d, r);
+	return e;
 }
 
 static enum smtp_rcpt_class
@@ -134,7 +153,7 @@ class_of(const struct rcpt *r, uint64_t size)
 	case VIEW_EXPAND:
 		break;
 	}
-	return SMTP_RCPT_LOCAL;
+	return r->may_post ? SMTP_RCPT_LOCAL : SMTP_RCPT_NOT_POSTER;
 }
 
 /* RFC 5321 4.5.1: postmaster without a domain is ours. */
@@ -181,7 +200,7 @@ smtpd_lookup_rcpt(struct smtpd_client *c, struct slice path)
 {
 	struct smtp_event ev = {.kind = SMTP_EV_RCPT};
 	uint64_t size = smtp_session_envelope(c->session)->size_bytes;
-	struct rcpt r = {0};
+	struct rcpt r = {.c = c};
 	enum err e;
 
 	arena_reset(&c->d->scratch);
@@ -208,7 +227,7 @@ smtpd_lookup_room(struct smtpd_client *c)
 	if (env->rcpt_n > ROOM_RCPT_MAX)
 		return ERR_OK;
 	for (size_t i = 0; i < env->rcpt_n; i++) {
-		struct rcpt r = {.address = env->rcpt[i].address};
+		struct rcpt r = {.c = c, .address = env->rcpt[i].address};
 		arena_reset(&c->d->scratch);
 		if (look(c->d, look_rcpt, &r) ||
 			class_of(&r, env->size_bytes) != SMTP_RCPT_OVER_QUOTA)
@@ -283,8 +302,9 @@ smtpd_lookup_login(struct smtpd_client *c, struct slice user, struct smtpd_login
 	if (e)
 		return e == ERR_NOT_FOUND ? ERR_OK : e;
 	/* Whoever may not log in looks to auth like somebody who doesn't exist. */
-	if (l.record->disabled || !is_from_its_network(c, l.record))
+	if (l.record->disabled)
 		return ERR_OK;
+	out->is_elsewhere = !is_from_its_network(c, l.record);
 	out->account = l.account;
 	out->user = codec_slice(l.record->name);
 	out->verifier = codec_slice(l.record->verifier);

@@ -68,6 +68,17 @@ accept_login(struct smtp_session *s, const struct smtp_event *ev)
 	smtp_session_say(s, SMTP_REPLY_AUTH_OK);
 }
 
+static void
+refuse_login(struct smtp_session *s, enum smtp_reply why)
+{
+	if (++s->auth_failures < s->lim.auth_failure_max) {
+		smtp_session_say(s, why);
+		return;
+	}
+	s->arg = s->hostname;
+	smtp_session_close(s, SMTP_REPLY_TOO_MANY_ERRORS);
+}
+
 void
 smtp_cmd_auth_answer(struct smtp_session *s, const struct smtp_event *ev)
 {
@@ -83,12 +94,10 @@ smtp_cmd_auth_answer(struct smtp_session *s, const struct smtp_event *ev)
 		accept_login(s, ev);
 		return;
 	case SMTP_AUTH_REFUSED:
-		if (++s->auth_failures >= s->lim.auth_failure_max) {
-			s->arg = s->hostname;
-			smtp_session_close(s, SMTP_REPLY_TOO_MANY_ERRORS);
-			return;
-		}
-		smtp_session_say(s, SMTP_REPLY_AUTH_FAILED);
+		refuse_login(s, SMTP_REPLY_AUTH_FAILED);
+		return;
+	case SMTP_AUTH_ELSEWHERE:
+		refuse_login(s, SMTP_REPLY_AUTH_ELSEWHERE);
 		return;
 	case SMTP_AUTH_MALFORMED:
 		smtp_session_say(s, SMTP_REPLY_AUTH_MALFORMED);

@@ -48,6 +48,8 @@ smtp_policy_rcpt(const struct smtp_who *w, enum smtp_rcpt_class c)
 		return SMTP_REPLY_OVER_QUOTA;
 	case SMTP_RCPT_DISABLED:
 		return SMTP_REPLY_MAILBOX_DISABLED;
+	case SMTP_RCPT_NOT_POSTER:
+		return SMTP_REPLY_NOT_POSTER;
 	case SMTP_RCPT_UNKNOWN:
 		break;
 	}

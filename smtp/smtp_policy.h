@@ -30,7 +30,8 @@ enum smtp_rcpt_class {
 	SMTP_RCPT_REMOTE,  /* not our domain */
 	SMTP_RCPT_OVER_QUOTA,
 	SMTP_RCPT_DISABLED,
-	SMTP_RCPT_UNKNOWN /* the lookup failed */
+	SMTP_RCPT_NOT_POSTER, /* a group, to which this sender may not write */
+	SMTP_RCPT_UNKNOWN     /* the lookup failed */
 };
 
 /* May this client log in now? */

@@ -76,9 +76,13 @@
 	X(NEEDS_TLS, 530, "5.7.0", "Must issue a STARTTLS command first")                      \
 	X(NEEDS_AUTH, 530, "5.7.0", "Authentication required")                                 \
 	X(AUTH_FAILED, 535, "5.7.8", "Authentication failed")                                  \
+	X(AUTH_ELSEWHERE, 535, "5.7.1",                                                        \
+		"This account may not log in from the address that you come from")             \
 	X(AUTH_NEEDS_TLS, 538, "5.7.11", "Encryption required for authentication")             \
 	X(UNKNOWN_USER, 550, "5.1.1", "Recipient address rejected: no such user here")         \
 	X(MAILBOX_DISABLED, 550, "5.2.1", "Recipient address rejected: mailbox is disabled")   \
+	X(NOT_POSTER, 550, "5.7.1",                                                            \
+		"Recipient address rejected: you may not write to this group")                 \
 	X(BARE_CR, 550, "5.6.0", "Message refused: bare CR in it; lines end in CRLF")          \
 	X(BARE_LF, 550, "5.6.0", "Message refused: bare LF in it; lines end in CRLF")          \
 	X(HAS_NUL, 550, "5.6.0", "Message refused: NUL octet in it")                           \

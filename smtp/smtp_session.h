@@ -67,6 +67,7 @@ enum smtp_auth_outcome {
 	SMTP_AUTH_CONTINUE,
 	SMTP_AUTH_ACCEPTED,
 	SMTP_AUTH_REFUSED,
+	SMTP_AUTH_ELSEWHERE, /* the password is right, the network isn't */
 	SMTP_AUTH_MALFORMED,
 	SMTP_AUTH_CANCELLED,
 	SMTP_AUTH_THROTTLED,

@@ -143,6 +143,32 @@ keeps_primary(const Commands__Address *old, const Commands__Address *r)
 	return r->primary && r->account == old->account;
 }
 
+/* Why it is too much, or NULL. */
+static const char *
+excess(const Commands__Address *r)
+{
+	if (r->n_target > APPLY_DIRECTORY_TARGETS_MAX)
+		return "too many targets: 10,000 at most; put some into a group of their own";
+	if (r->n_forward > APPLY_DIRECTORY_FORWARDS_MAX)
+		return "too many targets: 100 at most; make a group and forward to that";
+	if (r->n_poster > APPLY_DIRECTORY_POSTERS_MAX)
+		return "too many posters: 100 at most";
+	return NULL;
+}
+
+/* What the command leaves as it was. */
+static void
+keep_old(struct apply *a, const Commands__AddressPut *c, const Commands__Address *old,
+	Commands__Address *r)
+{
+	if (c->mode)
+		merge_targets(a, old, c->mode == APPLY_DIRECTORY_WITHOUT, r);
+	if (c->sets_poster)
+		return;
+	r->n_poster = old->n_poster;
+	r->poster = old->poster;
+}
+
 static enum err
 put_address(struct apply *a, const Commands__AddressPut *c, bool is_account)
 {
@@ -161,14 +187,11 @@ put_address(struct apply *a, const Commands__AddressPut *c, bool is_account)
 		return apply_refuse(a, COMMAND_EXISTS, "the address exists already");
 	if (e && c->mode == APPLY_DIRECTORY_WITHOUT)
 		return apply_refuse(a, COMMAND_NOT_FOUND, "no such address");
-	if (!e && c->mode)
-		merge_targets(a, old, c->mode == APPLY_DIRECTORY_WITHOUT, &record);
-	if (record.n_target > APPLY_DIRECTORY_TARGETS_MAX)
-		return apply_refuse(a, COMMAND_LIMIT,
-			"too many targets: 10,000 at most; put some into a group of their own");
-	if (record.n_forward > APPLY_DIRECTORY_FORWARDS_MAX)
-		return apply_refuse(a, COMMAND_LIMIT,
-			"too many targets: 100 at most; make a group and forward to that");
+	if (!e)
+		keep_old(a, c, old, &record);
+	problem = excess(&record);
+	if (problem)
+		return apply_refuse(a, COMMAND_LIMIT, problem);
 	problem = address_problem(a, address, &record);
 	if (problem)
 		return apply_refuse(a, COMMAND_INVALID, problem);

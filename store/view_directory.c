@@ -182,6 +182,7 @@ view_directory_may_send_as(
 	struct arena a;
 	Commands__Account *record;
 	Commands__Address *own;
+	Commands__Domain *ours;
 	struct slice base, domain = domain_of(address);
 	enum err e;
 
@@ -198,7 +199,11 @@ view_directory_may_send_as(
 	}
 	if (*may)
 		goto done;
-	e = view_directory_address(txn, address, &a, &own);
+	e = view_directory_domain(txn, domain, &a, &ours);
+	if (!e && ours->delimiter.len)
+		delimiter = (char)ours->delimiter.data[0];
+	if (!e)
+		e = view_directory_address(txn, address, &a, &own);
 	if (e == ERR_NOT_FOUND && without_detail(address, delimiter, &a, &base))
 		e = view_directory_address(txn, base, &a, &own);
 	if (!e)

@@ -57,6 +57,8 @@ each_class_of_recipient_has_its_reply(void **state)
 		smtp_policy_rcpt(&stranger, SMTP_RCPT_REMOTE), SMTP_REPLY_RELAY_DENIED);
 	assert_int_equal(smtp_policy_rcpt(&user, SMTP_RCPT_REMOTE), SMTP_REPLY_NONE);
 	assert_int_equal(smtp_policy_rcpt(&service, SMTP_RCPT_REMOTE), SMTP_REPLY_NONE);
+	assert_int_equal(
+		smtp_policy_rcpt(&service, SMTP_RCPT_NOT_POSTER), SMTP_REPLY_NOT_POSTER);
 	assert_int_equal(smtp_policy_rcpt(&user, SMTP_RCPT_OVER_QUOTA), SMTP_REPLY_OVER_QUOTA);
 	assert_int_equal(
 		smtp_policy_rcpt(&user, SMTP_RCPT_DISABLED), SMTP_REPLY_MAILBOX_DISABLED);
