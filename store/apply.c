@@ -13,6 +13,7 @@
 #include "store/apply_queue_key.h"
 #include "store/apply_stage.h"
 #include "store/apply_step.h"
+#include "store/apply_sts.h"
 #include "store/apply_sweep.h"
 #include "store/apply_vault.h"
 #include "store/version.h"
@@ -119,6 +120,8 @@ apply_queue_part(struct apply *a, const Commands__Command *c)
 		return apply_owner_yield(a, c->yield);
 	case COMMANDS__COMMAND__BODY_HOP_STEP:
 		return apply_hop_step(a, c->hop_step);
+	case COMMANDS__COMMAND__BODY_STS_PUT:
+		return apply_sts_put(a, c->sts_put);
 	case COMMANDS__COMMAND__BODY_CHUNK:
 		return apply_payload_chunk(a, c->chunk);
 	case COMMANDS__COMMAND__BODY_BOOT_NODE:

@@ -4,6 +4,7 @@
 #include "store/apply_queue.h"
 #include "store/apply_row.h"
 #include "store/apply_stage.h"
+#include "store/apply_sts.h"
 
 /* The next message of a mailbox that is gone. ERR_NOT_FOUND: none left. */
 static enum err
@@ -59,6 +60,8 @@ apply_sweep(struct apply *a, const Commands__Sweep *c)
 	bool is_over;
 	enum err e = apply_queue_expire_repeats(a, left);
 
+	if (!e)
+		e = apply_sts_expire(a, left);
 	for (; left && !e; left--) {
 		e = db_first_from(a->txn, DB_SWEEP, SLICE_EMPTY, &k, &v);
 		if (e)

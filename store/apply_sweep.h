@@ -6,8 +6,8 @@
 
 enum { APPLY_SWEEP_MAX = 1000 };
 
-/* At most min(limit, APPLY_SWEEP_MAX) rows of deleted mailboxes, and as many repeat keys that
- * are over. */
+/* At most min(limit, APPLY_SWEEP_MAX) rows of deleted mailboxes, and as many repeat keys and
+ * MTA-STS policies that are over. */
 enum err apply_sweep(struct apply *a, const Commands__Sweep *c);
 
 #endif

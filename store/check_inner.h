@@ -72,6 +72,8 @@ enum err check_hop_rcpt(struct check *c, const struct check_item *item, struct s
 enum err check_queue_repeat(struct check *c, struct slice k, struct slice v);
 enum err check_queue_repeat_due(struct check *c, struct slice k, struct slice v);
 void check_queue_totals(struct check *c);
+enum err check_sts_row(struct check *c, struct slice k, struct slice v);
+enum err check_sts_due(struct check *c, struct slice k, struct slice v);
 
 enum err check_payload_upload(struct check *c, struct slice k, struct slice v);
 enum err check_payload_row(struct check *c, struct slice k, struct slice v);

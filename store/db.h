@@ -36,6 +36,8 @@
 	X(OWNER, "owner", 1)                                                                   \
 	X(REPEAT, "repeat", 1)                                                                 \
 	X(REPEAT_DUE, "repeat_due", 1)                                                         \
+	X(STS, "sts", 1)                                                                       \
+	X(STS_DUE, "sts_due", 1)                                                               \
 	X(UPLOAD, "upload", 1)                                                                 \
 	X(PAYLOAD, "payload", 1)                                                               \
 	X(GARBAGE, "garbage", 0)                                                               \

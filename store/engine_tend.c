@@ -43,7 +43,18 @@ engine_tend_keep_from(struct engine *e)
 
 /* --- sweeping --- */
 
-/* Is something left of what was deleted, or a repeat key past its time? Garbage to free? */
+/* Is the first row of that table, which has a second in front of its key, past its time? */
+static bool
+is_over(struct db_txn *txn, enum db_table t)
+{
+	struct slice k, v;
+
+	return !db_first_from(txn, t, SLICE_EMPTY, &k, &v) && k.n > 8 &&
+	       schema_get_u64(k.p) < clock_wall_sec();
+}
+
+/* Is something left of what was deleted, or a repeat key or a policy past its time? Garbage to
+ * free? */
 static enum err
 look(struct engine *e, bool *sweep)
 {
@@ -58,10 +69,8 @@ look(struct engine *e, bool *sweep)
 	/* A mailbox that is gone; or the oldest stage, past its time. */
 	*sweep = !err && k.n == 9 &&
 		 (k.p[0] == 'm' || (v.n == 8 && schema_get_u64(v.p) < clock_wall_sec()));
-	if (!*sweep && (!err || err == ERR_NOT_FOUND)) {
-		err = db_first_from(txn, DB_REPEAT_DUE, SLICE_EMPTY, &k, &v);
-		*sweep = !err && k.n > 8 && schema_get_u64(k.p) < clock_wall_sec();
-	}
+	if (!*sweep)
+		*sweep = is_over(txn, DB_REPEAT_DUE) || is_over(txn, DB_STS_DUE);
 	if (!err || err == ERR_NOT_FOUND) {
 		err = db_first_from(txn, DB_GARBAGE, SLICE_EMPTY, &k, &v);
 		if (!err && k.n == 8 && schema_get_u64(k.p) < e->log.first)

@@ -297,3 +297,12 @@ schema_relay_read(struct slice key, struct schema_relay *r)
 		.number = schema_get_u32(p + 18)};
 	return p[0] == '\0' && r->lane < SCHEMA_LANES && schema_is_hop(r->hop);
 }
+
+struct slice
+schema_sts_due(struct schema_sts_due *k, uint64_t until_sec, struct slice domain)
+{
+	domain = slice_cut(domain, 0, sizeof k->b - 8);
+	schema_set_u64(k->b, until_sec);
+	memcpy(k->b + 8, domain.p, domain.n);
+	return slice_of(k->b, 8 + domain.n);
+}

@@ -43,6 +43,8 @@
  *                                               boot of node that gets them back, or 0
  *   repeat        repeat key                    item u64, until_sec u64
  *   repeat_due    until_sec u64, repeat key     empty
+ *   sts           domain (A-labels)             commands.Sts: its MTA-STS policy
+ *   sts_due       until_sec u64, domain         empty
  *   upload        upload u64                    commands.UploadRow
  *   payload       payload u64                   commands.PayloadRow
  *   garbage       index u64                     empty (each node frees those below its first
@@ -194,6 +196,11 @@ struct slice schema_hop_due(
 struct slice schema_relay_key(struct schema_hop_key *k, const struct schema_relay *r);
 /* False: damaged. hop is borrowed from key. */
 bool schema_relay_read(struct slice key, struct schema_relay *r);
+struct schema_sts_due {
+	uint8_t b[8 + 253];
+};
+/* domain: at most 253 octets. */
+struct slice schema_sts_due(struct schema_sts_due *k, uint64_t until_sec, struct slice domain);
 /* Is it the name of a stage (apply_stage.h)? */
 static inline bool
 schema_is_stage(struct slice mailbox_name)

@@ -406,6 +406,32 @@ hops(void)
 	PLAY(QUEUE_CONTROL, queue_control, 0);
 }
 
+/* Fetched, fetched anew, one that is refused, one that says that it is over. */
+static void
+sts(void)
+{
+	Commands__StsPut sts_put = COMMANDS__STS_PUT__INIT;
+	Commands__Sweep sweep = COMMANDS__SWEEP__INIT;
+
+	sts_put.domain = text("example.net");
+	sts_put.id = text("20261127");
+	sts_put.policy = text("version: STSv1\r\n");
+	sts_put.max_age_sec = 86400;
+	PLAY(STS_PUT, sts_put, 0);
+	sts_put.id = text("20261128");
+	sts_put.max_age_sec = 604800;
+	PLAY(STS_PUT, sts_put, 0);
+	sts_put.max_age_sec = 31557601;
+	PLAY(STS_PUT, sts_put, 0);
+	sts_put.domain = text("over.example.net");
+	sts_put.max_age_sec = 1;
+	PLAY(STS_PUT, sts_put, 0);
+	sweep.limit = 10;
+	PLAY(SWEEP, sweep, 0);
+	sts_put.max_age_sec = 0;
+	PLAY(STS_PUT, sts_put, 0);
+}
+
 static void
 queue(void)
 {
@@ -430,6 +456,7 @@ queue(void)
 	step(later, 2, COMMANDS__OUTCOME__OUTCOME_RELAY);
 	step(later, 3, COMMANDS__OUTCOME__OUTCOME_MOVE);
 	hops();
+	sts();
 	queue_key(900, COMMANDS__QUEUE_KEY__VERB__MAKE);
 	queue_key(1, COMMANDS__QUEUE_KEY__VERB__CLOSE);
 	queue_reseal.item = later;

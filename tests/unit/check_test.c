@@ -8,6 +8,7 @@ fill(void **state)
 	Commands__Enqueue q = COMMANDS__ENQUEUE__INIT;
 	Commands__Body body = COMMANDS__BODY__INIT;
 	Commands__StageOpen stage = COMMANDS__STAGE_OPEN__INIT;
+	Commands__StsPut sts = COMMANDS__STS_PUT__INIT;
 	Commands__Rcpt a = COMMANDS__RCPT__INIT, b = COMMANDS__RCPT__INIT, *list[] = {&a, &b};
 	struct engine_proposal p = {.command = SLICE_EMPTY, .fd = -1};
 	bool more = true;
@@ -38,6 +39,13 @@ fill(void **state)
 	c.body_case = COMMANDS__COMMAND__BODY_ENQUEUE;
 	c.enqueue = &q;
 	assert_int_equal(world_propose(&c, SLICE_LIT("mail"))->code, COMMAND_DONE);
+	sts.domain = world_bytes("outside.test");
+	sts.id = world_bytes("1");
+	sts.policy = world_bytes("a policy");
+	sts.max_age_sec = 86400;
+	c.body_case = COMMANDS__COMMAND__BODY_STS_PUT;
+	c.sts_put = &sts;
+	assert_int_equal(world_propose(&c, SLICE_EMPTY)->code, COMMAND_DONE);
 	stage.account = WORLD_ACCOUNT;
 	c.body_case = COMMANDS__COMMAND__BODY_STAGE_OPEN;
 	c.stage_open = &stage;
@@ -88,7 +96,7 @@ a_row_that_is_lost_is_found_out_in_every_table(void **state)
 	static const enum db_table tables[] = {DB_DOMAIN, DB_ADDRESS, DB_ACCOUNT, DB_VAULT,
 		DB_EPOCH, DB_MAILBOX, DB_MAILBOX_NAME, DB_MESSAGE, DB_CHANGE, DB_ITEM, DB_RCPT,
 		DB_DUE, DB_RELAY, DB_HOP, DB_HOP_DUE, DB_OWNER, DB_REPEAT, DB_REPEAT_DUE,
-		DB_PAYLOAD, DB_LOG, DB_BODY, DB_GARBAGE, DB_SWEEP};
+		DB_STS, DB_STS_DUE, DB_PAYLOAD, DB_LOG, DB_BODY, DB_GARBAGE, DB_SWEEP};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
@@ -112,7 +120,7 @@ a_row_that_is_damaged_is_found_out_in_every_table(void **state)
 {
 	static const enum db_table tables[] = {DB_ACCOUNT, DB_ADDRESS, DB_MAILBOX,
 		DB_MAILBOX_NAME, DB_MESSAGE, DB_CHANGE, DB_ITEM, DB_RCPT, DB_REPEAT, DB_PAYLOAD,
-		DB_LOG, DB_BODY, DB_HOP, DB_OWNER, DB_PROPOSER, DB_SWEEP};
+		DB_STS, DB_LOG, DB_BODY, DB_HOP, DB_OWNER, DB_PROPOSER, DB_SWEEP};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
