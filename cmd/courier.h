@@ -7,6 +7,7 @@
 #include "cmd/proc.h"
 #include "cmd/rest.h"
 #include "core/arena.h"
+#include "core/buf.h"
 #include "crypto/seal.h"
 #include "store/commands.pb-c.h"
 #include "store/view.h"

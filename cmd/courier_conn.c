@@ -9,6 +9,7 @@
 
 #include "cmd/courier_login.h"
 #include "cmd/courier_relay_inner.h"
+#include "cmd/courier_sts.h"
 #include "cmd/courier_where.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -36,10 +37,13 @@ struct courier_conn {
 	struct smtp_hop to;
 	size_t target; /* of to */
 	struct courier_where *where;
-	const struct smtp_mx_result *found; /* of the target */
-	size_t try;			    /* of found */
-	uint64_t began_ms, ready_ms;	    /* the first call; the first time idle */
-	int fd;				    /* while it is being connected, else -1 */
+	const struct smtp_mx_result *found;   /* of the target */
+	struct courier_sts_question *sts;     /* of a target by MX */
+	const struct smtp_sts_policy *policy; /* what came of it; or NULL */
+	bool is_asking_sts;
+	size_t try;		     /* of found */
+	uint64_t began_ms, ready_ms; /* the first call; the first time idle */
+	int fd;			     /* while it is being connected, else -1 */
 	struct loop_fd *watch;
 	struct loop_timer *timer, *linger;
 	struct conn *conn;
@@ -149,6 +153,7 @@ forget(struct courier_conn *x)
 
 	hang_up(x);
 	courier_where_free(x->where);
+	courier_sts_cancel(x->sts);
 	while (*at != x)
 		at = &(*at)->next;
 	*at = x->next;
@@ -185,13 +190,13 @@ note_why(struct courier_conn *x, struct slice why)
 
 static void call_next(struct courier_conn *x);
 
+/* Both answers are there: where it is, and what it demands. */
 static void
-on_found(void *arg, const struct smtp_mx_result *found)
+begin(struct courier_conn *x)
 {
-	struct courier_conn *x = arg;
+	const struct smtp_mx_result *found = x->found;
 	struct buf why;
 
-	x->found = found;
 	x->try = 0;
 	if (found->n) {
 		call(x);
@@ -205,12 +210,47 @@ on_found(void *arg, const struct smtp_mx_result *found)
 }
 
 static void
+on_found(void *arg, const struct smtp_mx_result *found)
+{
+	struct courier_conn *x = arg;
+
+	x->found = found;
+	if (!x->is_asking_sts)
+		begin(x);
+}
+
+static void
+on_policy(void *arg, const struct smtp_sts_policy *policy)
+{
+	struct courier_conn *x = arg;
+
+	x->policy = policy;
+	x->is_asking_sts = false;
+	if (x->found)
+		begin(x);
+}
+
+static enum smtp_tls_policy_level
+level_of(const struct courier_conn *x)
+{
+	return config_route_tls(&x->hop->relay->c->p->config.relay, x->hop->route);
+}
+
+static void
 find(struct courier_conn *x)
 {
+	const struct smtp_hop_target *target = &x->to.target[x->target];
+	struct courier_relay *r = x->hop->relay;
+
 	courier_where_free(x->where);
+	courier_sts_cancel(x->sts);
 	x->found = NULL;
-	x->where = courier_where_new(
-		x->hop->relay->c, &x->to.target[x->target], true, on_found, x);
+	x->sts = NULL;
+	x->policy = NULL;
+	x->is_asking_sts = target->is_domain && level_of(x) == SMTP_TLS_POLICY_DANE;
+	if (x->is_asking_sts)
+		x->sts = courier_sts_ask(r->sts, target->host, on_policy, x);
+	x->where = courier_where_new(r->c, target, true, on_found, x);
 }
 
 /* This server can't be spoken to: the next one, if there is one. */
@@ -588,6 +628,9 @@ on_secure(void *arg, enum err e)
 
 	if (!e) {
 		verdict = tls_client_verdict(s);
+		if (verdict.fault)
+			log_info("TLS to %.*s: the MTA-STS policy, in testing, isn't met: %.*s",
+				SLICE_FMT(host_of(x)), SLICE_FMT(verdict.why));
 		buf_init(&text, 256);
 		tls_describe(s, &text);
 		log_info("TLS to %.*s: %s, %.*s", SLICE_FMT(host_of(x)),
@@ -623,16 +666,19 @@ make_plan(struct courier_conn *x)
 {
 	const struct smtp_mx_host *host = try_of(x)->host;
 	struct smtp_tls_policy_facts facts = {
-		.level = config_route_tls(&x->hop->relay->c->p->config.relay, x->hop->route),
+		.level = level_of(x),
 		.host = host->name,
 		.domain = x->found->domain,
 		.canonical_domain = x->found->canonical_domain,
 		.has_tlsa_failed = host->has_tlsa_failed,
 		.tlsa = host->tlsa,
 		.n_tlsa = host->n_tlsa,
-		.tlsa_base = host->tlsa_base};
+		.tlsa_base = host->tlsa_base,
+		.sts = x->policy};
 
 	smtp_tls_policy_plan(&facts, &x->plan);
+	if (x->plan.note)
+		log_info("TLS to %.*s: %s", SLICE_FMT(host_of(x)), x->plan.note);
 }
 
 /* --- calling --- */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "cmd/courier_relay_inner.h"
+#include "cmd/courier_sts.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/must.h"
@@ -400,6 +401,7 @@ courier_relay_new(struct courier *c)
 		must_fatal("tls_ca in [relay]: not certificates in PEM");
 	buf_fini(&c->roots);
 	set_limits(r, &c->p->config);
+	r->sts = courier_sts_new(c);
 	return r;
 }
 

@@ -19,6 +19,7 @@ enum {
 };
 
 struct courier_mail;
+struct courier_sts;
 struct courier_conn;
 
 /* A next hop with something in hand, or with a connection. */
@@ -42,6 +43,7 @@ struct courier_relay {
 	struct courier_mail *mails[COURIER_MAIL_BUCKETS]; /* all in hand, by item */
 	uint32_t mail_count;
 	struct tls_client *tls;
+	struct courier_sts *sts;
 	struct smtp_client_limits limits;
 	uint32_t connect_ms;
 	loop_cb stopped;

@@ -27,7 +27,7 @@
 
 /* SIZE, TIMEOUT: what may be asked for. CALL_MS: for each address, up to TLS. */
 enum {
-	JOBS_MAX = 64,
+	JOBS_MAX = 256,
 	SIZE_MAX_OCTETS = 65536,
 	TIMEOUT_MAX_MS = 60000,
 	CALL_MS = 10000,

@@ -107,6 +107,13 @@ smtp_sts_record(const struct slice *texts, size_t n, struct slice *id)
 	return found ? parse_fields(slice_from(*found, version.n - 1), id) : ERR_NOT_FOUND;
 }
 
+bool
+smtp_sts_is_stale(
+	struct slice known_id, uint64_t fetched_sec, struct slice id, uint64_t now_sec)
+{
+	return !slice_eq(known_id, id) || now_sec >= fetched_sec + SMTP_STS_REFRESH_SEC;
+}
+
 /* ---- the policy ---- */
 
 /* What was read of it so far; the first of each counts, but for mx. */

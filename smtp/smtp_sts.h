@@ -20,6 +20,13 @@ enum {
  * Both mean that the domain has no policy now; one that is known stays valid. */
 enum err smtp_sts_record(const struct slice *texts, size_t n, struct slice *id);
 
+/* Is a policy to be fetched? known_id: of the one that is kept (empty: none is), which was
+ * fetched at fetched_sec; id: of the record now. Once a day in any case, so that it is renewed
+ * long before it runs out. */
+enum { SMTP_STS_REFRESH_SEC = 86400 };
+bool smtp_sts_is_stale(
+	struct slice known_id, uint64_t fetched_sec, struct slice id, uint64_t now_sec);
+
 enum smtp_sts_mode { SMTP_STS_NONE, SMTP_STS_TESTING, SMTP_STS_ENFORCE };
 struct smtp_sts_policy {
 	enum smtp_sts_mode mode;

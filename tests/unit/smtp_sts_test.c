@@ -48,6 +48,18 @@ a_broken_record_is_refused(void **state)
 }
 
 static void
+a_policy_is_fetched_when_its_id_changed_or_once_a_day(void **state)
+{
+	const struct slice old = SLICE_LIT("1"), new = SLICE_LIT("2");
+
+	(void)state;
+	assert_true(smtp_sts_is_stale(SLICE_EMPTY, 0, new, 1));
+	assert_true(smtp_sts_is_stale(old, 1000, new, 1001));
+	assert_false(smtp_sts_is_stale(old, 1000, old, 1000 + SMTP_STS_REFRESH_SEC - 1));
+	assert_true(smtp_sts_is_stale(old, 1000, old, 1000 + SMTP_STS_REFRESH_SEC));
+}
+
+static void
 ids_and_names_have_at_most_32_octets(void **state)
 {
 	const char *id32 = "v=STSv1; id=01234567890123456789012345678901";
@@ -314,6 +326,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_record_gives_its_id),
 		cmocka_unit_test(a_broken_record_is_refused),
+		cmocka_unit_test(a_policy_is_fetched_when_its_id_changed_or_once_a_day),
 		cmocka_unit_test(ids_and_names_have_at_most_32_octets),
 		cmocka_unit_test(a_record_cut_off_anywhere_gives_no_longer_id),
 		cmocka_unit_test(exactly_one_record_counts),
