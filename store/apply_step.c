@@ -41,6 +41,36 @@ delivered(const struct stepping *s)
 	};
 }
 
+/* Could it be delivered? Sets the code if not; else *account and *m are what is needed for it.
+ */
+static enum err
+check_delivery(struct stepping *s, Commands__Account **account, struct schema_message *m)
+{
+	const Commands__Delivery *d = s->step->delivery;
+	struct slice sealed;
+	enum err e;
+
+	if (!d || d->wrapped_key.len != SCHEMA_WRAPPED_KEY || d->delivered_to.len > 1000) {
+		s->code = COMMAND_INVALID;
+		return ERR_OK;
+	}
+	e = apply_row_account(s->a, d->account, account);
+	if (e == ERR_NOT_FOUND) {
+		s->code = COMMAND_NOT_FOUND;
+		return ERR_OK;
+	}
+	if (!e)
+		e = view_directory_epoch(s->a->txn, d->account, d->epoch, &sealed);
+	if (e == ERR_NOT_FOUND) {
+		s->code = COMMAND_NO_EPOCH;
+		return ERR_OK;
+	}
+	*m = delivered(s);
+	if (!e && view_directory_over_quota(*account, apply_message_weight(m)))
+		s->code = COMMAND_QUOTA;
+	return e;
+}
+
 static enum err
 deliver(struct stepping *s)
 {
@@ -49,31 +79,11 @@ deliver(struct stepping *s)
 	Commands__Mailbox *box;
 	Commands__Account *r;
 	struct schema_message m;
-	struct slice sealed;
-	enum err e;
+	enum err e = check_delivery(s, &r, &m);
 
-	if (!d || d->wrapped_key.len != SCHEMA_WRAPPED_KEY || d->delivered_to.len > 1000) {
-		s->code = COMMAND_INVALID;
-		return ERR_OK;
-	}
-	e = apply_row_account(a, d->account, &r);
-	if (e == ERR_NOT_FOUND) {
-		s->code = COMMAND_NOT_FOUND;
-		return ERR_OK;
-	}
-	if (!e)
-		e = view_directory_epoch(a->txn, d->account, d->epoch, &sealed);
-	if (e == ERR_NOT_FOUND) {
-		s->code = COMMAND_NO_EPOCH;
-		return ERR_OK;
-	}
-	m = delivered(s);
-	if (!e && view_directory_over_quota(r, apply_message_weight(&m))) {
-		s->code = COMMAND_QUOTA;
-		return ERR_OK;
-	}
-	if (!e)
-		e = apply_mailbox_for_delivery(a, d->account, codec_slice(d->mailbox), &box);
+	if (e || s->code)
+		return e;
+	e = apply_mailbox_for_delivery(a, d->account, codec_slice(d->mailbox), &box);
 	/* The mailbox may have been made just now, which moved the account's counters. */
 	if (!e)
 		e = apply_row_account(a, d->account, &r);
@@ -87,13 +97,20 @@ deliver(struct stepping *s)
 	return e ? e : apply_row_put_account(a, d->account, r);
 }
 
+/* before: recipients that come before these. */
+static bool
+has_room(const struct stepping *s, size_t before)
+{
+	return s->item->rcpt_count + before + s->step->n_into <= APPLY_QUEUE_ROWS_MAX;
+}
+
 /* Whole, or a part: then the recipient stays, and is due again at once. */
 static enum err
 expand(struct stepping *s)
 {
 	Commands__Rcpt *r = s->row->rcpt;
 
-	if (s->item->rcpt_count + s->step->n_into > APPLY_QUEUE_ROWS_MAX) {
+	if (!has_room(s, 0)) {
 		s->code = COMMAND_LIMIT;
 		return ERR_OK;
 	}
@@ -235,6 +252,34 @@ know(struct apply *a, const Commands__Step *c, const Commands__Item *item,
 	return expands ? apply_queue_know(a, item, more, out) : ERR_OK;
 }
 
+/* A report says what became of all of them: so all are done, or none is. False: this or that
+ * can't be, as its code says; those that could be are STALE, and due as before. */
+static enum err
+check_all(struct apply *a, const Commands__Step *c, Commands__Item *item, bool *ok)
+{
+	Commands__Result *out = a->result;
+	Commands__Account *account;
+	struct schema_message m;
+	size_t into = 0;
+	enum err e = ERR_OK;
+
+	*ok = true;
+	for (size_t i = 0; i < c->n_step && c->bounce && !e; i++) {
+		struct stepping s = {.a = a, .item = item, .step = c->step[i]};
+
+		if (s.step->outcome == COMMANDS__OUTCOME__OUTCOME_DELIVER)
+			e = check_delivery(&s, &account, &m);
+		else if (s.step->outcome == COMMANDS__OUTCOME__OUTCOME_EXPAND &&
+			 !has_room(&s, into))
+			s.code = COMMAND_LIMIT;
+		into += s.step->n_into;
+		*ok &= !s.code;
+		out->step_code[i] = s.code ? s.code : COMMAND_STALE;
+		out->uid[i] = 0;
+	}
+	return e;
+}
+
 static enum err
 step_all(struct apply *a, const Commands__Step *c, Commands__Item *item)
 {
@@ -242,8 +287,6 @@ step_all(struct apply *a, const Commands__Step *c, Commands__Item *item)
 	struct apply_queue_known *known = NULL;
 	enum err e = know(a, c, item, &known);
 
-	out->step_code = arena_alloc(a->arena, (c->n_step + 1) * sizeof(uint32_t));
-	out->uid = arena_alloc(a->arena, (c->n_step + 1) * sizeof(uint32_t));
 	for (size_t i = 0; i < c->n_step && !e; i++) {
 		struct stepping s = {.a = a, .item = item, .step = c->step[i], .known = known};
 
@@ -274,8 +317,16 @@ apply_step(struct apply *a, const Commands__Step *c)
 		e = apply_payload_refuse(a, c->bounce ? c->bounce->body : NULL);
 		return e ? e : apply_refuse(a, COMMAND_STALE, "the item has moved on");
 	}
-	e = step_all(a, c, item);
 	a->result->id = item->id;
+	a->result->step_code = arena_alloc(a->arena, (c->n_step + 1) * sizeof(uint32_t));
+	a->result->uid = arena_alloc(a->arena, (c->n_step + 1) * sizeof(uint32_t));
+	e = check_all(a, c, item, &ok);
+	if (!e && !ok) {
+		a->result->n_step_code = a->result->n_uid = c->n_step;
+		return apply_payload_refuse(a, c->bounce->body);
+	}
+	if (!e)
+		e = step_all(a, c, item);
 	if (!e && c->bounce)
 		e = apply_queue_make(a, c->bounce);
 	if (!e && c->hop)
