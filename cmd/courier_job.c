@@ -58,6 +58,7 @@ end(struct courier_job *j)
 		at = &(*at)->next;
 	*at = j->next;
 	c->job_count--;
+	courier_step_fini(&j->s);
 	arena_reset(&j->arena);
 	free(j);
 	courier_pump(c);
@@ -79,6 +80,17 @@ give_up(struct courier_job *j, const char *what, enum err e)
 
 /* --- deciding --- */
 
+/* Later; first its sender is told, if it is time: it is due still, and is put off then. */
+static void
+put_off_one(struct courier_job *j, const Commands__Rcpt *r, Commands__RcptStep *s,
+	const char *status)
+{
+	if (!courier_step_warn(&j->s, r, s, status))
+		courier_step_defer(&j->s, r, s, status);
+}
+
+static const char full[] = "4.2.2 the mailbox is full; its owner has to make room";
+
 static enum err
 decide_deliver(struct courier_job *j, struct db_txn *txn, const Commands__Rcpt *r,
 	Commands__RcptStep *s)
@@ -95,8 +107,8 @@ decide_deliver(struct courier_job *j, struct db_txn *txn, const Commands__Rcpt *
 	if (e)
 		return e;
 	if (view_directory_over_quota(account, j->s.item->envelope->body->size)) {
-		courier_step_defer(
-			&j->s, r, s, "4.2.2 the mailbox is full; its owner has to make room");
+		/* r may be the one that the row's recipient leads to. */
+		put_off_one(j, j->s.row[j->s.n - 1]->rcpt, s, full);
 		return ERR_OK;
 	}
 	commands__delivery__init(d);
@@ -203,7 +215,25 @@ last_try(struct courier_job *j, struct db_txn *txn, const Commands__Rcpt *r)
 	enum err e = view_hop_get(
 		txn, j->s.item->owner_node, codec_slice(r->hop), &j->arena, &hop);
 
-	return !e && hop->last_status[0] ? hop->last_status : r->last_status;
+	return !e && hop->tries && hop->last_status[0] ? hop->last_status : r->last_status;
+}
+
+/* Its hop didn't let it go, and its deadline has come. */
+static void
+decide_late(struct courier_job *j, struct db_txn *txn, const Commands__Rcpt *r,
+	Commands__RcptStep *s)
+{
+	const char *why = last_try(j, txn, r);
+
+	if (courier_now_sec(j->c) >= courier_step_end_sec(&j->s)) {
+		courier_step_expire(&j->s, s, why);
+	} else if (!courier_step_warn(&j->s, r, s,
+			   *why ? why : "4.4.0 it waits for its turn at the next server")) {
+		/* The configuration gives it more time than it did. */
+		s->outcome = COMMANDS__OUTCOME__OUTCOME_RELAY;
+		s->hop = r->hop;
+		s->deadline_sec = courier_step_deadline_sec(&j->s, r);
+	}
 }
 
 static enum err
@@ -219,8 +249,7 @@ decide(struct courier_job *j, struct db_txn *txn, uint32_t number)
 	if (row->rcpt->stage == COMMANDS__STAGE__STAGE_DELIVER)
 		e = decide_deliver(j, txn, row->rcpt, one);
 	else if (row->rcpt->stage == COMMANDS__STAGE__STAGE_RELAY)
-		/* Its hop never let it go, and its deadline has come. */
-		courier_step_expire(&j->s, one, last_try(j, txn, row->rcpt));
+		decide_late(j, txn, row->rcpt, one);
 	else
 		e = decide_route(j, txn, row, one);
 	if (e)
@@ -274,8 +303,7 @@ turn_refused(struct courier_job *j, const Commands__Result *r)
 		j->s.step[kept]->delivery = NULL;
 		j->s.step[kept]->n_into = 0;
 		if (code == COMMAND_QUOTA)
-			courier_step_defer(&j->s, j->s.row[kept]->rcpt, j->s.step[kept],
-				"4.2.2 the mailbox is full; its owner has to make room");
+			put_off_one(j, j->s.row[kept]->rcpt, j->s.step[kept], full);
 		else
 			courier_step_fail(j->s.step[kept],
 				code == COMMAND_LIMIT
@@ -329,8 +357,7 @@ static void
 propose_steps(struct courier_job *j)
 {
 	/* Those who are left out are still due, and come next. */
-	struct ipc_question *asked;
-	enum err e = courier_step_propose(&j->s, on_stepped, j, &asked);
+	enum err e = courier_step_propose(&j->s, on_stepped, j);
 
 	if (e)
 		give_up(j, "step", e);
@@ -425,7 +452,7 @@ put_off(struct courier_job *j)
 		if (j->s.step[i]->outcome != COMMANDS__OUTCOME__OUTCOME_DELIVER)
 			continue;
 		j->s.step[i]->delivery = NULL;
-		courier_step_defer(&j->s, j->s.row[i]->rcpt, j->s.step[i],
+		put_off_one(j, j->s.row[i]->rcpt, j->s.step[i],
 			"4.3.0 the key of this mail isn't in the vault");
 	}
 	j->wrap.n_target = 0;
@@ -434,7 +461,7 @@ put_off(struct courier_job *j)
 static enum err
 read_item(struct courier_job *j, struct db_txn *txn, const uint32_t *number, size_t n)
 {
-	enum err e = courier_step_read(&j->s, txn, j->s.id, n);
+	enum err e = courier_step_read(&j->s, txn, n);
 
 	for (size_t i = 0; i < n && !e && j->into < SMTP_ROUTE_PART_MAX; i++)
 		e = decide(j, txn, number[i]);
@@ -467,7 +494,7 @@ courier_job_start(
 
 	j->c = c;
 	arena_init(&j->arena, 4096);
-	j->s = (struct courier_step){.c = c, .arena = &j->arena, .id = item};
+	courier_step_init(&j->s, c, &j->arena, item);
 	ipc__keyd_wrap__init(&j->wrap);
 	j->wrap.target = arena_alloc(&j->arena, n * sizeof(Ipc__WrapTarget *));
 	j->next = c->jobs;
@@ -482,6 +509,7 @@ courier_job_start(
 		/* Not through end(): that would pump at once, and again. */
 		c->jobs = j->next;
 		c->job_count--;
+		courier_step_fini(&j->s);
 		arena_reset(&j->arena);
 		free(j);
 		return;

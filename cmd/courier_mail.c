@@ -2,17 +2,13 @@
 
 #include "cmd/courier_relay_inner.h"
 #include "core/codec.h"
-#include "core/ipc.pb-c.h"
 #include "core/log.h"
 #include "core/must.h"
-#include "crypto/permit.h"
 #include "store/command.h"
 #include "store/floor.h"
-#include "store/view_mailbox.h"
 #include "store/view_queue.h"
-#include "store/view_vault.h"
 
-enum { HEAD_MAX = 65536, AGAIN_MS = 1000 };
+enum { AGAIN_MS = 1000, EXPLAINED_MAX = 2048 };
 
 static const char *
 name_of(const struct courier_mail *m, char id[VIEW_QUEUE_ID_MAX])
@@ -30,8 +26,7 @@ courier_mail_free(struct courier_mail *m)
 		ipc_cancel(m->question);
 	loop_cancel(m->again);
 	courier_relay_done(m);
-	seal_wipe(&m->key, sizeof m->key);
-	buf_fini_secret(&m->head);
+	courier_step_fini(&m->s);
 	arena_reset(&m->arena);
 	free(m);
 	courier_relay_forget_hop(hop);
@@ -84,7 +79,6 @@ on_stepped(void *arg, enum err e, const ProtobufCMessage *answer)
 	struct courier *c = m->s.c;
 	char id[VIEW_QUEUE_ID_MAX];
 
-	m->question = NULL;
 	if (e) {
 		log_warn("%s: step: %s; told again", name_of(m, id), err_text(e));
 		m->again = loop_after(c->p->loop, AGAIN_MS, on_again, m);
@@ -104,7 +98,7 @@ propose(struct courier_mail *m)
 	/* What was sent must not be sent again because the log couldn't be told: it is told
 	 * until it answers, without a lease after there is one again. If another node runs this
 	 * by then, or a step was taken in all the same, it is stale. */
-	if (courier_step_propose(&m->s, on_stepped, m, &m->question))
+	if (courier_step_propose(&m->s, on_stepped, m))
 		m->again = loop_after(m->s.c->p->loop, AGAIN_MS, on_again, m);
 }
 
@@ -179,10 +173,10 @@ status_of(struct courier_mail *m, const struct smtp_client_outcome *o, struct sl
 	struct buf text;
 	const char *status;
 
-	buf_init(&text, COURIER_STATUS_MAX);
+	buf_init(&text, EXPLAINED_MAX);
 	buf_printf(&text, "%s ", o->enhanced);
 	smtp_client_explain(o, host, &text);
-	status = arena_str(&m->arena, buf_slice(&text));
+	status = arena_str(&m->arena, slice_cut(buf_slice(&text), 0, COURIER_STATUS_MAX));
 	buf_fini(&text);
 	return status;
 }
@@ -243,6 +237,9 @@ courier_mail_judge(struct courier_mail *m, const struct smtp_client *client, str
 	size_t kept = 0;
 	bool answered = false;
 
+	m->s.remote = arena_dup(&m->arena, host);
+	m->s.passes_on = smtp_client_offers(client)->offers & SMTP_CLIENT_DSN;
+	m->s.is_last_hop = slice_starts(m->hop->name, SLICE_LIT("lmtp:"));
 	for (size_t i = 0; i < m->s.n; i++) {
 		const struct smtp_client_outcome *o = smtp_client_outcome(client, i);
 
@@ -370,36 +367,16 @@ courier_mail_begin_anew(struct courier_mail *m)
 static enum err
 read_text(struct courier_mail *m, struct buf *out, bool *is_last)
 {
-	struct view *view = m->s.c->view;
-	struct view_mailbox_part part;
-	struct db_txn *txn;
-	struct arena a;
 	enum err e;
 
 	*is_last = false;
 	if (!m->has_sent_head) {
 		m->has_sent_head = true;
-		return buf_put_slice(out, buf_slice(&m->head)) ? ERR_OK : ERR_TOO_BIG;
+		return buf_put_slice(out, buf_slice(&m->s.head)) ? ERR_OK : ERR_TOO_BIG;
 	}
-	e = view_begin(view, &txn);
-	if (e)
-		return e;
-	arena_init(&a, 0);
-	e = view_mailbox_part(txn, m->s.item->payload, m->part, &a, &part);
-	if (!e && part.sealed.n < SEAL_TAG)
-		e = ERR_CORRUPT;
+	e = courier_step_part(&m->s, m->part, out, is_last);
 	if (!e)
-		e = seal_part_open(&m->key, m->part, part.is_last, part.sealed,
-			buf_room(out, part.sealed.n - SEAL_TAG));
-	if (!e && view_is_valid(view)) {
-		buf_grow(out, part.sealed.n - SEAL_TAG);
 		m->part++;
-		*is_last = part.is_last;
-	} else if (!view_is_valid(view)) {
-		e = ERR_BUSY;
-	}
-	arena_reset(&a);
-	view_end(view);
 	return e;
 }
 
@@ -437,44 +414,12 @@ static void
 on_key(void *arg, enum err e, const ProtobufCMessage *answer)
 {
 	struct courier_mail *m = arg;
-	const Ipc__KeydSecret *a = (const Ipc__KeydSecret *)answer;
 
-	m->question = NULL;
-	if (!e && a->secret.len != sizeof m->key.b)
-		e = ERR_CRYPTO;
-	if (!e) {
-		memcpy(m->key.b, a->secret.data, sizeof m->key.b);
-		e = m->s.item->envelope->sealed_head.len
-			    ? seal_blob_open(&m->key, "head",
-				      codec_slice(m->s.item->envelope->sealed_head), &m->head)
-			    : ERR_OK;
-	}
+	(void)answer;
 	if (e)
 		give_up(m, "keyd", e);
 	else
 		courier_relay_ready(m);
-}
-
-static enum err
-ask_key(struct courier_mail *m)
-{
-	const Commands__Enqueue *env = m->s.item->envelope;
-	Ipc__KeydOpen q = IPC__KEYD_OPEN__INIT;
-	uint8_t permit[PERMIT_SIZE];
-	struct vault_row secret;
-	enum err e = view_vault_get(m->s.c->vault, VAULT_QUEUE, env->queue_key, &secret);
-
-	if (e)
-		return e;
-	courier_permit(m->s.c, m->s.id, permit);
-	q.permit = (ProtobufCBinaryData){sizeof permit, permit};
-	q.item = m->s.id;
-	q.sealed_key = env->sealed_key;
-	q.queue_key = env->queue_key;
-	q.queue_wrapped_secret = (ProtobufCBinaryData){secret.n, secret.secret};
-	m->question = ipc_ask(m->s.c->p->ipc, IPC_KEYD_OPEN, &q.base, -1,
-		(struct ipc_wait){COURIER_ASK_MS, on_key, m});
-	return ERR_OK;
 }
 
 static void
@@ -519,7 +464,7 @@ static enum err
 read_recipients(struct courier_mail *m, struct db_txn *txn, const struct courier_relay_work *w)
 {
 	Commands__RcptStep *one;
-	enum err e = courier_step_read(&m->s, txn, w->item, w->n);
+	enum err e = courier_step_read(&m->s, txn, w->n);
 
 	for (size_t i = 0; i < w->n && !e; i++)
 		e = courier_step_add(&m->s, txn, w->number[i], &one);
@@ -537,14 +482,14 @@ courier_mail_new(struct courier_relay *r, struct courier_hop *hop, struct db_txn
 	m->hop = hop;
 	m->is_filed = w->is_filed;
 	arena_init(&m->arena, 4096);
-	buf_init(&m->head, HEAD_MAX);
-	m->s = (struct courier_step){.c = r->c, .arena = &m->arena, .id = w->item};
+	courier_step_init(&m->s, r->c, &m->arena, w->item);
+	m->s.is_try = true;
 	e = read_recipients(m, txn, w);
 	if (!e && !view_is_valid(r->c->view))
 		e = ERR_NOT_FOUND;
 	if (!e) {
 		fill_envelope(m);
-		e = ask_key(m);
+		e = courier_step_open(&m->s, on_key, m);
 		/* An older vault was restored: the right one may come back. */
 		if (e == ERR_NOT_FOUND)
 			m->again = loop_after(r->c->p->loop, 0, on_no_key, m);
@@ -553,6 +498,7 @@ courier_mail_new(struct courier_relay *r, struct courier_hop *hop, struct db_txn
 	}
 	if (e != ERR_NOT_FOUND)
 		log_warn("%s: %s; tried again soon", name_of(m, id), err_text(e));
+	courier_step_fini(&m->s);
 	arena_reset(&m->arena);
 	free(m);
 	return NULL;

@@ -259,7 +259,10 @@ gather(void *arg, const struct schema_relay *row)
 {
 	struct looking *l = arg;
 
-	if (courier_relay_has(l->r, row->item, row->number))
+	/* A step that is on its way would make ours stale, and a mail that was sent by then
+	 * would go twice. */
+	if (courier_relay_has(l->r, row->item, row->number) ||
+		courier_job_is_busy(l->r->c, row->item))
 		return true;
 	if (l->work.n && (row->item != l->work.item || l->work.n == COURIER_RCPT_MAX))
 		return false;

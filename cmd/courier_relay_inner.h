@@ -60,8 +60,6 @@ struct courier_mail {
 	struct arena arena;
 	struct courier_step s;
 	bool is_filed; /* its recipients wait in relay */
-	struct seal_key key;
-	struct buf head; /* plain */
 	bool has_sent_head, is_text_lost;
 	uint32_t part; /* the next one */
 	struct smtp_client_mail mail;

@@ -1,24 +1,43 @@
 #include "cmd/courier_step.h"
 
-#include "core/clock.h"
+#include "cmd/courier_report.h"
 #include "core/codec.h"
-#include "crypto/queue_seal.h"
-#include "smtp/smtp_dsn.h"
-#include "smtp/smtp_parse.h"
+#include "core/ipc.pb-c.h"
+#include "crypto/permit.h"
 #include "smtp/smtp_slots.h"
 #include "store/floor.h"
+#include "store/view.h"
 #include "store/view_directory.h"
+#include "store/view_mailbox.h"
 #include "store/view_queue.h"
 
 /* STEP_MAX: octets of a STEP with its report; a frame to the store holds a little more. */
-enum { REPORT_MAX = 60000, STEP_MAX = IPC_FRAME_MAX - 4096, STATUS_MAX = 900 };
+enum { STEP_MAX = IPC_FRAME_MAX - 4096, STATUS_MAX = 900, HEAD_MAX = 65536 };
+
+void
+courier_step_init(struct courier_step *s, struct courier *c, struct arena *a, uint64_t item)
+{
+	*s = (struct courier_step){.c = c, .arena = a, .id = item};
+	buf_init(&s->head, HEAD_MAX);
+	buf_init(&s->text, HEAD_MAX + SEAL_PART_PLAIN);
+}
+
+void
+courier_step_fini(struct courier_step *s)
+{
+	if (s->question)
+		ipc_cancel(s->question);
+	s->question = NULL;
+	seal_wipe(&s->key, sizeof s->key);
+	buf_fini_secret(&s->head);
+	buf_fini_secret(&s->text);
+}
 
 enum err
-courier_step_read(struct courier_step *s, struct db_txn *txn, uint64_t item, size_t room)
+courier_step_read(struct courier_step *s, struct db_txn *txn, size_t room)
 {
-	enum err e = view_queue_item(txn, item, s->arena, &s->item);
+	enum err e = view_queue_item(txn, s->id, s->arena, &s->item);
 
-	s->id = item;
 	if (!e)
 		e = view_queue_owner(txn, s->item->owner_node, &s->owner);
 	if (e)
@@ -67,22 +86,47 @@ courier_step_expire(struct courier_step *s, Commands__RcptStep *one, const char 
 
 	buf_init(&text, STATUS_MAX + 100);
 	buf_printf(&text, "5.4.7 not delivered in the time that mail is kept here%s%.*s",
-		*last ? "; the last try: " : "", STATUS_MAX, last);
+		*last ? COURIER_STEP_LAST_TRY : "", STATUS_MAX, last);
 	courier_step_fail(one, arena_str(s->arena, buf_slice(&text)));
 	buf_fini(&text);
 }
 
-static uint64_t
-end_sec(const struct courier_step *s)
+uint64_t
+courier_step_end_sec(const struct courier_step *s)
 {
 	return s->item->queued_sec + s->c->p->config.queue_life_sec;
+}
+
+/* UINT64_MAX: never. */
+static uint64_t
+warning_sec(const struct courier_step *s, const Commands__Rcpt *r)
+{
+	uint32_t after_sec = s->c->p->config.delay_warning_sec;
+
+	return after_sec && courier_report_warns(s, r) ? s->item->queued_sec + after_sec
+						       : UINT64_MAX;
 }
 
 uint64_t
 courier_step_deadline_sec(const struct courier_step *s, const Commands__Rcpt *r)
 {
-	(void)r;
-	return end_sec(s);
+	uint64_t warning = warning_sec(s, r), end = courier_step_end_sec(s);
+
+	return warning < end ? warning : end;
+}
+
+bool
+courier_step_warn(struct courier_step *s, const Commands__Rcpt *r, Commands__RcptStep *one,
+	const char *status)
+{
+	uint64_t now_sec = courier_now_sec(s->c);
+
+	if (now_sec < warning_sec(s, r) || now_sec >= courier_step_end_sec(s))
+		return false;
+	one->outcome = COMMANDS__OUTCOME__OUTCOME_WARN;
+	one->status = (char *)(uintptr_t)status;
+	one->deadline_sec = courier_step_end_sec(s);
+	return true;
 }
 
 void
@@ -91,7 +135,7 @@ courier_step_defer(struct courier_step *s, const Commands__Rcpt *r, Commands__Rc
 {
 	const struct config *config = &s->c->p->config;
 
-	if (courier_now_sec(s->c) >= end_sec(s)) {
+	if (courier_now_sec(s->c) >= courier_step_end_sec(s)) {
 		courier_step_expire(s, one, status);
 		return;
 	}
@@ -102,121 +146,92 @@ courier_step_defer(struct courier_step *s, const Commands__Rcpt *r, Commands__Rc
 							    config->retry_max_sec);
 }
 
-/* --- the report --- */
+/* --- the mail's text --- */
 
-static bool
-is_told(const Commands__Rcpt *r)
+static void
+on_key(void *arg, enum err e, const ProtobufCMessage *answer)
 {
-	/* RFC 3461 4.1: without NOTIFY failures are told; with it only if it names them. */
-	return !r->notify ||
-	       (!(r->notify & SMTP_NOTIFY_NEVER) && r->notify & SMTP_NOTIFY_FAILURE);
+	struct courier_step *s = arg;
+	const Ipc__KeydSecret *a = (const Ipc__KeydSecret *)answer;
+	struct slice head = codec_slice(s->item->envelope->sealed_head);
+
+	s->question = NULL;
+	if (!e && a->secret.len != sizeof s->key.b)
+		e = ERR_CRYPTO;
+	if (!e) {
+		memcpy(s->key.b, a->secret.data, sizeof s->key.b);
+		e = head.n ? seal_blob_open(&s->key, "head", head, &s->head) : ERR_OK;
+	}
+	s->has_key = !e;
+	s->key_cb(s->key_cb_arg, e, NULL);
 }
 
-static struct smtp_dsn_rcpt
-report_rcpt(const Commands__Rcpt *r, const Commands__RcptStep *one)
-{
-	return (struct smtp_dsn_rcpt){.address = codec_slice(r->address),
-		.orcpt = codec_slice(r->orcpt),
-		.via = codec_slice(r->via),
-		.status = slice_str(one->status)};
-}
-
-/* The text; empty: nobody is to be told. ERR_TOO_BIG: so many failures don't fit into one. */
-static enum err
-report_text(struct courier_step *s, struct slice *text)
+enum err
+courier_step_open(struct courier_step *s, ipc_answer_cb cb, void *arg)
 {
 	const Commands__Enqueue *env = s->item->envelope;
-	struct smtp_dsn_rcpt *rcpt = arena_alloc(s->arena, (s->n + 1) * sizeof *rcpt);
-	char *id = arena_alloc(s->arena, VIEW_QUEUE_ID_MAX);
-	struct smtp_dsn d = {.rcpt = rcpt};
-	struct buf out;
-	bool fits;
+	Ipc__KeydOpen q = IPC__KEYD_OPEN__INIT;
+	uint8_t permit[PERMIT_SIZE];
+	struct vault_row secret;
+	enum err e = view_vault_get(s->c->vault, VAULT_QUEUE, env->queue_key, &secret);
 
-	*text = SLICE_EMPTY;
-	for (size_t i = 0; i < s->n; i++)
-		if (s->step[i]->outcome == COMMANDS__OUTCOME__OUTCOME_FAIL &&
-			is_told(s->row[i]->rcpt))
-			rcpt[d.rcpts++] = report_rcpt(s->row[i]->rcpt, s->step[i]);
-	if (!d.rcpts)
-		return ERR_OK;
-	view_queue_id_format(s->id, id);
-	d.hostname = slice_str(s->c->p->config.hostname);
-	d.queue_id = slice_str(id);
-	d.envid = codec_slice(env->envid);
-	d.message_id = codec_slice(env->message_id);
-	d.sender = codec_slice(env->sender);
-	d.smtputf8 = env->smtputf8;
-	d.arrived_sec = (int64_t)s->item->queued_sec;
-	d.now_sec = (int64_t)clock_wall_sec();
-	buf_init(&out, REPORT_MAX);
-	fits = smtp_dsn_format(&d, &out);
-	if (fits)
-		*text = arena_dup(s->arena, buf_slice(&out));
-	buf_fini(&out);
-	return fits ? ERR_OK : ERR_TOO_BIG;
+	if (e)
+		return e;
+	courier_permit(s->c, s->id, permit);
+	q.permit = (ProtobufCBinaryData){sizeof permit, permit};
+	q.item = s->id;
+	q.sealed_key = env->sealed_key;
+	q.queue_key = env->queue_key;
+	q.queue_wrapped_secret = (ProtobufCBinaryData){secret.n, secret.secret};
+	s->key_cb = cb;
+	s->key_cb_arg = arg;
+	s->question = ipc_ask(s->c->p->ipc, IPC_KEYD_OPEN, &q.base, -1,
+		(struct ipc_wait){COURIER_ASK_MS, on_key, s});
+	return ERR_OK;
 }
 
-struct report {
-	Commands__Enqueue q;
-	Commands__Body body;
-	Commands__Rcpt rcpt, *list[1];
-	uint8_t key[QUEUE_SEAL_SIZE];
-};
-
-/* Sealed with a data key of its own. */
-static enum err
-seal_report(struct courier_step *s, struct report *r, struct slice text, struct slice *sealed)
+enum err
+courier_step_part(struct courier_step *s, uint32_t n, struct buf *out, bool *is_last)
 {
-	struct queue_seal sealer = {0};
-	struct seal_key key;
-	uint8_t *p = arena_alloc(s->arena, text.n + SEAL_TAG);
-	enum err e;
+	struct view *view = s->c->view;
+	struct view_mailbox_part part;
+	struct db_txn *txn;
+	struct arena a;
+	uint8_t *room;
+	enum err e = view_begin(view, &txn);
 
-	seal_key_new(&key);
-	seal_part(&key, 0, true, text, p);
-	e = queue_seal(&sealer, s->queue_public, &key, r->key);
-	queue_seal_wipe(&sealer);
-	seal_wipe(&key, sizeof key);
-	*sealed = slice_of(p, text.n + SEAL_TAG);
+	if (e)
+		return e;
+	arena_init(&a, 0);
+	e = view_mailbox_part(txn, s->item->payload, n, &a, &part);
+	if (!e && part.sealed.n < SEAL_TAG)
+		e = ERR_CORRUPT;
+	if (!e) {
+		room = buf_room(out, part.sealed.n - SEAL_TAG);
+		e = room ? seal_part_open(&s->key, n, part.is_last, part.sealed, room)
+			 : ERR_TOO_BIG;
+	}
+	if (!view_is_valid(view)) {
+		e = ERR_BUSY;
+	} else if (!e) {
+		buf_grow(out, part.sealed.n - SEAL_TAG);
+		*is_last = part.is_last;
+	}
+	arena_reset(&a);
+	view_end(view);
 	return e;
 }
 
-/* A child item for the sender. *out NULL: none is due. */
+/* The first part is longer than what a report may return. */
 static enum err
-make_report(struct courier_step *s, Commands__Enqueue **out, struct slice *sealed)
+read_front(struct courier_step *s)
 {
-	struct slice sender = codec_slice(s->item->envelope->sender), text;
-	struct report *r;
 	enum err e;
 
-	*sealed = SLICE_EMPTY;
-	*out = NULL;
-	/* RFC 5321 4.5.5: nobody is told about a failed notice. */
-	if (sender.n == 0)
-		return ERR_OK;
-	e = report_text(s, &text);
-	if (e || text.n == 0)
-		return e;
-	if (!s->has_queue_key)
-		return ERR_UNAVAILABLE;
-	r = arena_zalloc(s->arena, sizeof *r);
-	commands__enqueue__init(&r->q);
-	commands__body__init(&r->body);
-	commands__rcpt__init(&r->rcpt);
-	e = seal_report(s, r, text, sealed);
-	r->body.size = text.n;
-	r->body.sealed_size = sealed->n;
-	r->rcpt.address = s->item->envelope->sender;
-	r->rcpt.stage = COMMANDS__STAGE__STAGE_ROUTE;
-	r->list[0] = &r->rcpt;
-	r->q.n_rcpt = 1;
-	r->q.rcpt = r->list;
-	r->q.body = &r->body;
-	r->q.sealed_key = (ProtobufCBinaryData){sizeof r->key, r->key};
-	r->q.queue_key = s->queue_key;
-	r->q.is_bounce = true;
-	r->q.smtputf8 = s->item->envelope->smtputf8;
-	*out = &r->q;
+	buf_clear(&s->text);
+	buf_put_slice(&s->text, buf_slice(&s->head));
+	e = courier_step_part(s, 0, &s->text, &s->has_all);
+	s->has_text = !e;
 	return e;
 }
 
@@ -224,34 +239,88 @@ make_report(struct courier_step *s, Commands__Enqueue **out, struct slice *seale
 
 /* All steps and their report; ERR_TOO_BIG: more than a command may hold. */
 static enum err
-fill(struct courier_step *s, Commands__Step *step, struct slice *sealed)
+fill(struct courier_step *s, enum smtp_dsn_returns returns, Commands__Step *step,
+	struct slice *sealed)
 {
-	enum err e;
+	enum err e = ERR_OK;
 
+	*sealed = SLICE_EMPTY;
 	step->item = s->id;
 	step->epoch = s->owner.epoch;
 	step->n_step = s->n;
 	step->step = s->step;
 	step->hop = s->hop;
-	e = make_report(s, &step->bounce, sealed);
+	step->bounce = NULL;
+	if (courier_report_is_due(s))
+		e = courier_report_make(s, returns, &step->bounce, sealed);
 	if (!e && commands__step__get_packed_size(step) + sealed->n > STEP_MAX)
 		e = ERR_TOO_BIG;
 	return e;
 }
 
-enum err
-courier_step_propose(
-	struct courier_step *s, ipc_answer_cb cb, void *arg, struct ipc_question **asked)
+/* Less of the mail goes before recipients are left out: one report is better than several. */
+static enum err
+fill_what_fits(struct courier_step *s, Commands__Step *step, struct slice *sealed)
+{
+	enum smtp_dsn_returns returns = s->has_text ? SMTP_DSN_MESSAGE : SMTP_DSN_NOTHING;
+	enum err e;
+
+	while ((e = fill(s, returns, step, sealed)) == ERR_TOO_BIG) {
+		if (returns == SMTP_DSN_MESSAGE) {
+			returns = SMTP_DSN_HEADER;
+		} else if (s->n > 1) {
+			s->left_out += s->n - s->n / 2;
+			s->n /= 2;
+		} else if (returns == SMTP_DSN_HEADER) {
+			returns = SMTP_DSN_NOTHING;
+		} else {
+			return e;
+		}
+	}
+	return e;
+}
+
+static enum err propose(struct courier_step *s);
+
+/* The queue key may have been closed while the report was on its way: that refuses all of it,
+ * also what must not be forgotten. */
+static bool
+propose_again(struct courier_step *s)
+{
+	struct db_txn *txn;
+
+	if (s->is_again || !courier_report_is_due(s) || view_begin(s->c->view, &txn))
+		return false;
+	s->is_again = true;
+	s->has_queue_key = view_directory_queue_key(txn, &s->queue_key, s->queue_public) ==
+				   ERR_OK &&
+			   view_is_valid(s->c->view);
+	view_end(s->c->view);
+	return propose(s) == ERR_OK;
+}
+
+static void
+on_stepped(void *arg, enum err e, const ProtobufCMessage *answer)
+{
+	struct courier_step *s = arg;
+	const Commands__Result *r = e ? NULL : courier_result(answer, s->arena);
+
+	s->question = NULL;
+	if (r && r->code && propose_again(s))
+		return;
+	if (r && !r->code)
+		courier_report_say(s, r, ((const Ipc__Proposed *)answer)->index);
+	s->cb(s->cb_arg, e, answer);
+}
+
+static enum err
+propose(struct courier_step *s)
 {
 	Commands__Command cmd = COMMANDS__COMMAND__INIT;
 	Commands__Step step = COMMANDS__STEP__INIT;
 	struct slice sealed;
-	enum err e;
+	enum err e = fill_what_fits(s, &step, &sealed);
 
-	while ((e = fill(s, &step, &sealed)) == ERR_TOO_BIG && s->n > 1) {
-		s->left_out += s->n - s->n / 2;
-		s->n /= 2;
-	}
 	/* Who may have been adopted stops here; apply would refuse it. */
 	if (!e && !courier_leases(s->c, 0))
 		e = ERR_UNAVAILABLE;
@@ -259,8 +328,49 @@ courier_step_propose(
 		return e;
 	cmd.body_case = COMMANDS__COMMAND__BODY_STEP;
 	cmd.step = &step;
-	*asked = courier_propose(s->c, &cmd, sealed, cb, arg);
+	s->question = courier_propose(s->c, &cmd, sealed, on_stepped, s);
 	return ERR_OK;
+}
+
+/* What has passed soon. Anything else (the mail's key or text is lost) leaves a report without
+ * its text, which is better than none. */
+static bool
+is_passing(enum err e)
+{
+	return e == ERR_BUSY || e == ERR_TIMEOUT || e == ERR_PEER;
+}
+
+static enum err
+propose_with_text(struct courier_step *s)
+{
+	enum err e = s->has_key && !s->has_text ? read_front(s) : ERR_OK;
+
+	return is_passing(e) ? e : propose(s);
+}
+
+static void
+on_opened(void *arg, enum err e, const ProtobufCMessage *answer)
+{
+	struct courier_step *s = arg;
+
+	(void)answer;
+	if (!is_passing(e))
+		e = propose_with_text(s);
+	if (e)
+		s->cb(s->cb_arg, e, NULL);
+}
+
+enum err
+courier_step_propose(struct courier_step *s, ipc_answer_cb cb, void *arg)
+{
+	s->cb = cb;
+	s->cb_arg = arg;
+	s->is_again = false;
+	if (!courier_report_is_due(s))
+		return propose(s);
+	if (!s->has_key && !courier_step_open(s, on_opened, s))
+		return ERR_OK;
+	return propose_with_text(s);
 }
 
 bool

@@ -5,7 +5,11 @@
 #define CMD_COURIER_STEP_H
 
 #include "cmd/courier.h"
+#include "core/buf.h"
 #include "store/schema.h"
+
+/* What stands before the words of the last try, once a mail's time is over. */
+#define COURIER_STEP_LAST_TRY "; the last try: "
 
 struct courier_step {
 	struct courier *c;
@@ -17,19 +21,43 @@ struct courier_step {
 	Commands__RcptStep **step;
 	size_t n, left_out;
 	Commands__HopStep *hop; /* what was seen of the next hop, or NULL */
-	uint64_t queue_key;	/* today's, for a report */
+	/* SENT: the server that took it; does it tell the sender itself, as it offers DSN; is
+	 * the mailbox there, as with LMTP? */
+	struct slice remote;
+	bool passes_on, is_last_hop;
+	bool is_try;	    /* what came of it came now, not of a deadline in relay */
+	uint64_t queue_key; /* today's, for a report */
 	uint8_t queue_public[32];
-	bool has_queue_key;
+	bool has_queue_key, is_again;
+	/* For what a report returns. */
+	struct seal_key key; /* of the mail */
+	bool has_key, has_text, has_all;
+	struct buf head, text; /* plain; text: the front of the mail */
+	struct ipc_question *question;
+	ipc_answer_cb key_cb, cb;
+	void *key_cb_arg, *cb_arg;
 };
 
-/* Reads the item; room for `room` steps. c and arena are set. */
-enum err courier_step_read(
-	struct courier_step *s, struct db_txn *txn, uint64_t item, size_t room);
+/* For an item; work's memory is that arena. Nothing else is to be done before. */
+void courier_step_init(
+	struct courier_step *s, struct courier *c, struct arena *a, uint64_t item);
+/* Cancels what was asked, wipes what is secret. Before the arena's end. */
+void courier_step_fini(struct courier_step *s);
+/* Reads the item; room for `room` steps. */
+enum err courier_step_read(struct courier_step *s, struct db_txn *txn, size_t room);
 /* Adds a step for an open recipient, whose outcome the caller sets. NULL with ERR_OK: it is
  * done already, or gone. */
 enum err courier_step_add(
 	struct courier_step *s, struct db_txn *txn, uint32_t number, Commands__RcptStep **out);
 
+/* --- the mail's text --- */
+/* Asks keyd for the key: cb(arg, e, NULL) then; s->key and s->head are there if e is ERR_OK.
+ * ERR_NOT_FOUND: its queue key isn't in the vault; cb never comes. */
+enum err courier_step_open(struct courier_step *s, ipc_answer_cb cb, void *arg);
+/* Appends part n of the body. Not within another transaction of the view. */
+enum err courier_step_part(struct courier_step *s, uint32_t n, struct buf *out, bool *is_last);
+
+/* --- outcomes --- */
 /* status is borrowed. */
 void courier_step_fail(Commands__RcptStep *one, const char *status);
 /* Its time here is over; last: why it didn't go, or "". */
@@ -37,13 +65,20 @@ void courier_step_expire(struct courier_step *s, Commands__RcptStep *one, const 
 /* Later, unless the item's time is over. */
 void courier_step_defer(struct courier_step *s, const Commands__Rcpt *r,
 	Commands__RcptStep *one, const char *status);
-/* When the courier is to look at a recipient that waits for a hop. */
+/* When the courier is to look at a recipient that waits for a hop: its sender is to be warned,
+ * or its time is over. */
 uint64_t courier_step_deadline_sec(const struct courier_step *s, const Commands__Rcpt *r);
+/* The end of the item's time. */
+uint64_t courier_step_end_sec(const struct courier_step *s);
+/* Its sender is to be told now that it waits: that is its outcome then. status: why. False: it
+ * isn't. */
+bool courier_step_warn(struct courier_step *s, const Commands__Rcpt *r, Commands__RcptStep *one,
+	const char *status);
 
-/* As many of the steps as one command holds: s->n of them then. cb as in ipc_ask; *asked is the
- * question. An error: nothing was proposed, and cb never comes. */
-enum err courier_step_propose(
-	struct courier_step *s, ipc_answer_cb cb, void *arg, struct ipc_question **asked);
+/* --- proposing --- */
+/* As many of the steps as one command holds: s->n of them then, with the report that they
+ * cause. cb as in ipc_ask. An error: nothing was proposed, and cb never comes. */
+enum err courier_step_propose(struct courier_step *s, ipc_answer_cb cb, void *arg);
 /* They were refused as stale. True: only because the store has started again, which begins a
  * new epoch; those that are open as before are to be proposed again. */
 bool courier_step_renew(struct courier_step *s, struct db_txn *txn);

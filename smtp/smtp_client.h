@@ -206,6 +206,8 @@ const struct smtp_client_outcome *smtp_client_end(const struct smtp_client *c);
  * with NAME while sending DATA command", or the like. */
 void smtp_client_explain(
 	const struct smtp_client_outcome *o, struct slice host, struct buf *out);
+/* Back from those words: whose reply it was, and the reply. False: not a server's reply. */
+bool smtp_client_explained(struct slice words, struct slice *host, struct slice *reply);
 
 /* What the server said to EHLO; zeros before. Lives until the next step. */
 const struct smtp_client_hello *smtp_client_offers(const struct smtp_client *c);

@@ -120,3 +120,24 @@ smtp_client_explain(const struct smtp_client_outcome *o, struct slice host, stru
 	}
 	buf_put_slice(out, o->text);
 }
+
+bool
+smtp_client_explained(struct slice words, struct slice *host, struct slice *reply)
+{
+	struct slice said = SLICE_LIT(" said: "), in_reply = SLICE_LIT(" (in reply to ");
+	size_t at, more;
+
+	if (!slice_starts(words, SLICE_LIT("host ")))
+		return false;
+	words = slice_from(words, 5);
+	at = slice_find(words, ' ');
+	if (!at || !slice_starts(slice_from(words, at), said))
+		return false;
+	*host = slice_cut(words, 0, at);
+	words = slice_from(words, at + said.n);
+	/* The server may have said the like itself: the last one is ours. */
+	for (at = 0; (more = slice_find_slice(slice_from(words, at), in_reply)) < words.n - at;)
+		at += more + 1;
+	*reply = at ? slice_cut(words, 0, at - 1) : words;
+	return true;
+}

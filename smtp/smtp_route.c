@@ -1,6 +1,7 @@
 #include "smtp/smtp_route.h"
 
 #include "core/codec.h"
+#include "smtp/smtp_parse.h"
 #include "store/view_directory.h"
 
 /* Addresses that a walk looks at before it believes that somebody will be reached. */
@@ -28,6 +29,7 @@ next_rcpt(struct routing *r, ProtobufCBinaryData address)
 	next->via = from->via.len ? from->via : from->address;
 	next->orcpt = from->orcpt;
 	next->notify = from->notify;
+	next->warned = from->warned;
 	next->depth = from->depth + 1;
 	next->stage = COMMANDS__STAGE__STAGE_ROUTE;
 	r->octets += address.len + next->via.len + next->orcpt.len;
@@ -103,6 +105,24 @@ expand_targets(struct routing *r, const Commands__Address *at)
 		e = add_member(r, at->target[i]);
 	out->expanded = i < at->n_target ? (uint32_t)i : 0;
 	return e;
+}
+
+/* RFC 3461 5.2.7.3: of an address with several behind it the sender hears that it was expanded,
+ * and no more of success. What is left of the wish isn't nothing: that would mean the default.
+ */
+static void
+strip_success(const struct routing *r)
+{
+	const struct smtp_route *out = r->out;
+
+	if (!(r->rcpt->notify & SMTP_NOTIFY_SUCCESS) ||
+		(out->n_into == 1 && !out->expanded && !r->rcpt->expanded))
+		return;
+	for (size_t i = 0; i < out->n_into; i++) {
+		out->into[i]->notify &= ~(unsigned)SMTP_NOTIFY_SUCCESS;
+		if (!out->into[i]->notify)
+			out->into[i]->notify = SMTP_NOTIFY_NEVER;
+	}
 }
 
 /* --- circles --- */
@@ -182,9 +202,11 @@ expand(struct routing *r, const struct view_directory_rcpt *found)
 		return ERR_OK;
 	}
 	r->out->kind = SMTP_ROUTE_EXPAND;
-	if (found->address->kind == COMMANDS__ADDRESS__KIND__ACCOUNT)
-		return expand_account(r, found->address);
-	return expand_targets(r, found->address);
+	e = found->address->kind == COMMANDS__ADDRESS__KIND__ACCOUNT
+		    ? expand_account(r, found->address)
+		    : expand_targets(r, found->address);
+	strip_success(r);
+	return e;
 }
 
 enum err

@@ -56,17 +56,19 @@ def report_of(raw):
     m = email.message_from_bytes(raw, policy=email.policy.default)
     assert m.get_content_type() == "multipart/report" and m.get_param("report-type") == "delivery-status", raw
     assert m["Auto-Submitted"] and m["Date"] and m["Message-ID"] and not m.defects, raw
-    words, status = list(m.iter_parts())[:2]
+    words, status, returned = m.iter_parts()
+    assert returned.get_content_type() in ("message/rfc822", "text/rfc822-headers"), raw
     assert words.get_content_type() == "text/plain" and status.get_content_type() == "message/delivery-status", raw
     fields = status.get_payload()
     assert fields[0]["Reporting-MTA"] == "dns;mail.example.org", raw
-    return words.get_content(), fields[1:]
+    return " ".join(words.get_content().split()), fields[1:]
 
 
 def bounce_to(s, user, *words):
     """The one bounce in the mailbox that holds all the words; its recipients' fields."""
     def found():
-        return [b for b in bodies(s, user) if b"multipart/report" in b and all(w.encode() in b for w in words)]
+        return [b for b in bodies(s, user)
+                if b"multipart/report" in b and all(w.encode() in b" ".join(b.split()) for w in words)]
 
     raw = s.wait(found)
     assert len(raw) == 1, raw

@@ -49,7 +49,7 @@ def a_refusal_comes_back_as_a_bounce(s, to):
     submit(s, ["none@out.test", "a@out.test"], 2)
     to.wait(before + 1)
     text = s.wait(lambda: next((b for b in hp.bodies(s) if b"none@out.test" in b), None))
-    assert b"said: 550 5.1.1 nobody here" in text and b"Status: 5.1.1" in text, text
+    assert b"127.0.0.1 said:\r\n        550 5.1.1 nobody here\r\n" in text and b"Status: 5.1.1" in text, text
     assert b"<a@out.test>" not in text
     s.wait(lambda: not queue(s))
     to.replies.clear()

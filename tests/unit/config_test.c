@@ -33,6 +33,7 @@ what_is_not_named_has_its_default(void **state)
 	assert_string_equal(config.data_dir, "/var/lib/hairpin");
 	assert_int_equal(config.message_size, 50 << 20);
 	assert_int_equal(config.queue_life_sec, 5 * 86400);
+	assert_int_equal(config.delay_warning_sec, 0);
 	assert_int_equal(config.delimiter, '+');
 	assert_true(config.throttle);
 	assert_int_equal(config.listeners, 1);

@@ -613,6 +613,7 @@ outcomes_are_told_in_postfixs_words(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct cplay p = {0};
 		struct dialog d = {plain, rows[i].script, ""};
+		struct slice host, reply;
 		struct buf words;
 
 		begin(&p, &d);
@@ -621,10 +622,46 @@ outcomes_are_told_in_postfixs_words(void **state)
 			cplay_lose(&p);
 		buf_init(&words, 4096);
 		smtp_client_explain(smtp_client_outcome(p.c, 0), SLICE_LIT("mx"), &words);
+		/* And back. */
+		if (smtp_client_explained(buf_slice(&words), &host, &reply)) {
+			assert_slice(host, "mx");
+			assert_true(slice_eq(reply, smtp_client_outcome(p.c, 0)->text));
+		} else {
+			assert_true(smtp_client_outcome(p.c, 0)->cause != SMTP_CLIENT_BY_REPLY);
+		}
 		buf_put_u8(&words, 0);
 		assert_string_equal((char *)words.p, rows[i].words);
 		buf_fini(&words);
 		cplay_end(&p);
+	}
+}
+
+static void
+a_servers_words_are_found_again(void **state)
+{
+	static const struct {
+		const char *words, *host, *reply;
+	} rows[] = {
+		{"host mx said: 550 no (in reply to x) (in reply to RCPT TO command)", "mx",
+			"550 no (in reply to x)"},
+		{"host mx said: 550 cut off (in rep", "mx", "550 cut off (in rep"},
+		{"host mx said: ", "mx", ""},
+		{"host mx", NULL, NULL},
+		{"host  said: 550 x", NULL, NULL},
+		{"lost connection with host mx said: 550 x", NULL, NULL},
+		{"", NULL, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct slice host, reply;
+
+		assert_int_equal(smtp_client_explained(slice_str(rows[i].words), &host, &reply),
+			rows[i].host != NULL);
+		if (!rows[i].host)
+			continue;
+		assert_true(slice_eq(host, slice_str(rows[i].host)));
+		assert_true(slice_eq(reply, slice_str(rows[i].reply)));
 	}
 }
 
@@ -652,6 +689,7 @@ main(void)
 		cmocka_unit_test(a_text_must_go_on_every_three_minutes),
 		cmocka_unit_test(a_transaction_has_a_time_for_all_of_it),
 		cmocka_unit_test(outcomes_are_told_in_postfixs_words),
+		cmocka_unit_test(a_servers_words_are_found_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

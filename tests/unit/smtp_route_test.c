@@ -1,5 +1,6 @@
 #include "tests/store_world.h"
 
+#include "smtp/smtp_parse.h"
 #include "smtp/smtp_route.h"
 #include "store/apply_directory.h"
 #include "store/apply_queue.h"
@@ -107,6 +108,46 @@ each_address_leads_to_its_kind_of_outcome(void **state)
 	r = route("u0@example.org", SMTP_ROUTE_DEPTH_MAX);
 	assert_int_equal(r.kind, SMTP_ROUTE_FAIL);
 	assert_memory_equal(r.status, "5.4.6 ", 6);
+}
+
+static unsigned
+notify_of(const char *address, unsigned notify, uint32_t expanded, size_t i)
+{
+	Commands__Rcpt rcpt = COMMANDS__RCPT__INIT;
+	struct smtp_route r;
+
+	rcpt.address = world_bytes(address);
+	rcpt.notify = notify;
+	rcpt.warned = true;
+	rcpt.expanded = expanded;
+	r = route_rcpt(&rcpt);
+	assert_true(i < r.n_into && r.into[i]->warned);
+	return r.into[i]->notify;
+}
+
+static void
+an_address_with_several_behind_it_ends_the_wish_for_success(void **state)
+{
+	ProtobufCBinaryData to[] = {world_bytes("u0@example.org"), world_bytes("y@out.test")};
+	unsigned all = SMTP_NOTIFY_SUCCESS | SMTP_NOTIFY_FAILURE | SMTP_NOTIFY_DELAY;
+
+	(void)state;
+	put("two@example.org", COMMANDS__ADDRESS__KIND__GROUP, 0, 2, to);
+	put("single@example.org", COMMANDS__ADDRESS__KIND__GROUP, 0, 1, to);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(notify_of("two@example.org", all, 0, i),
+			SMTP_NOTIFY_FAILURE | SMTP_NOTIFY_DELAY);
+		assert_int_equal(notify_of("two@example.org", SMTP_NOTIFY_SUCCESS, 0, i),
+			SMTP_NOTIFY_NEVER);
+		assert_int_equal(notify_of("two@example.org", 0, 0, i), 0);
+		assert_int_equal(notify_of("two@example.org", SMTP_NOTIFY_NEVER, 0, i),
+			SMTP_NOTIFY_NEVER);
+	}
+	assert_int_equal(notify_of("single@example.org", all, 0, 0), all);
+	assert_int_equal(notify_of("u0@example.org", all, 0, 0), all);
+	/* The last part of a list that is expanded in parts may have one member. */
+	assert_int_equal(notify_of("single@example.org", all, 7, 0),
+		SMTP_NOTIFY_FAILURE | SMTP_NOTIFY_DELAY);
 }
 
 static void
@@ -352,6 +393,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			each_address_leads_to_its_kind_of_outcome, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(
+			an_address_with_several_behind_it_ends_the_wish_for_success,
+			world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(a_member_who_is_a_mailbox_needs_no_further_step,
 			world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
