@@ -136,3 +136,43 @@ smtp_hop_of_address(struct slice address, struct buf *out)
 		return put_literal(domain, out);
 	return buf_put_str(out, "smtp:") && buf_put_slice(out, domain);
 }
+
+static void
+put_host(struct slice one, uint16_t port, struct buf *out)
+{
+	bool has_brackets = one.n && one.p[0] == '[';
+	size_t end = slice_find(one, has_brackets ? ']' : ':');
+	struct slice host = slice_cut(one, 0, end + has_brackets);
+	struct slice rest = slice_from(one, host.n);
+
+	if (!has_brackets)
+		buf_put_u8(out, '[');
+	for (size_t i = 0; i < host.n; i++)
+		buf_put_u8(out, slice_lower(host.p[i]));
+	if (!has_brackets)
+		buf_put_u8(out, ']');
+	if (rest.n)
+		buf_put_slice(out, rest);
+	else
+		buf_printf(out, ":%u", port);
+}
+
+bool
+smtp_hop_of_list(
+	enum smtp_hop_transport transport, struct slice list, uint16_t port, struct buf *out)
+{
+	size_t begin = out->n;
+	struct smtp_hop hop;
+
+	buf_put_str(out, transports[transport].prefix);
+	for (;;) {
+		size_t comma = slice_find(list, ',');
+
+		put_host(slice_trim(slice_cut(list, 0, comma)), port, out);
+		if (comma >= list.n)
+			break;
+		buf_put_u8(out, ',');
+		list = slice_from(list, comma + 1);
+	}
+	return !out->overflow && !smtp_hop_parse(slice_from(buf_slice(out), begin), &hop);
+}

@@ -31,5 +31,10 @@ enum err smtp_hop_parse(struct slice name, struct smtp_hop *out);
 /* Appends the hop of an address outside (canonical local@domain or local@[literal]; RFC 5321
  * 4.1.3): smtp to its domain. False: there is none (out is full, or no domain). */
 bool smtp_hop_of_address(struct slice address, struct buf *out);
+/* Appends the hop of a list as people write it: "HOST:PORT, [ADDRESS]:PORT", in any case, with
+ * blanks or without; a host as it is, never by MX. port: of a host without one. False, and out
+ * is then of no use: it isn't such a list, or too long. */
+bool smtp_hop_of_list(
+	enum smtp_hop_transport transport, struct slice list, uint16_t port, struct buf *out);
 
 #endif

@@ -114,6 +114,37 @@ an_address_has_the_hop_of_its_domain(void **state)
 	buf_fini(&out);
 }
 
+static void
+lists(const char *list, const char *name)
+{
+	struct buf out;
+
+	buf_init(&out, SMTP_HOP_MAX);
+	assert_int_equal(
+		smtp_hop_of_list(SMTP_HOP_FILTER, slice_str(list), 10025, &out), name != NULL);
+	if (name)
+		assert_true(slice_eq(buf_slice(&out), slice_str(name)));
+	buf_fini(&out);
+}
+
+static void
+a_list_of_hosts_becomes_a_hop_without_mx(void **state)
+{
+	(void)state;
+	lists("gw1.test:10025", "filter:[gw1.test]:10025");
+	lists(" GW1.Test , [2001:DB8::1]:26,[gw2.test]",
+		"filter:[gw1.test]:10025,[2001:db8::1]:26,[gw2.test]:10025");
+	lists("a,b,c,d,e,f,g,h", "filter:[a]:10025,[b]:10025,[c]:10025,[d]:10025,[e]:10025,"
+				 "[f]:10025,[g]:10025,[h]:10025");
+	lists("a,b,c,d,e,f,g,h,i", NULL);
+	lists("", NULL);
+	lists("a,", NULL);
+	lists("a b", NULL);
+	lists("a:0", NULL);
+	lists("[a", NULL);
+	lists("2001:db8::1", NULL);
+}
+
 int
 main(void)
 {
@@ -123,6 +154,7 @@ main(void)
 		cmocka_unit_test(what_isn_t_a_name_of_a_hop_is_refused),
 		cmocka_unit_test(a_name_has_300_octets_a_host_255),
 		cmocka_unit_test(an_address_has_the_hop_of_its_domain),
+		cmocka_unit_test(a_list_of_hosts_becomes_a_hop_without_mx),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
