@@ -33,8 +33,10 @@ client_address_accept(int listener, struct client_address *who)
 	if (at.any.sa_family == AF_INET) {
 		who->n = 4;
 		memcpy(who->octets, &at.four.sin_addr, 4);
+		who->port = ntohs(at.four.sin_port);
 	} else if (at.any.sa_family == AF_INET6) {
 		take_six(who, at.six.sin6_addr.s6_addr);
+		who->port = ntohs(at.six.sin6_port);
 	}
 	if (who->n) {
 		inet_ntop(who->n == 4 ? AF_INET : AF_INET6, who->octets, who->text,

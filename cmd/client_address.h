@@ -8,7 +8,8 @@
 enum { CLIENT_ADDRESS_TEXT = 48 };
 struct client_address {
 	uint8_t octets[16];
-	uint8_t n;			/* 4, 16, or 0: a Unix socket */
+	uint8_t n; /* 4, 16, or 0: a Unix socket */
+	uint16_t port;
 	char text[CLIENT_ADDRESS_TEXT]; /* "192.0.2.1", "local" */
 };
 /* A non-blocking socket of listener, or -1 and errno: none now. IPv4 in IPv6 is IPv4. */

@@ -14,6 +14,7 @@
 #include "core/mail_addr.h"
 #include "core/spelling.h"
 #include "core/zone.h"
+#include "smtp/smtp_hop.h"
 
 /* One row a key: how it is read, where it goes, its bounds. */
 enum value { TEXT, LIST, NUMBER32, NUMBER64, SIZE, SECONDS, FLAG, OCTET };
@@ -57,6 +58,7 @@ static const struct key keys[] = {
 	{"relay", "data_done_timeout", SECONDS, AT(relay_data_done_sec), 1, 3600, "10m"},
 	{"relay", "connections", NUMBER32, AT(relay_connections), 1, 10000, "500"},
 	{"relay", "connections_per_hop", NUMBER32, AT(relay_per_hop), 1, 1000, "20"},
+	{"gateway", "reinject", TEXT, AT(gateway_reinject), 1, 250, "none"},
 	{"limits", "message_size", SIZE, AT(message_size), 1024, 1 << 29, "50M"},
 	{"limits", "recipients", NUMBER32, AT(recipients), 1, 10000, "1000"},
 	{"limits", "hops", NUMBER32, AT(hops), 1, 1000, "50"},
@@ -88,12 +90,12 @@ static const struct key keys[] = {
 	{"log", "keep_entries", NUMBER64, AT(log_keep_rows), 0, UINT64_C(1) << 40, "10000"},
 	{"log", "compact_hour", NUMBER32, AT(compact_hour), 0, 24, "2"},
 };
-enum { KEYS = sizeof keys / sizeof *keys };
+/* HOPS_TRUSTED: a mail that is turned round has more Received fields than at first. */
+enum { KEYS = sizeof keys / sizeof *keys, HOPS_MAX = 1000, HOPS_TRUSTED = 100 };
 
-static const char *const kinds[] = {
-	"mx", "submission", "submissions", "lmtp", "imap", "imaps", "cluster"};
-static const uint16_t kind_port[] = {25, 587, 465, 0, 143, 993, 4627};
-static const char *const listener_keys[] = {"kind", "address", "port", "allow_plaintext_auth"};
+static const char *const kinds[] = {"mx", "submission", "submissions", "lmtp", "reinject",
+	"filter", "imap", "imaps", "cluster"};
+static const uint16_t kind_port[] = {25, 587, 465, 0, 10026, 10025, 143, 993, 4627};
 
 struct reading {
 	struct config *c;
@@ -257,51 +259,152 @@ refuse_key(struct reading *r, const char *section, const char *name)
 		r, "unknown key `%s` in [%s]; did you mean `%s`?", name, section, k->name);
 }
 
-static int
-read_listener(struct reading *r, const char *name, const char *key, const char *text)
+static struct config_listener *
+take_listener(struct config *c, const char *name)
 {
-	struct config *c = r->c;
-	struct config_listener *l = NULL;
-	uint64_t port;
+	struct config_listener *l;
 
 	for (uint32_t i = 0; i < c->listeners; i++)
 		if (!strcmp(c->listener[i].name, name))
-			l = &c->listener[i];
-	if (!l && (c->listeners == CONFIG_LISTENERS_MAX || strlen(name) >= sizeof l->name))
+			return &c->listener[i];
+	if (c->listeners == CONFIG_LISTENERS_MAX || strlen(name) >= sizeof l->name)
+		return NULL;
+	l = &c->listener[c->listeners++];
+	snprintf(l->name, sizeof l->name, "%s", name);
+	snprintf(l->address, sizeof l->address, "0.0.0.0");
+	l->kind = (enum config_kind) - 1;
+	return l;
+}
+
+static bool
+read_kind(struct config_listener *l, const char *text)
+{
+	for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (!strcmp(kinds[i], text)) {
+			l->kind = (enum config_kind)i;
+			return true;
+		}
+	return false;
+}
+
+static bool
+read_text(char to[CONFIG_TEXT_MAX], const char *text)
+{
+	if (!*text || strlen(text) >= CONFIG_TEXT_MAX)
+		return false;
+	snprintf(to, CONFIG_TEXT_MAX, "%s", text);
+	return true;
+}
+
+static bool
+read_address(struct config_listener *l, const char *text)
+{
+	return read_text(l->address, text);
+}
+
+static bool
+read_port(struct config_listener *l, const char *text)
+{
+	uint64_t port;
+
+	if (!read_number(text, "", NULL, &port) || port == 0 || port > 65535)
+		return false;
+	l->port = (uint16_t)port;
+	return true;
+}
+
+static bool
+read_plaintext(struct config_listener *l, const char *text)
+{
+	return read_flag(text, &l->allow_plaintext_auth);
+}
+
+static bool
+read_filter(struct config_listener *l, const char *text)
+{
+	return read_text(l->filter, text);
+}
+
+static bool
+read_from(struct config_listener *l, const char *text)
+{
+	struct slice rest = slice_str(text);
+	size_t comma;
+
+	l->networks = 0;
+	do {
+		if (l->networks == CONFIG_NETWORKS_MAX)
+			return false;
+		comma = slice_find(rest, ',');
+		if (ip_network_parse(
+			    slice_trim(slice_cut(rest, 0, comma)), &l->network[l->networks++]))
+			return false;
+		rest = slice_from(rest, comma + 1);
+	} while (rest.n);
+	return read_text(l->from, text);
+}
+
+static bool
+read_hops(struct config_listener *l, const char *text)
+{
+	uint64_t hops;
+
+	if (!read_number(text, "", NULL, &hops) || hops == 0 || hops > HOPS_MAX)
+		return false;
+	l->hops = (uint32_t)hops;
+	return true;
+}
+
+static const struct {
+	const char *name;
+	bool (*read)(struct config_listener *l, const char *text);
+	const char *expected;
+} listener_keys[] = {
+	{"kind", read_kind,
+		"is one of mx, submission, submissions, lmtp, reinject, filter, imap, imaps, "
+		"cluster"},
+	{"address", read_address, ": a numeric address, or a path for lmtp"},
+	{"port", read_port, ": a number from 1 to 65535"},
+	{"allow_plaintext_auth", read_plaintext, ": yes or no"},
+	{"filter", read_filter, ": HOST:PORT, and as many as seven more with commas between"},
+	{"from", read_from, ": networks like 192.0.2.0/24, 2001:db8::1, at most 16"},
+	{"hops", read_hops, ": a number from 1 to 1000"},
+};
+enum { LISTENER_KEYS = sizeof listener_keys / sizeof *listener_keys };
+
+static int
+refuse_listener_key(struct reading *r, const char *key)
+{
+	struct buf known;
+
+	buf_init(&known, 300);
+	for (size_t i = 0; i < LISTENER_KEYS; i++)
+		buf_printf(&known, "%s%s",
+			i == 0			? ""
+			: i + 1 < LISTENER_KEYS ? ", "
+						: " and ",
+			listener_keys[i].name);
+	refuse(r, "unknown key `%s` in a listener; known are %.*s", key,
+		SLICE_FMT(buf_slice(&known)));
+	buf_fini(&known);
+	return 0;
+}
+
+static int
+read_listener(struct reading *r, const char *name, const char *key, const char *text)
+{
+	struct config_listener *l = take_listener(r->c, name);
+
+	if (!l)
 		return refuse(r, "too many listeners, or too long a name");
-	if (!l) {
-		l = &c->listener[c->listeners++];
-		snprintf(l->name, sizeof l->name, "%s", name);
-		snprintf(l->address, sizeof l->address, "0.0.0.0");
-		l->kind = (enum config_kind) - 1;
+	for (size_t i = 0; i < LISTENER_KEYS; i++) {
+		if (strcmp(listener_keys[i].name, key) != 0)
+			continue;
+		return listener_keys[i].read(l, text) ? 1
+						      : refuse(r, "%s%s%s", key, i ? "" : " ",
+								listener_keys[i].expected);
 	}
-	if (!strcmp(key, "kind")) {
-		for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++)
-			if (!strcmp(kinds[i], text)) {
-				l->kind = (enum config_kind)i;
-				return 1;
-			}
-		return refuse(r, "kind is one of mx, submission, submissions, lmtp, imap, "
-				 "imaps, cluster");
-	}
-	if (!strcmp(key, "address")) {
-		if (!*text || strlen(text) >= sizeof l->address)
-			return refuse(r, "address: a numeric address, or a path for lmtp");
-		snprintf(l->address, sizeof l->address, "%s", text);
-		return 1;
-	}
-	if (!strcmp(key, "port")) {
-		if (!read_number(text, "", NULL, &port) || port == 0 || port > 65535)
-			return refuse(r, "port: a number from 1 to 65535");
-		l->port = (uint16_t)port;
-		return 1;
-	}
-	if (!strcmp(key, "allow_plaintext_auth"))
-		return read_flag(text, &l->allow_plaintext_auth)
-			       ? 1
-			       : refuse(r, "allow_plaintext_auth: yes or no");
-	return refuse(r, "unknown key `%s` in a listener; known are %s, %s, %s and %s", key,
-		listener_keys[0], listener_keys[1], listener_keys[2], listener_keys[3]);
+	return refuse_listener_key(r, key);
 }
 
 static int
@@ -371,6 +474,15 @@ config_cluster(const struct config *c)
 	return NULL;
 }
 
+bool
+config_is_from(const struct config_listener *l, struct slice address)
+{
+	for (uint32_t i = 0; i < l->networks; i++)
+		if (ip_network_holds(&l->network[i], address))
+			return true;
+	return false;
+}
+
 static bool
 is_any_address(const char *s)
 {
@@ -411,6 +523,76 @@ validate_relay(struct reading *r)
 
 	if (why)
 		refuse(r, "in [relay%s%s]: %s", *which->domain ? " " : "", which->domain, why);
+}
+
+/* A list of hosts as a hop's name. */
+static bool
+make_hop(const char *list, enum smtp_hop_transport transport, uint16_t port,
+	char out[CONFIG_HOP_MAX])
+{
+	struct buf hop;
+	bool ok;
+
+	buf_init(&hop, CONFIG_HOP_MAX - 1);
+	ok = smtp_hop_of_list(transport, slice_str(list), port, &hop);
+	snprintf(out, CONFIG_HOP_MAX, "%.*s", SLICE_FMT(buf_slice(&hop)));
+	buf_fini(&hop);
+	return ok;
+}
+
+static bool
+takes_filter(enum config_kind k)
+{
+	return k == CONFIG_MX || k == CONFIG_SUBMISSION || k == CONFIG_SUBMISSIONS ||
+	       k == CONFIG_LMTP;
+}
+
+/* What belongs to listeners of two servers that hand mail to one another. */
+static void
+validate_hairpin(struct reading *r, struct config_listener *l)
+{
+	bool is_trusting = l->kind == CONFIG_REINJECT || l->kind == CONFIG_FILTER;
+
+	if (*l->filter && !takes_filter(l->kind))
+		refuse(r, "listener %s: %s has no filter", l->name, kinds[l->kind]);
+	else if (*l->filter &&
+		 !make_hop(l->filter, SMTP_HOP_FILTER, kind_port[CONFIG_FILTER], l->filter_hop))
+		refuse(r,
+			"listener %s: filter: `%s` won't do; expected HOST:PORT, and as many "
+			"as seven more with commas between",
+			l->name, l->filter);
+	else if (is_trusting != (*l->from != '\0'))
+		refuse(r,
+			is_trusting ? "listener %s: say with `from` which networks may "
+				      "connect; a %s port believes them"
+				    : "listener %s: `from` is not for %s",
+			l->name, kinds[l->kind]);
+	else if (l->hops && !is_trusting)
+		refuse(r, "listener %s: `hops` is not for %s; [limits] has it for all others",
+			l->name, kinds[l->kind]);
+	else if (l->kind == CONFIG_FILTER && !*r->c->gateway_hop)
+		refuse(r,
+			"listener %s: say with `reinject` in [gateway] where its mail goes "
+			"back to",
+			l->name);
+	if (is_trusting && !l->hops)
+		l->hops = HOPS_TRUSTED;
+}
+
+static void
+validate_hairpins(struct reading *r)
+{
+	struct config *c = r->c;
+
+	if (strcmp(c->gateway_reinject, "none") != 0 &&
+		!make_hop(c->gateway_reinject, SMTP_HOP_SMTP, kind_port[CONFIG_REINJECT],
+			c->gateway_hop))
+		refuse(r,
+			"reinject in [gateway]: `%s` won't do; expected HOST:PORT, and as many "
+			"as seven more with commas between",
+			c->gateway_reinject);
+	for (uint32_t i = 0; i < c->listeners && !r->e; i++)
+		validate_hairpin(r, &c->listener[i]);
 }
 
 static void
@@ -465,6 +647,8 @@ validate(struct reading *r)
 		validate_cluster(r);
 	if (!r->e)
 		validate_relay(r);
+	if (!r->e)
+		validate_hairpins(r);
 	if (!r->e)
 		validate_dns(r);
 	if (!r->e && !zone_is_known(c->timezone))
@@ -620,6 +804,10 @@ config_format(const struct config *c, bool with_types, struct buf *out)
 			buf_printf(out, "port = %u\n", l->port);
 		buf_printf(out, "allow_plaintext_auth = %s\n",
 			l->allow_plaintext_auth ? "yes" : "no");
+		if (*l->filter)
+			buf_printf(out, "filter = %s\n", l->filter);
+		if (*l->from)
+			buf_printf(out, "from = %s\nhops = %u\n", l->from, l->hops);
 	}
 }
 

@@ -10,8 +10,15 @@
 #include "cmd/config_route.h"
 #include "core/buf.h"
 #include "core/err.h"
+#include "core/ip_network.h"
 
-enum { CONFIG_LISTENERS_MAX = 16, CONFIG_TEXT_MAX = 256, CONFIG_LIST_MAX = 16 };
+enum {
+	CONFIG_LISTENERS_MAX = 16,
+	CONFIG_HOP_MAX = 301,
+	CONFIG_TEXT_MAX = 256,
+	CONFIG_LIST_MAX = 16,
+	CONFIG_NETWORKS_MAX = 16
+};
 
 #define CONFIG_RELAY_CA "built-in" /* the authorities of crypto/tls_trust */
 
@@ -20,6 +27,8 @@ enum config_kind {
 	CONFIG_SUBMISSION,
 	CONFIG_SUBMISSIONS,
 	CONFIG_LMTP,
+	CONFIG_REINJECT,
+	CONFIG_FILTER,
 	CONFIG_IMAP,
 	CONFIG_IMAPS,
 	CONFIG_CLUSTER
@@ -32,6 +41,14 @@ struct config_listener {
 					  Unix socket */
 	uint16_t port;
 	bool allow_plaintext_auth; /* login without TLS: loopback listeners of tests only */
+	/* Of reinject and filter: who may connect, as text and as networks; how many Received
+	 * fields a mail may have. */
+	char from[CONFIG_TEXT_MAX];
+	struct ip_network network[CONFIG_NETWORKS_MAX];
+	uint32_t networks, hops;
+	/* Of those that take mail from outside or from users: who has all of it in hand first,
+	 * as text ("": nobody), and as a hop's name. */
+	char filter[CONFIG_TEXT_MAX], filter_hop[CONFIG_HOP_MAX];
 };
 
 /* What a key that may stand several times says. */
@@ -63,6 +80,8 @@ struct config {
 	char relay_tls_ca[CONFIG_TEXT_MAX]; /* a file's path, or CONFIG_RELAY_CA */
 	uint32_t relay_connections, relay_per_hop;
 	uint32_t relay_connect_sec, relay_timeout_sec, relay_data_done_sec;
+	/* [gateway]: where its mail goes back to: "none", or as text and as a hop's name */
+	char gateway_reinject[CONFIG_TEXT_MAX], gateway_hop[CONFIG_HOP_MAX];
 	/* [limits] */
 	uint64_t message_size;
 	uint32_t recipients, hops, errors, login_failures, junk_commands;
@@ -102,6 +121,8 @@ void config_format_shared(const struct config *c, struct buf *out);
 const char *config_kind_name(enum config_kind kind);
 /* Where the other nodes of the cluster call; NULL: nowhere. */
 const struct config_listener *config_cluster(const struct config *c);
+/* Is the address (4 or 16 octets) in one of the listener's `from` networks? */
+bool config_is_from(const struct config_listener *l, struct slice address);
 /* Is the listener a Unix socket, not a port? */
 bool config_is_path(const struct config_listener *l);
 

@@ -33,7 +33,8 @@ struct courier {
 	struct view *view; /* NULL until the database could be opened */
 	struct view_vault *vault;
 	struct rest rest;
-	struct seal_key permit_key;
+	struct seal_key permit_key, guard_key; /* the loop guard's: a gateway has it */
+	bool has_guard_key;
 	struct courier_job *jobs; /* list */
 	uint32_t job_count;
 	struct loop_timer *pump_timer;

@@ -691,6 +691,14 @@ make_nonce(char out[NONCE + 1])
 		(unsigned long long)rand_u64());
 }
 
+/* A gateway, or the mail server that one hands its mail back to. */
+static bool
+is_trusted(const struct courier_conn *x)
+{
+	return x->to.transport == SMTP_HOP_FILTER ||
+	       slice_eq(x->hop->name, slice_str(x->hop->relay->c->p->config.gateway_hop));
+}
+
 static void
 connected(struct courier_conn *x)
 {
@@ -706,7 +714,7 @@ connected(struct courier_conn *x)
 			       ? SMTP_CLIENT_TLS_NONE
 		       : x->plan.way == SMTP_TLS_POLICY_TRY ? SMTP_CLIENT_TLS_MAY
 							    : SMTP_CLIENT_TLS_MUST,
-		.sends_xforward = x->to.transport == SMTP_HOP_FILTER,
+		.sends_xforward = is_trusted(x),
 		.limits = &r->limits};
 	struct smtp_client_event ev = {.kind = SMTP_CLIENT_EV_OPEN};
 	char nonce[NONCE + 1];

@@ -161,6 +161,15 @@ leave(struct courier_job *j, struct db_txn *txn, uint32_t number, Commands__Rcpt
 }
 
 static void
+go_to_hop(struct courier_job *j, struct db_txn *txn, const Commands__RcptRow *row,
+	Commands__RcptStep *s)
+{
+	s->outcome = COMMANDS__OUTCOME__OUTCOME_RELAY;
+	s->deadline_sec = courier_step_deadline_sec(&j->s, row->rcpt);
+	leave(j, txn, s->rcpt, s);
+}
+
+static void
 decide_relay(struct courier_job *j, struct db_txn *txn, const Commands__RcptRow *row,
 	Commands__RcptStep *s)
 {
@@ -168,15 +177,22 @@ decide_relay(struct courier_job *j, struct db_txn *txn, const Commands__RcptRow 
 
 	buf_init(&hop, SMTP_HOP_MAX);
 	if (courier_relay_hop(j->c->relay, codec_slice(row->rcpt->address), &hop)) {
-		s->outcome = COMMANDS__OUTCOME__OUTCOME_RELAY;
 		s->hop = codec_bytes(arena_dup(&j->arena, buf_slice(&hop)));
-		s->deadline_sec = courier_step_deadline_sec(&j->s, row->rcpt);
-		leave(j, txn, s->rcpt, s);
+		go_to_hop(j, txn, row, s);
 	} else {
 		courier_step_fail(
 			s, "5.1.3 the address has no domain that mail can be sent to");
 	}
 	buf_fini(&hop);
+}
+
+/* As it is, to whoever has it in hand before it is routed: nobody is expanded. */
+static void
+decide_filter(struct courier_job *j, struct db_txn *txn, const Commands__RcptRow *row,
+	Commands__RcptStep *s)
+{
+	s->hop = j->s.item->envelope->filter;
+	go_to_hop(j, txn, row, s);
 }
 
 static enum err
@@ -250,6 +266,9 @@ decide(struct courier_job *j, struct db_txn *txn, uint32_t number)
 		e = decide_deliver(j, txn, row->rcpt, one);
 	else if (row->rcpt->stage == COMMANDS__STAGE__STAGE_RELAY)
 		decide_late(j, txn, row->rcpt, one);
+	else if (row->rcpt->stage == COMMANDS__STAGE__STAGE_FILTER &&
+		 j->s.item->envelope->filter.len)
+		decide_filter(j, txn, row, one);
 	else
 		e = decide_route(j, txn, row, one);
 	if (e)

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "cmd/courier_hairpin.h"
 #include "cmd/courier_relay_inner.h"
 #include "core/codec.h"
 #include "core/log.h"
@@ -364,6 +365,20 @@ courier_mail_begin_anew(struct courier_mail *m)
 	courier_relay_ready(m);
 }
 
+/* RFC 5321 4.4: Return-Path is the last server's to write; ours is the head's first field. */
+static enum err
+put_head(struct courier_mail *m, struct buf *out)
+{
+	struct slice head = buf_slice(&m->s.head);
+	enum err e = m->way ? courier_hairpin_fields(m->s.c, m->s.item, m->way, out) : ERR_OK;
+
+	if (slice_starts(head, SLICE_LIT("Return-Path:")))
+		head = slice_from(head, slice_find(head, '\n') + 1);
+	if (!e && !buf_put_slice(out, head))
+		e = ERR_TOO_BIG;
+	return e;
+}
+
 static enum err
 read_text(struct courier_mail *m, struct buf *out, bool *is_last)
 {
@@ -372,7 +387,7 @@ read_text(struct courier_mail *m, struct buf *out, bool *is_last)
 	*is_last = false;
 	if (!m->has_sent_head) {
 		m->has_sent_head = true;
-		return buf_put_slice(out, buf_slice(&m->s.head)) ? ERR_OK : ERR_TOO_BIG;
+		return put_head(m, out);
 	}
 	e = courier_step_part(&m->s, m->part, out, is_last);
 	if (!e)
@@ -458,6 +473,34 @@ fill_envelope(struct courier_mail *m)
 		.smtputf8 = env->smtputf8,
 		.ret = (enum smtp_ret)env->ret,
 		.envid = codec_slice(env->envid)};
+	if (courier_hairpin_is_for(m->s.item, m->hop->name))
+		courier_hairpin_forward(m->s.item, &m->arena, m->mail.forward);
+}
+
+/* A gateway's mails go one way each: who goes another way than the first stays for the next. */
+static enum err
+part_ways(struct courier_mail *m, struct db_txn *txn)
+{
+	size_t kept = 0;
+	enum err e = ERR_OK;
+
+	if (!courier_hairpin_is_for(m->s.item, m->hop->name) ||
+		!courier_hairpin_is_gateways(m->s.item))
+		return ERR_OK;
+	for (size_t i = 0; i < m->s.n && !e; i++) {
+		unsigned way = 0;
+
+		e = courier_hairpin_way(
+			m->s.c, txn, codec_slice(m->s.row[i]->rcpt->address), &way);
+		if (i == 0)
+			m->way = way;
+		if (way != m->way)
+			continue;
+		m->s.row[kept] = m->s.row[i];
+		m->s.step[kept++] = m->s.step[i];
+	}
+	m->s.n = kept;
+	return e;
 }
 
 static enum err
@@ -485,6 +528,8 @@ courier_mail_new(struct courier_relay *r, struct courier_hop *hop, struct db_txn
 	courier_step_init(&m->s, r->c, &m->arena, w->item);
 	m->s.is_try = true;
 	e = read_recipients(m, txn, w);
+	if (!e)
+		e = part_ways(m, txn);
 	if (!e && !view_is_valid(r->c->view))
 		e = ERR_NOT_FOUND;
 	if (!e) {

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "cmd/courier_hairpin.h"
 #include "cmd/courier_relay_inner.h"
 #include "cmd/courier_sts.h"
 #include "core/clock.h"
@@ -405,6 +406,7 @@ courier_relay_new(struct courier *c)
 	buf_fini(&c->roots);
 	set_limits(r, &c->p->config);
 	r->sts = courier_sts_new(c);
+	courier_hairpin_start(c);
 	return r;
 }
 

@@ -60,6 +60,7 @@ struct courier_mail {
 	struct arena arena;
 	struct courier_step s;
 	bool is_filed; /* its recipients wait in relay */
+	unsigned way;  /* LOOP_GUARD_x: through a gateway's engine; 0: this is no gateway's */
 	bool has_sent_head, is_text_lost;
 	uint32_t part; /* the next one */
 	struct smtp_client_mail mail;

@@ -1,5 +1,6 @@
 #include "cmd/courier_report.h"
 
+#include "cmd/courier_hairpin.h"
 #include "core/clock.h"
 #include "core/codec.h"
 #include "core/log.h"
@@ -238,6 +239,10 @@ make_item(struct courier_step *s, const struct smtp_dsn *d, struct slice text,
 	r->body.sealed_size = sealed->n;
 	r->rcpt.address = s->item->envelope->sender;
 	r->rcpt.stage = COMMANDS__STAGE__STAGE_ROUTE;
+	if (courier_hairpin_is_gateways(s->item)) {
+		r->q.filter = s->item->envelope->filter;
+		r->q.stage = r->rcpt.stage = COMMANDS__STAGE__STAGE_FILTER;
+	}
 	r->list[0] = &r->rcpt;
 	r->q.n_rcpt = 1;
 	r->q.rcpt = r->list;

@@ -2,7 +2,7 @@
  *
  * Owns:     the master key, the TLS private key, the epoch keys of this life; for a node that
  *           joins also the DKIM keys.
- * Hears:    store (log keys); auth and smtpd (their named keys); smtpd and imapd (TLS
+ * Hears:    store (log keys); auth, smtpd and courier (their named keys); smtpd and imapd (TLS
  *           signatures); imapd (an account's secret, against a LOGIN permit); imapd and courier
  *           (wrapping, against LOGIN and ITEM permits); courier (new pairs, sealing to another
  *           queue key, secrets of join tokens); link (who wants to join: keyd_join).
@@ -176,21 +176,27 @@ on_log_key(void *arg, struct ipc_frame *f)
 	seal_wipe(&key, sizeof key);
 }
 
+static bool
+may_hold(enum role role, uint32_t which)
+{
+	if (role == ROLE_AUTH)
+		return which == KEYRING_AUTH;
+	return which == KEYRING_GUARD || (which == KEYRING_REPEAT && role == ROLE_SMTPD);
+}
+
 static void
 on_named_key(void *arg, struct ipc_frame *f)
 {
 	struct keyd *k = arg;
 	const Ipc__KeydNamedKey *q = (const Ipc__KeydNamedKey *)f->msg;
-	enum keyring_named allowed = ipc_peer_role(f->from) == ROLE_AUTH ? KEYRING_AUTH
-									 : KEYRING_REPEAT;
 	Ipc__KeydKey a = IPC__KEYD_KEY__INIT;
 	struct seal_key key;
 
-	if (q->which != (uint32_t)allowed) {
+	if (!may_hold(ipc_peer_role(f->from), q->which)) {
 		refuse(k, f, ERR_DENIED);
 		return;
 	}
-	keyring_named(k->ring, allowed, &key);
+	keyring_named(k->ring, (enum keyring_named)q->which, &key);
 	a.key = (ProtobufCBinaryData){sizeof key.b, key.b};
 	ipc_answer(k->p->ipc, ipc_ticket(f), ERR_OK, &a.base);
 	seal_wipe(&key, sizeof key);

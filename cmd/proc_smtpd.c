@@ -70,7 +70,7 @@ on_repeat_key(void *arg, enum err e, const ProtobufCMessage *answer)
 {
 	struct smtpd *d = arg;
 
-	if (keyd_client_read_repeat_key(e, answer, &d->repeat_key)) {
+	if (keyd_client_read_named_key(e, answer, &d->repeat_key)) {
 		loop_after(d->p->loop, AGAIN_MS, ask_repeat_key, d);
 		return;
 	}
@@ -84,7 +84,29 @@ ask_repeat_key(void *arg)
 {
 	struct smtpd *d = arg;
 
-	keyd_client_ask_repeat_key(d->p->ipc, on_repeat_key, d);
+	keyd_client_ask_named_key(d->p->ipc, KEYRING_REPEAT, on_repeat_key, d);
+}
+
+/* --- the loop guard's key --- */
+
+static void ask_guard_key(void *arg);
+
+static void
+on_guard_key(void *arg, enum err e, const ProtobufCMessage *answer)
+{
+	struct smtpd *d = arg;
+
+	d->has_guard_key = !keyd_client_read_named_key(e, answer, &d->guard_key);
+	if (!d->has_guard_key)
+		loop_after(d->p->loop, AGAIN_MS, ask_guard_key, d);
+}
+
+static void
+ask_guard_key(void *arg)
+{
+	struct smtpd *d = arg;
+
+	keyd_client_ask_named_key(d->p->ipc, KEYRING_GUARD, on_guard_key, d);
 }
 
 /* --- what the store tells --- */
@@ -145,6 +167,8 @@ start(struct proc *p)
 	smtpd_lookup_open(d);
 	ipc_on(p->ipc, IPC_WATCH, on_watch, d);
 	ask_repeat_key(d);
+	if (*p->config.gateway_hop)
+		ask_guard_key(d);
 }
 
 /* --- accepting --- */

@@ -38,7 +38,8 @@ struct smtpd {
 	struct view *view; /* NULL until the database could be opened */
 	struct rest rest;
 	struct seal_key repeat_key;
-	bool has_repeat_key, is_leaving, is_full;
+	struct seal_key guard_key; /* of the loop guard; for listeners of kind filter */
+	bool has_repeat_key, has_guard_key, is_leaving, is_full;
 	bool is_drained; /* clients go elsewhere, once nothing of theirs is at hand */
 	struct smtpd_limits *limits;
 	struct smtp_limits session_limits;
@@ -62,7 +63,7 @@ struct smtpd_client {
 	const struct config_listener *at;
 	struct client_address from;
 	char name[SMTPD_NAME + 1];
-	bool is_refused, is_waiting, is_paused, is_finishing;
+	bool is_refused, is_denied, is_waiting, is_paused, is_finishing;
 	struct conn *conn;
 	struct smtp_session *session; /* NULL until implicit TLS stands */
 	struct loop_timer *timer, *delay;
@@ -84,6 +85,7 @@ struct smtpd_client {
 	uint32_t head_size;
 	uint8_t sealed_key[QUEUE_SEAL_SIZE];
 	uint64_t queue_key;
+	unsigned guard_ways; /* of its loop guard, if that is good */
 	uint8_t repeat_key[SEAL_HASH], last_repeat_key[SEAL_HASH];
 	bool has_repeat_key, has_last_repeat_key;
 	struct buf asked_rcpt; /* for log lines */

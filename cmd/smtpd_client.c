@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "core/must.h"
 #include "core/rand.h"
+#include "smtp/smtp_guard.h"
 
 enum {
 	IN_MAX = 64 * 1024,
@@ -197,16 +198,47 @@ cipher_of(const struct smtpd_client *c, struct buf *text)
 static enum smtp_kind
 kind_of(enum config_kind k)
 {
-	if (k == CONFIG_LMTP)
-		return SMTP_KIND_LMTP;
-	return k == CONFIG_MX ? SMTP_KIND_MX : SMTP_KIND_SUBMISSION;
+	static const enum smtp_kind kinds[] = {[CONFIG_MX] = SMTP_KIND_MX,
+		[CONFIG_SUBMISSION] = SMTP_KIND_SUBMISSION,
+		[CONFIG_SUBMISSIONS] = SMTP_KIND_SUBMISSION,
+		[CONFIG_LMTP] = SMTP_KIND_LMTP,
+		[CONFIG_REINJECT] = SMTP_KIND_REINJECT,
+		[CONFIG_FILTER] = SMTP_KIND_FILTER};
+
+	return kinds[k];
+}
+
+/* Is the client one of those that give back what they had in hand? */
+static bool
+is_gateway(const struct smtpd_client *c)
+{
+	const struct config *config = &c->d->p->config;
+
+	for (uint32_t i = 0; i < config->listeners; i++)
+		if (config->listener[i].kind == CONFIG_REINJECT &&
+			config_is_from(&config->listener[i], client_address_octets(&c->from)))
+			return true;
+	return false;
+}
+
+/* Nothing that an outsider could have forged comes in. A loop guard stays where it shows the
+ * gateway that its mail goes round in a circle: it came back to a port that hands it on. */
+static unsigned
+strips_of(const struct smtpd_client *c)
+{
+	if (c->at->kind == CONFIG_REINJECT)
+		return SMTP_GUARD_STRIP_FIELD;
+	if (*c->at->filter_hop && is_gateway(c))
+		return 0;
+	return SMTP_GUARD_STRIP_FIELD | SMTP_GUARD_STRIP_MARK;
 }
 
 static void
 open_session(struct smtpd_client *c)
 {
 	const struct config *config = &c->d->p->config;
-	struct smtp_event ev = {.kind = SMTP_EV_OPEN, .is_refused = c->is_refused};
+	struct smtp_event ev = {.kind = SMTP_EV_OPEN};
+	struct smtp_limits limits = c->d->session_limits;
 	struct smtp_setup setup = {.kind = kind_of(c->at->kind),
 		.hostname = slice_str(config->hostname),
 		.client_ip = c->from.n ? slice_str(c->from.text) : SLICE_EMPTY,
@@ -215,9 +247,14 @@ open_session(struct smtpd_client *c)
 		.trusts_loopback = c->at->allow_plaintext_auth &&
 				   client_address_is_loopback(&c->from),
 		.offers_scram = config->scram,
-		.limits = &c->d->session_limits};
+		.strips = strips_of(c),
+		.limits = &limits};
 	struct buf text;
 
+	if (c->at->hops)
+		limits.hop_max = c->at->hops;
+	ev.open.is_refused = c->is_refused;
+	ev.open.is_denied = c->is_denied;
 	buf_init(&text, 256);
 	setup.tls_cipher = cipher_of(c, &text);
 	c->session = smtp_session_new(&setup);
@@ -317,7 +354,10 @@ smtpd_client_new(struct smtpd *d, const struct smtpd_listener *l, int fd,
 		c->next->prev = c;
 	d->clients = c;
 	d->client_count++;
-	c->is_refused = !smtpd_limits_enter(d->limits, from->octets, from->n, clock_ms());
+	/* Those whom the listener names are as many as they have to be. */
+	c->is_refused = !smtpd_limits_enter(d->limits, from->octets, from->n, clock_ms()) &&
+			!c->at->networks;
+	c->is_denied = c->at->networks && !config_is_from(c->at, client_address_octets(from));
 	c->conn = conn_new(d->p->loop, fd, &events, c, &lim);
 	if (c->at->kind == CONFIG_SUBMISSIONS) {
 		conn_set_idle_ms(c->conn, HANDSHAKE_MS);

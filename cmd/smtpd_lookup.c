@@ -206,7 +206,8 @@ smtpd_lookup_rcpt(struct smtpd_client *c, struct slice path)
 	arena_reset(&c->d->scratch);
 	buf_clear(&c->asked_rcpt);
 	buf_put_slice(&c->asked_rcpt, path);
-	ev.rcpt.rcpt_class = SMTP_RCPT_NO_USER;
+	ev.rcpt.rcpt_class = c->at->kind == CONFIG_FILTER ? SMTP_RCPT_REMOTE
+							  : SMTP_RCPT_NO_USER;
 	if (smtpd_lookup_canonical(whole_path(c->d, path), &c->d->scratch, &r.address)) {
 		e = slice_has(path, '@') ? look(c->d, look_rcpt, &r)
 					 : look_postmaster(c->d, &r);

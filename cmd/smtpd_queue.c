@@ -7,6 +7,8 @@
 #include "core/codec.h"
 #include "core/ipc.pb-c.h"
 #include "core/log.h"
+#include "core/ip_network.h"
+#include "crypto/loop_guard.h"
 #include "smtp/smtp_repeat.h"
 #include "store/command.h"
 #include "store/view_queue.h"
@@ -17,7 +19,8 @@ enum {
 	MATERIAL_MAX = 1 << 20,
 	FRAME_ROOM = IPC_FRAME_MAX - 256, /* of the payload of a question */
 	LOG_RCPT_MAX = 10,
-	LIFT_MS = 100
+	LIFT_MS = 100,
+	ORIGIN_MAX = 2048
 };
 
 void
@@ -177,14 +180,55 @@ seal_head(struct smtpd_client *c, struct slice head)
 	return e == ERR_NOT_FOUND ? ERR_UNAVAILABLE : e;
 }
 
+/* --- the loop guard --- */
+
+static const char second_pass[] = "554 5.4.6 Mail loop: this gateway has had this mail in hand "
+				  "before. What it hands back must "
+				  "reach a port that has no content filter: look where "
+				  "`reinject` in its [gateway] section "
+				  "points to";
+
+/* A gateway's: a mail goes through its engine once in each direction. *refusal: empty, or what
+ * is said to it. */
+static enum err
+check_guard(struct smtpd_client *c, struct slice *refusal)
+{
+	const struct smtp_envelope *env = smtp_session_envelope(c->session);
+	struct loop_guard_mail mail = {env->message_id, env->body_hash};
+	unsigned before = 0, ways = 0;
+
+	c->guard_ways = 0;
+	*refusal = SLICE_EMPTY;
+	if (c->at->kind != CONFIG_FILTER)
+		return ERR_OK;
+	if (!c->d->has_guard_key)
+		return ERR_UNAVAILABLE;
+	if (env->guard.n == 0 || loop_guard_check(&c->d->guard_key, env->guard, &mail,
+					 clock_wall_sec(), &before) != LOOP_GUARD_VALID)
+		return ERR_OK;
+	for (size_t i = 0; i < env->rcpt_n; i++)
+		ways |= env->rcpt[i].is_ours ? LOOP_GUARD_IN : LOOP_GUARD_OUT;
+	c->guard_ways = before;
+	if (ways & before)
+		*refusal = slice_str(second_pass);
+	return ERR_OK;
+}
+
 void
 smtpd_queue_score(struct smtpd_client *c, struct slice head)
 {
 	struct smtpd_body *b = &c->body;
 	Ipc__FilterScore q = IPC__FILTER_SCORE__INIT;
+	struct slice refusal = SLICE_EMPTY;
 	enum err e = smtpd_body_finish(b, c->d->p);
 
 	smtpd_client_wait(c);
+	if (!e)
+		e = check_guard(c, &refusal);
+	if (!e && refusal.n) {
+		tell_scored(c, e, refusal);
+		return;
+	}
 	if (!e)
 		e = smtpd_lookup_room(c);
 	if (!e)
@@ -210,26 +254,55 @@ smtpd_queue_score(struct smtpd_client *c, struct slice head)
 
 /* --- the store --- */
 
+/* What a gateway, or a mail server in front of one, said of the mail's first client. */
+static void
+put_origin(const struct smtp_envelope *e, struct buf *out)
+{
+	static const struct {
+		enum smtp_client_forward fact;
+		const char *word;
+	} rest[] = {{SMTP_CLIENT_FORWARD_PORT, "orig_port"},
+		{SMTP_CLIENT_FORWARD_PROTO, "orig_proto"},
+		{SMTP_CLIENT_FORWARD_HELO, "orig_helo"},
+		{SMTP_CLIENT_FORWARD_LOGIN, "orig_login"},
+		{SMTP_CLIENT_FORWARD_IDENT, "orig_id"}};
+	const struct slice *fact = e->forward.fact;
+	struct slice name = fact[SMTP_CLIENT_FORWARD_NAME];
+
+	if (fact[SMTP_CLIENT_FORWARD_ADDR].n)
+		buf_printf(out, ", orig_client=%.*s[%.*s]",
+			SLICE_FMT(name.n ? name : SLICE_LIT("unknown")),
+			SLICE_FMT(fact[SMTP_CLIENT_FORWARD_ADDR]));
+	for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
+		if (fact[rest[i].fact].n)
+			buf_printf(out, ", %s=<%.*s>", rest[i].word,
+				SLICE_FMT(fact[rest[i].fact]));
+}
+
 static void
 log_mail(const struct smtpd_client *c, const char *id, const char *status)
 {
 	const struct smtp_envelope *e = smtp_session_envelope(c->session);
-	struct buf to;
+	struct buf to, origin;
 
+	buf_init(&origin, ORIGIN_MAX);
 	buf_init(&to, 8192);
 	for (size_t i = 0; i < e->rcpt_n && i < LOG_RCPT_MAX; i++) {
 		buf_put_str(&to, i ? ",<" : "<");
 		buf_put_slice(&to, e->rcpt[i].address);
 		buf_put_u8(&to, '>');
 	}
-	log_info("%s: client=unknown[%s]%s%.*s, session=%.*s, from=<%.*s>, to=%.*s, nrcpt=%zu, "
+	put_origin(e, &origin);
+	log_info("%s: client=unknown[%s]%s%.*s%.*s, session=%.*s, from=<%.*s>, to=%.*s, "
+		 "nrcpt=%zu, "
 		 "size=%llu, message-id=%.*s, proto=%s, helo=<%.*s>, status=%s",
 		id, c->from.text, c->user.n && e->account ? ", sasl_username=" : "",
-		SLICE_FMT(e->user), SLICE_FMT(e->id), SLICE_FMT(e->sender),
-		SLICE_FMT(buf_slice(&to)), e->rcpt_n, (unsigned long long)e->size_bytes,
-		SLICE_FMT(slice_cut(e->message_id, 0, 250)),
+		SLICE_FMT(e->user), SLICE_FMT(buf_slice(&origin)), SLICE_FMT(e->id),
+		SLICE_FMT(e->sender), SLICE_FMT(buf_slice(&to)), e->rcpt_n,
+		(unsigned long long)e->size_bytes, SLICE_FMT(slice_cut(e->message_id, 0, 250)),
 		conn_is_secure(c->conn) ? "TLS" : "plain", SLICE_FMT(e->helo), status);
 	buf_fini(&to);
+	buf_fini(&origin);
 }
 
 static void
@@ -240,7 +313,9 @@ tell_queued(struct smtpd_client *c, enum err e, struct slice id)
 	ev.queued.e = e;
 	ev.queued.id = id;
 	ev.queued.has_unread = smtpd_client_has_unread(c);
-	if (!e && c->has_repeat_key) {
+	/* What a second gateway has in hand may come again, whatever this one has read. */
+	if (!e && c->has_repeat_key &&
+		!smtp_session_envelope(c->session)->forward.fact[SMTP_CLIENT_FORWARD_IDENT].n) {
 		memcpy(c->last_repeat_key, c->repeat_key, SEAL_HASH);
 		c->has_last_repeat_key = true;
 	}
@@ -284,6 +359,14 @@ on_queued(void *arg, enum err e, const ProtobufCMessage *answer)
 	tell_queued(c, ERR_OK, slice_str(id));
 }
 
+/* Who has the mail in hand first; empty: nobody, it is routed at once. */
+static struct slice
+filter_of(const struct smtpd_client *c)
+{
+	return slice_str(
+		c->at->kind == CONFIG_FILTER ? c->d->p->config.gateway_hop : c->at->filter_hop);
+}
+
 static void
 fill_rcpts(const struct smtp_envelope *env, struct arena *a, Commands__Enqueue *q)
 {
@@ -296,9 +379,56 @@ fill_rcpts(const struct smtp_envelope *env, struct arena *a, Commands__Enqueue *
 		rows[i].address = codec_bytes(env->rcpt[i].address);
 		rows[i].orcpt = codec_bytes(env->rcpt[i].orcpt);
 		rows[i].notify = env->rcpt[i].notify;
-		rows[i].stage = COMMANDS__STAGE__STAGE_ROUTE;
+		rows[i].stage = q->stage;
 		q->rcpt[i] = &rows[i];
 	}
+}
+
+static bool
+has_forward(const struct smtp_envelope *env)
+{
+	for (size_t i = 0; i < SMTP_CLIENT_FORWARDS; i++)
+		if (env->forward.fact[i].n)
+			return true;
+	return false;
+}
+
+/* By what a trusted client says of its own client. */
+static void
+fill_forwarded(const struct smtp_envelope *env, struct arena *a, Commands__Enqueue *q)
+{
+	const struct slice *fact = env->forward.fact;
+	struct ip_network net;
+	uint64_t port;
+
+	if (fact[SMTP_CLIENT_FORWARD_ADDR].n &&
+		!ip_network_parse(fact[SMTP_CLIENT_FORWARD_ADDR], &net))
+		q->client_address = codec_bytes(arena_dup(a, slice_of(net.octets, net.n)));
+	if (slice_u64(fact[SMTP_CLIENT_FORWARD_PORT], UINT16_MAX, &port))
+		q->client_port = (uint32_t)port;
+	q->client_name = arena_str(a, fact[SMTP_CLIENT_FORWARD_NAME]);
+	q->helo = arena_str(a, fact[SMTP_CLIENT_FORWARD_HELO]);
+	q->protocol = arena_str(a, fact[SMTP_CLIENT_FORWARD_PROTO]);
+	q->login = arena_str(a, fact[SMTP_CLIENT_FORWARD_LOGIN]);
+	q->source = arena_str(a, fact[SMTP_CLIENT_FORWARD_SOURCE]);
+	q->ident = arena_str(a, fact[SMTP_CLIENT_FORWARD_IDENT]);
+}
+
+static void
+fill_client(struct smtpd_client *c, struct arena *a, Commands__Enqueue *q)
+{
+	const struct smtp_envelope *env = smtp_session_envelope(c->session);
+
+	if (has_forward(env)) {
+		fill_forwarded(env, a, q);
+		return;
+	}
+	q->client_address = codec_bytes(client_address_octets(&c->from));
+	q->client_port = c->from.port;
+	q->helo = arena_str(a, env->helo);
+	q->protocol = c->at->kind == CONFIG_LMTP ? "LMTP" : "ESMTP";
+	q->login = arena_str(a, env->account ? env->user : SLICE_EMPTY);
+	q->source = c->at->kind == CONFIG_MX ? "REMOTE" : "LOCAL";
 }
 
 static void
@@ -307,7 +437,10 @@ fill(struct smtpd_client *c, struct arena *a, Commands__Enqueue *q)
 	const struct smtp_envelope *env = smtp_session_envelope(c->session);
 	struct smtpd *d = c->d;
 
+	q->filter = codec_bytes(filter_of(c));
+	q->stage = q->filter.len ? COMMANDS__STAGE__STAGE_FILTER : COMMANDS__STAGE__STAGE_ROUTE;
 	fill_rcpts(env, a, q);
+	fill_client(c, a, q);
 	q->sender = codec_bytes(env->sender);
 	q->envid = codec_bytes(env->envid);
 	q->ret = env->ret;
@@ -325,10 +458,10 @@ fill(struct smtpd_client *c, struct arena *a, Commands__Enqueue *q)
 		q->repeat_until_sec = clock_wall_sec() + d->p->config.repeat_window_sec;
 	}
 	q->auth_account = env->account;
-	q->client_address = codec_bytes(client_address_octets(&c->from));
-	q->helo = arena_str(a, env->helo);
 	q->message_id = codec_bytes(env->message_id);
-	q->stage = COMMANDS__STAGE__STAGE_ROUTE;
+	if (c->at->kind == CONFIG_FILTER)
+		q->body_hash = codec_bytes(env->body_hash);
+	q->guard_ways = c->guard_ways;
 }
 
 static void

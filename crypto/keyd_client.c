@@ -39,17 +39,18 @@ keyd_client_sign(void *arg, const struct tls_sign_request *request, struct buf *
 }
 
 struct ipc_question *
-keyd_client_ask_repeat_key(struct ipc *ipc, ipc_answer_cb cb, void *arg)
+keyd_client_ask_named_key(
+	struct ipc *ipc, enum keyring_named which, ipc_answer_cb cb, void *arg)
 {
 	Ipc__KeydNamedKey q = IPC__KEYD_NAMED_KEY__INIT;
 
-	q.which = KEYRING_REPEAT;
+	q.which = which;
 	return ipc_ask(ipc, IPC_KEYD_NAMED_KEY, &q.base, -1,
 		(struct ipc_wait){KEYD_CLIENT_MS, cb, arg});
 }
 
 enum err
-keyd_client_read_repeat_key(enum err e, const ProtobufCMessage *answer, struct seal_key *key)
+keyd_client_read_named_key(enum err e, const ProtobufCMessage *answer, struct seal_key *key)
 {
 	const Ipc__KeydKey *a = (const Ipc__KeydKey *)answer;
 

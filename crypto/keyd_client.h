@@ -7,6 +7,7 @@
 
 #include "core/err.h"
 #include "core/ipc.h"
+#include "crypto/keyring.h"
 #include "crypto/seal.h"
 #include "crypto/tls.h"
 
@@ -17,10 +18,11 @@ enum { KEYD_CLIENT_MS = 10000, KEYD_CLIENT_SIGN_MS = 5000 };
 enum err keyd_client_sign(
 	void *arg, const struct tls_sign_request *request, struct buf *signature);
 
-/* smtpd: the key that makes repeat keys; always the same under one master key. The caller wipes
- * it. */
-struct ipc_question *keyd_client_ask_repeat_key(struct ipc *ipc, ipc_answer_cb cb, void *arg);
-enum err keyd_client_read_repeat_key(
+/* smtpd: the key that makes repeat keys (KEYRING_REPEAT); smtpd and courier: that of the loop
+ * guard (KEYRING_GUARD). Always the same under one master key. The caller wipes it. */
+struct ipc_question *keyd_client_ask_named_key(
+	struct ipc *ipc, enum keyring_named which, ipc_answer_cb cb, void *arg);
+enum err keyd_client_read_named_key(
 	enum err e, const ProtobufCMessage *answer, struct seal_key *key);
 
 /* imapd: the key pair of the account that logged in. permit: from auth; wrapped, wrap_kind:

@@ -95,7 +95,11 @@ keyring_parse_master(struct slice text, struct seal_key *master)
 void
 keyring_named(const struct keyring *k, enum keyring_named which, struct seal_key *out)
 {
-	seal_subkey(k->master, which == KEYRING_AUTH ? "auth verifiers" : "repeat keys", out);
+	static const char *const labels[] = {[KEYRING_AUTH] = "auth verifiers",
+		[KEYRING_REPEAT] = "repeat keys",
+		[KEYRING_GUARD] = "loop guard"};
+
+	seal_subkey(k->master, labels[which], out);
 }
 
 struct peer_ca *

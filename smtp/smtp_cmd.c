@@ -86,6 +86,19 @@ feature_auth(struct smtp_session *s)
 }
 
 static void
+feature_xforward(struct smtp_session *s)
+{
+	struct buf text;
+
+	if (!smtp_policy_forwards(&s->who))
+		return;
+	buf_init(&text, SMTP_XFORWARD_LINE_MAX);
+	smtp_xforward_put_keyword(&text);
+	smtp_reply_line(&s->reply, 250, false, buf_slice(&text));
+	buf_fini(&text);
+}
+
+static void
 ehlo(struct smtp_session *s, struct slice args)
 {
 	greet(s, args);
@@ -101,6 +114,7 @@ ehlo(struct smtp_session *s, struct slice args)
 	feature(s, "SMTPUTF8");
 	feature(s, "DSN");
 	feature(s, "CHUNKING");
+	feature_xforward(s);
 	feature_number(s, "LIMITS RCPTMAX=", s->lim.rcpt_max);
 	smtp_reply_line(&s->reply, 250, true, SLICE_LIT("HELP"));
 	s->out->code = 250;
@@ -155,6 +169,22 @@ help(struct smtp_session *s, struct slice args)
 	smtp_session_say(s, SMTP_REPLY_HELP);
 }
 
+/* The facts live until the end of the transaction that follows, or of what takes its place. */
+static enum smtp_reply
+xforward_check(struct smtp_session *s, struct slice args)
+{
+	if (!smtp_policy_forwards(&s->who))
+		return SMTP_REPLY_NOT_HERE;
+	return smtp_xforward_parse(args, &s->tx, &s->env.forward, &s->arg);
+}
+
+static void
+xforward(struct smtp_session *s, struct slice args)
+{
+	(void)args;
+	smtp_session_say(s, SMTP_REPLY_OK);
+}
+
 static enum smtp_reply
 not_here(struct smtp_session *s, struct slice args)
 {
@@ -204,6 +234,9 @@ static const struct smtp_row rows[] = {
 	{"STARTTLS", NOT_CHUNKS, SMTP_ROW_BARE, 0, starttls_check, starttls},
 	{"AUTH", SMTP_ST_READY, SMTP_ROW_ARGS, SMTP_REPLY_BAD_SEQUENCE, smtp_cmd_auth_check,
 		smtp_cmd_auth_proceed},
+	/* Each one takes memory until the transaction's end. */
+	{"XFORWARD", SMTP_ST_READY, SMTP_ROW_ARGS | SMTP_ROW_JUNK, SMTP_REPLY_NESTED_MAIL,
+		xforward_check, xforward},
 	{"VRFY", GREETED, SMTP_ROW_ARGS | SMTP_ROW_UTF8 | SMTP_ROW_JUNK, 0, NULL, vrfy},
 	{"EXPN", GREETED, SMTP_ROW_UTF8, 0, not_here, NULL},
 	{"HELP", SMTP_ST_ANY, SMTP_ROW_JUNK, 0, NULL, help},

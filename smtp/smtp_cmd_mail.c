@@ -139,6 +139,7 @@ smtp_cmd_mail_rcpt_answer(struct smtp_session *s, const struct smtp_event *ev)
 		row->address = arena_dup(&s->tx, address);
 		row->orcpt = join_orcpt(s);
 		row->notify = s->rcpt.notify;
+		row->is_ours = ev->rcpt.rcpt_class != SMTP_RCPT_REMOTE;
 		s->state = SMTP_ST_RCPT;
 		r = SMTP_REPLY_RCPT_OK;
 	} else {

@@ -21,6 +21,12 @@ smtp_policy_mail(const struct smtp_who *w)
 }
 
 bool
+smtp_policy_forwards(const struct smtp_who *w)
+{
+	return w->kind == SMTP_KIND_REINJECT || w->kind == SMTP_KIND_FILTER;
+}
+
+bool
 smtp_policy_asks_sender(const struct smtp_who *w, bool is_null)
 {
 	return w->is_authenticated && !w->may_relay && !is_null;
@@ -37,13 +43,18 @@ smtp_policy_sender(const struct smtp_who *w, enum smtp_sender_class c)
 enum smtp_reply
 smtp_policy_rcpt(const struct smtp_who *w, enum smtp_rcpt_class c)
 {
+	/* Who is there, and has room, the server knows that the mail goes back to. */
+	if (w->kind == SMTP_KIND_FILTER && c != SMTP_RCPT_UNKNOWN)
+		return SMTP_REPLY_NONE;
 	switch (c) {
 	case SMTP_RCPT_LOCAL:
 		return SMTP_REPLY_NONE;
 	case SMTP_RCPT_NO_USER:
 		return SMTP_REPLY_UNKNOWN_USER;
 	case SMTP_RCPT_REMOTE:
-		return w->is_authenticated ? SMTP_REPLY_NONE : SMTP_REPLY_RELAY_DENIED;
+		return w->is_authenticated || w->kind == SMTP_KIND_REINJECT
+			       ? SMTP_REPLY_NONE
+			       : SMTP_REPLY_RELAY_DENIED;
 	case SMTP_RCPT_OVER_QUOTA:
 		return SMTP_REPLY_OVER_QUOTA;
 	case SMTP_RCPT_DISABLED:

@@ -6,7 +6,13 @@
 #include "smtp/smtp_reply.h"
 
 /* What a listener is for. */
-enum smtp_kind { SMTP_KIND_MX, SMTP_KIND_SUBMISSION, SMTP_KIND_LMTP };
+enum smtp_kind {
+	SMTP_KIND_MX,
+	SMTP_KIND_SUBMISSION,
+	SMTP_KIND_LMTP,
+	SMTP_KIND_REINJECT, /* mail that a gateway gives back: for ours, and to be relayed */
+	SMTP_KIND_FILTER    /* a gateway's: any mail, which goes back to where it came from */
+};
 
 struct smtp_who {
 	enum smtp_kind kind;
@@ -38,6 +44,8 @@ enum smtp_rcpt_class {
 enum smtp_reply smtp_policy_auth(const struct smtp_who *w);
 /* May it begin a mail at all? */
 enum smtp_reply smtp_policy_mail(const struct smtp_who *w);
+/* May it say by XFORWARD who its own client was? Those listeners trust their clients. */
+bool smtp_policy_forwards(const struct smtp_who *w);
 /* Must the sender be looked up? Not the null sender: read receipts have it. */
 bool smtp_policy_asks_sender(const struct smtp_who *w, bool is_null);
 enum smtp_reply smtp_policy_sender(const struct smtp_who *w, enum smtp_sender_class c);

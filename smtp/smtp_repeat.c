@@ -19,9 +19,9 @@ bool
 smtp_repeat_material(
 	const struct smtp_envelope *e, struct slice body_hash, struct arena *a, struct buf *out)
 {
-	struct slice *sorted;
+	struct slice ident = e->forward.fact[SMTP_CLIENT_FORWARD_IDENT], *sorted;
 
-	if (e->message_id.n == 0 || e->rcpt_n == 0)
+	if ((e->message_id.n == 0 && ident.n == 0) || e->rcpt_n == 0)
 		return false;
 	sorted = arena_alloc(a, e->rcpt_n * sizeof *sorted);
 	for (size_t i = 0; i < e->rcpt_n; i++)
@@ -34,6 +34,6 @@ smtp_repeat_material(
 	/* no recipient is empty: this ends the list */
 	put(out, SLICE_EMPTY);
 	put(out, e->message_id);
-	put(out, body_hash);
+	put(out, ident.n ? ident : body_hash);
 	return !out->overflow;
 }

@@ -91,6 +91,7 @@
 	X(NOT_YOUR_SENDER, 553, "5.7.1",                                                       \
 		"Sender address rejected: not owned by the "                                   \
 		"authenticated user")                                                          \
+	X(GREETING_DENIED, 554, "5.7.1", "% No service for you here")                          \
 	X(RELAY_DENIED, 554, "5.7.1", "Relay access denied")                                   \
 	X(NO_VALID_RCPT, 554, "5.5.1", "No valid recipients")                                  \
 	X(TOO_MANY_HOPS, 554, "5.4.6", "Too many hops: the mail is looping")                   \

@@ -5,7 +5,7 @@
 #include "smtp/smtp_cmd.h"
 #include "smtp/smtp_session_inner.h"
 
-enum { REPLY_BASE = 4096, REPLY_PER_RCPT = 512, HEAD_MAX = 8192 };
+enum { REPLY_BASE = 4096, REPLY_PER_RCPT = 512, HEAD_MAX = 8192, KEPT_MAX = 1 << 30 };
 /* How a client begins that believes the port to be TLS; no verb does. */
 enum { TLS_HANDSHAKE = 0x16 };
 
@@ -41,6 +41,7 @@ smtp_session_new(const struct smtp_setup *setup)
 	buf_init(&s->reply,
 		REPLY_BASE + (size_t)s->lim.rcpt_max * REPLY_PER_RCPT + s->lim.auth_line_max);
 	buf_init(&s->head_text, HEAD_MAX);
+	buf_init(&s->kept, KEPT_MAX);
 	s->who.kind = setup->kind;
 	s->who.trusts_loopback = setup->trusts_loopback;
 	s->who.is_secure = setup->tls_cipher.n > 0;
@@ -51,6 +52,7 @@ smtp_session_new(const struct smtp_setup *setup)
 	s->tls_cipher = arena_dup(&s->keep, setup->tls_cipher);
 	s->may_starttls = setup->may_starttls;
 	s->offers_scram = setup->offers_scram;
+	s->strips = setup->strips;
 	s->state = SMTP_ST_NEW;
 	return s;
 }
@@ -66,6 +68,7 @@ smtp_session_free(struct smtp_session *s)
 	arena_reset(&s->line);
 	buf_fini(&s->reply);
 	buf_fini(&s->head_text);
+	buf_fini(&s->kept);
 	free(s);
 }
 
@@ -140,11 +143,13 @@ smtp_session_reset(struct smtp_session *s)
 /* --- events --- */
 
 static void
-open_session(struct smtp_session *s, bool is_refused)
+open_session(struct smtp_session *s, const struct smtp_event *ev)
 {
 	s->arg = s->hostname;
 	s->idle_from_ms = s->now_ms;
-	if (is_refused)
+	if (ev->open.is_denied)
+		smtp_session_close(s, SMTP_REPLY_GREETING_DENIED);
+	else if (ev->open.is_refused)
 		smtp_session_close(s, SMTP_REPLY_GREETING_BUSY);
 	else if (s->who.kind == SMTP_KIND_LMTP)
 		smtp_session_say(s, SMTP_REPLY_GREETING_LMTP);
@@ -347,7 +352,7 @@ apply_event(struct smtp_session *s, const struct smtp_event *ev)
 {
 	switch (ev->kind) {
 	case SMTP_EV_OPEN:
-		open_session(s, ev->is_refused);
+		open_session(s, ev);
 		break;
 	case SMTP_EV_INPUT:
 		on_input(s, ev->input);
@@ -382,6 +387,7 @@ smtp_session_step(struct smtp_session *s, const struct smtp_event *ev, struct sm
 	s->now_ms = ev->now_ms;
 	s->now_sec = ev->now_sec;
 	buf_clear(&s->reply);
+	buf_clear(&s->kept);
 	apply_event(s, ev);
 	if (s->errors >= s->lim.error_max && s->mode == SMTP_MODE_COMMAND) {
 		s->arg = s->hostname;

@@ -16,6 +16,7 @@
 #include "core/err.h"
 #include "smtp/smtp_parse.h"
 #include "smtp/smtp_policy.h"
+#include "smtp/smtp_xforward.h"
 
 struct smtp_limits {
 	uint32_t line_max;	/* octets of a command line, CRLF included */
@@ -41,6 +42,7 @@ struct smtp_setup {
 	struct slice id;	 /* printable, unique: mails are called id and a number */
 	struct slice tls_cipher; /* implicit TLS, already active; else empty */
 	bool may_starttls, trusts_loopback, offers_scram;
+	unsigned strips; /* SMTP_GUARD_STRIP_x: fields that are taken out of messages */
 	const struct smtp_limits *limits;
 };
 
@@ -51,7 +53,9 @@ struct smtp_session *smtp_session_new(const struct smtp_setup *setup);
 void smtp_session_free(struct smtp_session *s);
 
 enum smtp_event_kind {
-	SMTP_EV_OPEN, /* first of all; is_refused: the client is over its limits */
+	/* first of all. is_refused: the client is over its limits; is_denied: it isn't of those
+	   whom the listener is for */
+	SMTP_EV_OPEN,
 	SMTP_EV_INPUT,
 	SMTP_EV_TICK,	/* when smtp_session_due_ms says so, or more often */
 	SMTP_EV_SECURE, /* the handshake ended */
@@ -78,7 +82,9 @@ struct smtp_event {
 	uint64_t now_ms; /* monotonic */
 	int64_t now_sec; /* UTC */
 	union {
-		bool is_refused; /* OPEN */
+		struct {
+			bool is_refused, is_denied;
+		} open;
 		struct slice input;
 		struct {
 			bool is_done;
@@ -162,6 +168,7 @@ struct smtp_rcpt {
 	struct slice address;
 	struct slice orcpt; /* "type;address" decoded, or empty */
 	unsigned notify;    /* SMTP_NOTIFY_* */
+	bool is_ours;	    /* its domain */
 };
 /* Whole from ASK_SCORE until QUEUED was given; lives as long. */
 struct smtp_envelope {
@@ -177,6 +184,9 @@ struct smtp_envelope {
 	struct slice id;	 /* the mail's name in our logs until it has a queue id */
 	struct slice helo;	 /* also outside of a transaction */
 	struct slice user;	 /* who sends; empty: not authenticated */
+	struct smtp_xforward forward; /* what the client says of its own client */
+	struct slice guard;	      /* the loop guard's field, if it is taken out; or empty */
+	struct slice body_hash;	      /* of the octets behind the header */
 	uint64_t account;
 };
 const struct smtp_envelope *smtp_session_envelope(const struct smtp_session *s);

@@ -7,6 +7,7 @@ smtp_session_body_begin(struct smtp_session *s)
 {
 	smtp_data_init(&s->data);
 	smtp_head_init(&s->head);
+	smtp_guard_init(&s->guard, s->strips);
 	s->env.size_bytes = 0;
 	s->doom = SMTP_REPLY_NONE;
 	s->is_body_open = true;
@@ -37,6 +38,22 @@ look_at_flaws(struct smtp_session *s)
 		doom(s, SMTP_REPLY_BARE_LF);
 }
 
+/* The header's octets come by way of s->kept. What an act has of it must not move when the CRLF
+ * that a message may lack comes in the same step. */
+static void
+keep(struct smtp_session *s, struct slice octets)
+{
+	size_t begin = s->kept.n, used;
+
+	if (begin == 0 && !s->guard.is_over)
+		buf_room(&s->kept, octets.n + 2 * SMTP_GUARD_NAME_MAX + 2);
+	used = smtp_guard_feed(&s->guard, octets, &s->kept);
+	if (s->kept.n > begin)
+		smtp_session_act(s, SMTP_ACT_BODY, slice_from(buf_slice(&s->kept), begin));
+	if (used < octets.n)
+		smtp_session_act(s, SMTP_ACT_BODY, slice_from(octets, used));
+}
+
 /* Octets of the message, as they are to be kept. */
 static void
 take(struct smtp_session *s, struct slice octets)
@@ -50,7 +67,7 @@ take(struct smtp_session *s, struct slice octets)
 	if (!s->is_body_open)
 		return;
 	smtp_head_feed(&s->head, octets);
-	smtp_session_act(s, SMTP_ACT_BODY, octets);
+	keep(s, octets);
 }
 
 static bool
@@ -143,6 +160,9 @@ finish(struct smtp_session *s)
 	}
 	name_mail(s);
 	s->env.message_id = arena_dup(&s->tx, smtp_head_message_id(&s->head));
+	s->env.guard = arena_dup(&s->tx, smtp_guard_value(&s->guard));
+	smtp_guard_body_hash(&s->guard, s->body_hash);
+	s->env.body_hash = slice_of(s->body_hash, sizeof s->body_hash);
 	build_head(s);
 	s->is_body_open = false; /* it is the driver's now */
 	s->mode = SMTP_MODE_WAIT;

@@ -4,6 +4,7 @@
 #define SMTP_SESSION_INNER_H
 
 #include "smtp/smtp_data.h"
+#include "smtp/smtp_guard.h"
 #include "smtp/smtp_head.h"
 #include "smtp/smtp_session.h"
 
@@ -40,6 +41,7 @@ struct smtp_session {
 	struct slice hostname, client_ip, client_name, id;
 	struct slice helo, tls_cipher;
 	bool may_starttls, offers_scram, is_esmtp;
+	unsigned strips;
 	bool is_skipping;      /* the rest of a line that was too long */
 	enum smtp_reply leave; /* close with this after the answer that is awaited; or NONE */
 	bool has_pipelined;
@@ -57,6 +59,8 @@ struct smtp_session {
 	struct smtp_rcpt_args rcpt; /* RCPT, likewise */
 	struct smtp_data data;
 	struct smtp_head head;
+	struct smtp_guard guard;
+	uint8_t body_hash[SEAL_HASH];
 	uint64_t chunk_left;
 	bool has_refused_mail; /* the last MAIL */
 	bool chunk_is_last, is_body_open, has_failed_chunk;
@@ -64,6 +68,7 @@ struct smtp_session {
 
 	struct slice arg; /* for the "%" of the reply to come */
 	struct buf reply, head_text;
+	struct buf kept; /* of the header's octets that came with this step */
 	struct smtp_acts *out;
 };
 

@@ -198,6 +198,8 @@ apply_queue_check(struct apply *a, const Commands__Enqueue *c, const char **why)
 		*why = "no or too many recipients";
 	else if (has_lost_rcpt(c))
 		*why = "a recipient waits for no next hop";
+	else if (c->filter.len && !schema_is_hop(codec_slice(c->filter)))
+		*why = "no content filter";
 	else if (c->sealed_key.len == 0 || c->sealed_key.len > BLOB_MAX ||
 		 c->sealed_head.len > BLOB_MAX || c->sealed_index.len > BLOB_MAX ||
 		 c->repeat_key.len > REPEAT_KEY_MAX)
@@ -388,8 +390,10 @@ change_rcpt(const struct controlling *x, Commands__Rcpt *r)
 	if (r->stage != COMMANDS__STAGE__STAGE_RELAY)
 		return false;
 	r->hop = x->c->hop;
+	/* Anew is not round the content filter. */
 	if (!r->hop.len)
-		r->stage = COMMANDS__STAGE__STAGE_ROUTE;
+		r->stage = x->item->envelope->filter.len ? COMMANDS__STAGE__STAGE_FILTER
+							 : COMMANDS__STAGE__STAGE_ROUTE;
 	return true;
 }
 

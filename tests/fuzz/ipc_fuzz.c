@@ -85,7 +85,7 @@ on_answer(void *arg, enum err e, const ProtobufCMessage *answer)
 	else if (*type == IPC_KEYD_ACCOUNT)
 		(void)keyd_client_read_account(e, answer, SLICE_LIT("key"), &pair);
 	else if (*type == IPC_KEYD_NAMED_KEY)
-		(void)keyd_client_read_repeat_key(e, answer, &key);
+		(void)keyd_client_read_named_key(e, answer, &key);
 	else if (*type == IPC_PROPOSE && !e)
 		read_command(codec_slice(((const Ipc__Proposed *)answer)->result),
 			&commands__result__descriptor);

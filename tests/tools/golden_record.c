@@ -432,6 +432,37 @@ sts(void)
 	PLAY(STS_PUT, sts_put, 0);
 }
 
+/* One that a content filter gets before it is routed: it waits for it, and is begun anew. */
+static void
+filtered(void)
+{
+	Commands__Rcpt *rcpt[] = {rcpt_of("u@example.org", COMMANDS__STAGE__STAGE_FILTER)};
+	Commands__Enqueue enqueue = COMMANDS__ENQUEUE__INIT;
+	Commands__QueueControl queue_control = COMMANDS__QUEUE_CONTROL__INIT;
+
+	enqueue.rcpt = rcpt;
+	enqueue.n_rcpt = 1;
+	enqueue.body = body_of(500);
+	enqueue.sealed_key = octets(100);
+	enqueue.queue_key = 1;
+	enqueue.filter = text("filter:[gw.example.org]:10025");
+	enqueue.client_address = octets(4);
+	enqueue.client_port = 4711;
+	enqueue.protocol = "ESMTP";
+	enqueue.login = "u@example.org";
+	enqueue.source = "LOCAL";
+	enqueue.ident = "4F";
+	enqueue.body_hash = octets(32);
+	enqueue.guard_ways = 1;
+	PLAY(ENQUEUE, enqueue, 500);
+	queue_control.item = g.result.id;
+	step(queue_control.item, 0, COMMANDS__OUTCOME__OUTCOME_RELAY);
+	queue_control.verb = COMMANDS__QUEUE_CONTROL__VERB__REROUTE;
+	PLAY(QUEUE_CONTROL, queue_control, 0);
+	enqueue.filter = codec_bytes(SLICE_LIT("a\0b"));
+	PLAY(ENQUEUE, enqueue, 500);
+}
+
 static void
 queue(void)
 {
@@ -457,6 +488,7 @@ queue(void)
 	step(later, 3, COMMANDS__OUTCOME__OUTCOME_MOVE);
 	hops();
 	sts();
+	filtered();
 	queue_key(900, COMMANDS__QUEUE_KEY__VERB__MAKE);
 	queue_key(1, COMMANDS__QUEUE_KEY__VERB__CLOSE);
 	queue_reseal.item = later;

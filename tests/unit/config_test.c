@@ -126,6 +126,46 @@ listeners_are_checked(void **state)
 	refused("[listener a]\nkind = mx\naddress =\n", "numeric address");
 }
 
+#define BACK "[listener b]\nkind = reinject\n"
+#define GATE "[gateway]\nreinject = 192.0.2.1, b:27\n[listener g]\nkind = filter\n"
+
+static void
+listeners_of_a_hairpin_are_checked(void **state)
+{
+	struct slice inside = SLICE_LIT("\xc0\x00\x02\x05"),
+		     outside = SLICE_LIT("\xc0\x00\x03\x05");
+
+	(void)state;
+	accepted(MX "filter = GW1.test:10025, [192.0.2.1]\n");
+	assert_string_equal(
+		config.listener[0].filter_hop, "filter:[gw1.test]:10025,[192.0.2.1]:10025");
+	accepted(BACK "from = 192.0.2.0/24, 2001:db8::/32\n");
+	assert_int_equal(config.listener[0].port, 10026);
+	assert_int_equal(config.listener[0].hops, 100);
+	assert_true(config_is_from(&config.listener[0], inside));
+	assert_false(config_is_from(&config.listener[0], outside));
+	accepted(GATE "from = 192.0.2.7\nhops = 1000\n");
+	assert_string_equal(config.gateway_hop, "smtp:[192.0.2.1]:10026,[b]:27");
+	assert_int_equal(config.listener[0].port, 10025);
+	assert_int_equal(config.listener[0].hops, 1000);
+	refused(MX "filter = a b\n", "filter: `a b` won't do");
+	refused(MX "filter =\n", "filter: HOST:PORT");
+	refused("[listener a]\nkind = imap\nfilter = gw\n", "imap has no filter");
+	refused(BACK "from = 192.0.2.1\nfilter = gw\n", "reinject has no filter");
+	refused(BACK, "say with `from` which networks");
+	refused(BACK "from = 192.0.2.1/24\n", "from: networks like");
+	refused(BACK "from = 0,0\n", "from: networks like");
+	refused(BACK "from = 192.0.2.1\nhops = 1001\n", "hops: a number");
+	refused(BACK "from = 192.0.2.1\nhops = 0\n", "hops: a number");
+	refused(MX "from = 192.0.2.1\n", "`from` is not for mx");
+	refused(MX "hops = 60\n", "`hops` is not for mx");
+	refused("[listener g]\nkind = filter\nfrom = 192.0.2.1\n",
+		"say with `reinject` in [gateway]");
+	refused(MX "[gateway]\nreinject = a b\n", "reinject in [gateway]: `a b` won't do");
+	accepted(MX "[gateway]\nreinject = none\n");
+	assert_string_equal(config.gateway_hop, "");
+}
+
 static void
 a_cluster_listener_is_one_and_says_where_others_call(void **state)
 {
@@ -271,6 +311,7 @@ main(void)
 		cmocka_unit_test(values_have_units_and_bounds),
 		cmocka_unit_test(mistakes_are_told_with_their_line_and_the_next_step),
 		cmocka_unit_test(listeners_are_checked),
+		cmocka_unit_test(listeners_of_a_hairpin_are_checked),
 		cmocka_unit_test(a_cluster_listener_is_one_and_says_where_others_call),
 		cmocka_unit_test(the_dns_is_asked_as_the_host_does_unless_it_says_otherwise),
 		cmocka_unit_test(a_list_has_sixteen_texts_at_most),

@@ -65,7 +65,7 @@ a_repeat_key_has_its_length(void **state)
 	(void)state;
 	for (size_t n = 0; n <= 33; n++) {
 		a.key = (ProtobufCBinaryData){n, octets};
-		assert_int_equal(keyd_client_read_repeat_key(ERR_OK, &a.base, &key),
+		assert_int_equal(keyd_client_read_named_key(ERR_OK, &a.base, &key),
 			n == 32 ? ERR_OK : ERR_CORRUPT);
 	}
 }

@@ -66,6 +66,30 @@ each_class_of_recipient_has_its_reply(void **state)
 }
 
 static void
+a_gateway_s_ports_believe_and_relay_for_whom_they_are_open(void **state)
+{
+	struct smtp_who back = {.kind = SMTP_KIND_REINJECT},
+			gateway = {.kind = SMTP_KIND_FILTER};
+
+	(void)state;
+	assert_true(smtp_policy_forwards(&back));
+	assert_true(smtp_policy_forwards(&gateway));
+	assert_false(smtp_policy_forwards(&stranger));
+	assert_false(smtp_policy_forwards(&user));
+	assert_int_equal(smtp_policy_auth(&back), SMTP_REPLY_NOT_HERE);
+	assert_int_equal(smtp_policy_mail(&gateway), SMTP_REPLY_NONE);
+	assert_int_equal(smtp_policy_rcpt(&back, SMTP_RCPT_LOCAL), SMTP_REPLY_NONE);
+	assert_int_equal(smtp_policy_rcpt(&back, SMTP_RCPT_REMOTE), SMTP_REPLY_NONE);
+	assert_int_equal(smtp_policy_rcpt(&back, SMTP_RCPT_NO_USER), SMTP_REPLY_UNKNOWN_USER);
+	assert_int_equal(smtp_policy_rcpt(&back, SMTP_RCPT_OVER_QUOTA), SMTP_REPLY_OVER_QUOTA);
+	for (int c = SMTP_RCPT_LOCAL; c < SMTP_RCPT_UNKNOWN; c++)
+		assert_int_equal(
+			smtp_policy_rcpt(&gateway, (enum smtp_rcpt_class)c), SMTP_REPLY_NONE);
+	assert_int_equal(
+		smtp_policy_rcpt(&gateway, SMTP_RCPT_UNKNOWN), SMTP_REPLY_LOOKUP_ERROR);
+}
+
+static void
 received_names_client_server_protocol_and_the_only_recipient(void **state)
 {
 	struct smtp_trace t = {.helo = SLICE_LIT("c.example"),
@@ -144,6 +168,7 @@ main(void)
 		cmocka_unit_test(login_wants_tls_or_a_listener_that_trusts_loopback),
 		cmocka_unit_test(a_user_sends_only_as_himself_and_a_service_as_anybody),
 		cmocka_unit_test(each_class_of_recipient_has_its_reply),
+		cmocka_unit_test(a_gateway_s_ports_believe_and_relay_for_whom_they_are_open),
 		cmocka_unit_test(received_names_client_server_protocol_and_the_only_recipient),
 		cmocka_unit_test(the_with_keyword_says_how_the_mail_came),
 		cmocka_unit_test(the_small_fields_end_in_crlf),

@@ -1,3 +1,4 @@
+#include "smtp/smtp_guard.h"
 #include "tests/smtp_play.h"
 
 static void
@@ -23,6 +24,52 @@ a_plain_mail_is_taken_and_its_body_is_exact(void **state)
 	assert_true(p.is_closed);
 	assert_int_equal(p.begins, 1);
 	assert_int_equal(p.drops, 0);
+	play_end(&p);
+}
+
+/* The dialog is the same in pieces of any size. */
+static void
+play_guarded(struct play *p, unsigned strips, struct slice text, size_t step)
+{
+	struct smtp_setup setup = play_setup(SMTP_KIND_FILTER);
+
+	setup.strips = strips;
+	play_begin_with(p, &setup);
+	play_say(p, "EHLO c\r\nMAIL FROM:<a@b>\r\nRCPT TO:<u@example.org>\r\n", "250 250 250");
+	for (size_t at = 0; at < text.n; at += step)
+		play_feed(p, slice_cut(text, at, at + step));
+	assert_int_equal(p->queued, 1);
+}
+
+static void
+a_loop_guard_is_taken_out_and_kept_for_a_look(void **state)
+{
+	static const char *const texts[] = {"DATA\r\nA: b\r\nX-Hairpin-Guard: v=1;\r\n "
+					    "x\r\nX-Hairpin-Gateway: in\r\n\r\nbody\r\n.\r\n",
+		"BDAT 64 LAST\r\nA: b\r\nX-Hairpin-Guard: v=1;\r\n x\r\nX-Hairpin-Gateway: "
+		"in\r\n\r\nbody\r\n"};
+	unsigned both = SMTP_GUARD_STRIP_FIELD | SMTP_GUARD_STRIP_MARK;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		for (size_t step = 1; step <= strlen(texts[i]); step++) {
+			struct play p = {0};
+
+			play_guarded(&p, both, slice_str(texts[i]), step);
+			assert_slice(buf_slice(&p.body), "A: b\r\n\r\nbody\r\n");
+			play_end(&p);
+		}
+}
+
+static void
+a_message_without_its_last_line_end_gets_it_behind_a_held_name(void **state)
+{
+	struct play p = {0};
+
+	(void)state;
+	play_guarded(&p, SMTP_GUARD_STRIP_FIELD,
+		SLICE_LIT("BDAT 21 LAST\r\nA: b\r\nX-Hairpin-Guard"), 100);
+	assert_slice(buf_slice(&p.body), "A: b\r\nX-Hairpin-Guard\r\n");
 	play_end(&p);
 }
 
@@ -325,6 +372,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_loop_guard_is_taken_out_and_kept_for_a_look),
+		cmocka_unit_test(
+			a_message_without_its_last_line_end_gets_it_behind_a_held_name),
 		cmocka_unit_test(a_plain_mail_is_taken_and_its_body_is_exact),
 		cmocka_unit_test(bare_line_ends_in_data_are_refused_after_the_true_end),
 		cmocka_unit_test(chunks_out_of_place_are_swallowed_whole),

@@ -127,6 +127,72 @@ a_session_cut_anywhere_leaves_nothing_behind(void **state)
 }
 
 static void
+xforward_is_heard_at_trusting_ports_and_lives_for_one_mail(void **state)
+{
+	struct play p = {0};
+
+	(void)state;
+	play_begin(&p, SMTP_KIND_MX);
+	play_say(&p, "EHLO c\r\nXFORWARD NAME=x\r\n", "250 502");
+	assert_false(play_said(&p, "250-XFORWARD"));
+	play_end(&p);
+	play_begin(&p, SMTP_KIND_REINJECT);
+	play_say(&p, "XFORWARD NAME=x\r\n", "503");
+	play_say(&p, "EHLO c\r\n", "250");
+	assert_true(
+		play_said(&p, "250-XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE LOGIN\r\n"));
+	play_say(&p, "XFORWARD ADDR=192.0.2.300\r\nXFORWARD COLOUR=red\r\n", "501 555");
+	play_say(&p, "XFORWARD NAME=first.test ADDR=192.0.2.1\r\nXFORWARD IDENT=Q+37\r\n",
+		"250 250");
+	play_say(&p, "MAIL FROM:<a@b>\r\nXFORWARD NAME=y\r\n", "250 503");
+	play_say(&p, "RCPT TO:<elsewhere@x>\r\nRCPT TO:<nobody@x>\r\nDATA\r\n.\r\n",
+		"250 550 354 250");
+	assert_true(play_has(buf_slice(&p.repeat), "Q7"));
+	assert_false(play_has(buf_slice(&p.repeat), "hash"));
+	play_say(&p,
+		"MAIL FROM:<a@b>\r\nRCPT TO:<u@example.org>\r\nDATA\r\nMessage-ID: "
+		"<1>\r\n.\r\n",
+		"250 250 354 250");
+	assert_false(play_has(buf_slice(&p.repeat), "Q7"));
+	assert_true(play_has(buf_slice(&p.repeat), "hash"));
+	play_say(&p, "XFORWARD NAME=z\r\nRSET\r\nMAIL FROM:<a@b>\r\n", "250 250 250");
+	assert_int_equal(
+		smtp_session_envelope(p.s)->forward.fact[SMTP_CLIENT_FORWARD_NAME].n, 0);
+	play_end(&p);
+}
+
+static void
+xforward_without_mails_costs_bounded_memory(void **state)
+{
+	struct play p = {0};
+
+	(void)state;
+	smtp_session_limits_default(&p.lim);
+	p.lim.junk_max = 3;
+	p.lim.error_max = 2;
+	play_begin(&p, SMTP_KIND_FILTER);
+	play_say(&p, "EHLO c\r\nXFORWARD NAME=x\r\nXFORWARD NAME=x\r\n", "250 250 250");
+	play_say(&p, "XFORWARD NAME=x\r\n", "250");
+	play_say(&p, "XFORWARD NAME=x\r\n", "250 421");
+	play_end(&p);
+}
+
+static void
+who_is_not_of_its_networks_is_turned_away(void **state)
+{
+	struct smtp_setup setup = play_setup(SMTP_KIND_REINJECT);
+	struct play p = {0};
+
+	(void)state;
+	play_begin_with(&p, &setup);
+	buf_clear(&p.said);
+	play_give(&p, (struct smtp_event){.kind = SMTP_EV_OPEN, .open.is_denied = true});
+	assert_true(play_said(&p, "554 5.7.1 mx.example.org No service for you here\r\n"));
+	assert_true(p.is_closed);
+	play_end(&p);
+}
+
+static void
 the_recipient_limit_holds_on_both_sides(void **state)
 {
 	struct play p = {0};
@@ -555,7 +621,7 @@ a_client_over_its_limits_is_told_and_left(void **state)
 	(void)state;
 	play_begin(&p, SMTP_KIND_MX);
 	buf_clear(&p.said);
-	play_give(&p, (struct smtp_event){.kind = SMTP_EV_OPEN, .is_refused = true});
+	play_give(&p, (struct smtp_event){.kind = SMTP_EV_OPEN, .open.is_refused = true});
 	assert_true(play_said(&p, "421 4.7.0 mx.example.org Too many"));
 	assert_true(p.is_closed);
 	play_end(&p);
@@ -565,6 +631,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(xforward_is_heard_at_trusting_ports_and_lives_for_one_mail),
+		cmocka_unit_test(xforward_without_mails_costs_bounded_memory),
+		cmocka_unit_test(who_is_not_of_its_networks_is_turned_away),
 		cmocka_unit_test(ehlo_offers_what_is_true_of_the_listener),
 		cmocka_unit_test(commands_out_of_place_are_refused_with_503),
 		cmocka_unit_test(each_recipient_gets_its_own_reply),
