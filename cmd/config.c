@@ -58,6 +58,7 @@ static const struct key keys[] = {
 	{"relay", "data_done_timeout", SECONDS, AT(relay_data_done_sec), 1, 3600, "10m"},
 	{"relay", "connections", NUMBER32, AT(relay_connections), 1, 10000, "500"},
 	{"relay", "connections_per_hop", NUMBER32, AT(relay_per_hop), 1, 1000, "20"},
+	{"relay", "srs", FLAG, AT(srs), 0, 0, "yes"},
 	{"gateway", "reinject", TEXT, AT(gateway_reinject), 1, 250, "none"},
 	{"limits", "message_size", SIZE, AT(message_size), 1024, 1 << 29, "50M"},
 	{"limits", "recipients", NUMBER32, AT(recipients), 1, 10000, "1000"},

@@ -33,12 +33,13 @@ struct courier {
 	struct view *view; /* NULL until the database could be opened */
 	struct view_vault *vault;
 	struct rest rest;
-	struct seal_key permit_key, guard_key; /* the loop guard's: a gateway has it */
+	struct seal_key permit_key, srs_key, guard_key; /* the loop guard's: a gateway has it */
 	bool has_guard_key;
 	struct courier_job *jobs; /* list */
 	uint32_t job_count;
 	struct loop_timer *pump_timer;
 	bool pump_soon, is_yielding;
+	bool has_srs_key; /* nothing is begun before */
 	struct courier_key *key;
 	struct courier_relay *relay;
 	struct buf roots; /* PEM that [relay] tls_ca names, or empty */

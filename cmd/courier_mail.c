@@ -2,6 +2,7 @@
 
 #include "cmd/courier_hairpin.h"
 #include "cmd/courier_relay_inner.h"
+#include "cmd/courier_sender.h"
 #include "core/codec.h"
 #include "core/log.h"
 #include "core/must.h"
@@ -465,7 +466,7 @@ fill_envelope(struct courier_mail *m)
 		rcpt[i].orcpt = codec_slice(r->orcpt);
 		rcpt[i].notify = r->notify;
 	}
-	m->mail = (struct smtp_client_mail){.sender = codec_slice(env->sender),
+	m->mail = (struct smtp_client_mail){.sender = m->sender,
 		.rcpt = rcpt,
 		.rcpt_n = m->s.n,
 		.size_bytes = env->head_size + env->body->size,
@@ -503,14 +504,25 @@ part_ways(struct courier_mail *m, struct db_txn *txn)
 	return e;
 }
 
+/* Those who get it from the same sender as the first one; the others are still due. */
 static enum err
 read_recipients(struct courier_mail *m, struct db_txn *txn, const struct courier_relay_work *w)
 {
 	Commands__RcptStep *one;
 	enum err e = courier_step_read(&m->s, txn, w->n);
 
-	for (size_t i = 0; i < w->n && !e; i++)
+	for (size_t i = 0; i < w->n && !e; i++) {
+		struct slice sender;
+
 		e = courier_step_add(&m->s, txn, w->number[i], &one);
+		if (e || !one)
+			continue;
+		sender = courier_sender_of(&m->s, txn, m->s.row[m->s.n - 1]->rcpt);
+		if (m->s.n == 1)
+			m->sender = sender;
+		else if (!slice_eq(sender, m->sender))
+			m->s.n--;
+	}
 	return e ? e : m->s.n ? ERR_OK : ERR_NOT_FOUND;
 }
 

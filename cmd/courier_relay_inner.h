@@ -64,6 +64,7 @@ struct courier_mail {
 	bool has_sent_head, is_text_lost;
 	uint32_t part; /* the next one */
 	struct smtp_client_mail mail;
+	struct slice sender; /* of these recipients: as it came, or rewritten */
 	struct ipc_question *question;
 	struct loop_timer *again;
 };

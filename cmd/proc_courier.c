@@ -14,6 +14,7 @@
 #include "cmd/courier.h"
 #include "cmd/courier_login.h"
 #include "cmd/courier_relay.h"
+#include "cmd/courier_sender.h"
 #include "core/clock.h"
 #include "core/codec.h"
 #include "core/ipc.pb-c.h"
@@ -219,7 +220,7 @@ look(void *arg)
 
 	c->pump_timer = NULL;
 	c->pump_soon = false;
-	if (!courier_leases(c, COURIER_LEASE_MS) || !courier_open_view(c) ||
+	if (!c->has_srs_key || !courier_leases(c, COURIER_LEASE_MS) || !courier_open_view(c) ||
 		view_begin(c->view, &d.txn)) {
 		look_after(c, LOOK_MS);
 		return;
@@ -295,7 +296,7 @@ start(struct proc *p)
 	if (p->config.arbiter)
 		return;
 	c->key = courier_key_new(c);
-	courier_pump(c);
+	courier_sender_start(c);
 }
 
 static void

@@ -179,9 +179,18 @@ on_log_key(void *arg, struct ipc_frame *f)
 static bool
 may_hold(enum role role, uint32_t which)
 {
-	if (role == ROLE_AUTH)
-		return which == KEYRING_AUTH;
-	return which == KEYRING_GUARD || (which == KEYRING_REPEAT && role == ROLE_SMTPD);
+	switch (which) {
+	case KEYRING_AUTH:
+		return role == ROLE_AUTH;
+	case KEYRING_REPEAT:
+		return role == ROLE_SMTPD;
+	case KEYRING_SRS:
+		return role == ROLE_SMTPD || role == ROLE_COURIER;
+	case KEYRING_GUARD:
+		return role == ROLE_SMTPD || role == ROLE_COURIER;
+	default:
+		return false;
+	}
 }
 
 static void

@@ -60,9 +60,10 @@ set_limits(struct smtpd *d)
 	d->limits = smtpd_limits_new(c->connections_per_client, c->rate_per_minute);
 }
 
-/* --- the key that recognises repeats --- */
+/* --- the keys that recognise repeats, and SRS addresses --- */
 
 static void ask_repeat_key(void *arg);
+static void ask_srs_key(void *arg);
 static void listen_again(struct smtpd *d, bool on);
 
 static void
@@ -74,9 +75,7 @@ on_repeat_key(void *arg, enum err e, const ProtobufCMessage *answer)
 		loop_after(d->p->loop, AGAIN_MS, ask_repeat_key, d);
 		return;
 	}
-	d->has_repeat_key = true;
-	if (!d->is_full)
-		listen_again(d, true);
+	ask_srs_key(d);
 }
 
 static void
@@ -85,6 +84,28 @@ ask_repeat_key(void *arg)
 	struct smtpd *d = arg;
 
 	keyd_client_ask_named_key(d->p->ipc, KEYRING_REPEAT, on_repeat_key, d);
+}
+
+static void
+on_srs_key(void *arg, enum err e, const ProtobufCMessage *answer)
+{
+	struct smtpd *d = arg;
+
+	if (keyd_client_read_named_key(e, answer, &d->srs_key)) {
+		loop_after(d->p->loop, AGAIN_MS, ask_srs_key, d);
+		return;
+	}
+	d->has_keys = true;
+	if (!d->is_full)
+		listen_again(d, true);
+}
+
+static void
+ask_srs_key(void *arg)
+{
+	struct smtpd *d = arg;
+
+	keyd_client_ask_named_key(d->p->ipc, KEYRING_SRS, on_srs_key, d);
 }
 
 /* --- the loop guard's key --- */
@@ -248,8 +269,8 @@ listener(struct proc *p, uint32_t index, int fd)
 	*l = (struct smtpd_listener){.d = d, .index = index, .fd = fd};
 	l->watch = loop_watch(p->loop, fd, on_connection, NULL, l);
 	/* Who comes now would be put off, and keyd is about to answer. */
-	loop_want(l->watch, d->has_repeat_key, false);
-	if (!d->has_repeat_key && !d->accept_timer)
+	loop_want(l->watch, d->has_keys, false);
+	if (!d->has_keys && !d->accept_timer)
 		d->accept_timer = loop_after(p->loop, FIRST_KEY_MS, on_accept_timer, d);
 }
 

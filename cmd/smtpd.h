@@ -37,9 +37,9 @@ struct smtpd {
 	struct server_tls tls;
 	struct view *view; /* NULL until the database could be opened */
 	struct rest rest;
-	struct seal_key repeat_key;
+	struct seal_key repeat_key, srs_key;
 	struct seal_key guard_key; /* of the loop guard; for listeners of kind filter */
-	bool has_repeat_key, has_guard_key, is_leaving, is_full;
+	bool has_keys, has_guard_key, is_leaving, is_full;
 	bool is_drained; /* clients go elsewhere, once nothing of theirs is at hand */
 	struct smtpd_limits *limits;
 	struct smtp_limits session_limits;

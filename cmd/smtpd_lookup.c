@@ -3,11 +3,13 @@
 #include <stdlib.h>
 
 #include "cmd/smtpd.h"
+#include "core/clock.h"
 #include "core/codec.h"
 #include "core/ip_network.h"
 #include "core/log.h"
 #include "core/mail_addr.h"
 #include "smtp/smtp_poster.h"
+#include "smtp/smtp_srs.h"
 #include "store/view_directory.h"
 
 enum { TRIES = 3, ROOM_RCPT_MAX = 16 };
@@ -195,13 +197,47 @@ look_postmaster(struct smtpd *d, struct rcpt *r)
 	return e;
 }
 
+/* A bounce for mail that was forwarded under a sender of ours (SRS) goes to the one who sent
+ * it; r->address is that one then. Nothing but a bounce does: such an address is no way around
+ * the right to relay. */
+static enum smtp_rcpt_class
+class_of_rewritten(struct rcpt *r, struct slice path)
+{
+	struct smtpd *d = r->c->d;
+	struct buf sender;
+	enum smtp_rcpt_class class = SMTP_RCPT_NO_USER;
+
+	buf_init(&sender, SMTP_SRS_ADDRESS_MAX);
+	if (smtp_session_envelope(r->c->session)->sender.n == 0 &&
+		!smtp_srs_back(&d->srs_key, clock_wall_sec(), path, &sender)) {
+		r->address = arena_dup(&d->scratch, buf_slice(&sender));
+		class = SMTP_RCPT_LOCAL;
+	}
+	buf_fini(&sender);
+	return class;
+}
+
+static enum smtp_rcpt_class
+class_of_path(struct rcpt *r, struct slice path)
+{
+	uint64_t size = smtp_session_envelope(r->c->session)->size_bytes;
+	enum err e = slice_has(path, '@') ? look(r->c->d, look_rcpt, r)
+					  : look_postmaster(r->c->d, r);
+
+	if (e) {
+		log_error("directory: %s", err_text(e));
+		return SMTP_RCPT_UNKNOWN;
+	}
+	if (r->found.kind != VIEW_NOT_OURS && smtp_srs_is_tagged(path))
+		return class_of_rewritten(r, path);
+	return class_of(r, size);
+}
+
 void
 smtpd_lookup_rcpt(struct smtpd_client *c, struct slice path)
 {
 	struct smtp_event ev = {.kind = SMTP_EV_RCPT};
-	uint64_t size = smtp_session_envelope(c->session)->size_bytes;
 	struct rcpt r = {.c = c};
-	enum err e;
 
 	arena_reset(&c->d->scratch);
 	buf_clear(&c->asked_rcpt);
@@ -209,12 +245,8 @@ smtpd_lookup_rcpt(struct smtpd_client *c, struct slice path)
 	ev.rcpt.rcpt_class = c->at->kind == CONFIG_FILTER ? SMTP_RCPT_REMOTE
 							  : SMTP_RCPT_NO_USER;
 	if (smtpd_lookup_canonical(whole_path(c->d, path), &c->d->scratch, &r.address)) {
-		e = slice_has(path, '@') ? look(c->d, look_rcpt, &r)
-					 : look_postmaster(c->d, &r);
-		ev.rcpt.rcpt_class = e ? SMTP_RCPT_UNKNOWN : class_of(&r, size);
+		ev.rcpt.rcpt_class = class_of_path(&r, path);
 		ev.rcpt.address = r.address;
-		if (e)
-			log_error("directory: %s", err_text(e));
 	}
 	smtpd_client_step(c, &ev);
 }

@@ -46,7 +46,7 @@ make_repeat_key(struct smtpd_client *c)
 	c->has_repeat_key = false;
 	if (d->p->config.repeat_window_sec == 0)
 		return ERR_OK;
-	if (!d->has_repeat_key)
+	if (!d->has_keys)
 		return ERR_UNAVAILABLE;
 	arena_reset(&d->scratch);
 	buf_init(&material, MATERIAL_MAX);

@@ -1,7 +1,6 @@
 #include "crypto/keyd_client.h"
 
 #include "core/ipc.pb-c.h"
-#include "crypto/keyring.h"
 
 static ProtobufCBinaryData
 data_of(struct slice s)

@@ -18,8 +18,8 @@ enum { KEYD_CLIENT_MS = 10000, KEYD_CLIENT_SIGN_MS = 5000 };
 enum err keyd_client_sign(
 	void *arg, const struct tls_sign_request *request, struct buf *signature);
 
-/* smtpd: the key that makes repeat keys (KEYRING_REPEAT); smtpd and courier: that of the loop
- * guard (KEYRING_GUARD). Always the same under one master key. The caller wipes it. */
+/* smtpd: the key that makes repeat keys (KEYRING_REPEAT); smtpd and courier: those of the loop
+ * guard and of SRS addresses. Always the same under one master key. The caller wipes it. */
 struct ipc_question *keyd_client_ask_named_key(
 	struct ipc *ipc, enum keyring_named which, ipc_answer_cb cb, void *arg);
 enum err keyd_client_read_named_key(

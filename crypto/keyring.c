@@ -97,7 +97,8 @@ keyring_named(const struct keyring *k, enum keyring_named which, struct seal_key
 {
 	static const char *const labels[] = {[KEYRING_AUTH] = "auth verifiers",
 		[KEYRING_REPEAT] = "repeat keys",
-		[KEYRING_GUARD] = "loop guard"};
+		[KEYRING_GUARD] = "loop guard",
+		[KEYRING_SRS] = "srs addresses"};
 
 	seal_subkey(k->master, labels[which], out);
 }

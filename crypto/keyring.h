@@ -21,7 +21,7 @@ enum {
 	KEYRING_SECRET_WRAPPED = SEAL_WRAPPED,
 	KEYRING_EPOCH_SEALED = 32 + SEAL_BOX_EXTRA
 };
-enum keyring_named { KEYRING_AUTH = 1, KEYRING_REPEAT = 2, KEYRING_GUARD = 3 };
+enum keyring_named { KEYRING_AUTH = 1, KEYRING_REPEAT = 2, KEYRING_GUARD = 3, KEYRING_SRS = 4 };
 enum keyring_pair { KEYRING_ACCOUNT = 1, KEYRING_QUEUE = 2 };
 struct keyring;
 
@@ -32,7 +32,7 @@ void keyring_free(struct keyring *k);
 bool keyring_format_master(const struct seal_key *master, struct buf *out);
 enum err keyring_parse_master(struct slice text, struct seal_key *master);
 
-/* A key that auth, or smtpd and courier, hold as their own. */
+/* A key that auth, smtpd or courier holds as its own. */
 void keyring_named(const struct keyring *k, enum keyring_named which, struct seal_key *out);
 /* The cluster's certificate authority; the caller's to free. */
 struct peer_ca *keyring_peer_ca(const struct keyring *k);

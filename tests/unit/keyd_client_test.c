@@ -56,7 +56,7 @@ a_wrapped_key_comes_with_its_epoch_if_that_is_new(void **state)
 }
 
 static void
-a_repeat_key_has_its_length(void **state)
+a_named_key_has_its_length(void **state)
 {
 	Ipc__KeydKey a = IPC__KEYD_KEY__INIT;
 	uint8_t octets[33] = {7};
@@ -99,7 +99,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_account_secret_that_is_not_the_public_keys_is_refused),
 		cmocka_unit_test(a_wrapped_key_comes_with_its_epoch_if_that_is_new),
-		cmocka_unit_test(a_repeat_key_has_its_length),
+		cmocka_unit_test(a_named_key_has_its_length),
 		cmocka_unit_test(an_acceptance_without_permit_is_none),
 	};
 
