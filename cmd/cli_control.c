@@ -19,13 +19,13 @@ static const struct {
 	char kind;
 } options[] = {{"--full-name", "full_name", 't'}, {"--quota-bytes", "quota_bytes", 's'},
 	{"--quota-messages", "quota_messages", 'n'}, {"--send-as", "send_as", 'l'},
-	{"--from-network", "from_network", 'l'}, {"--posters", "posters", 'l'}, {"--disable", "disabled", 'y'},
-	{"--enable", "disabled", 'f'}, {"--keep", "keep", 'y'}, {"--password", "password", 't'},
-	{"--arbiter", "arbiter", 'y'}, {"--hours", "hours", 'n'}, {"--undo", "undo", 'y'},
-	{"--sender", "sender", 't'}, {"--to", "to", 't'}, {"--hop", "hop", 't'},
-	{"--stage", "stage", 't'}, {"--node", "node", 'n'}, {"--held", "held", 'y'},
-	{"--older-than", "older_than", 'd'}, {"--status", "status", 't'}, {"--all", "all", 'y'},
-	{"--via", "via", 't'}};
+	{"--from-network", "from_network", 'l'}, {"--posters", "posters", 'l'},
+	{"--disable", "disabled", 'y'}, {"--enable", "disabled", 'f'}, {"--keep", "keep", 'y'},
+	{"--password", "password", 't'}, {"--arbiter", "arbiter", 'y'},
+	{"--hours", "hours", 'n'}, {"--undo", "undo", 'y'}, {"--sender", "sender", 't'},
+	{"--to", "to", 't'}, {"--hop", "hop", 't'}, {"--stage", "stage", 't'},
+	{"--node", "node", 'n'}, {"--held", "held", 'y'}, {"--older-than", "older_than", 'd'},
+	{"--status", "status", 't'}, {"--all", "all", 'y'}, {"--via", "via", 't'}};
 enum { OPTIONS = sizeof options / sizeof *options };
 
 /* --- asking --- */

@@ -665,8 +665,7 @@ static void
 make_plan(struct courier_conn *x)
 {
 	const struct smtp_mx_host *host = try_of(x)->host;
-	struct smtp_tls_policy_facts facts = {
-		.level = level_of(x),
+	struct smtp_tls_policy_facts facts = {.level = level_of(x),
 		.host = host->name,
 		.domain = x->found->domain,
 		.canonical_domain = x->found->canonical_domain,
