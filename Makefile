@@ -25,7 +25,7 @@ PKG_compose := $(PKG_test) docker.io docker-compose iptables
 PKG_bench := $(PKG_test) postfix dovecot-imapd dovecot-lmtpd dovecot-sieve
 # The goals that need no package, those that need few, and those that need more.
 GOALS := $(filter-out help clean,$(or $(MAKECMDGOALS),all))
-WANTS := $(if $(filter bench bench-cluster,$(GOALS)),bench,$(filter compose,$(GOALS:%-test=%)))
+WANTS := $(if $(filter bench bench-cluster bench-relay,$(GOALS)),bench,$(filter compose,$(GOALS:%-test=%)))
 WANTS := $(or $(WANTS),$(if $(filter-out \
 	all release debug objects install demo,$(GOALS)),test,$(if $(GOALS),build)))
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)

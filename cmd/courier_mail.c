@@ -253,6 +253,8 @@ courier_mail_judge(struct courier_mail *m, const struct smtp_client *client, str
 		m->s.step[kept++] = m->s.step[i];
 	}
 	m->s.n = kept;
+	courier_relay_give_slot(m);
+	courier_pump(m->s.c);
 	if (answered) {
 		smtp_slots_note(&m->hop->slots, false);
 		if (m->hop->tries)

@@ -56,12 +56,20 @@ courier_relay_forget_hop(struct courier_hop *hop)
 {
 	struct courier_hop **at;
 
-	if (hop->conns || hop->waiting || hop->slots.busy)
+	if (hop->conns || hop->mails)
 		return;
 	at = find_hop(hop->relay, hop->name);
 	*at = hop->next;
 	free((void *)(uintptr_t)hop->name.p);
 	free(hop);
+}
+
+/* As many again as are on their way may be sent, and not in the log: if that is out of reach,
+ * another node sends them once more. */
+static bool
+has_room(const struct courier_hop *hop)
+{
+	return smtp_slots_is_free(&hop->slots) && hop->mails < 2 * hop->slots.window;
 }
 
 bool
@@ -81,7 +89,7 @@ courier_relay_is_open(
 	enum err e;
 
 	if (r->is_stopping || r->mail_count >= r->c->p->config.relay_connections ||
-		(hop && (!smtp_slots_is_free(&hop->slots) || hop->tries)))
+		(hop && (!has_room(hop) || hop->tries)))
 		return false;
 	arena_init(&a, 0);
 	e = view_hop_get(txn, node, name, &a, &row);
@@ -132,6 +140,8 @@ courier_relay_start(
 		return;
 	}
 	smtp_slots_take(&hop->slots);
+	m->has_slot = true;
+	hop->mails++;
 	at = bucket_of(r, w->item);
 	m->next = *at;
 	*at = m;
@@ -227,6 +237,14 @@ check_stopped(struct courier_relay *r)
 }
 
 void
+courier_relay_give_slot(struct courier_mail *m)
+{
+	if (m->has_slot)
+		smtp_slots_give(&m->hop->slots);
+	m->has_slot = false;
+}
+
+void
 courier_relay_done(struct courier_mail *m)
 {
 	struct courier_relay *r = m->hop->relay;
@@ -236,7 +254,8 @@ courier_relay_done(struct courier_mail *m)
 		at = &(*at)->next;
 	*at = m->next;
 	r->mail_count--;
-	smtp_slots_give(&m->hop->slots);
+	m->hop->mails--;
+	courier_relay_give_slot(m);
 	check_stopped(r);
 }
 
@@ -294,7 +313,7 @@ take_from_hop(struct looking *l)
 {
 	uint32_t empty = 0;
 
-	while (!l->e && empty < SCHEMA_LANES && smtp_slots_is_free(&l->hop->slots) &&
+	while (!l->e && empty < SCHEMA_LANES && has_room(l->hop) &&
 		l->r->mail_count < l->r->c->p->config.relay_connections) {
 		empty = take_from_lane(l, l->hop->lane) ? 0 : empty + 1;
 		l->hop->lane = (uint8_t)((l->hop->lane + 1) % SCHEMA_LANES);
@@ -416,7 +435,7 @@ stop_hop(struct courier_hop *hop)
 {
 	struct courier_mail *m;
 
-	smtp_slots_take(&hop->slots); /* it must not go meanwhile */
+	hop->mails++; /* it must not go meanwhile */
 	while ((m = hop->waiting)) {
 		hop->waiting = m->next_waiting;
 		courier_mail_free(m);
@@ -425,7 +444,7 @@ stop_hop(struct courier_hop *hop)
 		next = courier_conn_next(conn);
 		courier_conn_shutdown(conn);
 	}
-	smtp_slots_give(&hop->slots);
+	hop->mails--;
 	courier_relay_forget_hop(hop);
 }
 

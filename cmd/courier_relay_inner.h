@@ -29,6 +29,7 @@ struct courier_hop {
 	struct slice name; /* its own */
 	const struct config_route *route;
 	struct smtp_slots slots;
+	uint32_t mails;		      /* in hand, those that only wait for the log included */
 	struct courier_mail *waiting; /* ready, without a connection; oldest first */
 	struct courier_conn *conns;
 	uint32_t calling;      /* connections that aren't ready yet */
@@ -61,6 +62,7 @@ struct courier_mail {
 	struct courier_step s;
 	bool is_filed; /* its recipients wait in relay */
 	unsigned way;  /* LOOP_GUARD_x: through a gateway's engine; 0: this is no gateway's */
+	bool has_slot; /* until the server has answered: the log may hear of it later */
 	bool has_sent_head, is_text_lost;
 	uint32_t part; /* the next one */
 	struct smtp_client_mail mail;
@@ -77,7 +79,9 @@ bool courier_relay_give(struct courier_conn *conn);
 /* The hop can't be spoken to: status says why. What waits for a connection is put off, unless
  * others of its connections work, which will take it. */
 void courier_relay_failed(struct courier_hop *hop, uint64_t since_ms, const char *status);
-/* The mail has left the hop's hands; the connection is free again, or gone. */
+/* The connection is free again, or gone: another mail may be begun. */
+void courier_relay_give_slot(struct courier_mail *m);
+/* It is forgotten. */
 void courier_relay_done(struct courier_mail *m);
 /* A connection has gone: what waits, and no other one will take, gets new ones. */
 void courier_relay_serve(struct courier_hop *hop);

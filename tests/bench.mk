@@ -14,4 +14,6 @@ bench-cluster: $(B)/release/hairpin $(B)/release/tests/tools/net_switch ## three
 	@B=$(abspath $(B)) tests/bench/cluster $(PEERS) --rounds $(ROUNDS)
 bench-queue: $(B)/release/hairpin ## 100,000 mails for 1,000 dead destinations, beside an empty queue: ROUNDS
 	@HAIRPIN=$< tests/bench/queue 100000 1000 $(ROUNDS)
-.PHONY: bench-queue bench-cluster bench bench-engine bench-catchup
+bench-relay: $(B)/release/hairpin ## mail that leaves for another server, beside a Postfix
+	@B=$(abspath $(B)) tests/bench/relay $(PEERS) --rounds $(ROUNDS)
+.PHONY: bench-queue bench-relay bench-cluster bench bench-engine bench-catchup

@@ -97,7 +97,8 @@ def play(c, first, fault):
         assert at[0][1] == victim.name, (n, at)
     late = [at for at in notes.values() for t, name in at if name == victim.name and done + 10 < t < ended]
     assert not late, ("sent without a lease", late)
-    assert len(doubled) <= CONNECTIONS, doubled
+    # As many are on their way to the server, and as many to the log.
+    assert len(doubled) <= 2 * CONNECTIONS, len(doubled)
 
 
 def main():
