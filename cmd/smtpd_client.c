@@ -16,6 +16,7 @@ enum {
 	HANDSHAKE_MS = 60000,
 	WRITE_MS = 120000,
 	CHALLENGE_MAX = 8192,
+	TURNED_MAX = 1000 << 20, /* sealed, it is less than the store's 1 GiB */
 	USER_MAX = 1024
 };
 
@@ -233,6 +234,17 @@ strips_of(const struct smtpd_client *c)
 	return SMTP_GUARD_STRIP_FIELD | SMTP_GUARD_STRIP_MARK;
 }
 
+/* A mail that was taken must not fail where it is turned round: it has more fields there, and
+ * what an engine makes of it is larger. */
+static void
+widen(const struct smtpd_client *c, struct smtp_limits *l)
+{
+	l->hop_max = c->at->hops;
+	l->size_max_bytes *= 2;
+	if (l->size_max_bytes > TURNED_MAX)
+		l->size_max_bytes = TURNED_MAX;
+}
+
 static void
 open_session(struct smtpd_client *c)
 {
@@ -251,8 +263,8 @@ open_session(struct smtpd_client *c)
 		.limits = &limits};
 	struct buf text;
 
-	if (c->at->hops)
-		limits.hop_max = c->at->hops;
+	if (c->at->networks)
+		widen(c, &limits);
 	ev.open.is_refused = c->is_refused;
 	ev.open.is_denied = c->is_denied;
 	buf_init(&text, 256);

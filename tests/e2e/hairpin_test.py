@@ -12,7 +12,8 @@ sys.path.insert(0, sys.path[0])
 import hp  # noqa: E402
 import sink  # noqa: E402
 
-PACE = "\n[mail]\nretry_min = 1s\nretry_max = 2s\n"
+SIZE_MAX = 1 << 20
+PACE = f"\n[mail]\nretry_min = 1s\nretry_max = 2s\n[limits]\nmessage_size = {SIZE_MAX}\n"
 BODY = b"\r\n.a dot\r\nlast line \xe4\xf6 \r\n\r\n"
 
 
@@ -152,6 +153,19 @@ def a_mail_of_two_gateways_is_taken_once(mail, port):
     assert "orig_client=first.test[192.0.2.1]" in mail.log()
 
 
+def the_largest_mail_passes_whole(mail):
+    data = text(10, b"a@out.test")
+    data += (b"y" * 76 + b"\r\n") * ((SIZE_MAX - len(data)) // 78)
+    data += b"z" * (SIZE_MAX - len(data) - 2) + b"\r\n"
+    mail_in(mail, 10, data=data)
+    assert wait_for(mail, 10).endswith(data)
+    try:
+        mail_in(mail, 11, data=data[:-2] + b"z\r\n")
+        raise AssertionError("one octet more was taken")
+    except smtplib.SMTPSenderRefused as e:
+        assert e.smtp_code == 552, e
+
+
 def what_the_gateway_can_t_give_back_its_sender_hears_of(mail, gateway):
     mail.cli("user", "add", "short@example.org", "--password", "pw")
     gateway.stop()
@@ -260,6 +274,7 @@ def main():
         strangers_are_turned_away_from_the_port_behind(mail, gateway, (reinject, filters[0]))
         a_mail_of_two_gateways_is_taken_once(mail, reinject)
         forged_fields_are_taken_out_and_count_for_nothing(mail)
+        the_largest_mail_passes_whole(mail)
         what_the_gateway_can_t_give_back_its_sender_hears_of(mail, gateway)
         what_the_gateway_refuses_is_bounced_once(mail, door)
         with hp.Server(extra=gateway_conf(door, f"127.0.0.1:{odd}")) as wrong:

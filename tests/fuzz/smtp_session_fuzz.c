@@ -95,9 +95,10 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	lim.size_max_bytes = 300;
 	lim.rcpt_max = 3;
 	lim.line_max = lim.auth_line_max = 200;
-	setup.kind = (enum smtp_kind)(p[0] % 3);
+	setup.kind = (enum smtp_kind)(p[0] % 5);
 	setup.may_starttls = setup.offers_scram = true;
 	setup.trusts_loopback = p[0] & 4;
+	setup.strips = p[0] >> 3 & 3;
 	setup.id = SLICE_LIT("i");
 	d.s = smtp_session_new(&setup);
 	buf_init(&d.in, 1 << 20);

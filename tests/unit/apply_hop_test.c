@@ -5,7 +5,8 @@
 
 enum { NODE = 1, EPOCH = 1, LATER = 1000 };
 
-static uint64_t time_sec; /* of the newest command, about */
+static uint64_t time_sec;	/* of the newest command, about */
+static const char *filter = ""; /* of the mails that are enqueued */
 
 static Commands__Result *
 propose(Commands__Command *c)
@@ -30,11 +31,13 @@ enqueue(const char *sender, int n)
 		snprintf(address, sizeof address, "x%d@outside.test", i);
 		commands__rcpt__init(&rcpt[i]);
 		rcpt[i].address = codec_bytes(arena_dup(&world.a, slice_str(address)));
-		rcpt[i].stage = COMMANDS__STAGE__STAGE_ROUTE;
+		rcpt[i].stage = *filter ? COMMANDS__STAGE__STAGE_FILTER
+					: COMMANDS__STAGE__STAGE_ROUTE;
 		list[i] = &rcpt[i];
 	}
 	body.size = body.sealed_size = 4;
 	q.sender = world_bytes(sender);
+	q.filter = world_bytes(filter);
 	q.n_rcpt = (size_t)n;
 	q.rcpt = list;
 	q.body = &body;
@@ -360,6 +363,25 @@ hold_release_reroute_and_delete_move_it_between_the_tables(void **state)
 }
 
 static void
+what_is_routed_anew_doesn_t_go_round_its_content_filter(void **state)
+{
+	uint64_t item;
+
+	(void)state;
+	filter = "filter:[gw.test]";
+	item = enqueue("a@example.org", 1);
+	filter = "";
+	assert_int_equal(rcpt_of(item, 0)->stage, COMMANDS__STAGE__STAGE_FILTER);
+	assert_int_equal(world_count(DB_DUE), 1);
+	file(item, 0, "filter:[gw.test]");
+	assert_int_equal(
+		control(item, COMMANDS__QUEUE_CONTROL__VERB__REROUTE, ""), COMMAND_DONE);
+	assert_int_equal(rcpt_of(item, 0)->stage, COMMANDS__STAGE__STAGE_FILTER);
+	assert_int_equal(world_count(DB_HOP), 0);
+	assert_int_equal(world_violations(false), 0);
+}
+
+static void
 some_recipients_are_rerouted_retried_and_deleted_alone(void **state)
 {
 	static const uint32_t first[] = {0}, others[] = {1, 2, 2, 77};
@@ -477,6 +499,9 @@ main(void)
 			world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
 			hold_release_reroute_and_delete_move_it_between_the_tables, world_setup,
+			world_teardown),
+		cmocka_unit_test_setup_teardown(
+			what_is_routed_anew_doesn_t_go_round_its_content_filter, world_setup,
 			world_teardown),
 		cmocka_unit_test_setup_teardown(
 			some_recipients_are_rerouted_retried_and_deleted_alone, world_setup,
