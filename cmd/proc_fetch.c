@@ -41,7 +41,7 @@ enum {
 
 struct fetch {
 	struct proc *p;
-	struct buf roots; /* PEM that [relay] tls_ca names, or empty */
+	struct buf roots; /* PEM that [relay] tls_ca names; empty: built in */
 	struct tls_client *tls;
 	uint32_t jobs;
 };
@@ -176,6 +176,7 @@ on_secure(void *arg, enum err e)
 	}
 	loop_cancel(j->timer);
 	j->timer = NULL;
+	j->why[0] = '\0'; /* of the addresses before */
 	buf_init(&out, REQUEST_MAX);
 	buf_printf(&out,
 		"GET %.*s HTTP/1.1\r\nHost: %.*s\r\nUser-Agent: hairpin\r\nAccept: */*\r\n"
@@ -270,7 +271,7 @@ call_next(struct job *j)
 	while (j->fd < 0) {
 		a = next_address(j);
 		if (!a) {
-			finish(j, j->why);
+			finish(j, j->why[0] ? j->why : "the host has no address");
 			return;
 		}
 		j->fd = open_socket(a);
@@ -314,8 +315,6 @@ on_resolved(void *arg, const struct dns_answer *answer)
 			answer->why);
 	if (j->asked)
 		return;
-	if (!j->why[0])
-		snprintf(j->why, sizeof j->why, "the host has no address");
 	call_next(j);
 }
 
