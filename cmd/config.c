@@ -556,6 +556,8 @@ validate_hairpin(struct reading *r, struct config_listener *l)
 
 	if (*l->filter && !takes_filter(l->kind))
 		refuse(r, "listener %s: %s has no filter", l->name, kinds[l->kind]);
+	else if (!strcmp(l->filter, "local"))
+		refuse(r, "listener %s: filter: there is no engine in this node yet", l->name);
 	else if (*l->filter &&
 		 !make_hop(l->filter, SMTP_HOP_FILTER, kind_port[CONFIG_FILTER], l->filter_hop))
 		refuse(r,

@@ -148,6 +148,7 @@ listeners_of_a_hairpin_are_checked(void **state)
 	assert_string_equal(config.gateway_hop, "smtp:[192.0.2.1]:10026,[b]:27");
 	assert_int_equal(config.listener[0].port, 10025);
 	assert_int_equal(config.listener[0].hops, 1000);
+	refused(MX "filter = local\n", "no engine in this node");
 	refused(MX "filter = a b\n", "filter: `a b` won't do");
 	refused(MX "filter =\n", "filter: HOST:PORT");
 	refused("[listener a]\nkind = imap\nfilter = gw\n", "imap has no filter");
