@@ -31,7 +31,8 @@ def queue(s):
 
 
 def count(s, user, subject):
-    return sum(f"Subject: {subject}\r\n".encode() in b for b in bodies(s, user))
+    """Reports have it in them too."""
+    return sum(f"Subject: {subject}\r\n".encode() in b and b"multipart/report" not in b for b in bodies(s, user))
 
 
 def idle(s):
