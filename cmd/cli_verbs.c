@@ -164,7 +164,7 @@ const struct cli_option cli_verbs_options[] = {
 	{"--quota-messages", "N", "most messages; 0: no limit"},
 	{"--send-as", "LIST", "further addresses to send from, commas between"},
 	{"--posters", "LIST",
-		"who may write to it: anyone, members, own-domain, addresses; commas between"},
+		"who may write: anyone, members, own-domain, addresses"},
 	{"--from-network", "LIST", "networks it may log in from, like 192.0.2.0/24; or any"},
 	{"--disable", NULL, "no login, no mail; ends the sessions"},
 	{"--enable", NULL, "the contrary"},

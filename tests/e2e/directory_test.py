@@ -81,7 +81,7 @@ def shows_tables(s):
     queue = s.wait(lambda: "relay" in s.cli("queue", "list").stdout and s.cli("queue", "list").stdout)
     head, item, below, rcpt = queue.splitlines()
     assert head.startswith("id ") and "ann@outside.test" in item, queue
-    assert below.split() == ["address", "stage", "tries", "next_try", "status"], queue
+    assert below.split() == ["address", "stage", "hop", "tries", "next_try", "status"], queue
     assert rcpt.split()[:2] == ["x@outside.test", "relay"] and rcpt.startswith("    "), queue
 
 
