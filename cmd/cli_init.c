@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -196,15 +198,32 @@ put_first(const struct init *in, const char *config)
 	return code ? code : put_postmaster(in, config);
 }
 
-/* Until the control socket is there, or the server has given up. */
+/* A socket that has its name may not be heard yet. */
+static bool
+answers(const char *path)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool yes;
+
+	snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
+	yes = fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof at) == 0;
+	if (fd >= 0)
+		close(fd);
+	return yes;
+}
+
+/* Until the control socket answers, or the server has given up. */
 static bool
 is_up(const struct init *in, pid_t pid)
 {
-	char path[PATH_ROOM];
+	char path[sizeof((struct sockaddr_un *)0)->sun_path];
 
-	snprintf(path, sizeof path, "%s/run/control.sock", in->s.data);
+	if ((size_t)snprintf(path, sizeof path, "%s/run/control.sock", in->s.data) >=
+		sizeof path)
+		return false;
 	for (int i = 0; i < WAIT_TRIES; i++) {
-		if (access(path, F_OK) == 0)
+		if (answers(path))
 			return true;
 		if (waitpid(pid, NULL, WNOHANG) == pid)
 			return false;
