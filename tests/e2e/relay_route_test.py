@@ -39,7 +39,7 @@ def each_domain_goes_its_way(s, smart, lmtp, deep):
 
 def lmtp_has_an_answer_for_each_recipient(s, lmtp):
     text = s.wait(lambda: next((b for b in hp.bodies(s) if b"none@box.test" in b), None))
-    assert b"said: 550 5.1.1 no such box" in text and b"Final-Recipient: rfc822;a@box.test" not in text, text
+    assert b"smtp; 550 5.1.1 no such box" in text and b"Final-Recipient: rfc822;a@box.test" not in text, text
     log = s.log()
     assert "to=<a@box.test>, relay=127.0.0.1[127.0.0.1]" in log and "status=sent (250 2.0.0 Ok: queued as" in log
 
