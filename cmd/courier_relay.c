@@ -140,6 +140,7 @@ courier_relay_start(
 		return;
 	}
 	smtp_slots_take(&hop->slots);
+	m->began_ms = clock_ms();
 	m->has_slot = true;
 	hop->mails++;
 	at = bucket_of(r, w->item);
@@ -210,7 +211,7 @@ courier_relay_give(struct courier_conn *conn)
 void
 courier_relay_failed(struct courier_hop *hop, uint64_t since_ms, const char *status)
 {
-	bool is_first = since_ms >= hop->failed_at_ms;
+	bool is_news = since_ms >= hop->failed_at_ms, is_first;
 	struct courier_mail *m;
 
 	smtp_slots_note(&hop->slots, true);
@@ -220,10 +221,12 @@ courier_relay_failed(struct courier_hop *hop, uint64_t since_ms, const char *sta
 	while ((m = hop->waiting)) {
 		hop->waiting = m->next_waiting;
 		m->next_waiting = NULL;
+		/* Who was in hand when it failed before tells nothing new. */
+		is_first = is_news && m->began_ms >= hop->failed_at_ms;
 		if (is_first)
 			hop->failed_at_ms = clock_ms() + 1;
+		is_news &= !is_first;
 		courier_mail_put_off(m, status, is_first);
-		is_first = false;
 	}
 }
 

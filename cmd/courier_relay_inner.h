@@ -62,6 +62,7 @@ struct courier_mail {
 	struct courier_step s;
 	bool is_filed; /* its recipients wait in relay */
 	unsigned way;  /* LOOP_GUARD_x: through a gateway's engine; 0: this is no gateway's */
+	uint64_t began_ms;
 	bool has_slot; /* until the server has answered: the log may hear of it later */
 	bool has_sent_head, is_text_lost;
 	uint32_t part; /* the next one */

@@ -216,12 +216,12 @@ def check_decoded(w, n, raw):
                 yield from leaves(child, path + (i,))
         elif part.encoding == "BASE64":
             yield path or (1,), base64.b64decode(part.body)
-        elif part.encoding == "QUOTED-PRINTABLE":
+        elif part.encoding == "QUOTED-PRINTABLE" and b"==" not in part.body:  # Python takes "==" for one "="
             yield path or (1,), binascii.a2b_qp(part.body)
     for path, octets in leaves(Part(raw), ()):
         name = section_name(path)
         got = fetched(w.ok(f"FETCH {n} (BINARY.PEEK[{name}] BINARY.SIZE[{name}])"))[n]
-        assert got[f"BINARY[{name}]".encode()] == octets, f"mail {n} {name}: {octets!r:.400}"
+        assert got[f"BINARY[{name}]".encode()] == octets, f"mail {n} {name}: {got} instead of {octets!r:.400}"
         assert int(got[f"BINARY.SIZE[{name}]".encode()]) == len(octets)
 
 
