@@ -178,8 +178,8 @@ config_route_hop(const struct config_routes *r, struct slice address, struct buf
 	return buf_printf(out, "%s:%s", route->transport, route->host);
 }
 
-static bool
-leads_to(const struct config_route *r, struct slice hop)
+bool
+config_route_leads_to(const struct config_route *r, struct slice hop)
 {
 	char name[CONFIG_ROUTE_TEXT + 8];
 
@@ -193,7 +193,7 @@ config_route_of_hop(const struct config_routes *r, struct slice hop)
 	struct smtp_hop parsed;
 
 	for (uint32_t i = 0; i < r->n; i++)
-		if (leads_to(&r->route[i], hop))
+		if (config_route_leads_to(&r->route[i], hop))
 			return &r->route[i];
 	/* By MX: that of the domain, if it says so too. */
 	if (!smtp_hop_parse(hop, &parsed) && parsed.target[0].is_domain) {

@@ -39,6 +39,8 @@ const struct config_route *config_route_of_domain(
 bool config_route_hop(const struct config_routes *r, struct slice address, struct buf *out);
 /* The route that leads to a next hop; [relay]'s if none does. */
 const struct config_route *config_route_of_hop(const struct config_routes *r, struct slice hop);
+/* Is the hop the host that the route names? Only that one may hear the route's login. */
+bool config_route_leads_to(const struct config_route *route, struct slice hop);
 enum smtp_tls_policy_level config_route_tls(
 	const struct config_routes *r, const struct config_route *route);
 

@@ -722,7 +722,9 @@ connected(struct courier_conn *x)
 	x->fd = -1;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 	x->conn = conn_new(loop_of(x), fd, &events, x, &limits);
-	courier_login_get(r->c->login, x->hop->route, &setup.user, &setup.password);
+	/* A filter, or a hop by hand, has [relay]'s route without being its host. */
+	if (config_route_leads_to(x->hop->route, x->hop->name))
+		courier_login_get(r->c->login, x->hop->route, &setup.user, &setup.password);
 	make_nonce(nonce);
 	setup.nonce = slice_str(nonce);
 	x->client = smtp_client_new(&setup);

@@ -316,6 +316,8 @@ courier_mail_put_off(struct courier_mail *m, const char *status, bool is_first)
 
 	if (is_first && !is_final) {
 		m->s.hop = hop_step(m, true, words);
+		m->puts_off = true;
+		m->hop->put_offs++;
 		m->hop->tries++;
 	}
 	for (size_t i = 0; i < m->s.n; i++) {

@@ -258,6 +258,7 @@ courier_relay_done(struct courier_mail *m)
 	*at = m->next;
 	r->mail_count--;
 	m->hop->mails--;
+	m->hop->put_offs -= m->puts_off;
 	courier_relay_give_slot(m);
 	check_stopped(r);
 }
@@ -327,11 +328,9 @@ take_from_hop(struct looking *l)
 static bool
 is_being_put_off(const struct courier_relay *r, struct slice name)
 {
-	for (size_t i = 0; i < COURIER_MAIL_BUCKETS; i++)
-		for (const struct courier_mail *m = r->mails[i]; m; m = m->next)
-			if (m->s.hop && m->s.hop->failed && slice_eq(m->hop->name, name))
-				return true;
-	return false;
+	const struct courier_hop *hop = *find_hop(r, name);
+
+	return hop && hop->put_offs;
 }
 
 static uint32_t

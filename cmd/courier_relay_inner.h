@@ -29,6 +29,7 @@ struct courier_hop {
 	struct slice name; /* its own */
 	const struct config_route *route;
 	struct smtp_slots slots;
+	uint32_t put_offs;	      /* of these, those that put it off */
 	uint32_t mails;		      /* in hand, those that only wait for the log included */
 	struct courier_mail *waiting; /* ready, without a connection; oldest first */
 	struct courier_conn *conns;
@@ -63,6 +64,7 @@ struct courier_mail {
 	bool is_filed; /* its recipients wait in relay */
 	unsigned way;  /* LOOP_GUARD_x: through a gateway's engine; 0: this is no gateway's */
 	uint64_t began_ms;
+	bool puts_off; /* that its hop failed is on its way to the log with it */
 	bool has_slot; /* until the server has answered: the log may hear of it later */
 	bool has_sent_head, is_text_lost;
 	uint32_t part; /* the next one */

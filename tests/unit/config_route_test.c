@@ -88,6 +88,31 @@ a_hop_has_the_level_of_the_route_that_leads_there(void **state)
 	assert_int_equal(level("smtp:a.example.org"), SMTP_TLS_POLICY_MAY);
 }
 
+static bool
+leads(const char *hop)
+{
+	return config_route_leads_to(
+		config_route_of_hop(&routes, slice_str(hop)), slice_str(hop));
+}
+
+static void
+only_the_host_of_a_route_hears_its_login(void **state)
+{
+	(void)state;
+	strcpy(routes.route[0].host, "[smart.test]:587");
+	set("box.test", "host", "[192.0.2.1]:24");
+	set("own.test", "tls", "may");
+	assert_true(leads("smtp:[smart.test]:587"));
+	assert_true(leads("smtp:[192.0.2.1]:24"));
+	assert_false(leads("smtp:[smart.test]"));
+	assert_false(leads("lmtp:[smart.test]:587"));
+	assert_false(leads("filter:[smart.test]:587"));
+	assert_false(leads("smtp:[192.0.2.9]"));
+	assert_false(leads("smtp:own.test"));
+	strcpy(routes.route[0].host, "mx");
+	assert_false(leads("smtp:mx"));
+}
+
 static void
 what_does_not_fit_together_is_refused(void **state)
 {
@@ -145,6 +170,7 @@ main(void)
 		cmocka_unit_test_setup(the_longest_domain_wins_and_the_rest_goes_by_mx, setup),
 		cmocka_unit_test_setup(
 			a_hop_has_the_level_of_the_route_that_leads_there, setup),
+		cmocka_unit_test_setup(only_the_host_of_a_route_hears_its_login, setup),
 		cmocka_unit_test_setup(what_does_not_fit_together_is_refused, setup),
 		cmocka_unit_test_setup(
 			there_are_31_beside_the_first_with_names_of_253_octets, setup),
