@@ -106,6 +106,16 @@ check_one(const struct config_route *r, bool is_first)
 	return NULL;
 }
 
+/* A password isn't for whoever happens to answer. */
+static bool
+is_login_safe(const struct config_routes *r, const struct config_route *one)
+{
+	enum smtp_tls_policy_level level = config_route_tls(r, one);
+
+	return is(one->user, CONFIG_ROUTE_NONE) || level == SMTP_TLS_POLICY_VERIFY ||
+	       level == SMTP_TLS_POLICY_DANE_ONLY;
+}
+
 const char *
 config_route_check(const struct config_routes *r, const struct config_route **which)
 {
@@ -114,6 +124,8 @@ config_route_check(const struct config_routes *r, const struct config_route **wh
 	for (uint32_t i = 0; i < r->n; i++) {
 		*which = &r->route[i];
 		why = check_one(*which, i == 0);
+		if (!why && !is_login_safe(r, *which))
+			why = "user: a login needs tls = verify or dane-only";
 		if (why)
 			return why;
 	}

@@ -131,6 +131,12 @@ what_does_not_fit_together_is_refused(void **state)
 	set("example.org", "password_file", "/p");
 	assert_non_null(wrong());
 	set("example.org", "host", "[smart.test]:587");
+	assert_non_null(wrong());
+	set("example.org", "tls", "encrypt");
+	assert_non_null(wrong());
+	set("example.org", "tls", "dane-only");
+	assert_null(wrong());
+	set("example.org", "tls", "verify");
 	assert_null(wrong());
 	set("example.org", "password_file", "p");
 	assert_non_null(wrong());
