@@ -2,8 +2,9 @@ PEERS ?= ../shared/peers
 ROUNDS ?= 3
 # What measures.
 $(B)/release/tests/%: tests/%.c $(B)/release/libhairpin.a
+	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(CC) $(BASE) -I$(B)/gen $(WARN) $(CFLAGS_release) -o $@ $< $(B)/release/libhairpin.a $(LIBS)
+	$(Q)$(CC) $(BASE) $(WARN) $(CFLAGS_release) -o $@ $< $(B)/release/libhairpin.a $(LIBS)
 bench-engine: $(B)/release/tests/bench/engine_bench ## how fast the store commits, without network
 	$<
 bench-catchup: $(B)/release/tests/bench/catchup_bench ## how fast a database is streamed, beside the disk: MIB (2000)

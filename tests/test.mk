@@ -4,12 +4,14 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/bin/%,$(wildcard tests/fuzz/*_fuzz.c
 E2E := $(wildcard tests/e2e/*_test.py)
 # What end-to-end scripts use besides the program (built by tests/bench.mk's rule).
 TOOLS := $(patsubst tests/%.c,$(B)/release/tests/%,$(wildcard tests/tools/*.c))
+# Built by `make test`, so that they can't rot.
+BENCHES := $(patsubst tests/%.c,$(B)/release/tests/%,$(wildcard tests/bench/*.c))
 PROGRAMS := $(B)/debug/hairpin $(B)/release/hairpin $(TOOLS)
 FUZZ_SECONDS ?= 600
 RUN := B=$(abspath $(B)) HAIRPIN_NEXT=$(abspath $(B))/next/hairpin HAIRPIN=$(abspath $(B))/debug/hairpin \
 	HAIRPIN_RELEASE=$(abspath $(B))/release/hairpin PYTHONDONTWRITEBYTECODE=1 tests/run
 
-test: $(UNIT) $(FUZZ) $(PROGRAMS) ## all that CI runs: lint, unit, fuzz (short), a few planted bugs, e2e
+test: $(UNIT) $(FUZZ) $(PROGRAMS) $(BENCHES) ## all that CI runs: lint, unit, fuzz (short), a few planted bugs, e2e
 	@FUZZ_SECONDS=5 $(SIM_HOW) $(RUN) $(wildcard tests/lint/check) $(UNIT) $(FUZZ) tests/sim/mutants_test.py $(E2E)
 check: $(UNIT) ## the quick part: lint and unit tests
 	@$(RUN) $(wildcard tests/lint/check) $(UNIT)

@@ -152,6 +152,7 @@ disk_rate(const char *dir, uint64_t bytes)
 }
 
 struct far {
+	struct db *db;
 	struct catchup_target to;
 	struct raft_log log;
 	struct catchup_take *take;
@@ -170,8 +171,9 @@ open_far(struct far *f, const char *dir)
 	memcpy(join.cluster, engine_log(engine)->cluster, sizeof join.cluster);
 	must(engine_create_joined(&opt, &join) == ERR_OK);
 	f->to.dir = dir;
-	must(db_open(&f->to.db, dir, &how) == ERR_OK);
-	must(db_begin(f->to.db, false, &txn) == ERR_OK);
+	must(db_open(&f->db, dir, &how) == ERR_OK);
+	f->to.db = &f->db;
+	must(db_begin(f->db, false, &txn) == ERR_OK);
 	must(raft_meta_load(&f->log, txn, NULL) == ERR_OK);
 	db_abort(txn);
 	f->to.log = &f->log;
@@ -253,7 +255,7 @@ measure(const char *dir, const char *far_dir, uint64_t bytes)
 	printf("peak: %.1f MB of our own memory\n", (double)peak_kib / 1024);
 	raft_log_fini(&f.log);
 	vault_close(f.to.vault);
-	db_close(f.to.db);
+	db_close(f.db);
 }
 
 int
