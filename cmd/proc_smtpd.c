@@ -288,8 +288,10 @@ on_leave(void *arg)
 void
 smtpd_client_gone(struct smtpd *d)
 {
-	if (d->is_leaving && d->client_count == 0 && !d->leave_timer)
+	if (d->is_leaving && d->client_count == 0) {
+		loop_cancel(d->leave_timer);
 		d->leave_timer = loop_after(d->p->loop, 0, on_leave, d);
+	}
 	if (d->is_full && !d->is_leaving) {
 		d->is_full = false;
 		listen_again(d, true);

@@ -9,9 +9,12 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, sys.path[0])
 from hp import PROGRAM, QUICK, Server, trust_all  # noqa: E402
+
+PROMPT_SEC = 3
 
 
 def new_pair(where):
@@ -68,13 +71,16 @@ def a_certificate_without_its_key_is_refused_and_the_old_one_stays(s, imap):
 
 
 def sigterm_says_goodbye_and_leaves_nothing_running(s, imap, smtp):
+    start = time.monotonic()
     s.process.send_signal(signal.SIGTERM)
+    assert smtp.sock.recv(100).startswith(b"421 ")
+    smtp.close()
     assert s.process.wait(15) == 0
+    assert time.monotonic() - start < PROMPT_SEC
     assert s.pids() == {}
     assert s.log().rstrip().endswith("stopped")
     assert "killed" not in s.log()
     assert imap.sock.recv(100).startswith(b"* BYE")
-    assert smtp.sock.recv(100).startswith(b"421 ")
 
 
 def main():
