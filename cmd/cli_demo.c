@@ -6,25 +6,38 @@
 #include <unistd.h>
 
 #include "cmd/demo_board.h"
+#include "cmd/demo_estate.h"
+#include "cmd/demo_estate_tour.h"
 #include "cmd/demo_tour.h"
+
+static bool
+show(struct demo *d, bool is_estate, bool has_keys)
+{
+	if (!is_estate && has_keys)
+		return demo_tour_set_up(d) && demo_board(d);
+	if (!(is_estate ? demo_estate_tour(d) : demo_tour(d)))
+		return false;
+	demo_step(d, "all of it held");
+	if (has_keys)
+		demo_estate_stay(d);
+	return true;
+}
 
 int
 cli_demo_run(const struct cli_line *line)
 {
 	static struct demo d;
 	bool has_keys = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO), ok;
+	bool is_estate = cli_has(line, "--estate");
 
-	(void)line;
 	signal(SIGPIPE, SIG_IGN);
-	if (!demo_begin(&d)) {
+	if (!demo_begin(&d, is_estate ? &demo_estate_shape : &demo_tour_shape)) {
 		demo_end(&d, false);
 		return EX_UNAVAILABLE;
 	}
-	ok = has_keys ? demo_tour_set_up(&d) && demo_board(&d) : demo_tour(&d);
+	ok = show(&d, is_estate, has_keys);
 	demo_end(&d, !ok);
 	if (!ok)
 		demo_step(&d, "something did not hold: the logs are in %s", d.dir);
-	else if (!has_keys)
-		demo_step(&d, "all of it held");
 	return ok ? EX_OK : EX_SOFTWARE;
 }

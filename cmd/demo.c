@@ -51,20 +51,17 @@ demo_port(const struct demo *d, enum demo_port port)
 /* --- the folder and the ports --- */
 
 static unsigned
-free_base(void)
+free_base(const struct demo *d)
 {
-	static const unsigned ports[] = {25, 26, 143, 465, 587, 993};
+	static const unsigned ports[] = {25, 26, 125, 126, 143, 465, 587, 993};
 	struct demo_talk t;
 
 	for (unsigned base = BASE_FIRST; base < BASE_LAST; base += BASE_STEP) {
 		bool taken = false;
 
 		for (size_t i = 0; i < sizeof ports / sizeof *ports && !taken; i++)
-			for (unsigned n = 1; n <= DEMO_NODES && !taken; n++) {
-				char address[16];
-
-				snprintf(address, sizeof address, "127.0.%u.1", n);
-				taken = demo_talk_dial(&t, address, base + ports[i]);
+			for (unsigned n = 0; n < d->shape->nodes && !taken; n++) {
+				taken = demo_talk_dial(&t, d->node[n].address, base + ports[i]);
 				demo_talk_hang_up(&t);
 			}
 		if (!taken)
@@ -151,12 +148,24 @@ start_broom(struct demo *d)
 	_exit(EX_OK);
 }
 
+static void
+name_node(struct demo *d, unsigned i)
+{
+	struct demo_node *node = &d->node[i];
+
+	node->role = &d->shape->role[i];
+	snprintf(node->address, sizeof node->address, "127.0.%u.1", (i + 1) & 255);
+	snprintf(node->conf, sizeof node->conf, "%s/%s.conf", d->dir, node->role->name);
+	snprintf(node->data, sizeof node->data, "%s/%s", d->dir, node->role->name);
+	snprintf(node->log, sizeof node->log, "%s/%s.log", d->dir, node->role->name);
+}
+
 bool
-demo_begin(struct demo *d)
+demo_begin(struct demo *d, const struct demo_shape *shape)
 {
 	const char *tmp = getenv("TMPDIR");
 
-	*d = (struct demo){.started_ms = clock_ms()};
+	*d = (struct demo){.shape = shape, .started_ms = clock_ms()};
 	snprintf(d->dir, sizeof d->dir, "%s/hairpin-demo.XXXXXX",
 		tmp && strlen(tmp) < 32 ? tmp : "/tmp");
 	/* Our processes have a user of their own: it must get through. */
@@ -165,18 +174,12 @@ demo_begin(struct demo *d)
 		return false;
 	}
 	start_broom(d);
-	d->base = free_base();
-	for (unsigned i = 0; i < DEMO_NODES; i++) {
-		struct demo_node *node = &d->node[i];
-
-		node->n = i + 1;
-		snprintf(node->address, sizeof node->address, "127.0.%u.1", node->n);
-		snprintf(node->conf, sizeof node->conf, "%s/dc%u.conf", d->dir, node->n);
-		snprintf(node->data, sizeof node->data, "%s/dc%u", d->dir, node->n);
-		snprintf(node->log, sizeof node->log, "%s/dc%u.log", d->dir, node->n);
-	}
+	for (unsigned i = 0; i < shape->nodes; i++)
+		name_node(d, i);
+	d->base = free_base(d);
 	if (!d->base)
-		cli_fail(EX_UNAVAILABLE, "no free ports on 127.0.1.1, 127.0.2.1, 127.0.3.1");
+		cli_fail(EX_UNAVAILABLE, "no free ports on 127.0.1.1 to 127.0.%u.1",
+			shape->nodes);
 	return d->base != 0;
 }
 
@@ -242,10 +245,19 @@ demo_heal(struct demo *d, struct demo_node *node)
 	return true;
 }
 
+static void
+end_helper(pid_t pid)
+{
+	if (pid <= 0)
+		return;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
 void
 demo_end(struct demo *d, bool keep)
 {
-	for (unsigned i = 0; i < DEMO_NODES; i++) {
+	for (unsigned i = 0; i < d->shape->nodes; i++) {
 		struct demo_node *node = &d->node[i];
 
 		if (!node->pid)
@@ -255,13 +267,11 @@ demo_end(struct demo *d, bool keep)
 		else
 			kill(node->pid, SIGTERM);
 	}
-	for (unsigned i = 0; i < DEMO_NODES; i++)
+	for (unsigned i = 0; i < d->shape->nodes; i++)
 		if (d->node[i].pid)
 			waitpid(d->node[i].pid, NULL, 0);
-	if (d->broom > 0) {
-		kill(d->broom, SIGKILL);
-		waitpid(d->broom, NULL, 0);
-	}
+	end_helper(d->name_server);
+	end_helper(d->broom);
 	if (!keep)
 		nftw(d->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
@@ -277,13 +287,12 @@ silence(const struct demo_node *node)
 
 /* What the node itself is told of where it is; returns how many words. */
 static int
-place_words(struct demo *d, struct demo_node *node, char **argv, char text[3][64])
+place_words(struct demo *d, struct demo_node *node, char **argv, char text[2][64])
 {
 	int n = 0;
 
 	snprintf(text[0], sizeof text[0], "%u", d->base);
 	snprintf(text[1], sizeof text[1], "%s:%u", node->address, demo_port(d, DEMO_CLUSTER));
-	snprintf(text[2], sizeof text[2], "dc%u.demo.test", node->n);
 	argv[n++] = (char *)"--data";
 	argv[n++] = node->data;
 	argv[n++] = (char *)"-c";
@@ -295,7 +304,7 @@ place_words(struct demo *d, struct demo_node *node, char **argv, char text[3][64
 	argv[n++] = (char *)"--cluster-address";
 	argv[n++] = text[1];
 	argv[n++] = (char *)"--hostname";
-	argv[n++] = text[2];
+	argv[n++] = (char *)(uintptr_t)node->role->host;
 	argv[n++] = (char *)"--plaintext-auth";
 	return n;
 }
@@ -319,12 +328,22 @@ run(const struct demo_node *node, int argc, char **argv, int (*verb)(const struc
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
 }
 
+struct demo_node *
+demo_first_of(struct demo *d, const struct demo_node *node)
+{
+	while (!node->role->user)
+		node--;
+	return &d->node[node - d->node];
+}
+
 static int
 init(struct demo *d, struct demo_node *node)
 {
-	char text[3][64];
-	char *argv[ARGS_MAX] = {(char *)"init", (char *)"--domain", (char *)"demo.test",
-		(char *)"--user", (char *)"ann", (char *)"--password", (char *)"demo"};
+	const char *domain = strchr(node->role->host, '.') + 1;
+	char text[2][64];
+	char *argv[ARGS_MAX] = {(char *)"init", (char *)"--domain", (char *)(uintptr_t)domain,
+		(char *)"--user", (char *)(uintptr_t)node->role->user, (char *)"--password",
+		(char *)"demo"};
 	int n = 7 + place_words(d, node, argv + 7, text);
 
 	return run(node, n, argv, cli_init_run);
@@ -333,26 +352,40 @@ init(struct demo *d, struct demo_node *node)
 static int
 join(struct demo *d, struct demo_node *node)
 {
-	bool arbiter = node->n == DEMO_NODES;
-	json_t *answer = demo_ask(
-		&d->node[0], "cluster token", json_pack("{s:b}", "arbiter", arbiter));
+	bool is_arbiter = node->role->is_arbiter;
+	json_t *answer = demo_ask(demo_first_of(d, node), "cluster token",
+		json_pack("{s:b}", "arbiter", is_arbiter));
 	const char *token = json_string_value(json_object_get(answer, "token"));
-	char text[3][64];
+	char text[2][64];
 	char *argv[ARGS_MAX] = {(char *)"join", (char *)(uintptr_t)token};
 	int n = 2 + place_words(d, node, argv + 2, text), code;
 
-	if (arbiter)
+	if (is_arbiter)
 		argv[n++] = (char *)"--arbiter";
 	code = token ? run(node, n, argv, cli_join_run) : EX_TEMPFAIL;
 	json_decref(answer);
 	return code;
 }
 
+static int
+configure(const struct demo *d, const struct demo_node *node)
+{
+	FILE *conf;
+
+	if (!d->shape->configure)
+		return EX_OK;
+	conf = fopen(node->conf, "a");
+	if (!conf)
+		return EX_CANTCREAT;
+	d->shape->configure(d, node, conf);
+	return fclose(conf) ? EX_IOERR : EX_OK;
+}
+
 bool
 demo_serve(struct demo *d, struct demo_node *node)
 {
 	struct demo_talk t;
-	enum demo_port port = node->n == DEMO_NODES ? DEMO_CLUSTER : DEMO_SMTP;
+	enum demo_port port = node->role->is_arbiter ? DEMO_CLUSTER : DEMO_SMTP;
 	bool up = false;
 
 	fflush(stdout);
@@ -378,12 +411,15 @@ demo_serve(struct demo *d, struct demo_node *node)
 bool
 demo_make(struct demo *d, struct demo_node *node)
 {
-	int code = node->n == 1 ? init(d, node) : join(d, node);
+	int code = node->role->user ? init(d, node) : join(d, node);
 
+	if (!code)
+		code = configure(d, node);
 	if (code)
-		cli_fail(code, "dc%u can't be set up: see %s", node->n, node->log);
+		cli_fail(code, "%s can't be set up: see %s", node->role->name, node->log);
 	else if (!demo_serve(d, node))
-		cli_fail(EX_UNAVAILABLE, "dc%u doesn't serve: see %s", node->n, node->log);
+		cli_fail(EX_UNAVAILABLE, "%s doesn't serve: see %s", node->role->name,
+			node->log);
 	else
 		return true;
 	return false;
@@ -401,36 +437,71 @@ demo_ask(const struct demo_node *node, const char *verb, json_t *arguments)
 	return answer;
 }
 
+static unsigned
+members_of(const struct demo *d, const struct demo_node *first)
+{
+	unsigned n = 1;
+
+	while (first + n < d->node + d->shape->nodes && !first[n].role->user)
+		n++;
+	return n;
+}
+
+static bool
+has_applied(const struct demo_node *node, json_int_t last)
+{
+	json_t *status = demo_ask(node, "cluster status", NULL);
+	bool yes = json_integer_value(json_object_get(status, "applied")) == last;
+
+	json_decref(status);
+	return yes;
+}
+
 /* Each is there, has its vote, and has applied what the first has. */
 static bool
-is_equal(const struct demo *d)
+is_equal(const struct demo *d, const struct demo_node *first)
 {
-	json_t *status = demo_ask(&d->node[0], "cluster status", NULL), *other, *node;
+	json_t *status = demo_ask(first, "cluster status", NULL), *node;
 	json_int_t last = json_integer_value(json_object_get(status, "last"));
-	bool equal = json_array_size(json_object_get(status, "nodes")) == DEMO_NODES;
+	unsigned members = members_of(d, first);
+	bool equal = json_array_size(json_object_get(status, "nodes")) == members;
 	size_t i;
 
 	json_array_foreach(json_object_get(status, "nodes"), i, node)
 		equal = equal && json_is_true(json_object_get(node, "up")) &&
 			strcmp(json_string_value(json_object_get(node, "kind")), "learner") !=
 				0;
-	other = equal ? demo_ask(&d->node[1], "cluster status", NULL) : NULL;
-	equal = equal && json_integer_value(json_object_get(other, "applied")) == last &&
-		json_integer_value(json_object_get(status, "applied")) == last;
 	json_decref(status);
-	json_decref(other);
+	for (i = 0; i < members; i++)
+		equal = equal && (first[i].role->is_arbiter || has_applied(&first[i], last));
 	return equal;
 }
 
 bool
-demo_wait_equal(struct demo *d, unsigned seconds)
+demo_wait_equal(struct demo *d, const struct demo_node *first, unsigned seconds)
 {
 	uint64_t end_ms = clock_ms() + seconds * 1000;
 
-	while (!is_equal(d)) {
+	while (!is_equal(d, first)) {
 		if (clock_ms() > end_ms)
 			return false;
 		usleep(WAIT_US);
 	}
 	return true;
+}
+
+bool
+demo_verify(struct demo *d, const struct demo_node *asked)
+{
+	const struct demo_node *first = demo_first_of(d, asked);
+	json_t *answer = demo_ask(asked, "cluster verify", NULL);
+	bool equal = json_is_true(json_object_get(answer, "equal"));
+	char who[64];
+
+	snprintf(who, sizeof who, "%s and %s", first->role->name, first[1].role->name);
+	demo_step(d, "    hairpin cluster verify: %s %s as of log entry %lld", who,
+		equal ? "hold the same, octet by octet," : "differ",
+		(long long)json_integer_value(json_object_get(answer, "index")));
+	json_decref(answer);
+	return equal;
 }

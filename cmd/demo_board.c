@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cmd/demo_mail.h"
+#include "cmd/demo_tour.h"
 #include "core/clock.h"
 #include "core/must.h"
 
@@ -27,7 +28,7 @@ enum {
 /* Between the board and the process that sends. */
 struct traffic {
 	volatile unsigned accepted, refused;
-	volatile bool may[DEMO_NODES]; /* be sent to */
+	volatile bool may[DEMO_NODES_MAX]; /* be sent to */
 };
 
 struct board {
@@ -68,7 +69,8 @@ send_for_ever(struct board *b)
 		if (!b->traffic->may[n % 2])
 			continue;
 		ok = demo_talk_greet(&t, node->address, demo_port(b->d, DEMO_SMTP)) &&
-		     demo_mail_send(&t, b->traffic->accepted + 1);
+		     demo_mail_send(
+			     &t, DEMO_TOUR_CAROL, DEMO_TOUR_ANN, b->traffic->accepted + 1);
 		if (ok)
 			b->traffic->accepted++;
 		else
@@ -96,9 +98,9 @@ static void
 note(struct board *b, const char *what)
 {
 	memmove(b->said[0], b->said[1], sizeof b->said - sizeof b->said[0]);
-	snprintf(b->said[SAID - 1], SAID_MAX, "%6llu s  dc%u %s",
-		(unsigned long long)((clock_ms() - b->d->started_ms) / 1000), b->chosen + 1,
-		what);
+	snprintf(b->said[SAID - 1], SAID_MAX, "%6llu s  %s %s",
+		(unsigned long long)((clock_ms() - b->d->started_ms) / 1000),
+		b->d->node[b->chosen].role->name, what);
 }
 
 static const char *
@@ -113,7 +115,7 @@ static size_t
 queue_length(const struct demo_node *node)
 {
 	json_t *answer = demo_ask(node, "queue list", NULL);
-	size_t n = json_array_size(json_object_get(answer, "items"));
+	size_t n = json_array_size(json_object_get(answer, "rows"));
 
 	json_decref(answer);
 	return n;
@@ -128,12 +130,12 @@ show_node(struct board *b, unsigned i)
 	const char *role = json_string_value(json_object_get(s, "role"));
 	char queue[24] = "-";
 
-	if (asks && node->n != DEMO_NODES)
+	if (asks && !node->role->is_arbiter)
 		snprintf(queue, sizeof queue, "%zu", queue_length(node));
-	printf("%s%c dc%u  %-10s %-8s %-8s %-9s %10lld %10lld %7s%s\r\n",
+	printf("%s%c %s  %-10s %-8s %-8s %-9s %10lld %10lld %7s%s\r\n",
 		b->colour && i == b->chosen ? "\033[1m" : "", i == b->chosen ? '>' : ' ',
-		node->n, node->address, state_name(node->state),
-		node->n == DEMO_NODES ? "arbiter" : "all", role ? role : "-",
+		node->role->name, node->address, state_name(node->state),
+		node->role->is_arbiter ? "arbiter" : "all", role ? role : "-",
 		(long long)json_integer_value(json_object_get(s, "last")),
 		(long long)json_integer_value(json_object_get(s, "applied")), queue,
 		b->colour ? "\033[0m" : "");
@@ -157,7 +159,7 @@ show(struct board *b)
 	       "       address    state    roles    raft             log    applied   "
 	       "queue\r\n",
 		b->per_sec, accepted, b->traffic->refused);
-	for (unsigned i = 0; i < DEMO_NODES; i++)
+	for (unsigned i = 0; i < b->d->shape->nodes; i++)
 		show_node(b, i);
 	printf("\r\n  keys: 1 2 3 choose   k kill -9   f freeze   c cut off (stops its process "
 	       "link)   h heal   q quit\r\n\r\n");
@@ -173,7 +175,7 @@ press(struct board *b, char key)
 {
 	struct demo_node *node = &b->d->node[b->chosen];
 
-	if (key >= '1' && key < '1' + DEMO_NODES)
+	if (key >= '1' && (unsigned)(key - '1') < b->d->shape->nodes)
 		b->chosen = (unsigned)(key - '1');
 	if (key == 'h' && node->state != DEMO_RUNS)
 		note(b, demo_heal(b->d, node) ? "is healed" : "doesn't come back");
@@ -238,11 +240,11 @@ settle(struct board *b)
 	struct demo_mail_count c = {0};
 	bool ok = true;
 
-	for (unsigned i = 0; i < DEMO_NODES; i++)
+	for (unsigned i = 0; i < b->d->shape->nodes; i++)
 		ok = ok &&
 		     (b->d->node[i].state == DEMO_RUNS || demo_heal(b->d, &b->d->node[i]));
 	for (int i = 0; ok && i < SETTLE_TRIES && c.numbers < b->traffic->accepted; i++)
-		if (!demo_mail_count(b->d, &b->d->node[0], "ann@demo.test", &c) ||
+		if (!demo_mail_count(b->d, &b->d->node[0], DEMO_TOUR_ANN, &c) ||
 			c.numbers < b->traffic->accepted)
 			usleep(SETTLE_US);
 	demo_step(b->d, "%u mails were accepted, %u of them are in ann's mailbox",

@@ -2,39 +2,42 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { NUMBERS_MAX = 100000 };
+#include "core/buf.h"
+#include "crypto/seal.h"
 
-/* NUL ann@demo.test NUL demo, in Base64 (RFC 4616). */
-static const char ann[] = "AGFubkBkZW1vLnRlc3QAZGVtbw==";
+enum { NUMBERS_MAX = 100000, PLAIN_MAX = 200, WAIT_TRIES = 200, WAIT_US = 50000 };
 
-static bool
-data(struct demo_talk *t, const char *from, const char *to, unsigned number)
+bool
+demo_mail_login(struct demo_talk *t, const struct demo *d, const struct demo_node *node,
+	const char *user)
 {
-	return demo_talk_smtp(t, "354", "DATA") &&
+	char plain[PLAIN_MAX];
+	struct buf coded;
+	bool ok;
+	int n;
+
+	/* RFC 4616: NUL, who, NUL, password. */
+	n = snprintf(plain, sizeof plain, "%c%s%cdemo", 0, user, 0);
+	buf_init(&coded, 2 * PLAIN_MAX);
+	seal_b64(slice_of(plain, (size_t)n), &coded);
+	ok = demo_talk_greet(t, node->address, demo_port(d, DEMO_SUBMISSION)) &&
+	     demo_talk_smtp(t, "235", "AUTH PLAIN %.*s", SLICE_FMT(buf_slice(&coded)));
+	buf_fini(&coded);
+	return ok;
+}
+
+bool
+demo_mail_send(struct demo_talk *t, const char *from, const char *to, unsigned number)
+{
+	return demo_talk_smtp(t, "250", "MAIL FROM:<%s>", from) &&
+	       demo_talk_smtp(t, "250", "RCPT TO:<%s>", to) &&
+	       demo_talk_smtp(t, "354", "DATA") &&
 	       demo_talk_smtp(t, "250",
 		       "From: <%s>\r\nTo: <%s>\r\nSubject: mail %u\r\n"
 		       "Message-ID: <%u.%s>\r\n\r\nHello, this is mail %u.\r\n.",
 		       from, to, number, number, from, number);
-}
-
-bool
-demo_mail_send(struct demo_talk *t, unsigned number)
-{
-	return demo_talk_smtp(t, "250", "MAIL FROM:<carol@example.net>") &&
-	       demo_talk_smtp(t, "250", "RCPT TO:<ann@demo.test>") &&
-	       data(t, "carol@example.net", "ann@demo.test", number);
-}
-
-bool
-demo_mail_submit(const struct demo *d, const struct demo_node *node, struct demo_talk *t,
-	unsigned number)
-{
-	return demo_talk_greet(t, node->address, demo_port(d, DEMO_SUBMISSION)) &&
-	       demo_talk_smtp(t, "235", "AUTH PLAIN %s", ann) &&
-	       demo_talk_smtp(t, "250", "MAIL FROM:<ann@demo.test>") &&
-	       demo_talk_smtp(t, "250", "RCPT TO:<bob@demo.test>") &&
-	       data(t, "ann@demo.test", "bob@demo.test", number);
 }
 
 bool
@@ -68,4 +71,21 @@ demo_mail_count(const struct demo *d, const struct demo_node *node, const char *
 	}
 	demo_talk_hang_up(&t);
 	return over;
+}
+
+bool
+demo_mail_await(const struct demo *d, const struct demo_node *node, const char *user,
+	const char *wanted, char seen[101])
+{
+	struct demo_talk t;
+	bool is_there = false;
+
+	for (int i = 0; i < WAIT_TRIES && !is_there; i++) {
+		is_there = demo_talk_inbox(&t, node->address, demo_port(d, DEMO_IMAP), user) &&
+			   demo_talk_imap(&t, "FETCH 1:* BODY.PEEK[TEXT]", wanted, seen) > 0;
+		demo_talk_hang_up(&t);
+		if (!is_there)
+			usleep(WAIT_US);
+	}
+	return is_there;
 }

@@ -1,6 +1,7 @@
 #include "cmd/demo_talk.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -26,7 +27,7 @@ demo_talk_dial(struct demo_talk *t, const char *address, unsigned port)
 		return false;
 	}
 	t->in = fdopen(fd, "r");
-	t->out = fdopen(dup(fd), "w");
+	t->out = fdopen(fcntl(fd, F_DUPFD_CLOEXEC, 0), "w");
 	return t->in && t->out;
 }
 

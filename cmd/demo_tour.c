@@ -6,7 +6,12 @@
 #include "cmd/demo_mail.h"
 #include "core/clock.h"
 
+static const struct demo_role roles[] = {{"dc1", "dc1.demo.test", "ann", false},
+	{"dc2", "dc2.demo.test", NULL, false}, {"dc3", "dc3.demo.test", NULL, true}};
+const struct demo_shape demo_tour_shape = {roles, sizeof roles / sizeof *roles, NULL};
+
 enum { LOAD = 300, KILL_AT = 100, WAIT_TRIES = 200, WAIT_US = 50000, EQUAL_SEC = 30 };
+#define BOB "bob@demo.test"
 
 /* --- the beginning --- */
 
@@ -24,19 +29,21 @@ add_user(const struct demo *d, const char *address)
 bool
 demo_tour_set_up(struct demo *d)
 {
-	static const char *const role[] = {
-		"all roles", "all roles", "arbiter: it votes, and holds neither mail nor keys"};
-
 	demo_step(d, "three data centres on this machine, in %s:", d->dir);
-	for (unsigned i = 0; i < DEMO_NODES; i++) {
-		if (!demo_make(d, &d->node[i]))
+	for (unsigned i = 0; i < d->shape->nodes; i++) {
+		struct demo_node *node = &d->node[i];
+
+		if (!demo_make(d, node))
 			return false;
-		demo_step(d, "    dc%u at %s, %s: %s", i + 1, d->node[i].address, role[i],
+		demo_step(d, "    %s at %s, %s: %s", node->role->name, node->address,
+			node->role->is_arbiter
+				? "arbiter: it votes, and holds neither mail nor keys"
+				: "all roles",
 			i ? "hairpin cluster token, join, serve" : "hairpin init, serve");
 	}
-	if (!add_user(d, "bob@demo.test"))
+	if (!add_user(d, BOB))
 		return false;
-	if (!demo_wait_equal(d, EQUAL_SEC)) {
+	if (!demo_wait_equal(d, &d->node[0], EQUAL_SEC)) {
 		demo_step(d, "they did not come together");
 		return false;
 	}
@@ -51,23 +58,14 @@ demo_tour_set_up(struct demo *d)
 static bool
 read_on(struct demo *d, const struct demo_node *node, const char *user, const char *wanted)
 {
-	struct demo_talk t;
 	char seen[101];
 
-	for (int i = 0; i < WAIT_TRIES; i++) {
-		bool there = demo_talk_inbox(
-				     &t, node->address, demo_port(d, DEMO_IMAP), user) &&
-			     demo_talk_imap(&t, "FETCH 1:* BODY.PEEK[TEXT]", wanted, seen) > 0;
-
-		demo_talk_hang_up(&t);
-		if (there) {
-			demo_step(d, "    read by %s on dc%u:  S: %s", user, node->n, seen);
-			return true;
-		}
-		usleep(WAIT_US);
+	if (!demo_mail_await(d, node, user, wanted, seen)) {
+		demo_step(d, "    %s doesn't see it on %s", user, node->role->name);
+		return false;
 	}
-	demo_step(d, "    %s doesn't see it on dc%u", user, node->n);
-	return false;
+	demo_step(d, "    read by %s on %s:  S: %s", user, node->role->name, seen);
+	return true;
 }
 
 static bool
@@ -76,16 +74,17 @@ first_mails(struct demo *d)
 	struct demo_node *dc1 = &d->node[0], *dc2 = &d->node[1];
 	struct demo_talk t;
 	bool ok = demo_talk_greet(&t, dc1->address, demo_port(d, DEMO_SMTP)) &&
-		  demo_mail_send(&t, 0);
+		  demo_mail_send(&t, DEMO_TOUR_CAROL, DEMO_TOUR_ANN, 0);
 
 	demo_step(d, "mail to ann, in on dc1:  S: %.100s", t.line);
 	demo_talk_hang_up(&t);
-	if (!ok || !read_on(d, dc2, "ann@demo.test", "mail 0."))
+	if (!ok || !read_on(d, dc2, DEMO_TOUR_ANN, "mail 0."))
 		return false;
-	ok = demo_mail_submit(d, dc2, &t, 1);
+	ok = demo_mail_login(&t, d, dc2, DEMO_TOUR_ANN) &&
+	     demo_mail_send(&t, DEMO_TOUR_ANN, BOB, 1);
 	demo_step(d, "ann writes to bob, on dc2:  S: %.100s", t.line);
 	demo_talk_hang_up(&t);
-	return ok && read_on(d, dc1, "bob@demo.test", "mail 1.");
+	return ok && read_on(d, dc1, BOB, "mail 1.");
 }
 
 /* --- under load --- */
@@ -108,17 +107,17 @@ send_through(struct demo *d, struct load *l, struct demo_node *node)
 			demo_kill(d, &d->node[0]);
 			l->killed_ms = clock_ms();
 		}
-		ok = demo_mail_send(&t, 10 + l->next);
+		ok = demo_mail_send(&t, DEMO_TOUR_CAROL, DEMO_TOUR_ANN, 10 + l->next);
 		l->next += ok;
 		if (ok && l->killed_ms && !l->first_ms) {
 			l->first_ms = clock_ms();
-			demo_step(d, "    dc%u says 250 again, %llu ms later", node->n,
+			demo_step(d, "    %s says 250 again, %llu ms later", node->role->name,
 				(unsigned long long)(l->first_ms - l->killed_ms));
 		}
 	}
 	if (!ok && node->pid && t.line[0])
-		demo_step(d, "    a client hears on dc%u: %.80s (it sends that mail again)",
-			node->n, t.line);
+		demo_step(d, "    a client hears on %s: %.80s (it sends that mail again)",
+			node->role->name, t.line);
 	demo_talk_hang_up(&t);
 }
 
@@ -144,38 +143,25 @@ count_on(struct demo *d, const struct demo_node *node)
 	struct demo_mail_count c = {0};
 
 	for (int i = 0; i < WAIT_TRIES && c.mails < LOAD + 1; i++) {
-		if (!demo_mail_count(d, node, "ann@demo.test", &c) || c.mails < LOAD + 1)
+		if (!demo_mail_count(d, node, DEMO_TOUR_ANN, &c) || c.mails < LOAD + 1)
 			usleep(WAIT_US);
 	}
-	demo_step(d, "    %u mails are in ann's mailbox on dc%u, %u different ones", c.mails,
-		node->n, c.numbers);
+	demo_step(d, "    %u mails are in ann's mailbox on %s, %u different ones", c.mails,
+		node->role->name, c.numbers);
 	return c.mails == LOAD + 1 && c.numbers == LOAD + 1;
 }
 
 /* --- and back --- */
 
 static bool
-verify(struct demo *d)
-{
-	json_t *answer = demo_ask(&d->node[1], "cluster verify", NULL);
-	bool equal = json_is_true(json_object_get(answer, "equal"));
-
-	demo_step(d, "    hairpin cluster verify: %s as of log entry %lld",
-		equal ? "dc1 and dc2 hold the same, octet by octet," : "they differ",
-		(long long)json_integer_value(json_object_get(answer, "index")));
-	json_decref(answer);
-	return equal;
-}
-
-static bool
 back(struct demo *d)
 {
 	demo_step(d, "dc1 comes back:");
-	if (!demo_heal(d, &d->node[0]) || !demo_wait_equal(d, EQUAL_SEC)) {
+	if (!demo_heal(d, &d->node[0]) || !demo_wait_equal(d, &d->node[0], EQUAL_SEC)) {
 		demo_step(d, "    it does not catch up");
 		return false;
 	}
-	return count_on(d, &d->node[0]) && verify(d);
+	return count_on(d, &d->node[0]) && demo_verify(d, &d->node[1]);
 }
 
 bool

@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
+# timeout: 240
 """The demo shows what it says, without a terminal and with one, and what README.md says that it shows, and leaves nothing behind."""
 import os
 import pty
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 
-PROGRAM = os.environ["HAIRPIN"]
+PROGRAM, RELEASE = os.environ["HAIRPIN"], os.environ["HAIRPIN_RELEASE"]
 
 
 def nothing_left(tmp):
@@ -30,6 +32,22 @@ def tour(tmp):
     assert "killed with -9" in run.stdout and run.stdout.count("301 different ones") == 2, run.stdout
     nothing_left(tmp)
     return run.stdout
+
+
+def estate(tmp):
+    """The whole company: mail goes both ways through the hairpin, over the death of who has it in hand."""
+    run = subprocess.run([RELEASE, "demo", "--estate"], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                         env={**os.environ, "TMPDIR": tmp})
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert len(re.findall("(?:gw1|mail1) \\(leader\\) is killed with -9", run.stdout)) == 2, run.stdout
+    assert run.stdout.count("120 of 120 were accepted") == 2, run.stdout
+    for n, times in (61, 2), (121, 4):
+        assert run.stdout.count(f" {n} of {n} different mails are in") == times, run.stdout
+    assert len(re.findall("(?:mail|gw)1 and (?:mail|gw)2 hold the same", run.stdout)) == 2, run.stdout
+    nothing_left(tmp)
+    address, port = re.search(r"name server at (\S+):(\d+)", run.stdout).groups()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind((address, int(port)))
 
 
 def cut_short(tmp, signo, after):
@@ -128,6 +146,7 @@ def keys(tmp):
 with tempfile.TemporaryDirectory() as tmp:
     os.chmod(tmp, 0o755)
     shown_text = tour(tmp)
+    estate(tmp)
     keys(tmp)
     cut_short(tmp, signal.SIGTERM, "in /")
     cut_short(tmp, signal.SIGINT, "dc2 at")

@@ -1,0 +1,257 @@
+#include "cmd/demo_estate_tour.h"
+
+#include <unistd.h>
+
+#include "cmd/demo_estate.h"
+#include "cmd/demo_mail.h"
+#include "core/clock.h"
+
+enum {
+	BURST = 60, /* mails each way */
+	KILL_AT = 20,
+	WAIT_TRIES = 600,
+	WAIT_US = 50000,
+	EQUAL_SEC = 30,
+	IDLE_LOOKS = 2,
+	REPEATS_MAX = 20 /* as many connections as the relay has to one server */
+};
+
+/* One of the two directions: who writes to whom, through the first of these nodes that runs,
+ * and where it is read. */
+struct lane {
+	const char *from, *to;
+	const struct demo_node *through[2], *read_on;
+	unsigned next; /* the number of the next mail; as many were accepted */
+	bool may_repeat;
+	struct demo_talk t;
+};
+
+struct tour {
+	struct demo *d;
+	struct lane out, in;
+};
+
+/* --- sending --- */
+
+static const struct demo_node *
+open_node(const struct lane *l)
+{
+	return l->through[l->through[0]->pid ? 0 : 1];
+}
+
+/* One more. False: nobody said 250 to it, so that it is sent again, to whom still runs. */
+static bool
+send_one(struct demo *d, struct lane *l)
+{
+	const struct demo_node *node = open_node(l);
+	bool ok = (l->t.in || demo_mail_login(&l->t, d, node, l->from)) &&
+		  demo_mail_send(&l->t, l->from, l->to, l->next);
+
+	l->next += ok;
+	if (ok)
+		return true;
+	if (l->t.line[0])
+		demo_step(d, "    a client hears on %s: %.80s (it sends that mail again)",
+			node->role->name, l->t.line);
+	demo_talk_hang_up(&l->t);
+	return false;
+}
+
+static bool
+first_mail(struct tour *t, struct lane *l)
+{
+	struct demo *d = t->d;
+	char wanted[32], seen[101];
+	bool ok = send_one(d, l);
+
+	demo_step(d, "%s writes to %s, on %s:  S: %.100s", l->from, l->to,
+		open_node(l)->role->name, l->t.line);
+	snprintf(wanted, sizeof wanted, "mail %u.", l->next - 1);
+	if (!ok || !demo_mail_await(d, l->read_on, l->to, wanted, seen)) {
+		demo_step(d, "    it doesn't arrive on %s", l->read_on->role->name);
+		return false;
+	}
+	demo_step(d, "    read by %s on %s:  S: %s", l->to, l->read_on->role->name, seen);
+	return true;
+}
+
+/* --- counting --- */
+
+static size_t
+queued(const struct demo_node *node)
+{
+	json_t *answer = demo_ask(node, "queue list", NULL);
+	size_t n = answer ? json_array_size(json_object_get(answer, "rows")) : 1;
+
+	json_decref(answer);
+	return n;
+}
+
+/* Nothing is on its way, and wasn't when we looked before: a mail may have just moved on from
+ * whom we hadn't asked to whom we had. */
+static bool
+wait_idle(struct demo *d)
+{
+	int empty = 0;
+
+	for (int i = 0; i < WAIT_TRIES && empty < IDLE_LOOKS; i++) {
+		size_t n = queued(&d->node[DEMO_ESTATE_MAIL2]) +
+			   queued(&d->node[DEMO_ESTATE_GW2]) +
+			   queued(&d->node[DEMO_ESTATE_PARTNER]);
+
+		empty = n == 0 ? empty + 1 : 0;
+		if (empty < IDLE_LOOKS)
+			usleep(WAIT_US);
+	}
+	if (empty < IDLE_LOOKS)
+		demo_step(d, "    some mail is still in a queue");
+	return empty == IDLE_LOOKS;
+}
+
+/* Until all that was accepted is there; false: it didn't come to that. */
+static bool
+await_all(struct demo *d, const struct lane *l, const struct demo_node *node,
+	struct demo_mail_count *c)
+{
+	*c = (struct demo_mail_count){0};
+	for (int i = 0; i < WAIT_TRIES; i++) {
+		if (demo_mail_count(d, node, l->to, c) && c->numbers >= l->next)
+			return true;
+		usleep(WAIT_US);
+	}
+	return false;
+}
+
+static bool
+is_all_there(struct demo *d, const struct lane *l, const struct demo_node *node)
+{
+	struct demo_mail_count c;
+	bool all = await_all(d, l, node, &c);
+	unsigned twice = c.mails - c.numbers;
+
+	demo_step(d, "    %u of %u different mails are in %s's mailbox on %s", c.numbers,
+		l->next, l->to, node->role->name);
+	if (twice)
+		demo_step(d, "    %u of them twice%s", twice,
+			l->may_repeat
+				? ": mail1 died between the partner's 250 and its noting that"
+				: "");
+	return all && c.numbers == l->next && twice <= (l->may_repeat ? REPEATS_MAX : 0u);
+}
+
+/* Of what comes twice the second one is later: so we look once nothing is on its way. */
+static bool
+each_once(struct tour *t)
+{
+	struct demo_mail_count c;
+
+	return await_all(t->d, &t->out, t->out.read_on, &c) &&
+	       await_all(t->d, &t->in, t->in.read_on, &c) && wait_idle(t->d) &&
+	       is_all_there(t->d, &t->out, t->out.read_on) &&
+	       is_all_there(t->d, &t->in, t->in.read_on);
+}
+
+/* --- under load --- */
+
+static void
+kill_one(struct demo *d, struct demo_node *victim)
+{
+	json_t *status = demo_ask(victim, "cluster status", NULL);
+	const char *role = json_string_value(json_object_get(status, "role"));
+
+	demo_kill(d, victim);
+	demo_step(d, "    %s (%s) is killed with -9, all of its processes at once",
+		victim->role->name, role ? role : "?");
+	json_decref(status);
+}
+
+/* One mail each way, as far as there are to be more. False: none was accepted. */
+static bool
+send_both(struct tour *t, unsigned out_end, unsigned in_end)
+{
+	bool sent = t->out.next < out_end && send_one(t->d, &t->out);
+
+	return (t->in.next < in_end && send_one(t->d, &t->in)) || sent;
+}
+
+/* Both ways until all was answered 250, over the death of the victim. */
+static bool
+burst(struct tour *t, struct demo_node *victim)
+{
+	unsigned out = t->out.next + BURST, in = t->in.next + BURST, left;
+	unsigned kill_at = t->out.next + KILL_AT;
+
+	demo_step(t->d, "%d mails out and %d in, at the same time:", BURST, BURST);
+	for (int waits = 0; waits < WAIT_TRIES && (t->out.next < out || t->in.next < in);) {
+		if (victim->pid && t->out.next >= kill_at)
+			kill_one(t->d, victim);
+		if (send_both(t, out, in))
+			continue;
+		usleep(WAIT_US);
+		waits++;
+	}
+	/* What is forked from now on must not hold them open. */
+	demo_talk_hang_up(&t->out.t);
+	demo_talk_hang_up(&t->in.t);
+	left = out - t->out.next + in - t->in.next;
+	demo_step(t->d, "    %u of %d were accepted", 2 * BURST - left, 2 * BURST);
+	return left == 0;
+}
+
+/* --- and back --- */
+
+static bool
+back(struct tour *t)
+{
+	struct demo *d = t->d;
+	struct demo_node *mail1 = &d->node[DEMO_ESTATE_MAIL1];
+	struct demo_node *gw1 = &d->node[DEMO_ESTATE_GW1];
+
+	demo_step(d, "gw1 and mail1 come back:");
+	if (!demo_heal(d, gw1) || !demo_heal(d, mail1) || !demo_wait_equal(d, gw1, EQUAL_SEC) ||
+		!demo_wait_equal(d, mail1, EQUAL_SEC)) {
+		demo_step(d, "    they don't catch up");
+		return false;
+	}
+	return wait_idle(d) && is_all_there(d, &t->out, t->out.read_on) &&
+	       is_all_there(d, &t->in, mail1) && demo_verify(d, mail1) && demo_verify(d, gw1);
+}
+
+bool
+demo_estate_tour(struct demo *d)
+{
+	struct demo_node *mail1 = &d->node[DEMO_ESTATE_MAIL1], *mail2 = mail1 + 1;
+	struct demo_node *partner = &d->node[DEMO_ESTATE_PARTNER];
+	static struct tour t;
+	bool ok;
+
+	t = (struct tour){d,
+		{DEMO_ESTATE_ANN, DEMO_ESTATE_PAT, {mail1, mail2}, partner, .next = 0},
+		{DEMO_ESTATE_PAT, DEMO_ESTATE_ANN, {partner, partner}, mail2, .next = 0}};
+	ok = demo_estate_set_up(d) && first_mail(&t, &t.out) && first_mail(&t, &t.in) &&
+	     burst(&t, &d->node[DEMO_ESTATE_GW1]) && each_once(&t) && burst(&t, mail1);
+	t.out.may_repeat = true;
+	return ok && each_once(&t) && back(&t);
+}
+
+/* --- to look around --- */
+
+void
+demo_estate_stay(struct demo *d)
+{
+	const struct demo_node *mail1 = &d->node[DEMO_ESTATE_MAIL1];
+	const struct demo_node *partner = &d->node[DEMO_ESTATE_PARTNER];
+	unsigned imap = demo_port(d, DEMO_IMAP), submission = demo_port(d, DEMO_SUBMISSION);
+	int c;
+
+	printf("\nAll of it runs on until you press Enter. Each password is \"demo\".\n"
+	       "    %s: IMAP at %s:%u and %s:%u, submission at :%u of both\n"
+	       "    %s: IMAP at %s:%u, submission at :%u\n"
+	       "    hairpin cluster status -c %s   (or another node's)\n",
+		DEMO_ESTATE_ANN, mail1->address, imap, mail1[1].address, imap, submission,
+		DEMO_ESTATE_PAT, partner->address, imap, submission, mail1->conf);
+	fflush(stdout);
+	do
+		c = getchar();
+	while (c != '\n' && c != EOF);
+}
