@@ -58,3 +58,16 @@ clock_wall_sec(void)
 #endif
 	return (uint64_t)(time(NULL) + offset_sec);
 }
+
+uint64_t
+clock_wall_ms(void)
+{
+	struct timespec t;
+
+#ifdef HAIRPIN_DEBUG
+	if (fake.on)
+		return fake.wall_sec * 1000;
+#endif
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)(t.tv_sec + offset_sec) * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}

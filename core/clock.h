@@ -11,6 +11,8 @@ uint64_t clock_ms(void);
 uint64_t clock_us(void);
 /* Seconds of Unix time, UTC. */
 uint64_t clock_wall_sec(void);
+/* The same in milliseconds; the kernel's second may begin a few of them later than this one. */
+uint64_t clock_wall_ms(void);
 /* Reads the offset; called once at start. */
 void clock_init(void);
 #ifdef HAIRPIN_DEBUG

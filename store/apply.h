@@ -41,8 +41,10 @@ struct apply {
 	uint64_t body_sealed_size; /* octets of payload that came with the entry */
 	uint64_t term;		   /* of the entry */
 	uint64_t time_sec;
+	uint32_t msec; /* of that second */
 	uint32_t node;
 	uint64_t boot;
+	uint32_t traces; /* rows that the entry has in table trace */
 	struct apply_touched *touched;
 	struct apply_secrets *secrets;
 	Commands__Result *result; /* initialised by apply_command; lists in the arena */

@@ -2,6 +2,7 @@
 
 #include "store/apply_owner.h"
 #include "store/apply_row.h"
+#include "store/apply_trace.h"
 #include "store/view_hop.h"
 
 enum { STATUS_MAX = 1000 };
@@ -99,6 +100,7 @@ apply_hop_note(struct apply *a, uint32_t node, const Commands__HopStep *c)
 		return e;
 	if (c->failed) {
 		note_failure(a, hop, c);
+		e = apply_trace_hop(a, SCHEMA_TRACE_HOP_FAILED, node, name, hop);
 	} else {
 		hop->tries = 0;
 		hop->failed_since_sec = 0;

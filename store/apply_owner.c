@@ -3,6 +3,7 @@
 #include "store/apply_payload.h"
 #include "store/apply_proposer.h"
 #include "store/apply_row.h"
+#include "store/apply_trace.h"
 #include "store/view_queue.h"
 
 static enum err
@@ -89,7 +90,7 @@ apply_owner_adopt(struct apply *a, const Commands__Adopt *c)
 	/* What it was taking in when it fell silent isn't waited for. */
 	if (!e && o.runs_node == c->node && c->by != c->node)
 		e = apply_payload_orphan(a, c->node);
-	return e;
+	return e ? e : apply_trace_owner(a, SCHEMA_TRACE_ADOPTED, c->node, c->by);
 }
 
 enum err
@@ -116,7 +117,8 @@ apply_owner_yield(struct apply *a, const Commands__Yield *c)
 		return e;
 	if (!runs || !o.wants)
 		return apply_refuse(a, COMMAND_STALE, "they aren't wanted back");
-	return give(a, c->node, o.epoch, c->node, o.wants);
+	e = give(a, c->node, o.epoch, c->node, o.wants);
+	return e ? e : apply_trace_owner(a, SCHEMA_TRACE_GIVEN_BACK, c->node, c->node);
 }
 
 static enum err

@@ -4,6 +4,7 @@
 #include "store/apply_payload.h"
 #include "store/apply_queue_key.h"
 #include "store/apply_row.h"
+#include "store/apply_trace.h"
 #include "store/view_queue.h"
 
 enum { REPEAT_KEY_MAX = 64, BLOB_MAX = 262144, EXPIRE_PER_ITEM = 2 };
@@ -208,7 +209,7 @@ apply_queue_check(struct apply *a, const Commands__Enqueue *c, const char **why)
 }
 
 enum err
-apply_queue_make(struct apply *a, const Commands__Enqueue *c)
+apply_queue_make(struct apply *a, const Commands__Enqueue *c, uint64_t report_on)
 {
 	Commands__Item item = COMMANDS__ITEM__INIT;
 	Commands__Enqueue envelope = *c;
@@ -216,6 +217,7 @@ apply_queue_make(struct apply *a, const Commands__Enqueue *c)
 	enum err e = apply_payload_make(a, c->body);
 
 	envelope.n_rcpt = 0;
+	envelope.intake = NULL;
 	item.id = item.payload = a->index;
 	item.envelope = &envelope;
 	item.queued_sec = a->time_sec;
@@ -225,8 +227,9 @@ apply_queue_make(struct apply *a, const Commands__Enqueue *c)
 		e = apply_queue_know(a, &item, c->n_rcpt, &known);
 	if (!e)
 		e = apply_queue_add(a, &item, known, c->rcpt, c->n_rcpt);
-	a->touched->queue = true;
-	return e ? e : apply_queue_put_item(a, &item);
+	if (!e)
+		e = apply_queue_put_item(a, &item);
+	return e ? e : apply_trace_taken(a, c, report_on);
 }
 
 enum err
@@ -308,12 +311,14 @@ apply_queue_enqueue(struct apply *a, const Commands__Enqueue *c)
 	if (why || seen.n) {
 		a->result->id = seen.n ? schema_get_u64(seen.p) : 0;
 		e = apply_payload_refuse(a, c->body);
+		if (!e && seen.n)
+			e = apply_trace_repeated(a, c, a->result->id);
 		return e ? e
 			 : apply_refuse(a, seen.n ? COMMAND_REPEAT : COMMAND_INVALID,
 				   seen.n ? "an equal mail was taken already" : why);
 	}
 	a->result->id = a->index;
-	e = apply_queue_make(a, c);
+	e = apply_queue_make(a, c, 0);
 	return e || !key.n ? e : remember(a, key, c->repeat_until_sec);
 }
 
@@ -375,6 +380,7 @@ struct controlling {
 	struct apply *a;
 	const Commands__QueueControl *c;
 	Commands__Item *item;
+	Commands__Rcpt *first; /* of the recipients that it names */
 	enum err e;
 };
 
@@ -438,6 +444,12 @@ control_rcpt(struct controlling *x, uint32_t number, struct arena *a)
 
 	if (e || row->done)
 		return e;
+	if (x->c->n_rcpt && !x->first) {
+		x->first = arena_alloc(x->a->arena, sizeof *x->first);
+		commands__rcpt__init(x->first);
+		x->first->address = codec_bytes(
+			arena_dup(x->a->arena, codec_slice(row->rcpt->address)));
+	}
 	if (x->c->verb == COMMANDS__QUEUE_CONTROL__VERB__DELETE)
 		delete_rcpt(x, number, row);
 	else
@@ -503,6 +515,8 @@ control_item(struct controlling *x)
 		e = control_rcpts(x);
 	if (!is_delete)
 		item->held = x->c->verb == COMMANDS__QUEUE_CONTROL__VERB__HOLD;
+	if (!e)
+		e = apply_trace_control(x->a, item, x->c, x->first);
 	return e ? e : apply_queue_put_item(x->a, item);
 }
 
@@ -517,7 +531,10 @@ apply_queue_control(struct apply *a, const Commands__QueueControl *c)
 		return apply_refuse(a, COMMAND_INVALID, why);
 	if (!c->item && c->hop.len && c->verb == COMMANDS__QUEUE_CONTROL__VERB__RETRY) {
 		e = view_queue_owners(a->txn, hurry_of_owner, &x);
-		return e ? e : x.e;
+		e = e ? e : x.e;
+		return e ? e
+			 : apply_trace_hop(
+				   a, SCHEMA_TRACE_HOP_RETRIED, 0, codec_slice(c->hop), NULL);
 	}
 	e = view_queue_item(a->txn, c->item, a->arena, &x.item);
 	if (e)

@@ -18,8 +18,9 @@ enum err apply_queue_control(struct apply *a, const Commands__QueueControl *c);
 
 /* For apply_step. Is the item well formed, with its body? Sets why. */
 enum err apply_queue_check(struct apply *a, const Commands__Enqueue *c, const char **why);
-/* Makes the item with this entry's body as payload; id = index. */
-enum err apply_queue_make(struct apply *a, const Commands__Enqueue *c);
+/* Makes the item with this entry's body as payload; id = index. report_on: the item of which it
+ * tells its sender, or 0. */
+enum err apply_queue_make(struct apply *a, const Commands__Enqueue *c, uint64_t report_on);
 /* The recipients that an item has or had, read once for one command, with room for more new
  * ones; lives in the command's arena. */
 struct apply_queue_known;

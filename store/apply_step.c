@@ -7,6 +7,7 @@
 #include "store/apply_payload.h"
 #include "store/apply_queue.h"
 #include "store/apply_row.h"
+#include "store/apply_trace.h"
 #include "store/view_directory.h"
 #include "store/view_queue.h"
 
@@ -17,6 +18,7 @@ struct stepping {
 	const Commands__RcptStep *step;
 	struct apply_queue_known *known; /* where a step of the command expands */
 	uint32_t uid;			 /* DELIVER: the message's */
+	struct slice account;		 /* its name */
 	enum command_code code;
 };
 
@@ -94,6 +96,7 @@ deliver(struct stepping *s)
 	if (!e)
 		e = apply_row_put_mailbox(a, box);
 	s->row->done = true;
+	s->account = codec_slice(r->name);
 	return e ? e : apply_row_put_account(a, d->account, r);
 }
 
@@ -191,9 +194,26 @@ outcome(struct stepping *s)
 }
 
 static enum err
-step_one(struct stepping *s)
+trace(const struct stepping *s, const Commands__Step *c, const Commands__Rcpt *before,
+	uint32_t count_before)
+{
+	const struct apply_trace_step step = {.item = s->item,
+		.command = c,
+		.step = s->step,
+		.before = before,
+		.after = s->row->rcpt,
+		.uid = s->uid,
+		.account = s->account,
+		.made = s->item->rcpt_count - count_before};
+
+	return apply_trace_step(s->a, &step);
+}
+
+static enum err
+step_one(struct stepping *s, const Commands__Step *c)
 {
 	struct apply *a = s->a;
+	uint32_t count = s->item->rcpt_count;
 	Commands__RcptRow before;
 	Commands__Rcpt rcpt;
 	enum err e = view_queue_rcpt(a->txn, s->item->id, s->step->rcpt, a->arena, &s->row);
@@ -213,7 +233,9 @@ step_one(struct stepping *s)
 	s->row->step++;
 	s->item->rcpt_left -= s->row->done ? 1 : 0;
 	e = apply_queue_wait(a, s->item, s->step->rcpt, &before, s->row);
-	return e ? e : apply_queue_put_rcpt(a, s->item, s->step->rcpt, s->row);
+	if (!e)
+		e = apply_queue_put_rcpt(a, s->item, s->step->rcpt, s->row);
+	return e ? e : trace(s, c, &rcpt, count);
 }
 
 /* A bounce must be good, and all steps fresh, before anything is done: both or neither. */
@@ -290,7 +312,7 @@ step_all(struct apply *a, const Commands__Step *c, Commands__Item *item)
 	for (size_t i = 0; i < c->n_step && !e; i++) {
 		struct stepping s = {.a = a, .item = item, .step = c->step[i], .known = known};
 
-		e = step_one(&s);
+		e = step_one(&s, c);
 		out->step_code[out->n_step_code++] = s.code;
 		out->uid[out->n_uid++] = s.uid;
 	}
@@ -328,7 +350,7 @@ apply_step(struct apply *a, const Commands__Step *c)
 	if (!e)
 		e = step_all(a, c, item);
 	if (!e && c->bounce)
-		e = apply_queue_make(a, c->bounce);
+		e = apply_queue_make(a, c->bounce, c->item);
 	if (!e && c->hop)
 		e = apply_hop_note(a, item->owner_node, c->hop);
 	return e ? e : apply_queue_put_item(a, item);

@@ -5,6 +5,7 @@
 #include "store/apply_row.h"
 #include "store/apply_stage.h"
 #include "store/apply_sts.h"
+#include "store/apply_trace.h"
 
 /* The next message of a mailbox that is gone. ERR_NOT_FOUND: none left. */
 static enum err
@@ -62,6 +63,8 @@ apply_sweep(struct apply *a, const Commands__Sweep *c)
 
 	if (!e)
 		e = apply_sts_expire(a, left);
+	if (!e)
+		e = apply_trace_trim(a, APPLY_TRACE_ROWS_MAX, left);
 	for (; left && !e; left--) {
 		e = db_first_from(a->txn, DB_SWEEP, SLICE_EMPTY, &k, &v);
 		if (e)

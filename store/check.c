@@ -122,6 +122,7 @@ static const struct {
 	{DB_REPEAT_DUE, check_queue_repeat_due},
 	{DB_STS, check_sts_row},
 	{DB_STS_DUE, check_sts_due},
+	{DB_TRACE, check_trace},
 	{DB_PROPOSER, check_proposer},
 	{DB_UPLOAD, check_payload_upload},
 	{DB_PAYLOAD, check_payload_row},

@@ -40,6 +40,8 @@ struct check {
 	uint8_t chain[SEAL_HASH];
 	struct db_sum sum;
 	struct check_map accounts, mailboxes, items, payloads, uploads, owners;
+	uint64_t trace_index, trace_sec; /* of the row before in table trace */
+	uint32_t trace_n;
 	uint64_t body_index;
 	uint32_t body_row;
 	struct check_report report;
@@ -74,6 +76,7 @@ enum err check_queue_repeat_due(struct check *c, struct slice k, struct slice v)
 void check_queue_totals(struct check *c);
 enum err check_sts_row(struct check *c, struct slice k, struct slice v);
 enum err check_sts_due(struct check *c, struct slice k, struct slice v);
+enum err check_trace(struct check *c, struct slice k, struct slice v);
 
 enum err check_payload_upload(struct check *c, struct slice k, struct slice v);
 enum err check_payload_row(struct check *c, struct slice k, struct slice v);

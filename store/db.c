@@ -412,7 +412,7 @@ db_put(struct db_txn *txn, enum db_table t, struct slice key, struct slice value
 	if (e)
 		return e;
 	/* Rows that come in key order fill their pages whole. */
-	if (bulk || t == DB_LOG || t == DB_BODY)
+	if (bulk || t == DB_LOG || t == DB_BODY || t == DB_TRACE)
 		rc = mdb_put(txn->txn, dbi, &k, &v, MDB_APPEND);
 	if (rc == MDB_KEYEXIST)
 		rc = mdb_put(txn->txn, dbi, &k, &v, 0);
@@ -429,6 +429,17 @@ db_del(struct db_txn *txn, enum db_table t, struct slice key)
 	if (!e && tables[t].state && !txn->db->bulk)
 		e = count_row(txn, t, key, old, false);
 	return e ? e : db_lmdb_err(mdb_del(txn->txn, txn->db->table[t], &k, NULL));
+}
+
+enum err
+db_count(struct db_txn *txn, enum db_table t, uint64_t *rows)
+{
+	MDB_stat stat;
+	enum err e = db_lmdb_err(mdb_stat(txn->txn, txn->db->table[t], &stat));
+
+	if (!e)
+		*rows = stat.ms_entries;
+	return e;
 }
 
 static bool

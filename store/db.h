@@ -38,6 +38,7 @@
 	X(REPEAT_DUE, "repeat_due", 1)                                                         \
 	X(STS, "sts", 1)                                                                       \
 	X(STS_DUE, "sts_due", 1)                                                               \
+	X(TRACE, "trace", 1)                                                                   \
 	X(UPLOAD, "upload", 1)                                                                 \
 	X(PAYLOAD, "payload", 1)                                                               \
 	X(GARBAGE, "garbage", 0)                                                               \
@@ -81,6 +82,9 @@ enum err db_get(struct db_txn *txn, enum db_table t, struct slice key, struct sl
 enum err db_put(struct db_txn *txn, enum db_table t, struct slice key, struct slice value);
 /* ERR_NOT_FOUND when there was none. */
 enum err db_del(struct db_txn *txn, enum db_table t, struct slice key);
+
+/* How many rows a table has, at once. Not over a view. */
+enum err db_count(struct db_txn *txn, enum db_table t, uint64_t *rows);
 
 /* Cursors: first row with key >= key. They survive writes through db_put/db_del only by a new
  * seek. */

@@ -33,6 +33,7 @@ engine_apply_entry(
 		.term = term,
 		.body_sealed_size = body_size,
 		.time_sec = c->time_sec,
+		.msec = c->msec,
 		.node = c->node,
 		.boot = c->boot,
 		.touched = &e->touched,

@@ -80,7 +80,7 @@ append(struct engine_turn *t, Commands__Command *c, struct slice body)
 	struct raft_event ev = {.type = RAFT_PROPOSED, .peer = c->node, .n = 1};
 	struct raft_update u;
 	bool is_rekey = c->body_case == COMMANDS__COMMAND__BODY_REKEY;
-	uint64_t now_sec = clock_wall_sec();
+	uint64_t now_ms = clock_wall_ms(), now_sec = now_ms / 1000;
 	struct slice command;
 	enum err err = engine_turn_write(t);
 
@@ -91,6 +91,7 @@ append(struct engine_turn *t, Commands__Command *c, struct slice body)
 	/* Times never run backwards, whatever the clock does. */
 	e->log.time_sec = now_sec > e->log.time_sec ? now_sec : e->log.time_sec;
 	c->time_sec = e->log.time_sec;
+	c->msec = c->time_sec == now_sec ? (uint32_t)(now_ms % 1000) : 0;
 	command = codec_pack(c, &e->arena);
 	e->appended_us = clock_us();
 	err = raft_log_append(

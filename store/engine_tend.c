@@ -3,8 +3,11 @@
 #include "store/db_hold.h"
 #include "store/engine_inner.h"
 #include "store/schema.h"
+#include "store/schema_trace.h"
 
-enum { SWEEP_LIMIT = 200 };
+/* TRACE_SLACK: rows of table trace go with those that come; only where none come for so long is
+ * there a command for them. */
+enum { SWEEP_LIMIT = 200, TRACE_SLACK_SEC = 3600 };
 
 /* How many applied rows: what the others may still ask for is cheaper than a whole database. */
 static uint64_t
@@ -53,6 +56,17 @@ is_over(struct db_txn *txn, enum db_table t)
 	       schema_get_u64(k.p) < clock_wall_sec();
 }
 
+static bool
+is_trace_over(struct db_txn *txn)
+{
+	struct schema_trace row;
+	struct slice k, v;
+
+	return !db_first_from(txn, DB_TRACE, SLICE_EMPTY, &k, &v) &&
+	       schema_trace_read(k, v, &row) &&
+	       row.time_ms / 1000 + row.life_sec + TRACE_SLACK_SEC < clock_wall_sec();
+}
+
 /* Is something left of what was deleted, or a repeat key or a policy past its time? Garbage to
  * free? */
 static enum err
@@ -70,7 +84,8 @@ look(struct engine *e, bool *sweep)
 	*sweep = !err && k.n == 9 &&
 		 (k.p[0] == 'm' || (v.n == 8 && schema_get_u64(v.p) < clock_wall_sec()));
 	if (!*sweep)
-		*sweep = is_over(txn, DB_REPEAT_DUE) || is_over(txn, DB_STS_DUE);
+		*sweep = is_over(txn, DB_REPEAT_DUE) || is_over(txn, DB_STS_DUE) ||
+			 is_trace_over(txn);
 	if (!err || err == ERR_NOT_FOUND) {
 		err = db_first_from(txn, DB_GARBAGE, SLICE_EMPTY, &k, &v);
 		if (!err && k.n == 8 && schema_get_u64(k.p) < e->log.first)

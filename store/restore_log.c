@@ -41,6 +41,7 @@ apply_one(struct reader *in, const Commands__Command *c, uint64_t index, uint64_
 		.term = in->r->log.last_term,
 		.body_sealed_size = body_size,
 		.time_sec = c->time_sec,
+		.msec = c->msec,
 		.node = c->node,
 		.boot = c->boot,
 		.touched = &touched,

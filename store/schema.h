@@ -45,6 +45,8 @@
  *   repeat_due    until_sec u64, repeat key     empty
  *   sts           domain (A-labels)             commands.Sts: its MTA-STS policy
  *   sts_due       until_sec u64, domain         empty
+ *   trace         index u64, n u32              schema_trace.h: the n-th thing that the entry
+ *                                               did to a mail
  *   upload        upload u64                    commands.UploadRow
  *   payload       payload u64                   commands.PayloadRow
  *   garbage       index u64                     empty (each node frees those below its first

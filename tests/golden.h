@@ -55,6 +55,7 @@ golden_apply(struct golden *g, const Commands__Command *c)
 		.term = g->term,
 		.body_sealed_size = g->body,
 		.time_sec = g->time_sec,
+		.msec = c->msec,
 		.node = g->node,
 		.boot = g->boot,
 		.touched = &touched,

@@ -321,6 +321,7 @@ apply(struct db_txn *txn, const struct apply *of, struct slice command)
 	a.secrets = &secrets;
 	a.result = &result;
 	sim.time_sec = a.time_sec = c->time_sec;
+	a.msec = c->msec;
 	a.node = c->node;
 	a.boot = c->boot;
 	e = apply_command(&a, c);

@@ -45,6 +45,7 @@ play(Commands__Command *c, uint64_t body)
 	g.time_sec += 10;
 	g.body = body;
 	c->time_sec = g.time_sec;
+	c->msec = (uint32_t)(g.index % 1000);
 	c->node = g.node;
 	c->boot = g.boot;
 	c->seq = c->body_case == COMMANDS__COMMAND__BODY_BOOT_NODE ? 0 : ++seq;
@@ -294,6 +295,7 @@ static uint64_t
 enqueue(const char *repeat_key)
 {
 	Commands__Enqueue enqueue = COMMANDS__ENQUEUE__INIT;
+	Commands__Intake intake = COMMANDS__INTAKE__INIT;
 	Commands__Rcpt *rcpt[] = {rcpt_of("u@example.org", COMMANDS__STAGE__STAGE_ROUTE),
 		rcpt_of("all@example.org", COMMANDS__STAGE__STAGE_ROUTE),
 		rcpt_of("far@example.net", COMMANDS__STAGE__STAGE_ROUTE)};
@@ -310,6 +312,14 @@ enqueue(const char *repeat_key)
 	enqueue.repeat_key = text(repeat_key);
 	enqueue.repeat_until_sec = g.time_sec + 1000;
 	enqueue.stage = COMMANDS__STAGE__STAGE_ROUTE;
+	enqueue.message_id = text("<1@example.net>");
+	enqueue.trace_life_sec = 86400;
+	enqueue.intake = &intake;
+	intake.kind = "mx";
+	intake.at = "192.0.2.1:25";
+	intake.client_address = octets(4);
+	intake.client_port = 4711;
+	intake.tls = "TLSv1.3";
 	PLAY(ENQUEUE, enqueue, 500);
 	return g.result.id;
 }
@@ -340,7 +350,9 @@ step(uint64_t item, uint32_t rcpt, Commands__Outcome outcome)
 	if (outcome == COMMANDS__OUTCOME__OUTCOME_EXPAND) {
 		one.into = &into;
 		one.n_into = 1;
+		one.expanded_by = COMMANDS__ADDRESS__KIND__GROUP;
 	}
+	step.relay = "mx.example.net[192.0.2.5]:25";
 	step.item = item;
 	step.epoch = 1;
 	step.step = &list;

@@ -1,5 +1,7 @@
 #include "tests/store_world.h"
 
+#include "store/schema_trace.h"
+
 /* A database with something in every table. */
 static int
 fill(void **state)
@@ -36,6 +38,7 @@ fill(void **state)
 	q.queue_key = 1;
 	q.repeat_key = world_bytes("repeat");
 	q.repeat_until_sec = UINT64_C(1) << 40;
+	q.trace_life_sec = 86400;
 	c.body_case = COMMANDS__COMMAND__BODY_ENQUEUE;
 	c.enqueue = &q;
 	assert_int_equal(world_propose(&c, SLICE_LIT("mail"))->code, COMMAND_DONE);
@@ -120,7 +123,7 @@ a_row_that_is_damaged_is_found_out_in_every_table(void **state)
 {
 	static const enum db_table tables[] = {DB_ACCOUNT, DB_ADDRESS, DB_MAILBOX,
 		DB_MAILBOX_NAME, DB_MESSAGE, DB_CHANGE, DB_ITEM, DB_RCPT, DB_REPEAT, DB_PAYLOAD,
-		DB_STS, DB_LOG, DB_BODY, DB_HOP, DB_OWNER, DB_PROPOSER, DB_SWEEP};
+		DB_STS, DB_LOG, DB_BODY, DB_HOP, DB_OWNER, DB_PROPOSER, DB_SWEEP, DB_TRACE};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
@@ -138,6 +141,40 @@ a_row_that_is_damaged_is_found_out_in_every_table(void **state)
 		assert_int_equal(db_commit(txn), ERR_OK);
 	}
 	assert_int_equal(world_violations(false), 0);
+}
+
+/* An entry's rows of table trace are numbered from 0 on; nothing is kept for no time, and time
+ * goes on. */
+static void
+what_cannot_have_become_of_a_mail_is_found_out(void **state)
+{
+	static const struct {
+		uint32_t n, life_sec;
+		uint64_t item, time_ms;
+	} bad[] = {{1, 86400, 1, UINT64_MAX / 2}, {0, 0, 1, UINT64_MAX / 2},
+		{0, 86400, UINT64_MAX, UINT64_MAX / 2}, {0, 86400, 1, 1}};
+	uint64_t index = engine_log(world.e)->applied;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct schema_trace t = {.kind = SCHEMA_TRACE_SENT,
+			.life_sec = bad[i].life_sec,
+			.item = bad[i].item,
+			.time_ms = bad[i].time_ms};
+		struct db_txn *txn = begin();
+		uint8_t row[SCHEMA_TRACE_FIXED];
+		struct schema_key k;
+		struct slice key = schema_u64_u32(&k, index, bad[i].n);
+
+		schema_trace_write(&t, row, sizeof row);
+		assert_int_equal(db_put(txn, DB_TRACE, key, slice_of(row, sizeof row)), ERR_OK);
+		assert_int_equal(db_commit(txn), ERR_OK);
+		assert_int_equal(world_violations(true), 1);
+		txn = begin();
+		assert_int_equal(db_del(txn, DB_TRACE, key), ERR_OK);
+		assert_int_equal(db_commit(txn), ERR_OK);
+		assert_int_equal(world_violations(false), 0);
+	}
 }
 
 static void
@@ -252,6 +289,7 @@ main(void)
 		T(a_sound_database_has_no_violation),
 		T(a_row_that_is_lost_is_found_out_in_every_table),
 		T(a_row_that_is_damaged_is_found_out_in_every_table),
+		T(what_cannot_have_become_of_a_mail_is_found_out),
 		T(one_bit_of_a_body_or_of_an_entry_is_found_out),
 		T(a_body_that_nobody_names_and_one_named_twice_are_found_out),
 		T(counters_that_are_off_by_one_are_found_out),
