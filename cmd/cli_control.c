@@ -270,6 +270,24 @@ cli_control_request(const struct cli_line *line)
 	return request;
 }
 
+static bool
+is_verb(const json_t *request, const char *verb)
+{
+	return !strcmp(json_string_value(json_object_get(request, "verb")), verb);
+}
+
+static void
+print_table(const json_t *request, const json_t *rows)
+{
+	static const char *const steps[] = {
+		"time", "node", "id", "stage", "event", "recipient", "where", NULL};
+
+	if (is_verb(request, "why"))
+		cli_table_put_columns(rows, steps, "text");
+	else
+		cli_table_put_rows(rows);
+}
+
 static void
 print_json_rows(json_t *page, bool is_first)
 {
@@ -316,8 +334,7 @@ sort_hops(json_t *rows)
 static int
 show_list(const char *config_path, json_t *request, json_t *answer, bool as_json)
 {
-	bool is_hops = !strcmp(
-		json_string_value(json_object_get(request, "verb")), "queue hops");
+	bool is_hops = is_verb(request, "queue hops");
 	json_t *all = json_array();
 	size_t count = 0;
 	int code = EX_OK;
@@ -345,7 +362,7 @@ show_list(const char *config_path, json_t *request, json_t *answer, bool as_json
 	if (as_json)
 		fputs(count ? "\n]}\n" : "{\"rows\": []}\n", stdout);
 	else if (!code)
-		cli_table_put_rows(all);
+		print_table(request, all);
 	json_decref(all);
 	if (fflush(stdout) && !code)
 		return cli_fail(EX_IOERR, "the answer can't be written");

@@ -14,8 +14,7 @@ static const struct {
 	{"Set up and run", "init"},
 	{"Who gets mail (the running server answers)", "domain"},
 	{"Mail that waits, and the database", "queue"},
-	{"One mail or address looked at (no server, no configuration)", "mime"},
-	{"About", "help"},
+	{"One mail or address looked at, help (no server, no configuration)", "mime"},
 };
 
 static size_t

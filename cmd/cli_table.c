@@ -169,6 +169,31 @@ put_table(const json_t *rows, int indent)
 }
 
 void
+cli_table_put_columns(const json_t *rows, const char *const *columns, const char *below)
+{
+	int width[COLUMNS_MAX];
+	size_t n = 0, i;
+	json_t *row;
+
+	for (; columns[n]; n++) {
+		width[n] = width_of_column(rows, columns[n]);
+		put_cell(columns[n], width[n], !columns[n + 1]);
+	}
+	putchar('\n');
+	json_array_foreach(rows, i, row)
+	{
+		const json_t *text = json_object_get(row, below);
+
+		put_row(row, columns, width, n, 0);
+		if (json_string_length(text)) {
+			printf("%*s", INDENT, "");
+			put_value(stdout, below, text);
+			putchar('\n');
+		}
+	}
+}
+
+void
 cli_table_put_rows(const json_t *rows)
 {
 	if (json_array_size(rows))

@@ -107,6 +107,8 @@ const struct cli_verb cli_verbs[] = {
 		cli_control_run},
 	{"queue reroute", "[ID]", "--via " FILTERS " --all --json",
 		"send what waits to leave by another way", cli_control_run},
+	{"why", "ID", "--json", "the story of a mail, by its Message-ID or queue id",
+		cli_control_run},
 	{"store stats", "", "--json", "sizes and counts", cli_control_run},
 	{"store check", "", "--offline --json", "prove every invariant of the database",
 		cli_store_check},

@@ -44,6 +44,7 @@ static const struct key keys[] = {
 	{"mail", "repeat_window", SECONDS, AT(repeat_window_sec), 0, 365 * 86400, "5d"},
 	{"mail", "queue_life", SECONDS, AT(queue_life_sec), 60, 365 * 86400, "5d"},
 	{"mail", "delay_warning", SECONDS, AT(delay_warning_sec), 0, 365 * 86400, "0"},
+	{"mail", "trace_life", SECONDS, AT(trace_life_sec), 0, 365 * 86400, "14d"},
 	{"mail", "retry_min", SECONDS, AT(retry_min_sec), 1, 86400, "5m"},
 	{"mail", "retry_max", SECONDS, AT(retry_max_sec), 1, 7 * 86400, "4h"},
 	{"relay", "host", TEXT, AT(relay.route[0].host), 1, 250, CONFIG_ROUTE_BY_MX},

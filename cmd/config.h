@@ -75,6 +75,7 @@ struct config {
 	uint32_t repeat_window_sec;
 	uint32_t queue_life_sec, retry_min_sec, retry_max_sec;
 	uint32_t delay_warning_sec; /* 0: none */
+	uint32_t trace_life_sec;    /* what became of a mail is kept so long; 0: not at all */
 	/* [relay] */
 	struct config_routes relay;
 	char relay_tls_ca[CONFIG_TEXT_MAX]; /* a file's path, or CONFIG_RELAY_CA */

@@ -198,8 +198,9 @@ queue_show(struct control_request *r)
 		control_reply(r, out);
 	else
 		control_fail(r, EX_DATAERR,
-			"%s: not in the queue (any more); the log says what became of it",
-			control_text(r, "id"));
+			"%s: not in the queue (any more); `hairpin why %s` says what became of "
+			"it",
+			control_text(r, "id"), control_text(r, "id"));
 }
 
 /* --- hops --- */

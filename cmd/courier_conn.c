@@ -28,6 +28,7 @@ enum {
 	OUT_MAX = 1 << 20,
 	WRITE_MS = 180000,
 	RELAY_MAX = 400,
+	TLS_MAX = 256,
 	NONCE = 32
 };
 
@@ -122,6 +123,19 @@ put_relay(const struct courier_conn *x, struct buf *out)
 
 	inet_ntop(a.n == 4 ? AF_INET : AF_INET6, a.p, ip, sizeof ip);
 	buf_printf(out, "%.*s[%s]:%u", SLICE_FMT(host_of(x)), ip, x->to.target[x->target].port);
+}
+
+/* "TLSv1.3 with cipher ..., proof: pkix"; nothing if there is no TLS. */
+static void
+put_tls(const struct courier_conn *x, struct buf *out)
+{
+	const struct tls_stream *s;
+
+	if (!x->conn || !conn_is_secure(x->conn))
+		return;
+	s = conn_tls(x->conn);
+	tls_describe(s, out);
+	buf_printf(out, ", proof: %s", tls_client_proof_name(tls_client_verdict(s).proof));
 }
 
 /* --- its end --- */
@@ -409,7 +423,8 @@ static void
 mail_done(struct courier_conn *x)
 {
 	struct courier_mail *m = x->mail;
-	struct buf relay;
+	struct courier_mail_server server;
+	struct buf relay, tls;
 
 	x->has_done = false;
 	if (was_dropped(x)) {
@@ -418,9 +433,13 @@ mail_done(struct courier_conn *x)
 	}
 	x->mail = NULL;
 	buf_init(&relay, RELAY_MAX);
+	buf_init(&tls, TLS_MAX);
 	put_relay(x, &relay);
-	courier_mail_judge(m, x->client, host_of(x), buf_slice(&relay));
+	put_tls(x, &tls);
+	server = (struct courier_mail_server){host_of(x), buf_slice(&relay), buf_slice(&tls)};
+	courier_mail_judge(m, x->client, &server);
 	buf_fini(&relay);
+	buf_fini(&tls);
 }
 
 static void
@@ -631,7 +650,7 @@ on_secure(void *arg, enum err e)
 		if (verdict.fault)
 			log_info("TLS to %.*s: the MTA-STS policy, in testing, isn't met: %.*s",
 				SLICE_FMT(host_of(x)), SLICE_FMT(verdict.why));
-		buf_init(&text, 256);
+		buf_init(&text, TLS_MAX);
 		tls_describe(s, &text);
 		log_info("TLS to %.*s: %s, %.*s", SLICE_FMT(host_of(x)),
 			tls_client_proof_name(verdict.proof), SLICE_FMT(buf_slice(&text)));

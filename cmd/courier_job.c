@@ -219,6 +219,7 @@ decide_route(struct courier_job *j, struct db_txn *txn, const Commands__RcptRow 
 		s->into = route.into;
 		s->expanded = route.expanded;
 		s->expanded_of = route.expanded_of;
+		s->expanded_by = route.expanded_by;
 	}
 	return ERR_OK;
 }

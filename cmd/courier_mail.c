@@ -232,23 +232,24 @@ judge_one(struct courier_mail *m, size_t i, const struct smtp_client_outcome *o,
 }
 
 void
-courier_mail_judge(struct courier_mail *m, const struct smtp_client *client, struct slice host,
-	struct slice relay)
+courier_mail_judge(struct courier_mail *m, const struct smtp_client *client,
+	const struct courier_mail_server *server)
 {
-	const char *via = arena_str(&m->arena, relay);
 	size_t kept = 0;
 	bool answered = false;
 
-	m->s.remote = arena_dup(&m->arena, host);
+	m->s.relay = arena_str(&m->arena, server->relay);
+	m->s.tls = arena_str(&m->arena, server->tls);
+	m->s.remote = arena_dup(&m->arena, server->host);
 	m->s.passes_on = smtp_client_offers(client)->offers & SMTP_CLIENT_DSN;
 	m->s.is_last_hop = slice_starts(m->hop->name, SLICE_LIT("lmtp:"));
 	for (size_t i = 0; i < m->s.n; i++) {
 		const struct smtp_client_outcome *o = smtp_client_outcome(client, i);
 
 		answered |= o->cause == SMTP_CLIENT_BY_REPLY && o->scope != SMTP_CLIENT_OF_HOST;
-		if (!judge_one(m, i, o, host))
+		if (!judge_one(m, i, o, m->s.remote))
 			continue;
-		say(m, i, via);
+		say(m, i, m->s.relay);
 		m->s.row[kept] = m->s.row[i];
 		m->s.step[kept++] = m->s.step[i];
 	}

@@ -105,9 +105,12 @@ void courier_mail_begin_anew(struct courier_mail *m);
 enum err courier_mail_text(struct courier_mail *m, struct buf *out, bool *is_last);
 /* Is it still ours to send? To be asked right before the final dot. */
 bool courier_mail_is_ours(struct courier_mail *m);
-/* The server has said what there is to say: outcomes become steps. relay: "host[ip]:port". */
+/* The server has said what there is to say: outcomes become steps. */
+struct courier_mail_server {
+	struct slice host, relay, tls; /* relay: "host[ip]:port"; tls: words, or empty */
+};
 void courier_mail_judge(struct courier_mail *m, const struct smtp_client *client,
-	struct slice host, struct slice relay);
+	const struct courier_mail_server *server);
 /* Its hop can't be spoken to. is_first: the hop's failure is to be logged with it. */
 void courier_mail_put_off(struct courier_mail *m, const char *status, bool is_first);
 /* No server took it, and that may be the mail's fault: it alone is put off. */

@@ -250,6 +250,7 @@ make_item(struct courier_step *s, const struct smtp_dsn *d, struct slice text,
 	r->q.sealed_key = (ProtobufCBinaryData){sizeof r->key, r->key};
 	r->q.queue_key = s->queue_key;
 	r->q.is_bounce = true;
+	r->q.trace_life_sec = s->c->p->config.trace_life_sec;
 	r->q.smtputf8 = smtp_dsn_is_global(d);
 	r->q.body_8bit = !utf8_is_ascii(text);
 	*out = &r->q;

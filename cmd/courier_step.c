@@ -250,6 +250,8 @@ fill(struct courier_step *s, enum smtp_dsn_returns returns, Commands__Step *step
 	step->n_step = s->n;
 	step->step = s->step;
 	step->hop = s->hop;
+	step->relay = (char *)(uintptr_t)(s->relay ? s->relay : "");
+	step->tls = (char *)(uintptr_t)(s->tls ? s->tls : "");
 	step->bounce = NULL;
 	if (courier_report_is_due(s))
 		e = courier_report_make(s, returns, &step->bounce, sealed);

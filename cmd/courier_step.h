@@ -25,6 +25,8 @@ struct courier_step {
 	 * the mailbox there, as with LMTP? */
 	struct slice remote;
 	bool passes_on, is_last_hop;
+	const char *relay,
+		*tls;	    /* the server that answered, and how TLS with it went; or NULL */
 	bool is_try;	    /* what came of it came now, not of a deadline in relay */
 	uint64_t queue_key; /* today's, for a report */
 	uint8_t queue_public[32];

@@ -20,7 +20,8 @@ enum {
 	FRAME_ROOM = IPC_FRAME_MAX - 256, /* of the payload of a question */
 	LOG_RCPT_MAX = 10,
 	LIFT_MS = 100,
-	ORIGIN_MAX = 2048
+	ORIGIN_MAX = 2048,
+	PLACE_MAX = 300
 };
 
 void
@@ -431,6 +432,32 @@ fill_client(struct smtpd_client *c, struct arena *a, Commands__Enqueue *q)
 	q->source = c->at->kind == CONFIG_MX ? "REMOTE" : "LOCAL";
 }
 
+/* Where it came in, for the story of the mail. */
+static void
+fill_intake(struct smtpd_client *c, struct arena *a, Commands__Enqueue *q)
+{
+	const struct config_listener *l = c->at;
+	bool is_six = strchr(l->address, ':') != NULL;
+	struct buf text;
+
+	q->trace_life_sec = c->d->p->config.trace_life_sec;
+	buf_init(&text, PLACE_MAX);
+	if (config_is_path(l))
+		buf_put_str(&text, l->address);
+	else
+		buf_printf(&text, is_six ? "[%s]:%u" : "%s:%u", l->address, l->port);
+	q->intake->kind = (char *)(uintptr_t)config_kind_name(l->kind);
+	q->intake->at = arena_str(a, buf_slice(&text));
+	q->intake->client_address = codec_bytes(client_address_octets(&c->from));
+	q->intake->client_port = c->from.port;
+	q->intake->message_id = codec_bytes(smtp_session_envelope(c->session)->added_id);
+	buf_clear(&text);
+	if (conn_is_secure(c->conn))
+		tls_describe(conn_tls(c->conn), &text);
+	q->intake->tls = arena_str(a, buf_slice(&text));
+	buf_fini(&text);
+}
+
 static void
 fill(struct smtpd_client *c, struct arena *a, Commands__Enqueue *q)
 {
@@ -441,6 +468,7 @@ fill(struct smtpd_client *c, struct arena *a, Commands__Enqueue *q)
 	q->stage = q->filter.len ? COMMANDS__STAGE__STAGE_FILTER : COMMANDS__STAGE__STAGE_ROUTE;
 	fill_rcpts(env, a, q);
 	fill_client(c, a, q);
+	fill_intake(c, a, q);
 	q->sender = codec_bytes(env->sender);
 	q->envid = codec_bytes(env->envid);
 	q->ret = env->ret;
@@ -495,6 +523,7 @@ smtpd_queue_propose(struct smtpd_client *c)
 	Commands__Command cmd = COMMANDS__COMMAND__INIT;
 	Commands__Enqueue enqueue = COMMANDS__ENQUEUE__INIT;
 	Commands__Body body = COMMANDS__BODY__INIT;
+	Commands__Intake intake = COMMANDS__INTAKE__INIT;
 	struct arena *a = &c->d->scratch;
 
 	smtpd_client_wait(c);
@@ -502,6 +531,7 @@ smtpd_queue_propose(struct smtpd_client *c)
 		tell_lift_of(c->d, c->repeat_key);
 	arena_reset(a);
 	enqueue.body = &body;
+	enqueue.intake = &intake;
 	fill(c, a, &enqueue);
 	cmd.body_case = COMMANDS__COMMAND__BODY_ENQUEUE;
 	cmd.enqueue = &enqueue;

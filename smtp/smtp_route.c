@@ -202,6 +202,7 @@ expand(struct routing *r, const struct view_directory_rcpt *found)
 		return ERR_OK;
 	}
 	r->out->kind = SMTP_ROUTE_EXPAND;
+	r->out->expanded_by = found->address->kind;
 	e = found->address->kind == COMMANDS__ADDRESS__KIND__ACCOUNT
 		    ? expand_account(r, found->address)
 		    : expand_targets(r, found->address);

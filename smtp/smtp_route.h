@@ -27,7 +27,8 @@ struct smtp_route {
 	 * list that was (Rcpt.expanded, Rcpt.expanded_of). */
 	uint32_t expanded;
 	uint64_t expanded_of;
-	const char *status; /* static */
+	Commands__Address__Kind expanded_by; /* EXPAND: what led to them */
+	const char *status;		     /* static */
 };
 
 /* rcpt->address is canonical. delimiter: of subaddressing, 0 none. Memory from the arena; into

@@ -180,10 +180,11 @@ struct smtp_envelope {
 	bool smtputf8, is_8bit;
 	uint64_t size_bytes; /* of the body; while recipients are given: what MAIL announced */
 	struct slice message_id; /* of the body's only Message-ID; empty: none or several */
-	bool has_added_id;	 /* the head brings a Message-ID that we made */
-	struct slice id;	 /* the mail's name in our logs until it has a queue id */
-	struct slice helo;	 /* also outside of a transaction */
-	struct slice user;	 /* who sends; empty: not authenticated */
+	struct slice
+		added_id;  /* the Message-ID that we made, which the head brings; or empty */
+	struct slice id;   /* the mail's name in our logs until it has a queue id */
+	struct slice helo; /* also outside of a transaction */
+	struct slice user; /* who sends; empty: not authenticated */
 	struct smtp_xforward forward; /* what the client says of its own client */
 	struct slice guard;	      /* the loop guard's field, if it is taken out; or empty */
 	struct slice body_hash;	      /* of the octets behind the header */

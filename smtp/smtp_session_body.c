@@ -93,6 +93,7 @@ build_head(struct smtp_session *s)
 		.is_authenticated = s->who.is_authenticated,
 		.is_utf8 = s->env.smtputf8,
 		.now_sec = s->now_sec};
+	size_t at;
 
 	if (s->env.rcpt_n == 1)
 		t.only_rcpt = s->env.rcpt[0].address;
@@ -105,8 +106,13 @@ build_head(struct smtp_session *s)
 	if (s->head.dates == 0)
 		smtp_trace_date(&s->head_text, s->now_sec);
 	if (s->head.message_ids == 0) {
+		struct slice id;
+
+		at = s->head_text.n;
 		smtp_trace_message_id(&s->head_text, &t);
-		s->env.has_added_id = true;
+		id = slice_from(buf_slice(&s->head_text), at);
+		s->env.added_id = arena_dup(
+			&s->tx, slice_trim(slice_from(id, slice_find(id, ':') + 1)));
 	}
 }
 

@@ -50,6 +50,16 @@ def idle_sees_what_another_node_took_in(c):
         w.close()
 
 
+def both_tell_the_same_story_of_a_mail(c):
+    c.wait_settled()
+    for here in c.data:
+        there = next(n for n in c.data if n is not here)
+        stories = [n.json("why", f"idle-{there.name}@outside.test")["rows"] for n in c.data]
+        assert stories[0] == stories[1], stories
+        assert [(r["event"], r["node"]) for r in stories[0]] == [
+            (event, f"{here.name}.{c.domain}") for event in ("taken in", "delivered")], stories
+
+
 def a_session_reads_its_own_writes(c):
     leader = c.wait_leader()
     w = Wire(next(n for n in c.data if n is not leader), "u1")
@@ -203,7 +213,7 @@ def kill_the_arbiter(c, h):
 
 def main():
     with Cluster(USERS) as c:
-        for what in (idle_sees_what_another_node_took_in, a_session_reads_its_own_writes, without_a_majority,
+        for what in (idle_sees_what_another_node_took_in, both_tell_the_same_story_of_a_mail, a_session_reads_its_own_writes, without_a_majority,
                      every_answer_holds):
             since = time.monotonic()
             what(c)

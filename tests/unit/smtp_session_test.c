@@ -405,7 +405,7 @@ submission_wants_login_and_an_own_sender(void **state)
 		play_has(buf_slice(&p.head), "\r\nDate: Tue, 24 Nov 2026 14:52:33 +0000\r\n"));
 	assert_true(play_has(
 		buf_slice(&p.head), "\r\nMessage-ID: <1795531953.sess.1@mx.example.org>\r\n"));
-	assert_true(p.env.has_added_id);
+	assert_int_equal(p.env.added_id.n, strlen("<1795531953.sess.1@mx.example.org>"));
 	assert_int_equal(p.env.account, 7);
 	play_end(&p);
 }
