@@ -18,19 +18,19 @@
 #include "cmd/cli_control.h"
 #include "cmd/cli_setup.h"
 #include "cmd/proc_parent.h"
+#include "cmd/publish.h"
 #include "core/mail_addr.h"
-#include "crypto/dkim_sign.h"
 #include "crypto/keyring.h"
 #include "store/engine.h"
 
-enum { WAIT_TRIES = 200, WAIT_US = 50000, PATH_ROOM = 600, TXT_STRING_MAX = 255 };
+enum { WAIT_TRIES = 200, WAIT_US = 50000, PATH_ROOM = 600 };
 
 struct init {
 	struct cli_setup s;
 	const char *domain, *user;
 	char *password;
 	char host[300], address[600];
-	struct buf dkim_rsa, dkim_ed25519; /* record texts */
+	struct buf dkim[PUBLISH_KEYS]; /* record texts */
 };
 
 /* --- what is asked --- */
@@ -103,17 +103,17 @@ read_options(struct init *in, const struct cli_line *line)
 }
 
 static int
-make_dkim(struct init *in, enum dkim_sign_kind kind, struct buf *record)
+make_dkim(struct init *in, enum dkim_sign_kind kind)
 {
 	struct buf pem;
 	char below[PATH_ROOM];
 	int code;
 
 	buf_init(&pem, 16384);
-	if (dkim_sign_new_key(kind, &pem, record))
+	if (dkim_sign_new_key(kind, &pem, &in->dkim[kind]))
 		return cli_fail(EX_SOFTWARE, "a DKIM key could not be made");
-	snprintf(below, sizeof below, "keys/dkim/%s.%s.pem", in->domain,
-		kind == DKIM_SIGN_RSA ? "rsa" : "ed25519");
+	snprintf(
+		below, sizeof below, "keys/dkim/%s.%s.pem", in->domain, publish_selector(kind));
 	code = cli_setup_write_below(&in->s, below, 0600, buf_slice(&pem));
 	buf_fini_secret(&pem);
 	return code;
@@ -138,8 +138,8 @@ make_keys(struct init *in)
 	if (!code)
 		code = cli_setup_certificate(&in->s, names, 2);
 	if (!code)
-		code = make_dkim(in, DKIM_SIGN_RSA, &in->dkim_rsa);
-	return code ? code : make_dkim(in, DKIM_SIGN_ED25519, &in->dkim_ed25519);
+		code = make_dkim(in, DKIM_SIGN_RSA);
+	return code ? code : make_dkim(in, DKIM_SIGN_ED25519);
 }
 
 /* --- the database, and what goes in by the front door --- */
@@ -289,36 +289,28 @@ write_config(struct cli_setup *s)
 
 /* --- what to publish --- */
 
-/* RFC 1035 section 3.3: a string has at most 255 octets; longer texts are several. */
-static void
-print_txt(const char *name, const char *domain, struct slice text)
-{
-	struct slice rest = text;
-
-	printf("%s.%s. IN TXT", name, domain);
-	for (; rest.n; rest = slice_from(rest, slice_cut(rest, 0, TXT_STRING_MAX).n))
-		printf(" \"%.*s\"", SLICE_FMT(slice_cut(rest, 0, TXT_STRING_MAX)));
-	putchar('\n');
-}
-
 /* In the form of a zone file, reasons as its comments. */
 static void
 print_records(const struct init *in)
 {
+	const struct publish_domain d = {slice_str(in->domain), slice_str(in->s.hostname),
+		{buf_slice(&in->dkim[DKIM_SIGN_RSA]), buf_slice(&in->dkim[DKIM_SIGN_ED25519])}};
+	struct publish_record list[PUBLISH_MAX];
+	struct arena a;
+	struct buf line;
+	size_t n;
+
+	arena_init(&a, 0);
+	buf_init(&line, PUBLISH_LINE);
+	n = publish_list(&d, &a, list);
 	printf("\nRecords to publish in the DNS of %s:\n\n", in->domain);
-	printf("; where the world brings your mail\n%s. IN MX 10 %s.\n", in->domain,
-		in->s.hostname);
-	printf("; this machine, and AAAA if it has one; its reverse name should be the same,\n"
-	       "; or others take it for a spammer\n%s. IN A <address of this machine>\n",
-		in->s.hostname);
-	printf("; only this machine may send for the domain\n%s. IN TXT \"v=spf1 mx -all\"\n",
-		in->domain);
-	puts("; signatures that prove that a mail is yours");
-	print_txt("rsa._domainkey", in->domain, buf_slice(&in->dkim_rsa));
-	print_txt("ed25519._domainkey", in->domain, buf_slice(&in->dkim_ed25519));
-	printf("; what others shall do with mail that only claims to be yours\n"
-	       "_dmarc.%s. IN TXT \"v=DMARC1; p=quarantine; rua=mailto:postmaster@%s\"\n",
-		in->domain, in->domain);
+	for (size_t i = 0; i < n; i++) {
+		buf_clear(&line);
+		publish_format(&list[i], &line);
+		printf("%s%.*s\n", list[i].why, SLICE_FMT(buf_slice(&line)));
+	}
+	buf_fini(&line);
+	arena_reset(&a);
 }
 
 int
@@ -329,8 +321,8 @@ cli_init_run(const struct cli_line *line)
 
 	seal_init();
 	umask(0022);
-	buf_init(&in.dkim_rsa, 4096);
-	buf_init(&in.dkim_ed25519, 4096);
+	for (unsigned kind = 0; kind < PUBLISH_KEYS; kind++)
+		buf_init(&in.dkim[kind], 4096);
 	if (!code)
 		code = cli_setup_folders(&in.s);
 	if (!code)

@@ -1,0 +1,77 @@
+#include "cmd/publish.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "core/must.h"
+
+enum { TXT_STRING_MAX = 255 };
+
+const char *
+publish_selector(enum dkim_sign_kind kind)
+{
+	return kind == DKIM_SIGN_RSA ? "rsa" : "ed25519";
+}
+
+static struct slice __attribute__((format(printf, 2, 3)))
+text(struct arena *a, const char *format, ...)
+{
+	char line[PUBLISH_LINE];
+	va_list ap;
+	int n;
+
+	va_start(ap, format);
+	n = vsnprintf(line, sizeof line, format, ap);
+	va_end(ap);
+	must(n >= 0 && (size_t)n < sizeof line);
+	return arena_dup(a, slice_of(line, (size_t)n));
+}
+
+size_t
+publish_list(
+	const struct publish_domain *d, struct arena *a, struct publish_record out[PUBLISH_MAX])
+{
+	struct slice domain = d->domain;
+	const char *why = "; signatures that prove that a mail is yours\n";
+	size_t n = 0;
+
+	out[n++] = (struct publish_record){PUBLISH_MX, domain, "MX",
+		text(a, "10 %.*s.", SLICE_FMT(d->hostname)),
+		"; where the world brings your mail\n"};
+	out[n++] = (struct publish_record){PUBLISH_ADDRESS, d->hostname, "A",
+		SLICE_LIT("<address of this machine>"),
+		"; this machine, and AAAA if it has one; its reverse name should be the same,\n"
+		"; or others take it for a spammer\n"};
+	out[n++] = (struct publish_record){PUBLISH_SPF, domain, "TXT",
+		SLICE_LIT("v=spf1 mx -all"), "; only this machine may send for the domain\n"};
+	for (unsigned kind = 0; kind < PUBLISH_KEYS; kind++) {
+		if (!d->dkim[kind].n)
+			continue;
+		out[n++] = (struct publish_record){PUBLISH_DKIM,
+			text(a, "%s._domainkey.%.*s", publish_selector(kind),
+				SLICE_FMT(domain)),
+			"TXT", d->dkim[kind], why};
+		why = "";
+	}
+	out[n++] = (struct publish_record){PUBLISH_DMARC,
+		text(a, "_dmarc.%.*s", SLICE_FMT(domain)), "TXT",
+		text(a, "v=DMARC1; p=quarantine; rua=mailto:postmaster@%.*s",
+			SLICE_FMT(domain)),
+		"; what others shall do with mail that only claims to be yours\n"};
+	return n;
+}
+
+void
+publish_format(const struct publish_record *r, struct buf *out)
+{
+	struct slice rest = r->data;
+
+	buf_printf(out, "%.*s. IN %s", SLICE_FMT(r->name), r->type);
+	if (strcmp(r->type, "TXT") != 0)
+		buf_printf(out, " %.*s", SLICE_FMT(r->data));
+	/* RFC 1035 section 3.3: a string has at most 255 octets; longer texts are several. */
+	else
+		for (; rest.n; rest = slice_from(rest, TXT_STRING_MAX))
+			buf_printf(out, " \"%.*s\"",
+				SLICE_FMT(slice_cut(rest, 0, TXT_STRING_MAX)));
+}
