@@ -2,6 +2,8 @@
 
 #include <ctype.h>
 
+#include "core/must.h"
+
 enum { POINTER = 0xc0 };
 
 enum err
@@ -121,6 +123,22 @@ dns_name_format(const struct dns_name *name, struct buf *out)
 				buf_printf(out, c == '.' || c == '\\' ? "\\%c" : "%c", c);
 		}
 	}
+}
+
+void
+dns_name_reverse(struct slice address, struct dns_name *out)
+{
+	struct buf text;
+
+	buf_init(&text, DNS_NAME_TEXT_MAX);
+	for (size_t i = address.n; i--;)
+		if (address.n == 4)
+			buf_printf(&text, "%u.", address.p[i]);
+		else
+			buf_printf(&text, "%x.%x.", address.p[i] & 15, address.p[i] >> 4);
+	buf_put_str(&text, address.n == 4 ? "in-addr.arpa" : "ip6.arpa");
+	must(!dns_name_parse(buf_slice(&text), out));
+	buf_fini(&text);
 }
 
 bool

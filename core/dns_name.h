@@ -29,6 +29,9 @@ enum err dns_name_read(struct slice message, size_t *at, struct dns_name *out);
 enum err dns_name_parse(struct slice text, struct dns_name *out);
 /* Appends the text. */
 void dns_name_format(const struct dns_name *name, struct buf *out);
+/* Where the DNS says whose an address is: below in-addr.arpa or ip6.arpa (RFC 1035 section 3.5,
+ * RFC 3596 section 2.5). address: 4 or 16 octets. */
+void dns_name_reverse(struct slice address, struct dns_name *out);
 bool dns_name_eq(const struct dns_name *a, const struct dns_name *b);
 /* Is it that zone's own name, or one below it? */
 bool dns_name_is_within(const struct dns_name *name, const struct dns_name *zone);

@@ -159,6 +159,28 @@ a_zone_holds_whole_labels(void **state)
 	assert_false(within("a\\007example.org", "example.org"));
 }
 
+static void
+reverses(struct slice address, const char *text)
+{
+	struct dns_name name;
+	struct buf out;
+
+	dns_name_reverse(address, &name);
+	buf_init(&out, DNS_NAME_TEXT_MAX);
+	dns_name_format(&name, &out);
+	assert_true(slice_eq(buf_slice(&out), slice_str(text)));
+	buf_fini(&out);
+}
+
+static void
+an_address_has_a_name_backwards(void **state)
+{
+	(void)state;
+	reverses(SLICE_LIT("\xc0\0\2\x0a"), "10.2.0.192.in-addr.arpa");
+	reverses(SLICE_LIT("\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\xab\xcd"),
+		"d.c.b.a.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa");
+}
+
 int
 main(void)
 {
@@ -168,6 +190,7 @@ main(void)
 		cmocka_unit_test(labels_have_63_octets_and_names_255),
 		cmocka_unit_test(pointers_lead_backwards),
 		cmocka_unit_test(a_zone_holds_whole_labels),
+		cmocka_unit_test(an_address_has_a_name_backwards),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
