@@ -6,6 +6,7 @@
 
 #include "crypto/seal.h"
 #include "crypto/tls.h"
+#include "crypto/tls_pem.h"
 
 enum { RSA_BITS = 2048, ED25519_SIZE = 32 };
 
@@ -63,5 +64,26 @@ dkim_sign_new_key(enum dkim_sign_kind kind, struct buf *key_pem, struct buf *rec
 	if (!e)
 		e = put_record(key, kind, record);
 	EVP_PKEY_free(key);
+	return e;
+}
+
+enum err
+dkim_sign_record(struct slice key_pem, struct buf *record)
+{
+	BIO *bio;
+	EVP_PKEY *key;
+	enum err e = ERR_UNSUPPORTED;
+
+	tls_init();
+	bio = tls_pem_open(key_pem);
+	key = bio ? tls_pem_key(bio) : NULL;
+	if (!key)
+		e = ERR_SYNTAX;
+	else if (EVP_PKEY_is_a(key, "RSA"))
+		e = put_record(key, DKIM_SIGN_RSA, record);
+	else if (EVP_PKEY_is_a(key, "ED25519"))
+		e = put_record(key, DKIM_SIGN_ED25519, record);
+	EVP_PKEY_free(key);
+	BIO_free(bio);
 	return e;
 }

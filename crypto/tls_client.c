@@ -308,6 +308,66 @@ tls_client_tlsa_is_usable(const struct tls_client_tlsa *record)
 	}
 }
 
+/* Appends what a record of that selector and matching type has for the certificate. */
+static bool
+put_association(X509 *cert, uint8_t selector, uint8_t matching, struct buf *out)
+{
+	uint8_t *der = NULL, hash[EVP_MAX_MD_SIZE];
+	int n = selector == 0 ? i2d_X509(cert, &der) : i2d_PUBKEY(X509_get0_pubkey(cert), &der);
+	unsigned hash_n = 0;
+	bool ok = n > 0;
+
+	if (ok && matching == 0)
+		ok = buf_put(out, der, (size_t)n);
+	else if (ok)
+		ok = EVP_Digest(der, (size_t)n, hash, &hash_n,
+			     matching == 1 ? EVP_sha256() : EVP_sha512(), NULL) == 1 &&
+		     buf_put(out, hash, hash_n);
+	OPENSSL_free(der);
+	ERR_clear_error();
+	return ok;
+}
+
+static bool
+is_associated(const struct tls_client_tlsa *record, X509 *cert)
+{
+	enum { CERT_MAX = 1 << 20 };
+	struct buf data;
+	bool fits;
+
+	buf_init(&data, CERT_MAX);
+	fits = put_association(cert, record->selector, record->matching, &data) &&
+	       slice_eq(buf_slice(&data), record->data);
+	buf_fini(&data);
+	return fits;
+}
+
+bool
+tls_client_tlsa_fits(const struct tls_client_tlsa *record, struct slice chain_pem)
+{
+	BIO *bio = tls_pem_open(chain_pem);
+	bool fits = false;
+	X509 *cert;
+
+	for (size_t depth = 0; bio && !fits && (cert = tls_pem_cert(bio)) != NULL; depth++) {
+		fits = (record->usage == DANE_EE) == (depth == 0) &&
+		       is_associated(record, cert);
+		X509_free(cert);
+	}
+	BIO_free(bio);
+	return fits && tls_client_tlsa_is_usable(record);
+}
+
+bool
+tls_client_tlsa_of(struct slice chain_pem, struct buf *out)
+{
+	X509 *cert = tls_pem_first(chain_pem);
+	bool ok = cert && put_association(cert, 1, 1, out);
+
+	X509_free(cert);
+	return ok;
+}
+
 static size_t
 add_records(SSL *ssl, const struct tls_client_demand *d)
 {
@@ -417,6 +477,18 @@ tls_client_verdict(const struct tls_stream *s)
 	const struct check *c = SSL_get_ex_data(ssl, check_slot);
 
 	return (struct tls_client_verdict){proof_of(ssl, c), c->fault, buf_slice(&c->why)};
+}
+
+bool
+tls_client_certificate(const struct tls_stream *s, struct buf *pem)
+{
+	X509 *cert = SSL_get0_peer_certificate(tls_stream_ssl(s));
+	BIO *bio = cert ? BIO_new(BIO_s_mem()) : NULL;
+
+	if (bio && PEM_write_bio_X509(bio, cert) == 1)
+		return tls_pem_take(bio, pem);
+	BIO_free(bio);
+	return false;
 }
 
 const char *

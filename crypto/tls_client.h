@@ -23,6 +23,12 @@ struct tls_client_tlsa {
  * type 0, 1, 2, and data of that type's length, or a whole certificate or key (RFC 7672
  * section 3.1.3: PKIX-TA and PKIX-EE are not)? */
 bool tls_client_tlsa_is_usable(const struct tls_client_tlsa *record);
+/* Does a usable record name a certificate of that chain, by PEM: DANE-EE the first, DANE-TA any
+ * other? */
+bool tls_client_tlsa_fits(const struct tls_client_tlsa *record, struct slice chain_pem);
+/* Appends what "3 1 1" records have as data for the chain's first certificate: 32 octets.
+ * False: there is none. */
+bool tls_client_tlsa_of(struct slice chain_pem, struct buf *out);
 
 enum tls_client_check {
 	TLS_CLIENT_NO_CHECK, /* encrypt, whoever it is */
@@ -79,6 +85,8 @@ struct tls_client_verdict {
 };
 /* s comes of tls_client_connect; the handshake is over, well or not. */
 struct tls_client_verdict tls_client_verdict(const struct tls_stream *s);
+/* Appends the certificate that the server showed, as PEM. False: none. */
+bool tls_client_certificate(const struct tls_stream *s, struct buf *pem);
 /* "none", "pkix", "dane-ta", "dane-ee". */
 const char *tls_client_proof_name(enum tls_client_proof proof);
 

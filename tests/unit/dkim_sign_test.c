@@ -34,6 +34,9 @@ assert_pair(enum dkim_sign_kind kind, const char *head)
 	assert_int_equal(EVP_PKEY_eq(public_key, private_key), 1);
 	if (kind == DKIM_SIGN_RSA)
 		assert_int_equal(EVP_PKEY_get_bits(public_key), 2048);
+	buf_clear(&raw);
+	assert_int_equal(dkim_sign_record(buf_slice(&pem), &raw), ERR_OK);
+	assert_true(slice_eq(buf_slice(&raw), buf_slice(&record)));
 	BIO_free(bio);
 	EVP_PKEY_free(public_key);
 	EVP_PKEY_free(private_key);
@@ -69,6 +72,28 @@ a_full_buffer_is_said(void **state)
 	buf_fini(&record);
 }
 
+static void
+other_keys_have_no_record(void **state)
+{
+	struct buf record;
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *p;
+	long n;
+
+	(void)state;
+	buf_init(&record, 2000);
+	assert_int_equal(PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL), 1);
+	n = BIO_get_mem_data(bio, &p);
+	assert_int_equal(dkim_sign_record(slice_of(p, (size_t)n), &record), ERR_UNSUPPORTED);
+	assert_int_equal(dkim_sign_record(SLICE_LIT("rubbish"), &record), ERR_SYNTAX);
+	assert_int_equal(dkim_sign_record(SLICE_EMPTY, &record), ERR_SYNTAX);
+	assert_int_equal(record.n, 0);
+	EVP_PKEY_free(key);
+	BIO_free(bio);
+	buf_fini(&record);
+}
+
 int
 main(void)
 {
@@ -76,6 +101,7 @@ main(void)
 		cmocka_unit_test(an_rsa_record_holds_the_keys_public_half),
 		cmocka_unit_test(an_ed25519_record_holds_the_bare_32_octets),
 		cmocka_unit_test(a_full_buffer_is_said),
+		cmocka_unit_test(other_keys_have_no_record),
 	};
 
 	seal_init();

@@ -732,6 +732,59 @@ what_is_no_host_name_is_refused_before_it_could_mean_any(void **state)
 	assert_int_equal(tls_client_connect(ours, -1, &d, &s), ERR_CONFIG);
 }
 
+/* ---- records and a chain by PEM ---- */
+
+static void
+put_cert(enum who who, struct buf *chain)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *p;
+	long n;
+
+	must(PEM_write_bio_X509(bio, people[who].cert) == 1);
+	n = BIO_get_mem_data(bio, &p);
+	buf_put(chain, p, (size_t)n);
+	BIO_free(bio);
+}
+
+static bool
+fits(enum who who, uint8_t usage, int form, const struct buf *chain)
+{
+	uint8_t selector = (uint8_t)(form / 3), matching = (uint8_t)(form % 3);
+	struct data d = data_of(who, selector, matching);
+	struct tls_client_tlsa tlsa = record(usage, selector, matching, &d);
+
+	return tls_client_tlsa_fits(&tlsa, buf_slice(chain));
+}
+
+static void
+a_record_fits_its_certificate_of_a_chain(void **state)
+{
+	struct data d = data_of(LEAF, 1, 1);
+	struct buf chain, found;
+
+	(void)state;
+	buf_init(&chain, 20000);
+	buf_init(&found, 100);
+	put_cert(LEAF, &chain);
+	put_cert(INTER, &chain);
+	for (int form = 0; form < 6; form++) {
+		assert_true(fits(LEAF, 3, form, &chain));
+		assert_true(fits(INTER, 2, form, &chain));
+		assert_false(fits(LEAF, 2, form, &chain));
+		assert_false(fits(INTER, 3, form, &chain));
+		assert_false(fits(ROOT, 2, form, &chain));
+		assert_false(fits(LEAF, 1, form, &chain));
+	}
+	assert_true(tls_client_tlsa_of(buf_slice(&chain), &found));
+	assert_true(slice_eq(buf_slice(&found), slice_of(d.p, d.n)));
+	buf_clear(&chain);
+	assert_false(fits(LEAF, 3, 0, &chain));
+	assert_false(tls_client_tlsa_of(buf_slice(&chain), &found));
+	buf_fini(&chain);
+	buf_fini(&found);
+}
+
 static void
 proofs_have_names(void **state)
 {
@@ -775,6 +828,7 @@ main(void)
 		cmocka_unit_test(records_not_for_smtp_are_unusable),
 		cmocka_unit_test(the_server_name_is_sent),
 		cmocka_unit_test(what_is_no_host_name_is_refused_before_it_could_mean_any),
+		cmocka_unit_test(a_record_fits_its_certificate_of_a_chain),
 		cmocka_unit_test(proofs_have_names),
 		cmocka_unit_test(roots_that_arent_certificates_are_refused),
 	};
