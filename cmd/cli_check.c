@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cmd/cli_check_cluster.h"
+#include "cmd/cli_check_net.h"
 #include "cmd/cli_control.h"
 #include "cmd/cli_finding.h"
 #include "cmd/cli_port.h"
@@ -266,6 +267,17 @@ check_folders(struct check *c)
 }
 
 static void
+print_one(const json_t *one)
+{
+	const char *severity = json_string_value(json_object_get(one, "severity"));
+
+	printf("- %s: %s\n  %s: %s\n", severity,
+		json_string_value(json_object_get(one, "what")),
+		strcmp(severity, "note") ? "to mend" : "for you to judge",
+		json_string_value(json_object_get(one, "cure")));
+}
+
+static void
 print_found(struct check *c)
 {
 	struct tls_trust_count trust;
@@ -276,45 +288,58 @@ print_found(struct check *c)
 		cli_put_json(json_incref(c->f.list));
 		return;
 	}
-	json_array_foreach(c->f.list, i, one)
-	{
-		printf("- %s\n  to mend: %s\n", json_string_value(json_object_get(one, "what")),
-			json_string_value(json_object_get(one, "cure")));
-	}
-	if (json_array_size(c->f.list) == 0)
+	json_array_foreach(c->f.list, i, one) print_one(one);
+	if (c->f.faults == 0)
 		puts("nothing wrong was found");
 	trust = tls_trust_count(tls_trust_roots(), (int64_t)clock_wall_sec());
 	printf("(TLS trusts the %zu certificate authorities in the program)\n", trust.good);
 }
 
+static void
+check_here(struct check *c)
+{
+	c->f.topic = "server";
+	check_server(c);
+	check_restored(c);
+	check_user(c);
+	c->f.topic = "cluster";
+	cli_check_cluster(&c->f, c->is_running);
+	c->f.topic = "files";
+	check_folders(c);
+	/* An arbiter has neither. */
+	if (!c->f.config.arbiter) {
+		check_master_key(c);
+		c->f.topic = "certificate";
+		check_certificate(c);
+	}
+	c->f.topic = "listeners";
+	check_listeners(c);
+	c->f.topic = "disk";
+	check_disk(c);
+}
+
 int
 cli_check_run(const struct cli_line *line)
 {
-	struct check c = {.f = {.config_path = cli_config_path(line), .list = json_array()},
+	struct check c = {.f = {.config_path = cli_config_path(line), .topic = "configuration"},
 		.json = cli_has(line, "--json")};
 	struct config_error why;
-	int code;
+	int code = cli_check_net_read(line);
 
+	if (code)
+		return code;
+	c.f.list = json_array();
 	clock_init();
 	tls_init();
 	if (config_load(c.f.config_path, &c.f.config, &why)) {
 		cli_finding_add(&c.f, "mend the file, or run `hairpin init`", "%s", why.text);
 	} else {
-		check_server(&c);
-		check_restored(&c);
-		cli_check_cluster(&c.f, c.is_running);
-		check_user(&c);
-		check_folders(&c);
-		/* An arbiter has neither. */
-		if (!c.f.config.arbiter) {
-			check_master_key(&c);
-			check_certificate(&c);
-		}
-		check_listeners(&c);
-		check_disk(&c);
+		check_here(&c);
+		if (!cli_has(line, "--local"))
+			cli_check_net(&c.f, c.is_running, cli_value(line, "--outbound"));
 	}
 	print_found(&c);
-	code = json_array_size(c.f.list) ? 1 : EX_OK;
+	code = c.f.faults ? 1 : EX_OK;
 	json_decref(c.f.list);
 	return code;
 }

@@ -7,16 +7,80 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/utf8.h"
+
+/* CURE_MAX: a DKIM record fits. */
+enum { WHAT_MAX = 900, CURE_MAX = 1800 };
+
+static const char note[] = "note";
+
+/* JSON takes UTF-8 alone, and a terminal obeys control characters. */
+static void
+clean(char *text)
+{
+	bool is_valid = utf8_is_valid(slice_str(text));
+
+	for (char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 127 || (!is_valid && (*c & 0x80)))
+			*c = '?';
+}
+
+static void __attribute__((format(printf, 4, 0))) add(struct cli_findings *f,
+	const char *severity, const char *cure, const char *format, va_list ap)
+{
+	char what[WHAT_MAX], mend[CURE_MAX];
+
+	vsnprintf(what, sizeof what, format, ap);
+	snprintf(mend, sizeof mend, "%s", cure);
+	clean(what);
+	clean(mend);
+	f->faults += strcmp(severity, note) != 0;
+	json_array_append_new(
+		f->list, json_pack("{s:s, s:s, s:s?, s:s, s:s}", "severity", severity, "topic",
+				 f->topic, "subject", f->subject, "what", what, "cure", mend));
+}
+
 void
 cli_finding_add(struct cli_findings *f, const char *cure, const char *format, ...)
 {
-	char what[700];
 	va_list ap;
 
 	va_start(ap, format);
-	vsnprintf(what, sizeof what, format, ap);
+	add(f, "error", cure, format, ap);
 	va_end(ap);
-	json_array_append_new(f->list, json_pack("{s:s, s:s}", "what", what, "cure", cure));
+}
+
+void
+cli_finding_warn(struct cli_findings *f, const char *cure, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	add(f, "warning", cure, format, ap);
+	va_end(ap);
+}
+
+void
+cli_finding_note(struct cli_findings *f, const char *cure, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	add(f, note, cure, format, ap);
+	va_end(ap);
+}
+
+void
+cli_finding_cut(struct cli_findings *f, size_t n)
+{
+	json_t *last;
+
+	while (json_array_size(f->list) > n) {
+		last = json_array_get(f->list, json_array_size(f->list) - 1);
+		f->faults -= strcmp(note,
+				     json_string_value(json_object_get(last, "severity"))) != 0;
+		json_array_remove(f->list, json_array_size(f->list) - 1);
+	}
 }
 
 void

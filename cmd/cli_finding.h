@@ -14,12 +14,25 @@ enum { CLI_FINDING_PATH = 600, CLI_FINDING_FILE_MAX = 1 << 20 };
 struct cli_findings {
 	struct config config;
 	const char *config_path;
-	json_t *list; /* {what, cure} */
+	/* Of what follows: its part of the whole, a word; the domain, host or address that it
+	 * is about, or NULL. */
+	const char *topic, *subject;
+	json_t *list;  /* {severity, topic, subject, what, cure} */
+	size_t faults; /* errors and warnings in it */
 };
 
-/* cure: what to do about it. */
+/* An error: mail is lost, refused or can't be had. What others said may be in the text: what
+ * can't be printed becomes a "?". cure: what to do about it. */
 void cli_finding_add(struct cli_findings *f, const char *cure, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* It works, but not well, or not for long. */
+void cli_finding_warn(struct cli_findings *f, const char *cure, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Nothing wrong: what could not be looked at, or may be meant so. */
+void cli_finding_note(struct cli_findings *f, const char *cure, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Forgets all that came after the first n. */
+void cli_finding_cut(struct cli_findings *f, size_t n);
 /* below: the data folder. */
 void cli_finding_path(
 	const struct cli_findings *f, const char *below, char path[CLI_FINDING_PATH]);

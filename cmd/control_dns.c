@@ -5,6 +5,7 @@
 #include "cmd/resolve.h"
 #include "core/dns_record.h"
 #include "core/utf8.h"
+#include "crypto/seal.h"
 
 static json_t *
 json_text(struct buf *text)
@@ -44,6 +45,21 @@ records_json(unsigned type, const struct dns_message *m)
 	for (size_t i = 0; i < m->n; i++) {
 		buf_init(&text, DNS_RECORD_TEXT_MAX);
 		dns_record_format(type, m->rdata[i], &text);
+		json_array_append_new(out, json_text(&text));
+	}
+	return out;
+}
+
+/* As they are on the wire, in base64. */
+static json_t *
+raw_json(const struct dns_message *m)
+{
+	json_t *out = json_array();
+	struct buf text;
+
+	for (size_t i = 0; i < m->n; i++) {
+		buf_init(&text, 2 * DNS_MESSAGE_MAX);
+		seal_b64(m->rdata[i], &text);
 		json_array_append_new(out, json_text(&text));
 	}
 	return out;
@@ -94,6 +110,9 @@ on_answer(void *arg, const struct dns_answer *answer)
 	json_object_set_new(
 		out, "why", control_json(slice_str(answer->why[0] ? answer->why : outcome(m))));
 	json_object_set_new(out, "records", records_json(asked_type(r), m));
+	/* For a program that asks: `hairpin check`. */
+	if (json_is_true(json_object_get(r->in, "raw")))
+		json_object_set_new(out, "rdata", raw_json(m));
 	control_reply(r, out);
 }
 

@@ -115,7 +115,7 @@ def restored_is_equal(s, full, more, vault):
     out = restore(s, more, vault, s.dir + "/new")
     assert out["node"] > 1 and out["replayed"] > 40, out
     new = Restored(s, s.dir + "/new")
-    r = new.cli("check", check=False)
+    r = new.cli("check", "--local", check=False)
     assert "was restored from the backup" in r.stdout, r
     assert "rows" in new.cli("store", "check", "--offline").stdout
     new.start()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """`hairpin check` finds what is wrong and says how to mend it; it never fails itself, and changes nothing.
-Each case spoils one thing of a good set-up, looks, and mends it again."""
+Each case spoils one thing of a good set-up, looks, and mends it again. The world outside: check_dns_test."""
 import contextlib
 import json
 import os
@@ -18,7 +18,7 @@ DAY = 86400
 
 def check(s, clock=0):
     """(what, cure) of each finding, with the clock so many seconds ahead."""
-    r = s.cli("check", "--json", check=False, env=dict(os.environ, HAIRPIN_CLOCK_OFFSET=str(clock)))
+    r = s.cli("check", "--local", "--json", check=False, env=dict(os.environ, HAIRPIN_CLOCK_OFFSET=str(clock)))
     assert r.returncode in (0, 1), (r.returncode, r.stderr)
     found = [(f["what"], f["cure"]) for f in json.loads(r.stdout)]
     assert bool(found) == (r.returncode == 1), (found, r.returncode, r.stderr)
@@ -176,7 +176,7 @@ def cluster_files(s):
 def as_another_user(s):
     """One who may read nothing of it hears that, and no guesses."""
     if ROOT:
-        r = subprocess.run([PROGRAM, "check", "--json", "-c", s.conf], user=12345, group=12345, extra_groups=[],
+        r = subprocess.run([PROGRAM, "check", "--local", "--json", "-c", s.conf], user=12345, group=12345, extra_groups=[],
                            capture_output=True, text=True, cwd="/")
         assert r.returncode == 1 and "run `hairpin check` as root" in r.stdout, r
 
@@ -184,7 +184,7 @@ def as_another_user(s):
 def main():
     with Server() as s:
         assert check(s) == []
-        assert "nothing wrong was found" in s.cli("check").stdout
+        assert "nothing wrong was found" in s.cli("check", "--local").stdout
         for part in secrets, certificate, folders, configuration:
             part(s)
         assert check(s) == []

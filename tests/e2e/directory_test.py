@@ -61,7 +61,7 @@ def main():
         refused(s, 73, "still has addresses", "domain", "delete", "example.org")
         s.cli("domain", "add", "Bücher.example")
         assert {"domain": "xn--bcher-kva.example"} in s.json("domain", "list")["rows"]
-        assert s.cli("check", check=False).returncode in (0, 1)
+        assert s.cli("check", "--local", check=False).returncode in (0, 1)
         assert s.cli("store", "check").returncode == 0
         s.cli("store", "compact")
         assert s.cli("store", "check").returncode == 0
