@@ -1,5 +1,6 @@
 #include "smtp/smtp_dsn.h"
 
+#include "core/mail_encode.h"
 #include "core/utf8.h"
 #include "smtp/smtp_dsn_text.h"
 #include "smtp/smtp_trace.h"
@@ -106,13 +107,17 @@ static void
 put_encoded(struct buf *out, const char *type, struct slice lines)
 {
 	bool is_plain = utf8_is_ascii(lines);
+	struct mail_encode e;
 
 	buf_printf(out, "Content-Type: %s\r\n%s\r\n", type,
 		is_plain ? "" : "Content-Transfer-Encoding: quoted-printable\r\n");
-	if (is_plain)
+	if (is_plain) {
 		buf_put_slice(out, lines);
-	else
-		smtp_dsn_text_quoted(out, lines);
+		return;
+	}
+	mail_encode_init(&e, MAIL_ENCODING_QP);
+	mail_encode_feed(&e, lines, out);
+	mail_encode_end(&e, out);
 }
 
 /* A part whose type may not be. */

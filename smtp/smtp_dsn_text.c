@@ -92,35 +92,6 @@ smtp_dsn_text_lines(struct buf *out, struct slice text)
 	}
 }
 
-void
-smtp_dsn_text_quoted(struct buf *out, struct slice s)
-{
-	size_t column = 0;
-
-	for (size_t i = 0; i < s.n; i++) {
-		uint8_t c = s.p[i];
-		bool ends = slice_starts(slice_from(s, i + 1), SLICE_LIT("\r\n"));
-
-		if (slice_starts(slice_from(s, i), SLICE_LIT("\r\n"))) {
-			buf_put_str(out, "\r\n");
-			column = 0;
-			i++;
-			continue;
-		}
-		if (column > WIDTH - 4) {
-			buf_put_str(out, "=\r\n");
-			column = 0;
-		}
-		if ((c > ' ' && c < 127 && c != '=') || ((c == ' ' || c == '\t') && !ends)) {
-			buf_put_u8(out, c);
-			column++;
-		} else {
-			buf_printf(out, "=%02X", c);
-			column += 3;
-		}
-	}
-}
-
 struct slice
 smtp_dsn_text_header(struct slice text)
 {
@@ -172,6 +143,10 @@ static const struct {
 	       "@ for typing mistakes, or send it again later."},
 	{"5.", "The servers didn't understand one another. Show this report to your "
 	       "postmaster."},
+	{"6.7", "That server doesn't know all letters of the addresses. Write to, or from, an "
+		"address of plain letters."},
+	{"6.9", "That server doesn't know all letters in the header of the mail, such as its "
+		"subject. Write them in plain letters."},
 	{"6.", "The server of the recipient can't take a mail of this form. Send it as plain "
 	       "text, or without what is attached."},
 	{"7.", "The rules of the recipient's server forbid this mail. If you believe that this "

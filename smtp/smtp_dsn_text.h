@@ -1,5 +1,5 @@
 /* smtp_dsn_text: the parts of a report as text: lines that are folded, cleaned and encoded.
- * Pure. For smtp_dsn alone. */
+ * Pure. For smtp_dsn, and who sends its reports. */
 #ifndef SMTP_DSN_TEXT_H
 #define SMTP_DSN_TEXT_H
 
@@ -14,8 +14,6 @@ void smtp_dsn_text_field(struct buf *out, const char *name, struct slice value, 
 void smtp_dsn_text_xtext(struct buf *out, struct slice utf8);
 /* Lines, each ended by CRLF, the last one too; a bare LF ends one, a bare CR becomes "?". */
 void smtp_dsn_text_lines(struct buf *out, struct slice text);
-/* Quoted-printable (RFC 2045 6.7) of CRLF lines. */
-void smtp_dsn_text_quoted(struct buf *out, struct slice lines);
 /* The header of a mail, without the blank line; all if that doesn't come. */
 struct slice smtp_dsn_text_header(struct slice text);
 /* What people read: what happened to whom, why, and what to do. May have octets above 127. */

@@ -315,21 +315,6 @@ long_words_are_folded(void **state)
 }
 
 static void
-quoted_printable_keeps_lines_short_and_blanks_at_their_end(void **state)
-{
-	char line[300];
-
-	(void)state;
-	memset(line, 'q', sizeof line);
-	smtp_dsn_text_quoted(&t.out, slice_of(line, sizeof line));
-	assert_true(t.out.n == 300 + 3 * (300 / 73));
-	assert_true(slice_find_slice(buf_slice(&t.out), SLICE_LIT("=\r\n")) == 73);
-	buf_clear(&t.out);
-	smtp_dsn_text_quoted(&t.out, SLICE_LIT("a \r\nb\t\r\n c\r"));
-	assert_true(slice_eq(buf_slice(&t.out), SLICE_LIT("a=20\r\nb=09\r\n c=0D")));
-}
-
-static void
 a_notice_that_does_not_fit_is_refused_at_every_size(void **state)
 {
 	struct buf small;
@@ -363,7 +348,6 @@ main(void)
 		T(octets_above_127_are_encoded_unless_the_report_is_global),
 		T(words_of_others_can_make_no_line_and_no_part),
 		T(long_words_are_folded),
-		T(quoted_printable_keeps_lines_short_and_blanks_at_their_end),
 		T(a_notice_that_does_not_fit_is_refused_at_every_size),
 	};
 
