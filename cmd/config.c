@@ -54,6 +54,8 @@ static const struct key keys[] = {
 	{"relay", "user", TEXT, AT(relay.route[0].user), 1, 255, CONFIG_ROUTE_NONE},
 	{"relay", "password_file", TEXT, AT(relay.route[0].password_file), 1, 255,
 		CONFIG_ROUTE_NONE},
+	{"relay", "discard_ehlo_keywords", TEXT, AT(relay.route[0].discard_ehlo_keywords), 1,
+		255, CONFIG_ROUTE_NONE},
 	{"relay", "connect_timeout", SECONDS, AT(relay_connect_sec), 1, 3600, "30s"},
 	{"relay", "timeout", SECONDS, AT(relay_timeout_sec), 1, 3600, "5m"},
 	{"relay", "data_done_timeout", SECONDS, AT(relay_data_done_sec), 1, 3600, "10m"},

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "smtp/smtp_client_hello.h"
 #include "smtp/smtp_hop.h"
 
 enum { DOMAIN_MAX = 253 };
@@ -50,7 +51,8 @@ static const struct {
 #member, offsetof(struct config_route, member),                                \
 			sizeof(((struct config_route *)0)->member)                             \
 	}
-	KEY(host), KEY(transport), KEY(tls), KEY(user), KEY(password_file)
+	KEY(host), KEY(transport), KEY(tls), KEY(user), KEY(password_file),
+	KEY(discard_ehlo_keywords)
 #undef KEY
 };
 enum { KEYS = sizeof keys / sizeof *keys };
@@ -67,7 +69,8 @@ config_route_read(
 	while (i < KEYS && !is(keys[i].name, key))
 		i++;
 	if (i == KEYS)
-		return "unknown key; known are host, transport, tls, user and password_file";
+		return "unknown key; known are host, transport, tls, user, password_file and "
+		       "discard_ehlo_keywords";
 	n = strlen(text);
 	if (n == 0 || n >= keys[i].room)
 		return "a value that is too short or too long";
@@ -80,11 +83,35 @@ config_route_read(
 
 /* --- checking --- */
 
+/* False: a word that isn't one of those that may be discarded. */
+static bool
+parse_discards(const char *text, unsigned *bits)
+{
+	static const unsigned known = SMTP_CLIENT_PIPELINING | SMTP_CLIENT_SIZE |
+				      SMTP_CLIENT_8BITMIME | SMTP_CLIENT_SMTPUTF8 |
+				      SMTP_CLIENT_DSN | SMTP_CLIENT_CHUNKING;
+	size_t n;
+
+	*bits = 0;
+	if (is(text, CONFIG_ROUTE_NONE))
+		return true;
+	while (text += strspn(text, ", \t"), (n = strcspn(text, ", \t")) > 0) {
+		unsigned bit = smtp_client_hello_offer(slice_of(text, n));
+
+		if (!(bit & known))
+			return false;
+		*bits |= bit;
+		text += n;
+	}
+	return true;
+}
+
 static const char *
 check_one(const struct config_route *r, bool is_first)
 {
 	enum smtp_tls_policy_level level;
 	struct smtp_hop hop;
+	unsigned bits;
 	char name[CONFIG_ROUTE_TEXT + 8];
 
 	snprintf(name, sizeof name, "smtp:%s", r->host);
@@ -103,6 +130,9 @@ check_one(const struct config_route *r, bool is_first)
 		return "user: a login needs a host";
 	if (!is(r->password_file, CONFIG_ROUTE_NONE) && r->password_file[0] != '/')
 		return "password_file: expected an absolute path";
+	if (!parse_discards(r->discard_ehlo_keywords, &bits))
+		return "discard_ehlo_keywords: expected none, or some of pipelining, size, "
+		       "8bitmime, smtputf8, dsn and chunking";
 	return NULL;
 }
 
@@ -216,6 +246,16 @@ config_route_of_hop(const struct config_routes *r, struct slice hop)
 			return route;
 	}
 	return &r->route[0];
+}
+
+unsigned
+config_route_discards(const struct config_routes *r, const struct config_route *route)
+{
+	const char *own = route->discard_ehlo_keywords;
+	unsigned bits;
+
+	parse_discards(*own ? own : r->route[0].discard_ehlo_keywords, &bits);
+	return bits;
 }
 
 enum smtp_tls_policy_level

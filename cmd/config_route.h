@@ -8,7 +8,7 @@
 
 enum { CONFIG_ROUTES_MAX = 32, CONFIG_ROUTE_TEXT = 256 };
 #define CONFIG_ROUTE_BY_MX "mx"	 /* host: the domain's own MX records */
-#define CONFIG_ROUTE_NONE "none" /* user, password_file, tls_ca: none */
+#define CONFIG_ROUTE_NONE "none" /* user, password_file, tls_ca, discard_ehlo_keywords: none */
 
 struct config_route {
 	/* "example.org": it alone; ".example.org": all below it; "": [relay], the rest. */
@@ -17,6 +17,8 @@ struct config_route {
 	char transport[8];	      /* "smtp", "lmtp" */
 	char tls[16];		      /* a level of smtp_tls_policy; "": that of [relay] */
 	char user[CONFIG_ROUTE_TEXT], password_file[CONFIG_ROUTE_TEXT];
+	/* "chunking, dsn", CONFIG_ROUTE_NONE; "": those of [relay]. */
+	char discard_ehlo_keywords[CONFIG_ROUTE_TEXT];
 };
 struct config_routes {
 	struct config_route route[CONFIG_ROUTES_MAX]; /* [relay]'s is the first */
@@ -41,6 +43,8 @@ bool config_route_hop(const struct config_routes *r, struct slice address, struc
 const struct config_route *config_route_of_hop(const struct config_routes *r, struct slice hop);
 /* Is the hop the host that the route names? Only that one may hear the route's login. */
 bool config_route_leads_to(const struct config_route *route, struct slice hop);
+/* What servers there aren't believed: bits of enum smtp_client_offer. */
+unsigned config_route_discards(const struct config_routes *r, const struct config_route *route);
 enum smtp_tls_policy_level config_route_tls(
 	const struct config_routes *r, const struct config_route *route);
 

@@ -737,6 +737,7 @@ connected(struct courier_conn *x)
 	struct smtp_client_event ev = {.kind = SMTP_CLIENT_EV_OPEN};
 	char nonce[NONCE + 1];
 	int fd = x->fd, yes = 1;
+		.discards = config_route_discards(&r->c->p->config.relay, x->hop->route),
 
 	x->fd = -1;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);

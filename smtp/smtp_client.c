@@ -9,7 +9,7 @@ enum {
 	OUT_BASE = 16 << 10, /* all that isn't RCPT or the message */
 	/* RCPT TO:<>, path, NOTIFY, ORCPT */
 	OUT_PER_RCPT = 16 + SMTP_PARSE_PATH_MAX + 40 + 16 + SMTP_PARSE_ORCPT_MAX,
-	BODY_ROOM = 2 * SMTP_CLIENT_BODY_MAX + 4
+	BODY_ROOM = 2 * SMTP_CLIENT_BODY_MAX + 4 + SMTP_CLIENT_CHUNK_LEAST_MAX
 };
 
 void
@@ -28,6 +28,7 @@ smtp_client_limits_default(struct smtp_client_limits *l)
 		.quit_ms = 5000,
 		.transaction_ms = 7200000,
 		.rcpt_max = 50,
+		.chunk_least = SMTP_CLIENT_CHUNK_LEAST_MAX,
 	};
 }
 
@@ -37,6 +38,7 @@ smtp_client_new(const struct smtp_client_setup *setup)
 	struct smtp_client *c = must_zalloc(sizeof *c);
 
 	c->lim = *setup->limits;
+	must(c->lim.chunk_least <= SMTP_CLIENT_CHUNK_LEAST_MAX);
 	arena_init(&c->keep, 0);
 	arena_init(&c->greeting, 0);
 	arena_init(&c->tx, 0);

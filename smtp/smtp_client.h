@@ -34,9 +34,11 @@ struct smtp_client_limits {
 	uint32_t rset_ms, quit_ms;
 	uint32_t transaction_ms; /* from a mail's first command to its final dot */
 	uint32_t rcpt_max;	 /* recipients of a transaction */
+	uint32_t chunk_least; /* octets of a chunk but the last one: at most CHUNK_LEAST_MAX */
 };
 /* 300 s each; DATA 120 s, block 180 s, done 600 s, RSET 20 s, QUIT 5 s, transaction 7,200 s;
- * 50 recipients. */
+ * 50 recipients; chunks of 128 KiB. */
+enum { SMTP_CLIENT_CHUNK_LEAST_MAX = 128 << 10 };
 void smtp_client_limits_default(struct smtp_client_limits *l);
 
 enum smtp_client_tls {
@@ -54,7 +56,7 @@ struct smtp_client_setup {
 	struct slice user, password, nonce;
 	bool may_auth_in_clear;
 	bool sends_xforward; /* if it is offered; for servers that are trusted with it */
-	bool uses_chunking;  /* if it is offered; a binary mail always does */
+	unsigned discards; /* bits of enum smtp_client_offer: the server isn't believed these */
 	const struct smtp_client_limits *limits;
 };
 

@@ -86,6 +86,15 @@ static const struct {
 	{"LIMITS", 0, parse_limits},
 };
 
+unsigned
+smtp_client_hello_offer(struct slice keyword)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (slice_eq_nocase(keyword, slice_str(rows[i].keyword)))
+			return rows[i].offer;
+	return 0;
+}
+
 static void
 parse_line(struct slice line, struct smtp_client_hello *h)
 {

@@ -44,6 +44,8 @@ struct smtp_client_hello {
  * lines of HELO only name the server. */
 void smtp_client_hello_parse(
 	struct slice lines, bool is_extended, struct smtp_client_hello *out);
+/* The bit of an EHLO keyword, in any case; 0: it has none. */
+unsigned smtp_client_hello_offer(struct slice keyword);
 /* "NAME" ...; static. */
 const char *smtp_client_hello_forward(enum smtp_client_forward f);
 

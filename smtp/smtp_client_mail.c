@@ -195,9 +195,7 @@ begin(struct smtp_client *c)
 	c->next_rcpt = c->accepted = 0;
 	c->has_rcpt_ok = false;
 	c->is_clean = true;
-	c->has_utf8 = c->mail->smtputf8 || !utf8_is_ascii(c->mail->sender);
-	c->uses_bdat = offers(c, SMTP_CLIENT_CHUNKING) &&
-		       (c->su.uses_chunking || c->mail->is_binary);
+	c->uses_bdat = offers(c, SMTP_CLIENT_CHUNKING);
 	if (c->hello.rcpt_max && c->hello.rcpt_max < room)
 		room = c->hello.rcpt_max;
 	check_mail(c);

@@ -64,6 +64,9 @@ take_hello(struct smtp_client *c, bool is_extended)
 	arena_reset(&c->greeting);
 	smtp_client_hello_parse(
 		arena_dup(&c->greeting, buf_slice(&c->reply.lines)), is_extended, &c->hello);
+	c->hello.offers &= ~c->su.discards;
+	if (c->su.discards & SMTP_CLIENT_SIZE)
+		c->hello.size_max_bytes = 0;
 	if (c->is_secure || c->su.tls == SMTP_CLIENT_TLS_NONE) {
 		log_in(c);
 	} else if (c->hello.offers & SMTP_CLIENT_STARTTLS) {

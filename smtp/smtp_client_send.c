@@ -59,10 +59,11 @@ go_on_with_chunks(struct smtp_client *c)
 		want_body(c);
 }
 
+/* What is short waits for more: a small mail is one command. */
 static void
 take_chunk(struct smtp_client *c)
 {
-	if (!c->has_last && c->chunk.n) {
+	if (!c->has_last && c->chunk.n >= c->lim.chunk_least) {
 		put_chunk(c);
 		smtp_client_await(c, SMTP_CLIENT_CMD_CHUNK, 0);
 	}

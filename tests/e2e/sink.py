@@ -14,6 +14,7 @@ def shut(s):
 class Mail:
     def __init__(self, helo, sender):
         self.helo, self.sender, self.rcpts, self.text, self.forward = helo, sender, [], b"", {}
+        self.chunks = []
 
 
 class Sink:
@@ -84,6 +85,8 @@ class Session:
                 self.sink.verbs.append(line.rstrip(b"\r\n").decode(errors="replace"))
                 verb, _, argument = line.strip().partition(b" ")
                 name = verb.decode().upper()
+                if name == "BDAT":
+                    self.chunk = self.f.read(int(argument.split()[0]))
                 self.answer(name, argument, getattr(self, "on_" + name.lower(), lambda a: b"502 5.5.2 what?"))
                 if name == "QUIT":
                     return
@@ -144,6 +147,13 @@ class Session:
 
     def on_quit(self, argument):
         return b"221 2.0.0 Bye"
+
+    def on_bdat(self, argument):
+        if not self.mail or not self.mail.rcpts:
+            return b"503 5.5.1 RCPT first"
+        self.mail.text += self.chunk
+        self.mail.chunks.append(len(self.chunk))
+        return self.taken() if argument.upper().endswith(b"LAST") else b"250 2.0.0 Ok"
 
     def on_data(self, argument):
         if not self.mail or not self.mail.rcpts:

@@ -220,7 +220,7 @@ set_up(struct drive *d, uint8_t setup, uint8_t mail)
 		.nonce = setup & 32 ? SLICE_LIT("rOprNGfwEbeRWgbNEkqO") : SLICE_EMPTY,
 		.may_auth_in_clear = true,
 		.sends_xforward = setup & 64,
-		.uses_chunking = setup & 128,
+		.discards = setup & 128 ? 0 : SMTP_CLIENT_CHUNKING,
 		.limits = &lim};
 
 	smtp_client_limits_default(&lim);

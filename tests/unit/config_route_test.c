@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "cmd/config_route.h"
+#include "smtp/smtp_client_hello.h"
 #include "tests/test.h"
 
 static struct config_routes routes;
@@ -118,7 +119,8 @@ what_does_not_fit_together_is_refused(void **state)
 {
 	static const char *const bad[][2] = {{"host", "a b"}, {"host", "a,b"}, {"host", "a:0"},
 		{"transport", "uucp"}, {"transport", "lmtp"}, {"tls", "always"}, {"user", "u"},
-		{"password_file", "/p"}};
+		{"password_file", "/p"}, {"discard_ehlo_keywords", "starttls"},
+		{"discard_ehlo_keywords", "chunking, x"}};
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		setup(state);
@@ -142,6 +144,32 @@ what_does_not_fit_together_is_refused(void **state)
 	assert_non_null(wrong());
 	assert_non_null(config_route_read(&routes, "example.org", "color", "red"));
 	assert_non_null(config_route_read(&routes, "", "tls", "may"));
+}
+
+static unsigned
+discards(const char *hop)
+{
+	return config_route_discards(&routes, config_route_of_hop(&routes, slice_str(hop)));
+}
+
+static void
+keywords_are_discarded_by_route(void **state)
+{
+	(void)state;
+	strcpy(routes.route[0].discard_ehlo_keywords, "none");
+	assert_int_equal(discards("smtp:other.test"), 0);
+	strcpy(routes.route[0].discard_ehlo_keywords, "chunking");
+	set("all.test", "discard_ehlo_keywords",
+		"CHUNKING,pipelining\tdsn  size, 8BITMIME smtputf8");
+	set("none.test", "discard_ehlo_keywords", "none");
+	set("as.test", "tls", "may");
+	assert_null(wrong());
+	assert_int_equal(discards("smtp:other.test"), SMTP_CLIENT_CHUNKING);
+	assert_int_equal(discards("smtp:as.test"), SMTP_CLIENT_CHUNKING);
+	assert_int_equal(discards("smtp:none.test"), 0);
+	assert_int_equal(discards("smtp:all.test"),
+		SMTP_CLIENT_CHUNKING | SMTP_CLIENT_PIPELINING | SMTP_CLIENT_DSN |
+			SMTP_CLIENT_SIZE | SMTP_CLIENT_8BITMIME | SMTP_CLIENT_SMTPUTF8);
 }
 
 static void
@@ -178,6 +206,7 @@ main(void)
 			a_hop_has_the_level_of_the_route_that_leads_there, setup),
 		cmocka_unit_test_setup(only_the_host_of_a_route_hears_its_login, setup),
 		cmocka_unit_test_setup(what_does_not_fit_together_is_refused, setup),
+		cmocka_unit_test_setup(keywords_are_discarded_by_route, setup),
 		cmocka_unit_test_setup(
 			there_are_31_beside_the_first_with_names_of_253_octets, setup),
 	};

@@ -110,6 +110,27 @@ smtputf8_is_said_where_it_is_needed_and_offered_or_fails(void **state)
 }
 
 static void
+what_is_discarded_counts_as_not_offered(void **state)
+{
+	struct cplay p = mail();
+
+	(void)state;
+	p.mail.size_bytes = 1001;
+	p.mail.envid = SLICE_LIT("x");
+	p.mail.is_8bit = true;
+	p.su.discards = SMTP_CLIENT_SIZE | SMTP_CLIENT_DSN | SMTP_CLIENT_PIPELINING;
+	play(&p,
+		HELLO
+		"S 250-mx\nS 250-PIPELINING\nS 250-SIZE 1000\nS 250-8BITMIME\nS 250 DSN\n" MAIL(
+			" BODY=8BITMIME"),
+		"");
+	p = mail();
+	p.mail.is_8bit = true;
+	p.su.discards = SMTP_CLIENT_8BITMIME;
+	play(&p, OFFERS("8BITMIME") "D\n", "convert mail@mail 5.6.3; | ");
+}
+
+static void
 nuls_pass_with_binarymime_and_chunking_only(void **state)
 {
 	struct cplay p = mail();
@@ -138,7 +159,6 @@ a_nul_that_nobody_told_of_stops_the_mail(void **state)
 		struct smtp_client_event ev = {.kind = SMTP_CLIENT_EV_BODY};
 
 		p.is_silent = true;
-		p.su.uses_chunking = is_silent;
 		cplay_begin(&p);
 		cplay_run(&p, is_silent ? OFFERS("CHUNKING") MAIL("") RCPT("") "S 250 a\nS 250 "
 									       "b\n"
@@ -425,7 +445,8 @@ chunked(void)
 {
 	struct cplay p = mail();
 
-	p.su.uses_chunking = true;
+	smtp_client_limits_default(&p.lim);
+	p.lim.chunk_least = 1;
 	p.text = "ab\r\ncd\r\nef\r\n";
 	p.step = 4;
 	return p;
@@ -437,7 +458,7 @@ chunks_leave_one_by_one_or_in_groups(void **state)
 	struct cplay p = chunked();
 
 	(void)state;
-	p.su.uses_chunking = false;
+	p.su.discards = SMTP_CLIENT_CHUNKING;
 	play(&p, CHUNKED("PIPELINING") MAIL("") RCPT("") "C DATA\n", "");
 	p = chunked();
 	play(&p,
@@ -668,6 +689,7 @@ main(void)
 		cmocka_unit_test(the_size_is_told_and_one_above_the_limit_isnt_tried),
 		cmocka_unit_test(an_8_bit_body_for_a_7_bit_server_is_left_to_the_driver),
 		cmocka_unit_test(smtputf8_is_said_where_it_is_needed_and_offered_or_fails),
+		cmocka_unit_test(what_is_discarded_counts_as_not_offered),
 		cmocka_unit_test(nuls_pass_with_binarymime_and_chunking_only),
 		cmocka_unit_test(a_nul_that_nobody_told_of_stops_the_mail),
 		cmocka_unit_test(

@@ -79,7 +79,7 @@ begin(struct pair *p, uint64_t *seed, const char *text)
 
 	p->step = chance(seed, 3) ? 1 + chance(seed, 60) : 0;
 	p->client.su.is_lmtp = is_lmtp;
-	p->client.su.uses_chunking = chance(seed, 2);
+	p->client.su.discards = chance(seed, 2) ? 0 : SMTP_CLIENT_CHUNKING;
 	p->client.su.tls = chance(seed, 2) ? SMTP_CLIENT_TLS_MUST : SMTP_CLIENT_TLS_NONE;
 	p->client.step = chance(seed, 2) ? 1 + chance(seed, 100) : 0;
 	p->client.text = text;

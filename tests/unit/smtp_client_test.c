@@ -34,18 +34,6 @@ tls(struct cplay *p)
 	p->su.tls = SMTP_CLIENT_TLS_MAY;
 }
 
-static void
-chunks(struct cplay *p)
-{
-	p->su.uses_chunking = true;
-}
-
-static void
-lmtp_chunks(struct cplay *p)
-{
-	p->su.is_lmtp = p->su.uses_chunking = true;
-}
-
 static const struct dialog {
 	void (*set_up)(struct cplay *p);
 	const char *script, *outcomes;
@@ -121,7 +109,7 @@ static const struct dialog {
 		""},
 	{tls, HELLO "S 250-mx.example\nS 250 STARTTLS\nC STARTTLS\nS 454 no\n" MAIL, ""},
 	/* BDAT */
-	{chunks,
+	{plain,
 		HELLO "S 250-mx.example\nS 250-PIPELINING\nS 250 CHUNKING\n" MAIL RCPTS
 		      "S 250 a\nS 550 b\nS 550 c\n" RSET,
 		BOTH("failed rcpt@rcpt 550 5.0.0; ")},
@@ -134,12 +122,12 @@ static const struct dialog {
 };
 /* Where pieces of the text are pieces of the dialog. */
 static const struct dialog whole_dialogs[] = {
-	{chunks,
+	{plain,
 		HELLO "S 250-mx.example\nS 250 CHUNKING\n" MAIL
 		      "S 250 a\nC RCPT TO:<u@x.example>\nS 250 b\nC RCPT TO:<v@x.example>\n"
 		      "S 250 c\nC BDAT 18 LAST\nC Subject: x\nC \nC .b\nS 250 2.0.0 ok\nD\n",
 		BOTH("sent mail@dot 250 2.0.0; ")},
-	{lmtp_chunks,
+	{lmtp,
 		"S 220 mx.example LMTP\nC LHLO me.example\nS 250-mx.example\nS "
 		"250-PIPELINING\n"
 		"S 250 CHUNKING\n" MAIL RCPTS
