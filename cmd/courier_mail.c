@@ -476,7 +476,7 @@ fill_envelope(struct courier_mail *m)
 		.rcpt_n = m->s.n,
 		.size_bytes = env->head_size + env->body->size,
 		.is_8bit = env->body_8bit,
-		.smtputf8 = env->smtputf8,
+		.smtputf8 = env->smtputf8 && env->header_8bit,
 		.ret = (enum smtp_ret)env->ret,
 		.envid = codec_slice(env->envid)};
 	if (courier_hairpin_is_for(m->s.item, m->hop->name))

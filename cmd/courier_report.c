@@ -8,6 +8,7 @@
 #include "core/utf8.h"
 #include "crypto/queue_seal.h"
 #include "smtp/smtp_client.h"
+#include "smtp/smtp_dsn_text.h"
 #include "smtp/smtp_parse.h"
 #include "store/view_queue.h"
 
@@ -253,6 +254,7 @@ make_item(struct courier_step *s, const struct smtp_dsn *d, struct slice text,
 	r->q.trace_life_sec = s->c->p->config.trace_life_sec;
 	r->q.smtputf8 = smtp_dsn_is_global(d);
 	r->q.body_8bit = !utf8_is_ascii(text);
+	r->q.header_8bit = !utf8_is_ascii(smtp_dsn_text_header(text));
 	*out = &r->q;
 	return e;
 }

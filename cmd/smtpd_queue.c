@@ -474,6 +474,7 @@ fill(struct smtpd_client *c, struct arena *a, Commands__Enqueue *q)
 	q->ret = env->ret;
 	q->smtputf8 = env->smtputf8;
 	q->body_8bit = env->is_8bit;
+	q->header_8bit = env->is_header_8bit;
 	q->body->size = c->body.size;
 	q->body->sealed_size = c->body.sealed_size;
 	q->sealed_key = codec_bytes(slice_of(c->sealed_key, sizeof c->sealed_key));

@@ -1,4 +1,6 @@
 /* The lines of the envelope, as they are sent. */
+#include "core/mail_addr.h"
+#include "core/utf8.h"
 #include "smtp/smtp_client_inner.h"
 #include "smtp/smtp_path.h"
 
@@ -48,6 +50,26 @@ put_xtext_param(struct smtp_client *c, const char *name, struct slice value, siz
 	buf_fini(&text);
 }
 
+/* A server without SMTPUTF8 knows a domain by its A-labels (RFC 5890 2.3.2.1), a local part not
+ * at all. What can't be had so stays. */
+static struct slice
+plainest(struct smtp_client *c, const struct smtp_path *p)
+{
+	struct slice domain;
+	struct buf text;
+	struct slice path;
+
+	if (!p->has_utf8 || c->hello.offers & SMTP_CLIENT_SMTPUTF8 ||
+		!utf8_is_ascii(p->local) ||
+		mail_addr_parse_domain(p->domain, &c->tx, &domain) != NULL)
+		return arena_dup(&c->tx, p->raw);
+	buf_init(&text, SMTP_PARSE_PATH_MAX + MAIL_ADDR_DOMAIN_MAX);
+	buf_printf(&text, "%.*s@%.*s", SLICE_FMT(p->local), SLICE_FMT(domain));
+	path = arena_dup(&c->tx, buf_slice(&text));
+	buf_fini(&text);
+	return path;
+}
+
 bool
 smtp_client_path(struct smtp_client *c, struct slice address, struct slice *path)
 {
@@ -61,7 +83,7 @@ smtp_client_path(struct smtp_client *c, struct slice address, struct slice *path
 	buf_put_u8(&text, '>');
 	is_ok = !text.overflow && smtp_path_parse(buf_slice(&text), &p) == text.n;
 	if (is_ok)
-		*path = arena_dup(&c->tx, p.raw);
+		*path = plainest(c, &p);
 	buf_fini(&text);
 	return is_ok;
 }

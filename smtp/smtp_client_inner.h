@@ -158,7 +158,8 @@ void smtp_client_on_chunk(struct smtp_client *c, size_t rcpt, bool is_ok);
 void smtp_client_on_dot(struct smtp_client *c, size_t rcpt, bool is_ok);
 
 /* --- smtp_client_command.c: lines into c->out --- */
-/* The inside of the brackets, checked; false: it isn't a path. Lives in tx. */
+/* The inside of the brackets, checked, as that server may be told it; false: it isn't a path.
+ * Lives in tx. */
 bool smtp_client_path(struct smtp_client *c, struct slice address, struct slice *path);
 void smtp_client_put_mail(struct smtp_client *c);
 void smtp_client_put_rcpt(struct smtp_client *c, size_t i);

@@ -60,9 +60,12 @@ check_mail(struct smtp_client *c)
 
 	if (m->sender.n && !smtp_client_path(c, m->sender, &c->sender))
 		refuse(c, SMTP_CLIENT_FAILED, "5.1.7", "bad sender address syntax");
-	if (c->has_utf8 && !offers(c, SMTP_CLIENT_SMTPUTF8))
+	if (m->smtputf8 && !offers(c, SMTP_CLIENT_SMTPUTF8))
+		refuse(c, SMTP_CLIENT_FAILED, "5.6.9",
+			"the message's header needs SMTPUTF8, which the server doesn't offer");
+	if (!utf8_is_ascii(c->sender) && !offers(c, SMTP_CLIENT_SMTPUTF8))
 		refuse(c, SMTP_CLIENT_FAILED, "5.6.7",
-			"SMTPUTF8 is required, but isn't offered by the server");
+			"the sender's address needs SMTPUTF8, which the server doesn't offer");
 	/* RFC 1870 6.1: known beforehand, it needn't be tried. */
 	if (c->hello.size_max_bytes && m->size_bytes > c->hello.size_max_bytes)
 		refuse(c, SMTP_CLIENT_FAILED, "5.3.4",
@@ -88,7 +91,8 @@ check_rcpt(struct smtp_client *c, size_t i, size_t *room)
 			"bad recipient address syntax");
 	} else if (!utf8_is_ascii(c->paths[i]) && !offers(c, SMTP_CLIENT_SMTPUTF8)) {
 		o = smtp_client_of_us(SMTP_CLIENT_FAILED, SMTP_CLIENT_AT_RCPT, "5.6.7",
-			"SMTPUTF8 is required, but isn't offered by the server");
+			"the recipient's address needs SMTPUTF8, which the server doesn't "
+			"offer");
 	} else if (*room == 0) {
 		o = (struct smtp_client_outcome){.result = SMTP_CLIENT_LEFT,
 			.scope = SMTP_CLIENT_OF_RCPT,
@@ -199,6 +203,7 @@ begin(struct smtp_client *c)
 	if (c->hello.rcpt_max && c->hello.rcpt_max < room)
 		room = c->hello.rcpt_max;
 	check_mail(c);
+	c->has_utf8 = c->mail->smtputf8 || !utf8_is_ascii(c->sender);
 	for (size_t i = 0; i < c->outcomes_n; i++)
 		check_rcpt(c, i, &room);
 	c->is_refused = !has_pending(c);

@@ -39,7 +39,6 @@ begin(struct smtp_session *s)
 	s->env.envid = arena_dup(&s->tx, m->envid);
 	s->env.ret = m->ret;
 	s->env.smtputf8 = m->smtputf8;
-	s->env.is_8bit = m->body == SMTP_BODY_8BITMIME;
 	s->has_refused_mail = false;
 	s->env.size_bytes = m->size_bytes;
 	s->tx_from_ms = s->now_ms;

@@ -1,5 +1,7 @@
 #include "smtp/smtp_head.h"
 
+#include "core/utf8.h"
+
 enum { AT_LINE, IN_NAME, IN_VALUE, MAYBE_END };
 enum { FIELD_OTHER, FIELD_RECEIVED, FIELD_MESSAGE_ID, FIELD_DATE };
 
@@ -85,13 +87,13 @@ line_start(struct smtp_head *h, uint8_t c)
 void
 smtp_head_feed(struct smtp_head *h, struct slice in)
 {
-	for (size_t i = 0; i < in.n && !h->is_over; i++) {
-		if (h->state == IN_VALUE && h->field != FIELD_MESSAGE_ID) {
-			size_t lf = slice_find(slice_from(in, i), '\n');
-			if (lf == in.n - i)
-				return;
-			i += lf;
-		}
+	size_t i = 0;
+
+	for (; i < in.n && !h->is_over; i++) {
+		if (h->state == IN_VALUE && h->field != FIELD_MESSAGE_ID)
+			i += slice_find(slice_from(in, i), '\n');
+		if (i == in.n)
+			break;
 		if (h->state == IN_VALUE)
 			value_octet(h, in.p[i]);
 		else if (h->state == IN_NAME)
@@ -101,6 +103,8 @@ smtp_head_feed(struct smtp_head *h, struct slice in)
 		else
 			h->is_over = true;
 	}
+	if (!h->is_8bit)
+		h->is_8bit = !utf8_is_ascii(slice_cut(in, 0, i));
 }
 
 struct slice

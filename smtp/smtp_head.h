@@ -1,5 +1,6 @@
 /* smtp_head: what the server must know of a message's header while it streams
- * by: how often Received, Message-ID and Date stand in it, and the Message-ID.
+ * by: how often Received, Message-ID and Date stand in it, the Message-ID, and
+ * whether it has octets above 127.
  * Pure; memory bounded whatever comes. It understands field names and folding
  * (RFC 5322 2.2), and nothing else. */
 #ifndef SMTP_HEAD_H
@@ -16,7 +17,7 @@ struct smtp_head {
 	uint8_t name[SMTP_HEAD_NAME_MAX];
 	uint16_t id_n;
 	uint8_t id[SMTP_HEAD_ID_MAX];
-	bool id_overflow;
+	bool id_overflow, is_8bit;
 	uint32_t received, message_ids, dates; /* how many */
 };
 

@@ -177,7 +177,8 @@ struct smtp_envelope {
 	size_t rcpt_n;
 	struct slice envid;
 	enum smtp_ret ret;
-	bool smtputf8, is_8bit;
+	bool smtputf8;
+	bool is_8bit, is_header_8bit; /* the message has octets above 127, its header has */
 	uint64_t size_bytes; /* of the body; while recipients are given: what MAIL announced */
 	struct slice message_id; /* of the body's only Message-ID; empty: none or several */
 	struct slice

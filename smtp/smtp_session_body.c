@@ -1,4 +1,5 @@
 /* A message's octets, and what becomes of it at its end. */
+#include "core/utf8.h"
 #include "smtp/smtp_session_inner.h"
 #include "smtp/smtp_trace.h"
 
@@ -9,6 +10,7 @@ smtp_session_body_begin(struct smtp_session *s)
 	smtp_head_init(&s->head);
 	smtp_guard_init(&s->guard, s->strips);
 	s->env.size_bytes = 0;
+	s->env.is_8bit = false;
 	s->doom = SMTP_REPLY_NONE;
 	s->is_body_open = true;
 	s->window_from_ms = s->now_ms;
@@ -66,6 +68,8 @@ take(struct smtp_session *s, struct slice octets)
 		doom(s, SMTP_REPLY_TOO_BIG);
 	if (!s->is_body_open)
 		return;
+	/* What BODY= says is what may come. */
+	s->env.is_8bit = s->env.is_8bit || !utf8_is_ascii(octets);
 	smtp_head_feed(&s->head, octets);
 	keep(s, octets);
 }
@@ -95,7 +99,8 @@ build_head(struct smtp_session *s)
 		.now_sec = s->now_sec};
 	size_t at;
 
-	if (s->env.rcpt_n == 1)
+	/* All that we write is of 7 bits: so what passes depends on the message alone. */
+	if (s->env.rcpt_n == 1 && utf8_is_ascii(s->env.rcpt[0].address))
 		t.only_rcpt = s->env.rcpt[0].address;
 	buf_clear(&s->head_text);
 	smtp_trace_return_path(&s->head_text, s->env.sender);
@@ -166,6 +171,7 @@ finish(struct smtp_session *s)
 	}
 	name_mail(s);
 	s->env.message_id = arena_dup(&s->tx, smtp_head_message_id(&s->head));
+	s->env.is_header_8bit = s->head.is_8bit;
 	s->env.guard = arena_dup(&s->tx, smtp_guard_value(&s->guard));
 	smtp_guard_body_hash(&s->guard, s->body_hash);
 	s->env.body_hash = slice_of(s->body_hash, sizeof s->body_hash);

@@ -86,7 +86,7 @@ smtputf8_is_said_where_it_is_needed_and_offered_or_fails(void **state)
 	play(&p, OFFERS("SMTPUTF8") MAIL(" SMTPUTF8") RCPT("") DATA, SENT);
 	p = mail();
 	p.mail.smtputf8 = true;
-	play(&p, OFFERS("8BITMIME") "D\n", "failed mail@mail 5.6.7; | ");
+	play(&p, OFFERS("8BITMIME") "D\n", "failed mail@mail 5.6.9; | ");
 	p = mail();
 	p.mail.sender = SLICE_LIT("\xc3\xa4@b.example");
 	play(&p, OFFERS("SMTPUTF8") "C MAIL FROM:<\xc3\xa4@b.example> SMTPUTF8\n" RCPT("") DATA,
@@ -106,6 +106,37 @@ smtputf8_is_said_where_it_is_needed_and_offered_or_fails(void **state)
 	play(&p,
 		OFFERS("SMTPUTF8") MAIL(" SMTPUTF8") RCPT("") "C RCPT TO:<\xc3\xa4@x.example>\n"
 							      "C DATA\n",
+		"");
+}
+
+static void
+a_domain_goes_as_a_labels_where_smtputf8_is_not_offered(void **state)
+{
+	static const struct smtp_client_rcpt rcpts[] = {CPLAY_RCPT("u@b\xc3\xbc"
+								   "cher.example"),
+		CPLAY_RCPT("\"a b\"@B\xc3\x9c"
+			   "CHER.example"),
+		CPLAY_RCPT("\xc3\xa4@b\xc3\xbc.example"),
+		CPLAY_RCPT("u@\xe2\x99\xa5\xe2\x80\x8f.example")};
+	struct cplay p = mail();
+
+	(void)state;
+	p.mail.sender = SLICE_LIT("a@\xc3\xa4.example");
+	p.mail.rcpt = rcpts;
+	p.mail.rcpt_n = 4;
+	play(&p,
+		OFFERS("8BITMIME") "C MAIL FROM:<a@xn--4ca.example>\n"
+				   "C RCPT TO:<u@xn--bcher-kva.example>\n"
+				   "C RCPT TO:<\"a b\"@xn--bcher-kva.example>\nC DATA\n",
+		"");
+	p = mail();
+	p.mail.sender = SLICE_LIT("a@\xc3\xa4.example");
+	p.mail.rcpt = rcpts;
+	p.mail.rcpt_n = 1;
+	play(&p,
+		OFFERS("SMTPUTF8") "C MAIL FROM:<a@\xc3\xa4.example> SMTPUTF8\n"
+				   "C RCPT TO:<u@b\xc3\xbc"
+				   "cher.example>\nC DATA\n",
 		"");
 }
 
@@ -689,6 +720,7 @@ main(void)
 		cmocka_unit_test(the_size_is_told_and_one_above_the_limit_isnt_tried),
 		cmocka_unit_test(an_8_bit_body_for_a_7_bit_server_is_left_to_the_driver),
 		cmocka_unit_test(smtputf8_is_said_where_it_is_needed_and_offered_or_fails),
+		cmocka_unit_test(a_domain_goes_as_a_labels_where_smtputf8_is_not_offered),
 		cmocka_unit_test(what_is_discarded_counts_as_not_offered),
 		cmocka_unit_test(nuls_pass_with_binarymime_and_chunking_only),
 		cmocka_unit_test(a_nul_that_nobody_told_of_stops_the_mail),

@@ -143,6 +143,27 @@ the_header_is_counted_in_pieces_of_any_size(void **state)
 }
 
 static void
+octets_above_127_count_in_the_header_alone(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_8bit;
+	} texts[] = {{"A: b\r\n\r\n\xc3\xa4\r\n", false}, {"\r\n\xc3\xa4\r\n", false},
+		{"A: \xc3\xa4\r\n\r\nb\r\n", true}, {"A: b\r\n \xe4\r\n\r\nb\r\n", true},
+		{"A: b\r\n\xe4: c\r\n\r\nb\r\n", true},
+		{"Message-ID: <\xe4>\r\n\r\nb\r\n", true}, {"A: \xc3\xa4", true}};
+	struct smtp_head h;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		for (size_t step = 1; step <= strlen(texts[i].text); step++) {
+			scan(slice_str(texts[i].text), step, &h);
+			if (h.is_8bit != texts[i].is_8bit)
+				fail_msg("row %zu by %zu", i, step);
+		}
+}
+
+static void
 two_message_ids_or_one_too_long_count_as_none(void **state)
 {
 	struct smtp_head h;
@@ -182,6 +203,7 @@ main(void)
 		cmocka_unit_test(data_cut_short_never_ends),
 		cmocka_unit_test(chunks_are_looked_at_across_their_borders),
 		cmocka_unit_test(the_header_is_counted_in_pieces_of_any_size),
+		cmocka_unit_test(octets_above_127_count_in_the_header_alone),
 		cmocka_unit_test(two_message_ids_or_one_too_long_count_as_none),
 		cmocka_unit_test(a_line_that_is_no_field_ends_the_header),
 	};

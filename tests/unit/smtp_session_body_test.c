@@ -27,6 +27,54 @@ a_plain_mail_is_taken_and_its_body_is_exact(void **state)
 	play_end(&p);
 }
 
+static void
+what_is_8_bit_is_seen_whatever_mail_said(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_8bit, is_header_8bit;
+	} rows[] = {{"A: b\r\n\r\nx\r\n.\r\n", false, false},
+		{"A: b\r\n\r\n\xc3\xa4\r\n.\r\n", true, false},
+		{"A: \xc3\xa4\r\n\r\nx\r\n.\r\n", true, true},
+		{"A: b\r\n\r\nx\r\n.\r\n", false, false}};
+	static const char *const said[] = {"", " BODY=8BITMIME", " BODY=7BIT", " SMTPUTF8"};
+	struct play p = {0};
+	char mail[100];
+
+	(void)state;
+	play_begin(&p, SMTP_KIND_MX);
+	play_say(&p, "EHLO c.example\r\n", "250");
+	for (size_t i = 0; i < 4 * sizeof rows / sizeof *rows; i++) {
+		snprintf(mail, sizeof mail, "MAIL FROM:<a@b>%s\r\nRCPT TO:<u@x>\r\nDATA\r\n",
+			said[i % 4]);
+		play_say(&p, mail, "250 250 354");
+		play_say(&p, rows[i / 4].text, "250");
+		assert_int_equal(p.env.is_8bit, rows[i / 4].is_8bit);
+		assert_int_equal(p.env.is_header_8bit, rows[i / 4].is_header_8bit);
+	}
+	play_end(&p);
+}
+
+static void
+our_head_never_has_8_bits_but_in_the_return_path(void **state)
+{
+	struct play p = {0};
+
+	(void)state;
+	play_begin(&p, SMTP_KIND_MX);
+	play_say(&p,
+		"EHLO c.example\r\nMAIL FROM:<\xc3\xa4@b> SMTPUTF8\r\n"
+		"RCPT TO:<\xc3\xb6@x>\r\nDATA\r\n",
+		"250 250 250 354");
+	play_say(&p, "A: b\r\n\r\nx\r\n.\r\n", "250");
+	assert_slice(buf_slice(&p.head),
+		"Return-Path: <\xc3\xa4@b>\r\n"
+		"Received: from c.example (unknown [192.0.2.7])\r\n"
+		"\tby mx.example.org (hairpin) with UTF8SMTP id sess.1;\r\n"
+		"\tTue, 24 Nov 2026 14:52:33 +0000\r\n");
+	play_end(&p);
+}
+
 /* The dialog is the same in pieces of any size. */
 static void
 play_guarded(struct play *p, unsigned strips, struct slice text, size_t step)
@@ -376,6 +424,8 @@ main(void)
 		cmocka_unit_test(
 			a_message_without_its_last_line_end_gets_it_behind_a_held_name),
 		cmocka_unit_test(a_plain_mail_is_taken_and_its_body_is_exact),
+		cmocka_unit_test(what_is_8_bit_is_seen_whatever_mail_said),
+		cmocka_unit_test(our_head_never_has_8_bits_but_in_the_return_path),
 		cmocka_unit_test(bare_line_ends_in_data_are_refused_after_the_true_end),
 		cmocka_unit_test(chunks_out_of_place_are_swallowed_whole),
 		cmocka_unit_test(the_size_limit_holds_on_both_sides),
