@@ -432,6 +432,10 @@ mail_done(struct courier_conn *x)
 		return;
 	}
 	x->mail = NULL;
+	if (smtp_client_outcome(x->client, 0)->result == SMTP_CLIENT_CONVERT) {
+		courier_convert_begin(m, host_of(x));
+		return;
+	}
 	buf_init(&relay, RELAY_MAX);
 	buf_init(&tls, TLS_MAX);
 	put_relay(x, &relay);
@@ -733,11 +737,11 @@ connected(struct courier_conn *x)
 		       : x->plan.way == SMTP_TLS_POLICY_TRY ? SMTP_CLIENT_TLS_MAY
 							    : SMTP_CLIENT_TLS_MUST,
 		.sends_xforward = is_trusted(x),
+		.discards = config_route_discards(&r->c->p->config.relay, x->hop->route),
 		.limits = &r->limits};
 	struct smtp_client_event ev = {.kind = SMTP_CLIENT_EV_OPEN};
 	char nonce[NONCE + 1];
 	int fd = x->fd, yes = 1;
-		.discards = config_route_discards(&r->c->p->config.relay, x->hop->route),
 
 	x->fd = -1;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);

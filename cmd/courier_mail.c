@@ -10,7 +10,8 @@
 #include "store/floor.h"
 #include "store/view_queue.h"
 
-enum { AGAIN_MS = 1000, EXPLAINED_MAX = 2048 };
+/* RAW_MAX: a part, or the head with its fields for a gateway. */
+enum { AGAIN_MS = 1000, EXPLAINED_MAX = 2048, RAW_MAX = 80 << 10 };
 
 static const char *
 name_of(const struct courier_mail *m, char id[VIEW_QUEUE_ID_MAX])
@@ -27,6 +28,8 @@ courier_mail_free(struct courier_mail *m)
 	if (m->question)
 		ipc_cancel(m->question);
 	loop_cancel(m->again);
+	smtp_downgrade_free(m->downgrade);
+	buf_fini_secret(&m->raw);
 	courier_relay_done(m);
 	courier_step_fini(&m->s);
 	arena_reset(&m->arena);
@@ -308,6 +311,19 @@ on_forgotten(void *arg)
 	courier_mail_free(m);
 }
 
+/* Nothing of it went, for now or for good. */
+static void
+settle(struct courier_mail *m, const char *words)
+{
+	for (size_t i = 0; i < m->s.n; i++) {
+		if (words[0] == '5')
+			courier_step_fail(m->s.step[i], words);
+		else
+			defer(m, i, words);
+		say(m, i, "none");
+	}
+}
+
 void
 courier_mail_put_off(struct courier_mail *m, const char *status, bool is_first)
 {
@@ -321,13 +337,7 @@ courier_mail_put_off(struct courier_mail *m, const char *status, bool is_first)
 		m->hop->put_offs++;
 		m->hop->tries++;
 	}
-	for (size_t i = 0; i < m->s.n; i++) {
-		if (is_final)
-			courier_step_fail(m->s.step[i], words);
-		else
-			defer(m, i, words);
-		say(m, i, "none");
-	}
+	settle(m, words);
 	if (!m->is_filed || is_final)
 		propose(m);
 	else if (is_first)
@@ -339,13 +349,14 @@ courier_mail_put_off(struct courier_mail *m, const char *status, bool is_first)
 void
 courier_mail_defer(struct courier_mail *m, const char *status)
 {
-	const char *words = arena_str(&m->arena, slice_str(status));
-
 	smtp_slots_note(&m->hop->slots, true);
-	for (size_t i = 0; i < m->s.n; i++) {
-		defer(m, i, words);
-		say(m, i, "none");
-	}
+	courier_mail_end(m, status);
+}
+
+void
+courier_mail_end(struct courier_mail *m, const char *status)
+{
+	settle(m, arena_str(&m->arena, slice_str(status)));
 	propose(m);
 }
 
@@ -362,6 +373,11 @@ courier_mail_rewind(struct courier_mail *m)
 {
 	m->has_sent_head = false;
 	m->part = 0;
+	if (!m->is_converted)
+		return;
+	buf_clear(&m->raw);
+	m->has_raw_end = false;
+	smtp_downgrade_begin(m->downgrade);
 }
 
 void
@@ -385,8 +401,8 @@ put_head(struct courier_mail *m, struct buf *out)
 	return e;
 }
 
-static enum err
-read_text(struct courier_mail *m, struct buf *out, bool *is_last)
+enum err
+courier_mail_raw(struct courier_mail *m, struct buf *out, bool *is_last)
 {
 	enum err e;
 
@@ -404,7 +420,8 @@ read_text(struct courier_mail *m, struct buf *out, bool *is_last)
 enum err
 courier_mail_text(struct courier_mail *m, struct buf *out, bool *is_last)
 {
-	enum err e = read_text(m, out, is_last);
+	enum err e = m->is_converted ? courier_convert_text(m, out, is_last)
+				     : courier_mail_raw(m, out, is_last);
 
 	m->is_text_lost = e != ERR_OK;
 	return e;
@@ -449,11 +466,7 @@ on_no_key(void *arg)
 	struct courier_mail *m = arg;
 
 	m->again = NULL;
-	for (size_t i = 0; i < m->s.n; i++) {
-		defer(m, i, "4.3.0 the key of this mail isn't in the vault");
-		say(m, i, "none");
-	}
-	propose(m);
+	courier_mail_end(m, "4.3.0 the key of this mail isn't in the vault");
 }
 
 /* --- its beginning --- */
@@ -542,6 +555,7 @@ courier_mail_new(struct courier_relay *r, struct courier_hop *hop, struct db_txn
 	m->hop = hop;
 	m->is_filed = w->is_filed;
 	arena_init(&m->arena, 4096);
+	buf_init(&m->raw, RAW_MAX);
 	courier_step_init(&m->s, r->c, &m->arena, w->item);
 	m->s.is_try = true;
 	e = read_recipients(m, txn, w);

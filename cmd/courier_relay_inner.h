@@ -1,4 +1,4 @@
-/* courier_relay_inner: hops, mails and connections, for the three files of the relay alone. */
+/* courier_relay_inner: hops, mails and connections, for the four files of the relay alone. */
 #ifndef CMD_COURIER_RELAY_INNER_H
 #define CMD_COURIER_RELAY_INNER_H
 
@@ -7,6 +7,7 @@
 #include "core/conn.h"
 #include "crypto/tls_client.h"
 #include "smtp/smtp_client.h"
+#include "smtp/smtp_downgrade.h"
 #include "smtp/smtp_hop.h"
 #include "smtp/smtp_slots.h"
 #include "smtp/smtp_tls_policy.h"
@@ -68,6 +69,11 @@ struct courier_mail {
 	bool has_slot; /* until the server has answered: the log may hear of it later */
 	bool has_sent_head, is_text_lost;
 	uint32_t part; /* the next one */
+	/* For a server that takes no 8-bit octets: what its text becomes, once is_converted. */
+	struct smtp_downgrade *downgrade;
+	const char *converts_for;
+	bool is_converted, has_raw_end;
+	struct buf raw; /* read, and not converted yet */
 	struct smtp_client_mail mail;
 	struct slice sender; /* of these recipients: as it came, or rewritten */
 	struct ipc_question *question;
@@ -101,8 +107,10 @@ const struct smtp_client_mail *courier_mail_envelope(const struct courier_mail *
 void courier_mail_rewind(struct courier_mail *m);
 /* The same, and it is ready once more. */
 void courier_mail_begin_anew(struct courier_mail *m);
-/* The next piece of its text, at most one part, into out. */
+/* The next piece of its text, at most SMTP_CLIENT_BODY_MAX octets, into out. */
 enum err courier_mail_text(struct courier_mail *m, struct buf *out, bool *is_last);
+/* The same of the text as it came; at most one part. */
+enum err courier_mail_raw(struct courier_mail *m, struct buf *out, bool *is_last);
 /* Is it still ours to send? To be asked right before the final dot. */
 bool courier_mail_is_ours(struct courier_mail *m);
 /* The server has said what there is to say: outcomes become steps. */
@@ -115,8 +123,17 @@ void courier_mail_judge(struct courier_mail *m, const struct smtp_client *client
 void courier_mail_put_off(struct courier_mail *m, const char *status, bool is_first);
 /* No server took it, and that may be the mail's fault: it alone is put off. */
 void courier_mail_defer(struct courier_mail *m, const char *status);
+/* Nothing of it went: with a status of 5 for good, else for now. */
+void courier_mail_end(struct courier_mail *m, const char *status);
 /* Forgets it: it is still due. */
 void courier_mail_free(struct courier_mail *m);
+
+/* --- courier_convert.c --- */
+/* That host takes no 8-bit octets: the mail is ready once more when it has been looked at; or
+ * it bounces. */
+void courier_convert_begin(struct courier_mail *m, struct slice host);
+/* courier_mail_text of one that is_converted. */
+enum err courier_convert_text(struct courier_mail *m, struct buf *out, bool *is_last);
 
 /* --- courier_conn.c --- */
 void courier_conn_new(struct courier_hop *hop);

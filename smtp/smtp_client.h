@@ -76,9 +76,9 @@ struct smtp_client_mail {
 	const struct smtp_client_rcpt *rcpt;
 	size_t rcpt_n;
 	uint64_t size_bytes; /* about; 0: not known */
-	bool is_8bit;	/* the body has octets above 127; clear it to send them all the same */
-	bool is_binary; /* it has NULs */
-	bool smtputf8;	/* a header field has them; addresses are looked at */
+	bool is_8bit;	     /* it has octets above 127; clear it to send them all the same */
+	bool is_binary;	     /* it has NULs */
+	bool smtputf8;	     /* a header field has them; addresses are looked at */
 	enum smtp_ret ret;
 	struct slice envid;
 	struct slice forward[SMTP_CLIENT_FORWARDS]; /* for XFORWARD; empty: unknown */
@@ -151,7 +151,7 @@ enum smtp_client_result {
 	SMTP_CLIENT_FAILED,   /* refused for good */
 	SMTP_CLIENT_LOST,     /* the connection ended before the final dot: not sent */
 	SMTP_CLIENT_UNKNOWN,  /* it ended after the final dot: maybe sent. To be deferred */
-	SMTP_CLIENT_CONVERT,  /* the body has 8-bit octets, which the server can't take */
+	SMTP_CLIENT_CONVERT,  /* it has 8-bit octets, which the server can't take */
 	SMTP_CLIENT_LEFT,     /* not tried: the server takes no more recipients at once, or
 				 no more mails on this connection. To be given again */
 	SMTP_CLIENT_STOPPED   /* by the driver, before the final dot: not sent */
