@@ -15,10 +15,13 @@
 /* How the options of the server's verbs stand in the request. */
 static const struct {
 	const char *option, *name;
-	/* t text, n number, s size, d duration, l list of texts (commas), y true, f false */
+	/* t text, n number, w number or "default", s size, d duration, l list of texts
+	 * (commas), y true, f false */
 	char kind;
 } options[] = {{"--full-name", "full_name", 't'}, {"--quota-bytes", "quota_bytes", 's'},
-	{"--quota-messages", "quota_messages", 'n'}, {"--send-as", "send_as", 'l'},
+	{"--quota-messages", "quota_messages", 'n'},
+	{"--recipients-per-hour", "recipients_per_hour", 'w'},
+	{"--recipients-per-day", "recipients_per_day", 'w'}, {"--send-as", "send_as", 'l'},
 	{"--from-network", "from_network", 'l'}, {"--posters", "posters", 'l'},
 	{"--disable", "disabled", 'y'}, {"--enable", "disabled", 'f'}, {"--keep", "keep", 'y'},
 	{"--password", "password", 't'}, {"--arbiter", "arbiter", 'y'},
@@ -151,11 +154,12 @@ static const struct units *
 units_of(char kind)
 {
 	static const struct units none = {"", "", {0}};
+	static const struct units or_default = {"", ", or default", {0}};
 	static const struct units sizes = {
 		"KMGT", ", like 500M or 5G", {1LL << 10, 1LL << 20, 1LL << 30, 1LL << 40}};
 	static const struct units times = {"smhd", ", like 30m or 2d", {1, 60, 3600, 86400}};
 
-	return kind == 's' ? &sizes : kind == 'd' ? &times : &none;
+	return kind == 's' ? &sizes : kind == 'd' ? &times : kind == 'w' ? &or_default : &none;
 }
 
 static bool
@@ -190,7 +194,7 @@ put_option(json_t *request, const struct cli_line *line, const char *option, con
 			json_object_set_new(request, name, json_boolean(kind == 'y'));
 		else if (kind == 'l')
 			put_list(request, name, value);
-		else if (kind == 't')
+		else if (kind == 't' || (kind == 'w' && !strcmp(value, "default")))
 			json_object_set_new(request, name, json_string(value));
 		else if (!put_number(request, name, value, units_of(kind)))
 			return cli_misused(line->verb, "%s %s: a number is needed%s", option,

@@ -19,7 +19,9 @@
 #include "cmd/cli_verify.h"
 #include "core/spelling.h"
 
-#define ACCOUNT "--full-name --quota-bytes --quota-messages --send-as"
+#define ACCOUNT                                                                                \
+	"--full-name --quota-bytes --quota-messages --recipients-per-hour "                    \
+	"--recipients-per-day --send-as"
 #define FILTERS "--sender --to --hop --stage --node --held --older-than --status"
 
 const struct cli_verb cli_verbs[] = {
@@ -165,6 +167,8 @@ const struct cli_option cli_verbs_options[] = {
 	{"--full-name", "TEXT", "the person's name"},
 	{"--quota-bytes", "SIZE", "most octets of mail (K, M, G, T); 0: no limit"},
 	{"--quota-messages", "N", "most messages; 0: no limit"},
+	{"--recipients-per-hour", "N", "most to send to in an hour; 0: no limit; or default"},
+	{"--recipients-per-day", "N", "most to send to in 24 hours; 0: no limit; or default"},
 	{"--send-as", "LIST", "further addresses to send from, commas between"},
 	{"--posters", "LIST", "who may write: anyone, members, own-domain, addresses"},
 	{"--from-network", "LIST", "networks it may log in from, like 192.0.2.0/24; or any"},

@@ -15,6 +15,7 @@
 #include "core/spelling.h"
 #include "core/zone.h"
 #include "smtp/smtp_hop.h"
+#include "store/sending.h"
 
 /* One row a key: how it is read, where it goes, its bounds. */
 enum value { TEXT, LIST, NUMBER32, NUMBER64, SIZE, SECONDS, FLAG, OCTET };
@@ -65,6 +66,10 @@ static const struct key keys[] = {
 	{"gateway", "reinject", TEXT, AT(gateway_reinject), 1, 250, "none"},
 	{"limits", "message_size", SIZE, AT(message_size), 1024, 1 << 29, "50M"},
 	{"limits", "recipients", NUMBER32, AT(recipients), 1, 10000, "1000"},
+	{"limits", "recipients_per_hour", NUMBER32, AT(recipients_per_hour), 0,
+		SENDING_LIMIT_MAX, "500"},
+	{"limits", "recipients_per_day", NUMBER32, AT(recipients_per_day), 0, SENDING_LIMIT_MAX,
+		"2000"},
 	{"limits", "hops", NUMBER32, AT(hops), 1, 1000, "50"},
 	{"limits", "errors", NUMBER32, AT(errors), 1, 1000000, "20"},
 	{"limits", "login_failures", NUMBER32, AT(login_failures), 1, 1000, "5"},

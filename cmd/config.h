@@ -86,6 +86,7 @@ struct config {
 	char gateway_reinject[CONFIG_TEXT_MAX], gateway_hop[CONFIG_HOP_MAX];
 	/* [limits] */
 	uint64_t message_size;
+	uint32_t recipients_per_hour, recipients_per_day; /* of an account; 0: any number */
 	uint32_t recipients, hops, errors, login_failures, junk_commands;
 	uint32_t commands_idle_sec, session_sec;
 	uint32_t connections_per_client, connections, rate_per_minute, min_bytes_per_sec;

@@ -5,12 +5,14 @@
 #include <sysexits.h>
 
 #include "cmd/control_list.h"
+#include "core/clock.h"
 #include "core/codec.h"
 #include "core/ip_network.h"
 #include "core/ipc.pb-c.h"
 #include "core/rand.h"
 #include "store/apply_account.h"
 #include "store/view_directory.h"
+#include "store/view_sending.h"
 
 enum { PASSWORD_MAX = 1024 };
 
@@ -102,6 +104,37 @@ is_count(const json_t *v)
 	return json_is_integer(v) && json_integer_value(v) >= 0;
 }
 
+/* "default" gives the limit back to the configuration. Bits of what was given; -1: failed. */
+static int
+read_limit(struct control_request *r, const char *name, int bit, uint32_t *out)
+{
+	json_t *v = json_object_get(r->in, name);
+	const char *word = json_string_value(v);
+
+	if (!v)
+		return 0;
+	if (!(word && !strcmp(word, "default")) &&
+		!(is_count(v) && json_integer_value(v) <= SENDING_LIMIT_MAX)) {
+		control_fail(r, EX_USAGE, "%s: a number up to %d, 0 for none, or default", name,
+			SENDING_LIMIT_MAX);
+		return -1;
+	}
+	*out = word ? 0 : (uint32_t)json_integer_value(v) + 1;
+	return bit;
+}
+
+static int
+read_limits(struct control_request *r, Commands__Account *a)
+{
+	int hour = read_limit(
+		r, "recipients_per_hour", APPLY_ACCOUNT_PER_HOUR, &a->recipients_per_hour);
+	int day = hour < 0 ? -1
+			   : read_limit(r, "recipients_per_day", APPLY_ACCOUNT_PER_DAY,
+				     &a->recipients_per_day);
+
+	return day < 0 ? -1 : hour | day;
+}
+
 /* "any" takes the restriction away. False: failed. */
 static bool
 read_networks(struct control_request *r, json_t *list, Commands__Account *a)
@@ -137,8 +170,10 @@ read_fields(struct control_request *r, Commands__Account *a)
 	json_t *bytes = json_object_get(r->in, "quota_bytes");
 	json_t *messages = json_object_get(r->in, "quota_messages");
 	const char *full_name = control_text(r, "full_name");
-	int mask = 0;
+	int mask = read_limits(r, a);
 
+	if (mask < 0)
+		return -1;
 	if ((bytes && !is_count(bytes)) || (messages && !is_count(messages))) {
 		control_fail(r, EX_USAGE, "a quota is a number, 0 for none");
 		return -1;
@@ -288,8 +323,22 @@ user_delete(struct control_request *r)
 	control_propose(r);
 }
 
+/* The limits that hold, and what was sent by now. */
+static void
+put_sending(const struct config *c, const Commands__Account *a, const struct sending *use,
+	json_t *o)
+{
+	json_object_set_new(o, "recipients_hour", json_integer(use->n[0]));
+	json_object_set_new(o, "recipients_day", json_integer((json_int_t)sending_day(use)));
+	json_object_set_new(o, "recipients_per_hour",
+		json_integer(sending_limit(a->recipients_per_hour, c->recipients_per_hour)));
+	json_object_set_new(o, "recipients_per_day",
+		json_integer(sending_limit(a->recipients_per_day, c->recipients_per_day)));
+}
+
 static json_t *
-account_json(const Commands__Account *a)
+account_json(
+	const struct control_request *r, const Commands__Account *a, const struct sending *use)
 {
 	json_t *o = json_object(), *send_as = json_array();
 
@@ -301,6 +350,7 @@ account_json(const Commands__Account *a)
 	json_object_set_new(o, "bytes", json_integer((json_int_t)a->used_bytes));
 	json_object_set_new(o, "quota_messages", json_integer((json_int_t)a->quota_messages));
 	json_object_set_new(o, "quota_bytes", json_integer((json_int_t)a->quota_bytes));
+	put_sending(&r->courier->p->config, a, use, o);
 	for (size_t i = 0; i < a->n_send_as; i++)
 		json_array_append_new(send_as, control_json(codec_slice(a->send_as[i])));
 	json_object_set_new(o, "send_as", send_as);
@@ -320,9 +370,18 @@ user_show(struct control_request *r)
 {
 	uint64_t id;
 	Commands__Account *a = find(r, &id);
+	struct db_txn *txn = a ? control_read(r) : NULL;
+	struct sending use;
+	enum err e;
 
-	if (a)
-		control_reply(r, account_json(a));
+	if (!txn)
+		return;
+	e = view_sending_get(txn, id, clock_wall_sec(), &use);
+	view_end(r->courier->view);
+	if (e)
+		control_fail(r, EX_TEMPFAIL, "%s", err_text(e));
+	else
+		control_reply(r, account_json(r, a, &use));
 }
 
 /* In the order of their addresses, of which each account has one that is its own. */
@@ -330,12 +389,14 @@ static json_t *
 account_row(struct control_request *r, struct db_txn *txn, struct slice v, uint32_t kind)
 {
 	Commands__Address *at = codec_unpack(&commands__address__descriptor, v, &r->arena);
+	struct sending use;
 	Commands__Account *a;
 
 	if (!at || at->kind != COMMANDS__ADDRESS__KIND__ACCOUNT || !at->primary ||
-		view_directory_account(txn, at->account, &r->arena, &a) || a->kind != kind)
+		view_directory_account(txn, at->account, &r->arena, &a) || a->kind != kind ||
+		view_sending_get(txn, at->account, clock_wall_sec(), &use))
 		return NULL;
-	return account_json(a);
+	return account_json(r, a, &use);
 }
 
 static json_t *

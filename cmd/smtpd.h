@@ -16,13 +16,15 @@
 #include "crypto/queue_seal.h"
 #include "crypto/sasl.h"
 #include "smtp/smtp_session.h"
+#include "store/sending.h"
 #include "store/view.h"
 
 enum {
 	SMTPD_ASK_MS = 60000, /* filterd, store */
 	SMTPD_AUTH_MS = 20000,
 	SMTPD_NAME = 10, /* letters of a session's name */
-	SMTPD_LIFTS_MAX = 64
+	SMTPD_LIFTS_MAX = 64,
+	SMTPD_ALARMS = 64
 };
 
 struct smtpd_listener {
@@ -30,6 +32,10 @@ struct smtpd_listener {
 	uint32_t index;
 	int fd;
 	struct loop_fd *watch;
+};
+
+struct smtpd_alarm {
+	uint64_t account, hour;
 };
 
 struct smtpd {
@@ -54,6 +60,9 @@ struct smtpd {
 	 * proposed */
 	uint8_t lift[SMTPD_LIFTS_MAX][SEAL_HASH];
 	size_t lifts;
+	/* whose sending limits the log was told of lately */
+	struct smtpd_alarm alarm[SMTPD_ALARMS];
+	size_t alarms;
 	struct loop_timer *lift_timer, *accept_timer, *leave_timer;
 };
 
@@ -76,9 +85,10 @@ struct smtpd_client {
 	struct buf challenge;
 	uint64_t account; /* who logs in; then who is logged in */
 	bool may_relay;
-	bool is_account_gone; /* changed while it logs in */
-	bool is_elsewhere;    /* not in a network that the account may log in from */
-	struct buf user;      /* canonical */
+	struct sending_limits sending; /* the account's, as of its mail */
+	bool is_account_gone;	       /* changed while it logs in */
+	bool is_elsewhere;	       /* not in a network that the account may log in from */
+	struct buf user;	       /* canonical */
 	/* mail */
 	struct smtpd_body body;
 	struct buf head, index; /* sealed */
@@ -118,6 +128,9 @@ void smtpd_lookup_sender(struct smtpd_client *c, struct slice path);
 void smtpd_lookup_rcpt(struct smtpd_client *c, struct slice path);
 /* ERR_OK; ERR_QUOTA when not one of the recipients has room for the mail as it is now. */
 enum err smtpd_lookup_room(struct smtpd_client *c);
+/* Of who is logged in: its limits, and what it sent as of now. */
+enum err smtpd_lookup_sending(
+	struct smtpd_client *c, struct sending_limits *limits, struct sending *use);
 enum err smtpd_lookup_queue_key(struct smtpd *d, uint64_t *id, uint8_t public_key[32]);
 struct smtpd_login {
 	uint64_t account; /* 0: unknown or disabled */
@@ -133,6 +146,12 @@ void smtpd_auth_begin(struct smtpd_client *c, struct slice mechanism, struct sli
 void smtpd_auth_line(struct smtpd_client *c, struct slice line);
 /* Gives the login up and wipes what it held; no event comes of it. */
 void smtpd_auth_drop(struct smtpd_client *c);
+
+/* smtpd_sending.c: how many the account may send to. */
+/* Leads to SMTP_EV_SENDING. */
+void smtpd_sending_ask(struct smtpd_client *c);
+/* The store refused its mail: the limit that is reached, as SMTP_EV_QUEUED wants it. */
+void smtpd_sending_put_full(struct smtpd_client *c, struct buf *out);
 
 /* smtpd_queue.c: a mail that has arrived whole. */
 /* head: plain, borrowed. Leads to SMTP_EV_SCORED. */

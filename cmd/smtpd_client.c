@@ -73,6 +73,9 @@ static void
 carry_out(struct smtpd_client *c, const struct smtp_act *act)
 {
 	switch (act->kind) {
+	case SMTP_ACT_ASK_SENDING:
+		smtpd_sending_ask(c);
+		break;
 	case SMTP_ACT_ASK_SENDER:
 		smtpd_lookup_sender(c, act->slice);
 		break;
@@ -122,11 +125,12 @@ log_refusal(const struct smtpd_client *c, const struct smtp_acts *acts)
 	struct slice sender = acts->sender.n ? acts->sender : e->sender;
 	struct slice line = slice_cut(acts->reply, 0, slice_find(acts->reply, '\r'));
 
-	log_info("NOQUEUE: reject: client=unknown[%s], session=%s, %.*s; from=<%.*s>, "
+	log_info("NOQUEUE: reject: client=unknown[%s]%s%.*s, session=%s, %.*s; from=<%.*s>, "
 		 "to=<%.*s>, "
 		 "helo=<%.*s>",
-		c->from.text, c->name, SLICE_FMT(line), SLICE_FMT(sender),
-		SLICE_FMT(buf_slice(&c->asked_rcpt)), SLICE_FMT(e->helo));
+		c->from.text, e->user.n ? ", sasl_username=" : "", SLICE_FMT(e->user), c->name,
+		SLICE_FMT(line), SLICE_FMT(sender), SLICE_FMT(buf_slice(&c->asked_rcpt)),
+		SLICE_FMT(e->helo));
 }
 
 static size_t

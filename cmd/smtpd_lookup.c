@@ -11,6 +11,7 @@
 #include "smtp/smtp_poster.h"
 #include "smtp/smtp_srs.h"
 #include "store/view_directory.h"
+#include "store/view_sending.h"
 
 enum { TRIES = 3, ROOM_RCPT_MAX = 16 };
 
@@ -66,6 +67,40 @@ smtpd_lookup_canonical(struct slice path, struct arena *a, struct slice *out)
 	memcpy(p + folded.local.n + 1, folded.domain.p, folded.domain.n);
 	*out = slice_of(p, folded.local.n + 1 + folded.domain.n);
 	return true;
+}
+
+/* --- the sending limits --- */
+
+struct sending_use {
+	const struct smtpd_client *c;
+	struct sending_limits *limits;
+	struct sending *use;
+};
+
+static enum err
+look_sending(struct smtpd *d, struct db_txn *txn, void *arg)
+{
+	const struct sending_use *u = arg;
+	const struct config *config = &d->p->config;
+	uint64_t id = smtp_session_envelope(u->c->session)->account;
+	Commands__Account *a;
+	enum err e = view_directory_account(txn, id, &d->scratch, &a);
+
+	if (e)
+		return e;
+	u->limits->per_hour = sending_limit(
+		a->recipients_per_hour, config->recipients_per_hour);
+	u->limits->per_day = sending_limit(a->recipients_per_day, config->recipients_per_day);
+	return view_sending_get(txn, id, clock_wall_sec(), u->use);
+}
+
+enum err
+smtpd_lookup_sending(struct smtpd_client *c, struct sending_limits *limits, struct sending *use)
+{
+	struct sending_use u = {c, limits, use};
+
+	arena_reset(&c->d->scratch);
+	return look(c->d, look_sending, &u);
 }
 
 /* --- sender --- */

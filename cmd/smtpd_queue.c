@@ -21,7 +21,8 @@ enum {
 	LOG_RCPT_MAX = 10,
 	LIFT_MS = 100,
 	ORIGIN_MAX = 2048,
-	PLACE_MAX = 300
+	PLACE_MAX = 300,
+	FULL_MAX = 200
 };
 
 void
@@ -307,12 +308,13 @@ log_mail(const struct smtpd_client *c, const char *id, const char *status)
 }
 
 static void
-tell_queued(struct smtpd_client *c, enum err e, struct slice id)
+tell_queued(struct smtpd_client *c, enum err e, struct slice id, struct slice full)
 {
 	struct smtp_event ev = {.kind = SMTP_EV_QUEUED};
 
 	ev.queued.e = e;
 	ev.queued.id = id;
+	ev.queued.full = full;
 	ev.queued.has_unread = smtpd_client_has_unread(c);
 	/* What a second gateway has in hand may come again, whatever this one has read. */
 	if (!e && c->has_repeat_key &&
@@ -331,8 +333,24 @@ err_of_code(const struct smtpd_client *c, const Commands__Result *r)
 		return ERR_CORRUPT;
 	if (r->code == COMMAND_DONE || r->code == COMMAND_REPEAT)
 		return ERR_OK;
+	if (r->code == COMMAND_SENDING_LIMIT)
+		return ERR_QUOTA;
 	log_error("%s: the store refused the mail: %s", c->name, r->text);
 	return r->code == COMMAND_QUOTA ? ERR_QUOTA : ERR_SYSTEM;
+}
+
+static void
+tell_refused(struct smtpd_client *c, enum err e, bool is_over_limit)
+{
+	struct buf full;
+
+	buf_init(&full, FULL_MAX);
+	log_mail(c, "NOQUEUE",
+		is_over_limit ? command_code_text(COMMAND_SENDING_LIMIT) : err_text(e));
+	if (is_over_limit)
+		smtpd_sending_put_full(c, &full);
+	tell_queued(c, e, SLICE_EMPTY, buf_slice(&full));
+	buf_fini(&full);
 }
 
 static void
@@ -341,7 +359,7 @@ on_queued(void *arg, enum err e, const ProtobufCMessage *answer)
 	struct smtpd_client *c = arg;
 	const Ipc__Proposed *p = (const Ipc__Proposed *)answer;
 	const Commands__Result *r = NULL;
-	char id[VIEW_QUEUE_ID_MAX] = "NOQUEUE";
+	char id[VIEW_QUEUE_ID_MAX];
 
 	c->question = NULL;
 	arena_reset(&c->d->scratch);
@@ -351,13 +369,12 @@ on_queued(void *arg, enum err e, const ProtobufCMessage *answer)
 		e = err_of_code(c, r);
 	}
 	if (e) {
-		log_mail(c, id, err_text(e));
-		tell_queued(c, e, SLICE_EMPTY);
+		tell_refused(c, e, r && r->code == COMMAND_SENDING_LIMIT);
 		return;
 	}
 	view_queue_id_format(r->id, id);
 	log_mail(c, id, r->code == COMMAND_REPEAT ? "repeat (taken already)" : "queued");
-	tell_queued(c, ERR_OK, slice_str(id));
+	tell_queued(c, ERR_OK, slice_str(id), SLICE_EMPTY);
 }
 
 /* Who has the mail in hand first; empty: nobody, it is routed at once. */
@@ -487,6 +504,10 @@ fill(struct smtpd_client *c, struct arena *a, Commands__Enqueue *q)
 		q->repeat_until_sec = clock_wall_sec() + d->p->config.repeat_window_sec;
 	}
 	q->auth_account = env->account;
+	if (env->account) {
+		q->recipients_per_hour = c->sending.per_hour;
+		q->recipients_per_day = c->sending.per_day;
+	}
 	q->message_id = codec_bytes(env->message_id);
 	if (c->at->kind == CONFIG_FILTER)
 		q->body_hash = codec_bytes(env->body_hash);
@@ -506,7 +527,7 @@ send_proposal(struct smtpd_client *c, struct slice command)
 		e = smtpd_body_to_spool(b, c->d->p);
 	if (e) {
 		log_error("%s: the mail can't be queued: %s", c->name, err_text(e));
-		tell_queued(c, e, SLICE_EMPTY);
+		tell_queued(c, e, SLICE_EMPTY, SLICE_EMPTY);
 		return;
 	}
 	q.command = codec_bytes(command);

@@ -10,6 +10,7 @@ void smtp_cmd_line(struct smtp_session *s, struct slice line, bool is_bare);
 /* The rest: rows' functions, and answers to what they asked. */
 enum smtp_reply smtp_cmd_mail_check(struct smtp_session *s, struct slice args);
 void smtp_cmd_mail_proceed(struct smtp_session *s, struct slice args);
+void smtp_cmd_mail_sending(struct smtp_session *s, const struct smtp_event *ev);
 void smtp_cmd_mail_sender(struct smtp_session *s, enum smtp_sender_class c);
 enum smtp_reply smtp_cmd_mail_rcpt_check(struct smtp_session *s, struct slice args);
 void smtp_cmd_mail_rcpt_proceed(struct smtp_session *s, struct slice args);

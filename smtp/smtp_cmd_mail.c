@@ -44,19 +44,32 @@ begin(struct smtp_session *s)
 	s->tx_from_ms = s->now_ms;
 }
 
+static void
+ask(struct smtp_session *s, enum smtp_act_kind what, struct slice about)
+{
+	smtp_session_act(s, what, about);
+	s->mode = SMTP_MODE_WAIT;
+}
+
+static void
+ask_sender(struct smtp_session *s)
+{
+	if (smtp_policy_asks_sender(&s->who, s->mail.from.is_null))
+		ask(s, SMTP_ACT_ASK_SENDER, s->env.sender);
+	else
+		smtp_session_say(s, SMTP_REPLY_SENDER_OK);
+}
+
 void
 smtp_cmd_mail_proceed(struct smtp_session *s, struct slice args)
 {
 	(void)args;
 	begin(s);
-	if (smtp_policy_asks_sender(&s->who, s->mail.from.is_null)) {
-		smtp_session_act(s, SMTP_ACT_ASK_SENDER, s->env.sender);
-		s->state = SMTP_ST_MAIL;
-		s->mode = SMTP_MODE_WAIT;
-		return;
-	}
 	s->state = SMTP_ST_MAIL;
-	smtp_session_say(s, SMTP_REPLY_SENDER_OK);
+	if (s->who.is_authenticated)
+		ask(s, SMTP_ACT_ASK_SENDING, SLICE_EMPTY);
+	else
+		ask_sender(s);
 }
 
 void
@@ -81,6 +94,8 @@ smtp_cmd_mail_rcpt_check(struct smtp_session *s, struct slice args)
 
 	if (r == SMTP_REPLY_NONE && s->env.rcpt_n >= s->lim.rcpt_max)
 		return SMTP_REPLY_TOO_MANY_RCPT;
+	if (r == SMTP_REPLY_NONE && s->rcpt_most && s->env.rcpt_n >= s->rcpt_most)
+		return SMTP_REPLY_TOO_MANY_TO_SEND;
 	return r;
 }
 
@@ -91,8 +106,7 @@ smtp_cmd_mail_rcpt_proceed(struct smtp_session *s, struct slice args)
 	/* The answer comes in another step, when the line is gone. */
 	s->rcpt.to.raw = arena_dup(&s->line, s->rcpt.to.raw);
 	s->rcpt.orcpt_type = arena_dup(&s->line, s->rcpt.orcpt_type);
-	smtp_session_act(s, SMTP_ACT_ASK_RCPT, s->rcpt.to.raw);
-	s->mode = SMTP_MODE_WAIT;
+	ask(s, SMTP_ACT_ASK_RCPT, s->rcpt.to.raw);
 }
 
 static struct slice
@@ -149,13 +163,22 @@ smtp_cmd_mail_rcpt_answer(struct smtp_session *s, const struct smtp_event *ev)
 
 /* --- DATA and BDAT --- */
 
+static void
+begin_data(struct smtp_session *s)
+{
+	smtp_session_body_begin(s);
+	s->mode = SMTP_MODE_DATA;
+	smtp_session_say(s, SMTP_REPLY_DATA_GO);
+}
+
 void
 smtp_cmd_mail_data(struct smtp_session *s, struct slice args)
 {
 	(void)args;
-	smtp_session_body_begin(s);
-	s->mode = SMTP_MODE_DATA;
-	smtp_session_say(s, SMTP_REPLY_DATA_GO);
+	if (s->who.is_authenticated)
+		ask(s, SMTP_ACT_ASK_SENDING, SLICE_EMPTY);
+	else
+		begin_data(s);
 }
 
 enum smtp_reply
@@ -187,11 +210,55 @@ begin_chunk(struct smtp_session *s)
 void
 smtp_cmd_mail_bdat(struct smtp_session *s, struct slice args)
 {
+	bool is_first = s->state == SMTP_ST_RCPT;
+
 	(void)args;
-	if (s->state == SMTP_ST_RCPT)
-		smtp_session_body_begin(s);
 	s->state = SMTP_ST_CHUNKS;
+	if (is_first && s->who.is_authenticated) {
+		ask(s, SMTP_ACT_ASK_SENDING, SLICE_EMPTY);
+		return;
+	}
+	if (is_first)
+		smtp_session_body_begin(s);
 	begin_chunk(s);
+}
+
+/* --- the sending limit --- */
+
+/* Before MAIL is answered, so that who is at the limit needn't name recipients, and before the
+ * octets come. What is refused is the whole mail: no part of it was taken. */
+static void
+refuse_sending(struct smtp_session *s, enum smtp_reply why)
+{
+	if (s->state == SMTP_ST_CHUNKS) { /* the chunk's octets are on their way */
+		s->has_failed_chunk = true;
+		s->doom = why;
+		begin_chunk(s);
+		return;
+	}
+	smtp_session_say(s, why);
+	smtp_session_reset(s);
+	s->has_refused_mail = true;
+}
+
+void
+smtp_cmd_mail_sending(struct smtp_session *s, const struct smtp_event *ev)
+{
+	s->mode = SMTP_MODE_COMMAND;
+	s->rcpt_most = ev->sending.rcpt_max;
+	s->full = arena_dup(&s->tx, ev->sending.full);
+	if (ev->sending.e != ERR_OK)
+		refuse_sending(s, SMTP_REPLY_LOOKUP_ERROR);
+	else if (s->full.n)
+		refuse_sending(s, SMTP_REPLY_SENDING_LIMIT);
+	else if (s->state == SMTP_ST_MAIL)
+		ask_sender(s);
+	else if (s->state == SMTP_ST_RCPT)
+		begin_data(s);
+	else {
+		smtp_session_body_begin(s);
+		begin_chunk(s);
+	}
 }
 
 void

@@ -37,12 +37,15 @@
 	X(TLS_FAILED, 454, "4.7.0", "TLS not available now")                                   \
 	X(AUTH_BUSY, 454, "4.7.0", "Authentication not available now")                         \
 	X(AUTH_THROTTLED, 454, "4.7.0", "Too many failed logins, try later")                   \
+	X(SENDING_LIMIT, 450, "4.7.1", "You have reached your sending limit of %")             \
 	X(LOCAL_ERROR, 451, "4.3.0", "Internal error, nothing was taken, try again")           \
 	X(LOOKUP_ERROR, 451, "4.3.0", "Address lookup failed, try again")                      \
 	X(UNAVAILABLE, 451, "4.4.0", "Nothing can be taken in now, try again")                 \
 	X(UNCONFIRMED, 451, "4.4.0", "Not confirmed in time, send it again")                   \
 	X(NO_SPACE, 452, "4.3.1", "Insufficient system storage, try later")                    \
 	X(TOO_MANY_RCPT, 452, "4.5.3", "Too many recipients")                                  \
+	X(TOO_MANY_TO_SEND, 452, "4.5.3",                                                      \
+		"Too many recipients: your sending limit is % at a time")                      \
 	X(OVER_QUOTA, 452, "4.2.2", "Mailbox is full")                                         \
 	X(UNKNOWN_COMMAND, 500, "5.5.1", "Command not recognized")                             \
 	X(LINE_TOO_LONG, 500, "5.5.2", "Line too long")                                        \

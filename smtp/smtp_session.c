@@ -5,7 +5,13 @@
 #include "smtp/smtp_cmd.h"
 #include "smtp/smtp_session_inner.h"
 
-enum { REPLY_BASE = 4096, REPLY_PER_RCPT = 512, HEAD_MAX = 8192, KEPT_MAX = 1 << 30 };
+enum {
+	REPLY_BASE = 4096,
+	REPLY_PER_RCPT = 512,
+	HEAD_MAX = 8192,
+	KEPT_MAX = 1 << 30,
+	DIGITS = 24
+};
 /* How a client begins that believes the port to be TLS; no verb does. */
 enum { TLS_HANDSHAKE = 0x16 };
 
@@ -93,18 +99,26 @@ smtp_session_act(struct smtp_session *s, enum smtp_act_kind kind, struct slice s
 	s->out->act[s->out->n++] = (struct smtp_act){kind, slice, SLICE_EMPTY};
 }
 
+/* Those of a message's refusal may be said long after it was doomed. */
+static struct slice
+arg_of(const struct smtp_session *s, enum smtp_reply r, char digits[DIGITS])
+{
+	uint64_t n = r == SMTP_REPLY_TOO_BIG ? s->lim.size_max_bytes : s->rcpt_most;
+
+	if (r == SMTP_REPLY_SENDING_LIMIT)
+		return s->full;
+	if (r != SMTP_REPLY_TOO_BIG && r != SMTP_REPLY_TOO_MANY_TO_SEND)
+		return s->arg;
+	return slice_of(
+		digits, (size_t)snprintf(digits, DIGITS, "%llu", (unsigned long long)n));
+}
+
 void
 smtp_session_say(struct smtp_session *s, enum smtp_reply r)
 {
-	char digits[24];
-	struct slice arg = s->arg;
+	char digits[DIGITS];
 
-	if (r == SMTP_REPLY_TOO_BIG) {
-		int n = snprintf(digits, sizeof digits, "%llu",
-			(unsigned long long)s->lim.size_max_bytes);
-		arg = slice_of(digits, (size_t)n);
-	}
-	smtp_reply_put(&s->reply, r, arg);
+	smtp_reply_put(&s->reply, r, arg_of(s, r, digits));
 	s->out->code = smtp_reply_code(r);
 	if (s->out->code >= 500)
 		s->errors++;
@@ -132,6 +146,8 @@ smtp_session_reset(struct smtp_session *s)
 		s->out->sender = arena_dup(&s->line, s->env.sender);
 	s->env = (struct smtp_envelope){.helo = s->helo, .user = user, .account = account};
 	s->rcpt_room = 0;
+	s->rcpt_most = 0;
+	s->full = SLICE_EMPTY;
 	s->refused_rcpts = 0;
 	s->has_failed_chunk = s->has_refused_mail = false;
 	s->doom = SMTP_REPLY_NONE;
@@ -333,7 +349,9 @@ on_answer(struct smtp_session *s, const struct smtp_event *ev)
 		return;
 	s->idle_from_ms = s->now_ms;
 	s->arg = SLICE_EMPTY;
-	if (ev->kind == SMTP_EV_SENDER)
+	if (ev->kind == SMTP_EV_SENDING)
+		smtp_cmd_mail_sending(s, ev);
+	else if (ev->kind == SMTP_EV_SENDER)
 		smtp_cmd_mail_sender(s, ev->sender);
 	else if (ev->kind == SMTP_EV_RCPT)
 		smtp_cmd_mail_rcpt_answer(s, ev);
@@ -363,6 +381,7 @@ apply_event(struct smtp_session *s, const struct smtp_event *ev)
 	case SMTP_EV_SECURE:
 		on_secure(s, ev);
 		break;
+	case SMTP_EV_SENDING:
 	case SMTP_EV_SENDER:
 	case SMTP_EV_RCPT:
 	case SMTP_EV_AUTH:

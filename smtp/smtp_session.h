@@ -59,6 +59,7 @@ enum smtp_event_kind {
 	SMTP_EV_INPUT,
 	SMTP_EV_TICK,	/* when smtp_session_due_ms says so, or more often */
 	SMTP_EV_SECURE, /* the handshake ended */
+	SMTP_EV_SENDING,
 	SMTP_EV_SENDER,
 	SMTP_EV_RCPT,
 	SMTP_EV_AUTH,
@@ -91,6 +92,15 @@ struct smtp_event {
 			struct slice cipher;
 		} secure;
 		enum smtp_sender_class sender;
+		/* e: not ERR_OK when it can't be known. full: the limit that is reached, "500
+		 * recipients per hour, try again after 12:00", in words behind "sending limit
+		 * of"; empty: it may go on. rcpt_max: no mail of more recipients can ever
+		 * pass; 0: any. */
+		struct {
+			enum err e;
+			struct slice full;
+			uint32_t rcpt_max;
+		} sending;
 		/* address: what is to be used instead of the path's text; empty: the path as it
 		 * is */
 		struct {
@@ -111,17 +121,20 @@ struct smtp_event {
 			enum err e;
 			struct slice reply;
 		} scored;
-		/* id: the queue id. has_unread: octets of the client have come that the session
+		/* id: the queue id. full: as of SENDING, when that is why it was refused (e is
+		 * QUOTA then). has_unread: octets of the client have come that the session
 		 * wasn't given yet. */
 		struct {
 			enum err e;
-			struct slice id;
+			struct slice id, full;
 			bool has_unread;
 		} queued;
 	};
 };
 
 enum smtp_act_kind {
+	/* may the account send to as many as the envelope has, or to one? -> SENDING */
+	SMTP_ACT_ASK_SENDING,
 	SMTP_ACT_ASK_SENDER, /* slice: path; may account send as it? -> SENDER */
 	SMTP_ACT_ASK_RCPT,   /* slice: path -> RCPT */
 	SMTP_ACT_AUTH_BEGIN, /* slice: mechanism; slice2: initial response as sent, p NULL: none

@@ -302,8 +302,10 @@ smtp_session_body_scored(struct smtp_session *s, enum err e, struct slice refusa
 void
 smtp_session_body_queued(struct smtp_session *s, const struct smtp_event *ev)
 {
+	s->full = ev->queued.full;
 	if (ev->queued.e != ERR_OK) {
-		say_of_message(s, reply_of(ev->queued.e));
+		say_of_message(
+			s, s->full.n ? SMTP_REPLY_SENDING_LIMIT : reply_of(ev->queued.e));
 		end_transaction(s);
 		return;
 	}

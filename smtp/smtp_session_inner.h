@@ -55,6 +55,7 @@ struct smtp_session {
 	/* the transaction */
 	struct smtp_envelope env;
 	size_t rcpt_room;
+	uint32_t rcpt_most;	    /* of its sender's limits; 0: any */
 	struct smtp_mail mail;	    /* MAIL, while its question is open */
 	struct smtp_rcpt_args rcpt; /* RCPT, likewise */
 	struct smtp_data data;
@@ -65,6 +66,7 @@ struct smtp_session {
 	bool has_refused_mail; /* the last MAIL */
 	bool chunk_is_last, is_body_open, has_failed_chunk;
 	enum smtp_reply doom; /* why the message will be refused */
+	struct slice full;    /* the sending limit that is reached */
 
 	struct slice arg; /* for the "%" of the reply to come */
 	struct buf reply, head_text;

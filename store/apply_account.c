@@ -4,6 +4,7 @@
 #include "store/apply_mailbox.h"
 #include "store/apply_queue_key.h"
 #include "store/apply_row.h"
+#include "store/apply_sending.h"
 #include "store/apply_vault.h"
 
 enum { EPOCH_KEY_MAX = 512 };
@@ -100,6 +101,10 @@ take_fields(Commands__Account *r, const Commands__Account *from, uint32_t mask)
 		r->n_from_network = from->n_from_network;
 		r->from_network = from->from_network;
 	}
+	if (mask & APPLY_ACCOUNT_PER_HOUR)
+		r->recipients_per_hour = from->recipients_per_hour;
+	if (mask & APPLY_ACCOUNT_PER_DAY)
+		r->recipients_per_day = from->recipients_per_day;
 }
 
 enum err
@@ -185,6 +190,8 @@ apply_account_del(struct apply *a, const Commands__AccountDel *c)
 		e = apply_queue_key_retire(a);
 	if (!e)
 		e = delete_prefix(a, DB_EPOCH, c->account);
+	if (!e)
+		e = apply_sending_forget(a, c->account);
 	if (!e)
 		e = delete_addresses(a, c->account);
 	if (!e)

@@ -11,7 +11,9 @@ enum apply_account_field {
 	APPLY_ACCOUNT_QUOTA = 4,
 	APPLY_ACCOUNT_DISABLED = 8,
 	APPLY_ACCOUNT_SEND_AS = 16,
-	APPLY_ACCOUNT_RELAY = 32
+	APPLY_ACCOUNT_RELAY = 32,
+	APPLY_ACCOUNT_PER_HOUR = 64,
+	APPLY_ACCOUNT_PER_DAY = 128
 };
 
 /* New (record.name free, wrapped_secret set): makes the primary address, INBOX and the usual

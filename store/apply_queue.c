@@ -4,6 +4,7 @@
 #include "store/apply_payload.h"
 #include "store/apply_queue_key.h"
 #include "store/apply_row.h"
+#include "store/apply_sending.h"
 #include "store/apply_trace.h"
 #include "store/view_queue.h"
 
@@ -218,6 +219,7 @@ apply_queue_make(struct apply *a, const Commands__Enqueue *c, uint64_t report_on
 
 	envelope.n_rcpt = 0;
 	envelope.intake = NULL;
+	envelope.recipients_per_hour = envelope.recipients_per_day = 0;
 	item.id = item.payload = a->index;
 	item.envelope = &envelope;
 	item.queued_sec = a->time_sec;
@@ -291,10 +293,20 @@ remember(struct apply *a, struct slice key, uint64_t until_sec)
 	return e ? e : db_put(a->txn, DB_REPEAT_DUE, due_key(a, until_sec, key), SLICE_EMPTY);
 }
 
+static enum err
+refuse_mail(
+	struct apply *a, const Commands__Enqueue *c, enum command_code code, const char *why)
+{
+	enum err e = apply_payload_refuse(a, c->body);
+
+	return e ? e : apply_refuse(a, code, why);
+}
+
 enum err
 apply_queue_enqueue(struct apply *a, const Commands__Enqueue *c)
 {
 	struct slice key = codec_slice(c->repeat_key), seen = SLICE_EMPTY;
+	bool may = true;
 	const char *why;
 	enum err e = apply_queue_check(a, c, &why);
 
@@ -306,17 +318,22 @@ apply_queue_enqueue(struct apply *a, const Commands__Enqueue *c)
 			return ERR_CORRUPT;
 		e = e == ERR_NOT_FOUND ? ERR_OK : e;
 	}
+	/* A mail that comes again was counted when it came first. */
+	if (!e && !why && !seen.n)
+		e = apply_sending_take(a, c, &may);
 	if (e)
 		return e;
-	if (why || seen.n) {
-		a->result->id = seen.n ? schema_get_u64(seen.p) : 0;
-		e = apply_payload_refuse(a, c->body);
-		if (!e && seen.n)
-			e = apply_trace_repeated(a, c, a->result->id);
+	if (why)
+		return refuse_mail(a, c, COMMAND_INVALID, why);
+	if (seen.n) {
+		a->result->id = schema_get_u64(seen.p);
+		e = apply_trace_repeated(a, c, a->result->id);
 		return e ? e
-			 : apply_refuse(a, seen.n ? COMMAND_REPEAT : COMMAND_INVALID,
-				   seen.n ? "an equal mail was taken already" : why);
+			 : refuse_mail(a, c, COMMAND_REPEAT, "an equal mail was taken already");
 	}
+	if (!may)
+		return refuse_mail(a, c, COMMAND_SENDING_LIMIT,
+			"its account has reached its sending limit");
 	a->result->id = a->index;
 	e = apply_queue_make(a, c, 0);
 	return e || !key.n ? e : remember(a, key, c->repeat_until_sec);

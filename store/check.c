@@ -11,6 +11,7 @@
 #include "store/check_inner.h"
 #include "store/raft_meta.h"
 #include "store/schema.h"
+#include "store/sending.h"
 #include "store/view_vault.h"
 
 enum { TRIES = 3, NAP_NS = 200000000 };
@@ -78,6 +79,19 @@ check_epoch(struct check *c, struct slice k, struct slice v)
 }
 
 static enum err
+check_sent(struct check *c, struct slice k, struct slice v)
+{
+	struct sending s;
+
+	if (k.n != 8 || !sending_read(v, &s))
+		check_say(c, "a row of who sent how much is damaged");
+	else if (!has_account(c, schema_get_u64(k.p)))
+		check_say(c, "account %" PRIu64 ", which is gone, is said to have sent mail",
+			schema_get_u64(k.p));
+	return ERR_OK;
+}
+
+static enum err
 check_proposer(struct check *c, struct slice k, struct slice v)
 {
 	if (k.n != 12 || v.n < (schema_get_u64(k.p + 4) ? 8 : 16))
@@ -106,6 +120,7 @@ static const struct {
 	{DB_ADDRESS, check_address},
 	{DB_VAULT, check_vault_row},
 	{DB_EPOCH, check_epoch},
+	{DB_SENT, check_sent},
 	{DB_SWEEP, check_mail_sweep},
 	{DB_MAILBOX, check_mail_mailbox},
 	{DB_MAILBOX_NAME, check_mail_name},

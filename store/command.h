@@ -16,7 +16,9 @@ enum command_code {
 	/* The key is wrapped under an epoch that isn't logged: ask keyd for a fresh one. */
 	COMMAND_NO_EPOCH,
 	/* The data key is sealed to a queue key that is closed: seal it to the newest. */
-	COMMAND_NO_QUEUE_KEY
+	COMMAND_NO_QUEUE_KEY,
+	/* The account has sent to as many as it may for now. */
+	COMMAND_SENDING_LIMIT
 };
 
 /* A static phrase, "unknown" for a code of a newer version. */

@@ -23,6 +23,7 @@
 	X(ACCOUNT, "account", 1)                                                               \
 	X(VAULT, "vault", 1)                                                                   \
 	X(EPOCH, "epoch", 1)                                                                   \
+	X(SENT, "sent", 1)                                                                     \
 	X(MAILBOX, "mailbox", 1)                                                               \
 	X(MAILBOX_NAME, "mailbox_name", 1)                                                     \
 	X(MESSAGE, "message", 1)                                                               \

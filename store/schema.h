@@ -19,6 +19,9 @@
  *                   'q' queue key                 vault's file (vault.h) holds, without the
  *                   'l' 0: the newest log key     secret itself, whose hash it is
  *   epoch         account u64, epoch u64        epoch key, sealed to the account's public key
+ *   sent          account u64                   hour u32, 24 times n u32: recipients of its
+ *                                               submissions in that hour (since 1970), in the
+ *                                               one before, and so on (sending.h)
  *   mailbox       mailbox u64                   commands.Mailbox
  *   mailbox_name  account u64, name             mailbox u64 (a stage's name: NUL, its id)
  *   message       mailbox u64, uid u32          below

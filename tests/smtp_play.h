@@ -17,6 +17,9 @@ struct play {
 	/* How it answers: store and filter; the filter's refusal; silent: not at all. */
 	enum err queue_error, score_error;
 	const char *refusal;
+	/* To how many the account may send in all (0: any), and sent; or that isn't known. */
+	uint32_t sending_max, sent;
+	enum err sending_error;
 	bool has_unread, is_silent;
 	/* What the session did with it: */
 	struct buf in;		       /* not taken yet */
@@ -126,8 +129,23 @@ play_answer_queue(struct play *p)
 	buf_put_str(&p->seen, ";");
 	p->queued++;
 	ev.queued.e = p->queue_error;
+	if (p->queue_error == ERR_QUOTA && p->sending_max)
+		ev.queued.full = SLICE_LIT("9 recipients per day");
 	ev.queued.id = SLICE_LIT("Q1");
 	ev.queued.has_unread = p->has_unread;
+	play_give(p, ev);
+}
+
+static inline void
+play_answer_sending(struct play *p)
+{
+	struct smtp_event ev = {.kind = SMTP_EV_SENDING};
+	size_t n = smtp_session_envelope(p->s)->rcpt_n;
+
+	ev.sending.e = p->sending_error;
+	ev.sending.rcpt_max = p->sending_max;
+	if (p->sending_max && p->sent + (n ? n : 1) > p->sending_max)
+		ev.sending.full = SLICE_LIT("5 recipients per hour, try again after 12:00");
 	play_give(p, ev);
 }
 
@@ -135,6 +153,9 @@ static inline void
 play_act(struct play *p, const struct smtp_act *act)
 {
 	switch (act->kind) {
+	case SMTP_ACT_ASK_SENDING:
+		play_answer_sending(p);
+		break;
 	case SMTP_ACT_ASK_SENDER:
 		play_give(p, (struct smtp_event){.kind = SMTP_EV_SENDER,
 				     .sender = play_has(act->slice, "u@example.org")

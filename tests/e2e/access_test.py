@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # timeout: 300
-"""Who may log in from where, who may send as whom, and who may write to a group."""
+"""Who may log in from where, who may send as whom and to how many, and who may write to a group."""
 import base64
+import re
 import socket
 import sys
+import time
 
 sys.path.insert(0, sys.path[0])
 import hp  # noqa: E402
@@ -126,6 +128,95 @@ def a_group_takes_mail_of_its_posters_only(s):
     assert r.returncode == 64 and "at least one member" in r.stderr, r
 
 
+ANN, PRESS = "ann@example.org", "press@example.org"
+FULL = re.compile(r"450 4\.7\.1 You have reached your sending limit of (\d+) recipients per (hour|day), try again after "
+                  r"\d\d:\d\d [+-]\d{4}; your postmaster can raise it$")
+
+
+def send(s, user, n=1, chunked=False):
+    """What ends it: MAIL, RCPT, DATA, or the text."""
+    with Talk(s, user) as t:
+        got = t.say(f"MAIL FROM:<{user}>")
+        for i in range(n):
+            got = got if got[0] != "2" else t.say(f"RCPT TO:<u{i % 3}+{i}@example.org>")
+        if got[0] != "2":
+            return got
+        if chunked:
+            return t.say("BDAT 5 LAST\r\n\r\nx")
+        got = t.say("DATA")
+        return got if got[0] != "3" else t.say("Subject: x\r\n\r\nx\r\n.")
+
+
+def full(said, limit, unit):
+    found = FULL.match(said)
+    assert found and found.groups() == (str(limit), unit), said
+
+
+def limits(s, who, *option):
+    s.cli("user", "set", who, *option)
+    shown = s.json("user", "show", who)
+    return shown["recipients_per_hour"], shown["recipients_per_day"]
+
+
+def sent(s, who):
+    shown = s.json("user", "show", who)
+    assert shown in s.json("service" if shown["kind"] == "service" else "user", "list")["rows"]
+    return shown["recipients_hour"], shown["recipients_day"]
+
+
+def who_sends_too_much_is_put_off(s):
+    if time.time() % 3600 > 3570:
+        time.sleep(31)  # an hour of the clock begins meanwhile
+    s.cli("user", "add", ANN, "--password", "pw", "--recipients-per-hour", "3", "--recipients-per-day", "0")
+    assert send(s, ANN, 2)[:3] == "250" and sent(s, ANN) == (2, 2)
+    full(send(s, ANN, 2), 3, "hour")
+    full(send(s, ANN, 2, chunked=True), 3, "hour")
+    assert send(s, ANN, 4) == "452 4.5.3 Too many recipients: your sending limit is 3 at a time"
+    # Both may go on when they ask; the store takes one of them.
+    with Talk(s, ANN) as a, Talk(s, ANN) as b:
+        for t in a, b:
+            assert t.say(f"MAIL FROM:<{ANN}>")[:3] == "250" and t.say("RCPT TO:<u0@example.org>")[:3] == "250"
+            assert t.say("DATA")[:3] == "354"
+        assert a.say("Subject: a\r\n\r\na\r\n.")[:3] == "250"
+        full(b.say("Subject: b\r\n\r\nb\r\n."), 3, "hour")
+    assert sent(s, ANN) == (3, 3)
+    with Talk(s, ANN) as t:
+        full(t.say(f"MAIL FROM:<{ANN}>"), 3, "hour")
+        full(t.say("MAIL FROM:<>"), 3, "hour")
+    alarms = re.findall(r"warning: account=<ann@example.org> reached its sending limit of 3 recipients per hour: "
+                        r"client=unknown\[127.0.0.1\], session=", s.log())
+    assert 1 <= len(alarms) <= 2, alarms  # of each smtpd
+    assert re.search(r"NOQUEUE: reject: client=unknown\[127.0.0.1\], sasl_username=ann@example.org, session=\w+, "
+                     r"450 4.7.1 You have", s.log())
+    # Others don't feel it, nor does mail to her.
+    assert send(s, "u1@example.org", 3)[:3] == "250"
+    with Talk(s, port=25) as t:
+        assert t.say(f"MAIL FROM:<{ANN}>")[:3] == "250" and t.say(f"RCPT TO:<{ANN}>")[:3] == "250"
+    s.stop()
+    s.start()
+    full(send(s, ANN), 3, "hour")
+    assert limits(s, ANN, "--recipients-per-hour", "4") == (4, 0)
+    assert send(s, ANN)[:3] == "250"
+    full(send(s, ANN), 4, "hour")
+
+
+def limits_are_set_and_given_back(s):
+    assert limits(s, ANN, "--recipients-per-hour", "default", "--recipients-per-day", "5") == (500, 5)
+    assert send(s, ANN)[:3] == "250"
+    full(send(s, ANN), 5, "day")
+    assert limits(s, ANN, "--recipients-per-day", "default") == (500, 2000)
+    assert send(s, ANN)[:3] == "250" and sent(s, ANN) == (6, 6)
+    assert limits(s, ANN, "--full-name", "Ann") == (500, 2000)
+    s.cli("service", "add", PRESS, "--password", "pw", "--recipients-per-day", "1")
+    assert send(s, PRESS)[:3] == "250"
+    full(send(s, PRESS), 1, "day")
+    s.cli("service", "set", PRESS, "--recipients-per-day", "0")
+    assert send(s, PRESS, 3)[:3] == "250" and sent(s, PRESS) == (4, 4)
+    for bad in "x", "-1", "1000000001":
+        assert s.cli("user", "set", ANN, "--recipients-per-hour", bad, check=False).returncode == 64, bad
+    assert limits(s, ANN, "--recipients-per-hour", "1000000000") == (1000000000, 2000)
+
+
 def main():
     port6 = hp.free_port()
     listener = f"\n[listener six]\nkind = submission\naddress = ::1\nport = {port6}\nallow_plaintext_auth = yes\n"
@@ -134,6 +225,8 @@ def main():
         a_service_logs_in_from_its_networks_only(s)
         an_account_sends_as_itself_only(s)
         a_group_takes_mail_of_its_posters_only(s)
+        who_sends_too_much_is_put_off(s)
+        limits_are_set_and_given_back(s)
         assert s.cli("store", "check").returncode == 0
 
 

@@ -83,6 +83,19 @@ def a_session_reads_its_own_writes(c):
     w.close()
 
 
+def two_nodes_share_a_sending_limit(c):
+    c.data[0].cli("user", "set", "u3@example.org", "--recipients-per-day", "2")
+    for node, code in (c.data[0], 250), (c.data[1], 250), (c.data[0], 450), (c.data[1], 450):
+        with node.smtp(587) as t:
+            t.ehlo("client.test")
+            t.login("u3@example.org", "pw")
+            said = t.mail("u3@example.org")
+            assert said[0] == code, (node.name, said)
+            if code == 250:
+                assert t.rcpt("u1@example.org")[0] == 250 and t.data(mail(f"limit-{node.name}", "x\r\n"))[0] == 250
+    assert all(n.json("user", "show", "u3@example.org")["recipients_day"] == 2 for n in c.data)
+
+
 def timed(what):
     since = time.monotonic()
     said = what()
@@ -213,8 +226,8 @@ def kill_the_arbiter(c, h):
 
 def main():
     with Cluster(USERS) as c:
-        for what in (idle_sees_what_another_node_took_in, both_tell_the_same_story_of_a_mail, a_session_reads_its_own_writes, without_a_majority,
-                     every_answer_holds):
+        for what in (idle_sees_what_another_node_took_in, both_tell_the_same_story_of_a_mail, a_session_reads_its_own_writes,
+                     two_nodes_share_a_sending_limit, without_a_majority, every_answer_holds):
             since = time.monotonic()
             what(c)
             print(f"{what.__name__}: {time.monotonic() - since:.1f} s")

@@ -83,8 +83,12 @@ def a_mail_from_outside_passes_the_gateway_once(mail, gateway):
     assert re.search(r"smtpd\[\d+\]: \w+: client=unknown\[127.0.0.1\], orig_client=unknown\[127.0.0.9\]", mail.log())
 
 
+def sent_of(s):
+    return s.json("user", "show", "u0@example.org")["recipients_day"]
+
+
 def a_mail_to_the_outside_passes_the_gateway_once(mail, gateway, to):
-    before = len(to.mails)
+    before, sent = len(to.mails), sent_of(mail)
     mail_out(mail, 2, mail_options=["BODY=8BITMIME", "RET=HDRS", "ENVID=e+2B2"],
              rcpt_options=["NOTIFY=FAILURE,DELAY", "ORCPT=rfc822;b@first.test"])
     m = to.wait(before + 1)[before]
@@ -93,6 +97,7 @@ def a_mail_to_the_outside_passes_the_gateway_once(mail, gateway, to):
     assert "BODY=8BITMIME" in m.sender and "RET=HDRS" in m.sender and "ENVID=e+2B2" in m.sender, m.sender
     assert m.rcpts == ["TO:<b@out.test> NOTIFY=FAILURE,DELAY ORCPT=rfc822;b@first.test"], m.rcpts
     assert "orig_login=<u0@example.org>" in gateway.log()
+    assert sent_of(mail) == sent + 1, "what comes back is counted again"
 
 
 def who_is_in_both_worlds_gets_it_once_in_each(mail, to):

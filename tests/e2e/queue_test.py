@@ -166,7 +166,8 @@ def silent_hops_leave_connections_to_others():
 def main():
     ports = sorted((hp.free_port(), hp.free_port()), key=str)  # so the less wanted hop's row is the first in the database
     hop, other = (f"smtp:[127.0.0.1]:{p}" for p in ports)
-    with hp.Server(extra=f"\n[relay]\nhost = [127.0.0.1]:{ports[0]}\n\n[mail]\nretry_min = 1h\nretry_max = 2h\n") as s:
+    with hp.Server(extra=f"\n[relay]\nhost = [127.0.0.1]:{ports[0]}\n\n[mail]\nretry_min = 1h\nretry_max = 2h\n"
+                         "\n[limits]\nrecipients_per_hour = 0\nrecipients_per_day = 0\n") as s:
         s.settle()
         what_waits_says_for_whom_and_why(s, hop)
         filters_narrow_it(s, hop)

@@ -18,7 +18,8 @@ import sink  # noqa: E402
 TEXT = b"From: u0@example.org\r\nSubject: n%d\r\n\r\nbody %d\r\n"
 TIMEOUT = 2  # seconds; of every reply
 CONF = (hp.QUICK + "\n[relay]\nhost = [127.0.0.1]:%d\nconnect_timeout = 2s\ntimeout = 2s\ndata_done_timeout = 2s\n"
-        "\n[mail]\nretry_min = 1s\nretry_max = 1s\n\n[limits]\nconnection_rate_per_minute = 0\n")
+        "\n[mail]\nretry_min = 1s\nretry_max = 1s\n\n[limits]\nconnection_rate_per_minute = 0\n"
+        "recipients_per_hour = 0\nrecipients_per_day = 0\n")
 VERBS = "greeting", "EHLO", "MAIL", "RCPT", "DATA", "text"
 
 

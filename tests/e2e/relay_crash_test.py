@@ -19,7 +19,7 @@ ANSWER_SEC = 0.2  # the sink takes so long to say 250
 # From the answer to the commit of its step, on a busy machine.
 LOGGED_SEC = 1.0
 CONF = (hp.QUICK + "\n[relay]\nhost = [127.0.0.1]:%d\n\n[mail]\nretry_min = 1s\nretry_max = 1s\n\n[limits]\n"
-        "connection_rate_per_minute = 0\n")
+        "connection_rate_per_minute = 0\nrecipients_per_hour = 0\nrecipients_per_day = 0\n")
 
 
 def submit(s, first):

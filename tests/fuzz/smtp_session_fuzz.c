@@ -21,6 +21,12 @@ answer(struct drive *d, const struct smtp_act *act)
 	struct smtp_event ev = {0};
 
 	switch (act->kind) {
+	case SMTP_ACT_ASK_SENDING:
+		ev.kind = SMTP_EV_SENDING;
+		ev.sending.e = d->mood % 11 == 1 ? ERR_BUSY : ERR_OK;
+		ev.sending.full = d->mood % 7 == 1 ? SLICE_LIT("1") : SLICE_EMPTY;
+		ev.sending.rcpt_max = d->mood % 3;
+		break;
 	case SMTP_ACT_ASK_SENDER:
 		ev.kind = SMTP_EV_SENDER;
 		ev.sender = (enum smtp_sender_class)(d->mood % 3);

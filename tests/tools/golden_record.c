@@ -444,6 +444,31 @@ sts(void)
 	PLAY(STS_PUT, sts_put, 0);
 }
 
+/* To as many as an account may, to one more, and an hour later. */
+static void
+sending(void)
+{
+	Commands__Enqueue enqueue = COMMANDS__ENQUEUE__INIT;
+	Commands__Rcpt *rcpt[] = {rcpt_of("u@example.org", COMMANDS__STAGE__STAGE_ROUTE),
+		rcpt_of("far@example.net", COMMANDS__STAGE__STAGE_ROUTE)};
+
+	enqueue.rcpt = rcpt;
+	enqueue.n_rcpt = 2;
+	enqueue.body = body_of(500);
+	enqueue.sealed_key = octets(100);
+	enqueue.queue_key = 1;
+	enqueue.auth_account = ACCOUNT;
+	enqueue.recipients_per_hour = 3;
+	enqueue.recipients_per_day = 4;
+	PLAY(ENQUEUE, enqueue, 500);
+	PLAY(ENQUEUE, enqueue, 500);
+	g.time_sec += 3600;
+	PLAY(ENQUEUE, enqueue, 500);
+	enqueue.n_rcpt = 1;
+	g.time_sec += 3600;
+	PLAY(ENQUEUE, enqueue, 500);
+}
+
 /* One that a content filter gets before it is routed: it waits for it, and is begun anew. */
 static void
 filtered(void)
@@ -498,6 +523,7 @@ queue(void)
 	step(later, 1, COMMANDS__OUTCOME__OUTCOME_FAIL);
 	step(later, 2, COMMANDS__OUTCOME__OUTCOME_RELAY);
 	step(later, 3, COMMANDS__OUTCOME__OUTCOME_MOVE);
+	sending();
 	hops();
 	sts();
 	filtered();

@@ -39,6 +39,7 @@ fill(void **state)
 	q.repeat_key = world_bytes("repeat");
 	q.repeat_until_sec = UINT64_C(1) << 40;
 	q.trace_life_sec = 86400;
+	q.auth_account = WORLD_ACCOUNT;
 	c.body_case = COMMANDS__COMMAND__BODY_ENQUEUE;
 	c.enqueue = &q;
 	assert_int_equal(world_propose(&c, SLICE_LIT("mail"))->code, COMMAND_DONE);
@@ -121,7 +122,7 @@ a_row_that_is_lost_is_found_out_in_every_table(void **state)
 static void
 a_row_that_is_damaged_is_found_out_in_every_table(void **state)
 {
-	static const enum db_table tables[] = {DB_ACCOUNT, DB_ADDRESS, DB_MAILBOX,
+	static const enum db_table tables[] = {DB_ACCOUNT, DB_ADDRESS, DB_SENT, DB_MAILBOX,
 		DB_MAILBOX_NAME, DB_MESSAGE, DB_CHANGE, DB_ITEM, DB_RCPT, DB_REPEAT, DB_PAYLOAD,
 		DB_STS, DB_LOG, DB_BODY, DB_HOP, DB_OWNER, DB_PROPOSER, DB_SWEEP, DB_TRACE};
 

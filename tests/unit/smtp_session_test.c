@@ -422,6 +422,138 @@ a_service_account_may_send_as_anybody(void **state)
 	play_end(&p);
 }
 
+/* Logged in. */
+static void
+begin_submission(struct play *p, const char *login)
+{
+	struct smtp_setup su = play_setup(SMTP_KIND_SUBMISSION);
+
+	su.tls_cipher = SLICE_LIT("X");
+	play_begin_with(p, &su);
+	play_say(p, "EHLO c.example\r\n", "250");
+	play_say(p, login, "235");
+}
+
+static void
+who_has_reached_the_sending_limit_hears_it_before_the_mail(void **state)
+{
+	struct play p = {.sending_max = 5, .sent = 5};
+
+	(void)state;
+	begin_submission(&p, "AUTH PLAIN good\r\n");
+	play_say(&p, "MAIL FROM:<u@example.org>\r\n", "450");
+	assert_true(play_said(&p, "450 4.7.1 You have reached your sending limit of 5 "
+				  "recipients per hour, try again after 12:00\r\n"));
+	play_say(&p, "RCPT TO:<a@b.example>\r\nDATA\r\n", "503 503");
+	play_say(&p, "MAIL FROM:<>\r\n", "450");
+	p.sent = 4;
+	play_say(&p, "MAIL FROM:<u@example.org>\r\nRCPT TO:<a@b.example>\r\n", "250 250");
+	play_say(&p, "DATA\r\n.\r\n", "354 250");
+	play_end(&p);
+	p = (struct play){.sending_max = 5, .sent = 5};
+	begin_submission(&p, "AUTH PLAIN service\r\n");
+	play_say(&p, "MAIL FROM:<x@else.test>\r\n", "450");
+	play_end(&p);
+}
+
+static void
+a_mail_beyond_the_sending_limit_is_refused_whole_and_unsent(void **state)
+{
+	struct play p = {.sending_max = 5, .sent = 4};
+
+	(void)state;
+	begin_submission(&p, "AUTH PLAIN good\r\n");
+	for (int i = 0; i < 2; i++) {
+		play_say(&p, "MAIL FROM:<u@example.org>\r\n", "250");
+		play_say(&p, "RCPT TO:<a@b.example>\r\nRCPT TO:<c@b.example>\r\nDATA\r\n",
+			"250 250 450");
+	}
+	assert_int_equal(p.begins, 0);
+	play_say(&p, "DATA\r\n", "503");
+	p.sent = 3;
+	play_say(&p, "MAIL FROM:<u@example.org>\r\nRCPT TO:<a@b.example>\r\n", "250 250");
+	play_say(&p, "RCPT TO:<c@b.example>\r\nDATA\r\n.\r\n", "250 354 250");
+	assert_int_equal(p.queued, 1);
+	play_end(&p);
+}
+
+static void
+a_refused_chunk_is_swallowed_and_the_next_mail_is_taken(void **state)
+{
+	struct play p = {.sending_max = 5, .sent = 4};
+
+	(void)state;
+	begin_submission(&p, "AUTH PLAIN good\r\n");
+	play_say(&p, "MAIL FROM:<u@example.org>\r\n", "250");
+	play_say(&p, "RCPT TO:<a@b.example>\r\nRCPT TO:<c@b.example>\r\n", "250 250");
+	play_say(&p, "BDAT 6\r\nQUIT\r\n", "450");
+	assert_true(play_said(&p, "try again after 12:00\r\n"));
+	play_say(&p, "BDAT 6 LAST\r\nQUIT\r\n", "503");
+	play_say(&p, "MAIL FROM:<u@example.org>\r\n", "250");
+	play_say(&p, "RCPT TO:<a@b.example>\r\nRCPT TO:<c@b.example>\r\n", "250 250");
+	play_say(&p, "BDAT 6 LAST\r\nQUIT\r\n", "450");
+	play_say(&p, "MAIL FROM:<u@example.org>\r\nRCPT TO:<a@b.example>\r\n", "250 250");
+	play_say(&p, "BDAT 3\r\nabcBDAT 2 LAST\r\n\r\n", "250 250");
+	assert_int_equal(p.queued, 1);
+	assert_int_equal(p.begins, 1);
+	play_end(&p);
+}
+
+static void
+recipients_that_never_fit_the_sending_limit_come_in_another_mail(void **state)
+{
+	struct play p = {.sending_max = 2};
+
+	(void)state;
+	begin_submission(&p, "AUTH PLAIN good\r\n");
+	play_say(&p, "MAIL FROM:<u@example.org>\r\n", "250");
+	play_say(&p, "RCPT TO:<a@b.example>\r\nRCPT TO:<c@b.example>\r\n", "250 250");
+	play_say(&p, "RCPT TO:<d@b.example>\r\n", "452");
+	assert_true(play_said(
+		&p, "452 4.5.3 Too many recipients: your sending limit is 2 at a time\r\n"));
+	play_say(&p, "DATA\r\n.\r\n", "354 250");
+	assert_true(play_has(buf_slice(&p.seen), "to=a@b.example to=c@b.example;"));
+	play_end(&p);
+}
+
+static void
+a_sending_limit_that_is_unknown_or_the_store_s_puts_the_mail_off(void **state)
+{
+	struct play p = {.sending_error = ERR_BUSY};
+
+	(void)state;
+	begin_submission(&p, "AUTH PLAIN good\r\n");
+	play_say(&p, "MAIL FROM:<u@example.org>\r\n", "451");
+	p.sending_error = ERR_OK;
+	p.sending_max = 9;
+	p.queue_error = ERR_QUOTA;
+	play_say(&p, "MAIL FROM:<u@example.org>\r\nRCPT TO:<a@b.example>\r\n", "250 250");
+	play_say(&p, "DATA\r\n.\r\n", "354 450");
+	assert_true(play_said(&p,
+		"450 4.7.1 You have reached your sending limit of 9 recipients per day\r\n"));
+	p.queue_error = ERR_OK;
+	play_say(&p, "MAIL FROM:<u@example.org>\r\nRCPT TO:<a@b.example>\r\n", "250 250");
+	play_say(&p, "DATA\r\n.\r\n", "354 250");
+	play_end(&p);
+}
+
+static void
+who_is_not_logged_in_has_no_sending_limit(void **state)
+{
+	static const enum smtp_kind kinds[] = {
+		SMTP_KIND_MX, SMTP_KIND_REINJECT, SMTP_KIND_FILTER};
+	struct play p = {.sending_max = 1, .sent = 1};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		p.queued = 0;
+		play_begin(&p, kinds[i]);
+		play_to_rcpt(&p);
+		play_say(&p, "RCPT TO:<v@example.org>\r\nDATA\r\n.\r\n", "250 354 250");
+		play_end(&p);
+	}
+}
+
 static void
 login_without_tls_is_refused_but_where_loopback_is_trusted(void **state)
 {
@@ -650,6 +782,14 @@ main(void)
 		cmocka_unit_test(a_failed_handshake_ends_the_session),
 		cmocka_unit_test(submission_wants_login_and_an_own_sender),
 		cmocka_unit_test(a_service_account_may_send_as_anybody),
+		cmocka_unit_test(who_has_reached_the_sending_limit_hears_it_before_the_mail),
+		cmocka_unit_test(a_mail_beyond_the_sending_limit_is_refused_whole_and_unsent),
+		cmocka_unit_test(a_refused_chunk_is_swallowed_and_the_next_mail_is_taken),
+		cmocka_unit_test(
+			recipients_that_never_fit_the_sending_limit_come_in_another_mail),
+		cmocka_unit_test(
+			a_sending_limit_that_is_unknown_or_the_store_s_puts_the_mail_off),
+		cmocka_unit_test(who_is_not_logged_in_has_no_sending_limit),
 		cmocka_unit_test(login_without_tls_is_refused_but_where_loopback_is_trusted),
 		cmocka_unit_test(the_login_exchange_is_relayed_line_by_line),
 		cmocka_unit_test(failed_logins_end_the_session_at_their_limit),

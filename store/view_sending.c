@@ -1,0 +1,21 @@
+#include "store/view_sending.h"
+
+#include "store/db.h"
+#include "store/schema.h"
+
+enum err
+view_sending_get(struct db_txn *txn, uint64_t account, uint64_t now_sec, struct sending *out)
+{
+	struct sending s = {0};
+	struct schema_key k;
+	struct slice row;
+	enum err e = db_get(txn, DB_SENT, schema_u64(&k, account), &row);
+
+	if (e && e != ERR_NOT_FOUND)
+		return e;
+	if (!e && !sending_read(row, &s))
+		return ERR_CORRUPT;
+	sending_move(&s, now_sec);
+	*out = s;
+	return ERR_OK;
+}

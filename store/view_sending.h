@@ -1,0 +1,14 @@
+/* view_sending: reading, over any transaction, to how many an account sent. */
+#ifndef STORE_VIEW_SENDING_H
+#define STORE_VIEW_SENDING_H
+
+#include "core/err.h"
+#include "store/sending.h"
+
+struct db_txn;
+
+/* As of now_sec; nothing for one that never sent. */
+enum err view_sending_get(
+	struct db_txn *txn, uint64_t account, uint64_t now_sec, struct sending *out);
+
+#endif
