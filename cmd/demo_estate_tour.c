@@ -4,6 +4,7 @@
 
 #include "cmd/demo_estate.h"
 #include "cmd/demo_mail.h"
+#include "cmd/demo_way.h"
 #include "core/clock.h"
 
 enum {
@@ -13,6 +14,7 @@ enum {
 	WAIT_US = 50000,
 	EQUAL_SEC = 30,
 	IDLE_LOOKS = 2,
+	STEPS = 5,
 	REPEATS_MAX = 20 /* as many connections as the relay has to one server */
 };
 
@@ -21,10 +23,20 @@ enum {
 struct lane {
 	const char *from, *to;
 	const struct demo_node *through[2], *read_on;
+	const struct demo_way_step *way; /* of each of its mails */
+	size_t steps;
 	unsigned next; /* the number of the next mail; as many were accepted */
 	bool may_repeat;
 	struct demo_talk t;
 };
+
+/* By which ports a mail has to come, in this order. Which of two nodes it is, is open. */
+static const struct demo_way_step way_out[] = {{"mail", "taken in submission "},
+	{"gw", "taken in filter "}, {"mail", "taken in reinject "}, {"partner", "taken in mx "},
+	{"partner", "delivered "}};
+static const struct demo_way_step way_in[] = {{"partner", "taken in submission "},
+	{"mail", "taken in mx "}, {"gw", "taken in filter "}, {"mail", "taken in reinject "},
+	{"mail", "delivered "}};
 
 struct tour {
 	struct demo *d;
@@ -57,25 +69,7 @@ send_one(struct demo *d, struct lane *l)
 	return false;
 }
 
-static bool
-first_mail(struct tour *t, struct lane *l)
-{
-	struct demo *d = t->d;
-	char wanted[32], seen[101];
-	bool ok = send_one(d, l);
-
-	demo_step(d, "%s writes to %s, on %s:  S: %.100s", l->from, l->to,
-		open_node(l)->role->name, l->t.line);
-	snprintf(wanted, sizeof wanted, "mail %u.", l->next - 1);
-	if (!ok || !demo_mail_await(d, l->read_on, l->to, wanted, seen)) {
-		demo_step(d, "    it doesn't arrive on %s", l->read_on->role->name);
-		return false;
-	}
-	demo_step(d, "    read by %s on %s:  S: %s", l->to, l->read_on->role->name, seen);
-	return true;
-}
-
-/* --- counting --- */
+/* --- queues --- */
 
 static size_t
 queued(const struct demo_node *node)
@@ -107,6 +101,78 @@ wait_idle(struct demo *d)
 		demo_step(d, "    some mail is still in a queue");
 	return empty == IDLE_LOOKS;
 }
+
+/* --- the way of one --- */
+
+static void
+read_way(struct tour *t, const struct lane *l, unsigned number, struct demo_way *w)
+{
+	const struct demo_node *node = t->d->node;
+	const struct demo_node *const asked[] = {&node[DEMO_ESTATE_MAIL2],
+		&node[DEMO_ESTATE_GW2], &node[DEMO_ESTATE_PARTNER], NULL};
+	char id[64];
+
+	snprintf(id, sizeof id, "<%u.%s>", number, l->from);
+	demo_way_read(w, asked, id);
+}
+
+static bool
+show_way(struct tour *t, const struct lane *l, unsigned number)
+{
+	const struct demo_way_step *missing;
+	struct demo_way w;
+
+	read_way(t, l, number, &w);
+	demo_step(t->d, "    its way, as `hairpin why` tells it on mail2, gw2 and partner:");
+	demo_way_show(&w, t->d);
+	missing = demo_way_missing(&w, t->d, l->way, l->steps);
+	if (missing)
+		demo_step(t->d, "    it wasn't %s(by %s) in its turn", missing->what,
+			missing->node);
+	demo_way_free(&w);
+	return !missing;
+}
+
+/* Of one that another node had to go on with, if there was any. */
+static bool
+show_adopted(struct tour *t, const struct lane *l, unsigned first, const char *victim)
+{
+	struct demo_way w;
+	bool is_one = false;
+	unsigned i;
+
+	for (i = first; i < l->next && !is_one; i++) {
+		read_way(t, l, i, &w);
+		is_one = demo_way_has(&w, "adopted");
+		demo_way_free(&w);
+	}
+	if (!is_one)
+		return true;
+	demo_step(t->d, "    one of those that %s had in hand:", victim);
+	return show_way(t, l, i - 1);
+}
+
+/* --- one each way --- */
+
+static bool
+first_mail(struct tour *t, struct lane *l)
+{
+	struct demo *d = t->d;
+	char wanted[32], seen[101];
+	bool ok = send_one(d, l);
+
+	demo_step(d, "%s writes to %s, on %s:  S: %.100s", l->from, l->to,
+		open_node(l)->role->name, l->t.line);
+	snprintf(wanted, sizeof wanted, "mail %u.", l->next - 1);
+	if (!ok || !demo_mail_await(d, l->read_on, l->to, wanted, seen)) {
+		demo_step(d, "    it doesn't arrive on %s", l->read_on->role->name);
+		return false;
+	}
+	demo_step(d, "    read by %s on %s:  S: %s", l->to, l->read_on->role->name, seen);
+	return wait_idle(d) && show_way(t, l, l->next - 1);
+}
+
+/* --- counting --- */
 
 /* Until all that was accepted is there; false: it didn't come to that. */
 static bool
@@ -198,6 +264,16 @@ burst(struct tour *t, struct demo_node *victim)
 	return left == 0;
 }
 
+/* The victim dies in the midst of it, and nothing is lost. */
+static bool
+survive(struct tour *t, struct demo_node *victim)
+{
+	unsigned first = t->out.next;
+
+	return burst(t, victim) && each_once(t) &&
+	       show_adopted(t, &t->out, first, victim->role->name);
+}
+
 /* --- and back --- */
 
 static bool
@@ -223,15 +299,17 @@ demo_estate_tour(struct demo *d)
 	struct demo_node *mail1 = &d->node[DEMO_ESTATE_MAIL1], *mail2 = mail1 + 1;
 	struct demo_node *partner = &d->node[DEMO_ESTATE_PARTNER];
 	static struct tour t;
-	bool ok;
 
 	t = (struct tour){d,
-		{DEMO_ESTATE_ANN, DEMO_ESTATE_PAT, {mail1, mail2}, partner, .next = 0},
-		{DEMO_ESTATE_PAT, DEMO_ESTATE_ANN, {partner, partner}, mail2, .next = 0}};
-	ok = demo_estate_set_up(d) && first_mail(&t, &t.out) && first_mail(&t, &t.in) &&
-	     burst(&t, &d->node[DEMO_ESTATE_GW1]) && each_once(&t) && burst(&t, mail1);
+		{DEMO_ESTATE_ANN, DEMO_ESTATE_PAT, {mail1, mail2}, partner, way_out, STEPS,
+			.next = 0},
+		{DEMO_ESTATE_PAT, DEMO_ESTATE_ANN, {partner, partner}, mail2, way_in, STEPS,
+			.next = 0}};
+	if (!demo_estate_set_up(d) || !first_mail(&t, &t.out) || !first_mail(&t, &t.in) ||
+		!survive(&t, &d->node[DEMO_ESTATE_GW1]))
+		return false;
 	t.out.may_repeat = true;
-	return ok && each_once(&t) && back(&t);
+	return survive(&t, mail1) && back(&t);
 }
 
 /* --- to look around --- */

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # timeout: 240
 """The demo shows what it says, without a terminal and with one, and what README.md says that it shows, and leaves nothing behind."""
+import imaplib
 import os
 import pty
 import re
@@ -12,7 +13,8 @@ import sys
 import tempfile
 import time
 
-PROGRAM, RELEASE = os.environ["HAIRPIN"], os.environ["HAIRPIN_RELEASE"]
+PROGRAM = os.environ["HAIRPIN"]
+ESTATE = (os.environ["HAIRPIN_RELEASE"], "demo", "--estate")
 
 
 def nothing_left(tmp):
@@ -34,43 +36,30 @@ def tour(tmp):
     return run.stdout
 
 
-def estate(tmp):
-    """The whole company: mail goes both ways through the hairpin, over the death of who has it in hand."""
-    run = subprocess.run([RELEASE, "demo", "--estate"], capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                         env={**os.environ, "TMPDIR": tmp})
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert len(re.findall("(?:gw1|mail1) \\(leader\\) is killed with -9", run.stdout)) == 2, run.stdout
-    assert run.stdout.count("120 of 120 were accepted") == 2, run.stdout
-    for n, times in (61, 2), (121, 4):
-        assert run.stdout.count(f" {n} of {n} different mails are in") == times, run.stdout
-    assert len(re.findall("(?:mail|gw)1 and (?:mail|gw)2 hold the same", run.stdout)) == 2, run.stdout
-    nothing_left(tmp)
-    address, port = re.search(r"name server at (\S+):(\d+)", run.stdout).groups()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.bind((address, int(port)))
-
-
-def cut_short(tmp, signo, after):
+def cut_short(tmp, signo, after, command=(PROGRAM, "demo")):
     """Whatever ends it: its output ends when all is tidied up."""
-    with subprocess.Popen([PROGRAM, "demo"], stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL,
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL,
                           env={**os.environ, "TMPDIR": tmp}) as run:
+        text = ""
         for line in run.stdout:
+            text += line
             if after in line:
                 break
         run.send_signal(signo)
         run.stdout.read()
         assert run.wait(30) == -signo, run.returncode
     nothing_left(tmp)
+    return text
 
 
 class Board:
     """The demo on a terminal of its own; what it writes is read all the time."""
 
-    def __init__(self, tmp):
+    def __init__(self, tmp, command=(PROGRAM, "demo")):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.environ.update(TMPDIR=tmp, NO_COLOR="1", TERM="vt100")
-            os.execv(PROGRAM, [PROGRAM, "demo"])
+            os.execv(command[0], command)
         self.text = ""
 
     def read(self, seconds):
@@ -143,6 +132,84 @@ def keys(tmp):
     nothing_left(tmp)
 
 
+WAY_OUT = [("mail1", "taken in", r"submission 127\.0\.1\.1:\d+"), ("gw1", "taken in", r"filter 127\.0\.4\.1:\d+"),
+           ("mail1", "taken in", r"reinject 127\.0\.1\.1:\d+"), ("partner", "taken in", r"mx 127\.0\.7\.1:\d+"),
+           ("partner", "delivered", "INBOX, uid 1")]
+WAY_IN = [("partner", "taken in", r"submission 127\.0\.7\.1:\d+"), ("mail[12]", "taken in", r"mx 127\.0\.[12]\.1:\d+"),
+          ("gw1", "taken in", r"filter 127\.0\.4\.1:\d+"), ("mail1", "taken in", r"reinject 127\.0\.1\.1:\d+"),
+          ("mail1", "delivered", "INBOX, uid 1")]
+HANDED = [("mail[12]", "handed on", r"gw1\.company\.test\[127\.0\.4\.1\]:\d+"),
+          ("gw1", "handed on", r"mail1\.company\.test\[127\.0\.1\.1\]:\d+")]
+OUTSIDE = [("mail1", "sent", r"mx\.partner\.test\[127\.0\.7\.1\]:\d+")]
+FROM_OUTSIDE = [("partner", "sent", r"mail[12]\.company\.test\[127\.0\.[12]\.1\]:\d+")]
+
+
+def ways(text):
+    """Of each that is printed its rows: (ms, node, event, where)."""
+    for part in text.split("its way, as")[1:]:
+        rows = []
+        for line in part.splitlines()[1:]:
+            found = re.match(r" +\+(\d+) ms  (\w+) +\w* +(taken in|\w+(?: on)?)  +(.*)$", line)
+            if not found:
+                break
+            rows.append((int(found[1]), *found.groups()[1:]))
+        yield rows
+
+
+def passes(rows, steps):
+    """The steps in this order, and each of them once in all."""
+    at = []
+    for step in steps:
+        found = [i for i, row in enumerate(rows) if all(re.fullmatch(want, got) for want, got in zip(step, row[1:]))]
+        assert len(found) == 1, (step, rows)
+        at += found
+    assert at == sorted(at), (steps, rows)
+
+
+def check_ways(text):
+    there, back, *dead = ways(text)
+    passes(there, WAY_OUT)
+    passes(back, WAY_IN)
+    for rows, more in (there, HANDED + OUTSIDE), (back, HANDED + FROM_OUTSIDE):
+        for step in more:
+            passes(rows, [step])
+        assert rows[0][0] == 0, rows
+    for rows in there, back, *dead:
+        assert [r[0] for r in rows] == sorted(r[0] for r in rows), rows
+    for rows in dead:
+        assert any(row[1] in ("gw2", "mail2") and row[2] == "adopted" for row in rows), rows
+
+
+def name_server_is_gone(text):
+    address, port = re.search(r"name server at (\S+):(\d+)", text).groups()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind((address, int(port)))
+
+
+def estate(tmp):
+    """The whole company: mail goes both ways through the hairpin, over the death of who has it in hand; then it
+    stays to be looked at."""
+    b = Board(tmp, ESTATE)
+    b.until(lambda s: "until you press Enter" in s or "did not hold" in s, 100)
+    text = b.text.replace("\r", "")
+    assert "all of it held" in text, text
+    assert len(re.findall("(?:gw1|mail1) \\(leader\\) is killed with -9", text)) == 2, text
+    assert text.count("120 of 120 were accepted") == 2, text
+    for n, times in (61, 2), (121, 4):
+        assert text.count(f" {n} of {n} different mails are in") == times, text
+    assert len(re.findall("(?:mail|gw)1 and (?:mail|gw)2 hold the same", text)) == 2, text
+    check_ways(text)
+    b.until(lambda s: "hairpin cluster status" in s)
+    address, port = re.search(r"ann@company.test: IMAP at \S+ and (\S+):(\d+)", b.text).groups()
+    with imaplib.IMAP4(address, int(port)) as m:
+        m.login("ann@company.test", "demo")
+        assert int(m.select()[1][0]) == 121
+    b.press("\n")
+    assert b.end() == 0, b.text[-3000:]
+    nothing_left(tmp)
+    name_server_is_gone(text)
+
+
 with tempfile.TemporaryDirectory() as tmp:
     os.chmod(tmp, 0o755)
     shown_text = tour(tmp)
@@ -150,7 +217,7 @@ with tempfile.TemporaryDirectory() as tmp:
     keys(tmp)
     cut_short(tmp, signal.SIGTERM, "in /")
     cut_short(tmp, signal.SIGINT, "dc2 at")
-    cut_short(tmp, signal.SIGKILL, "killed with -9")
+    name_server_is_gone(cut_short(tmp, signal.SIGKILL, "killed with -9", ESTATE))
 
 
 def shape(line):
