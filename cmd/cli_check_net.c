@@ -256,15 +256,16 @@ static void
 judge(struct net *n)
 {
 	struct survey_site *s = &n->site;
+	bool has_dns;
 
 	arena_reset(&s->run);
 	cli_finding_cut(s->f, n->found);
 	s->mx_hosts = 0;
 	s->host = (struct survey_site_addresses){.n = 0};
-	if (!survey_host_judge(s))
-		return;
-	survey_domain_judge(s);
-	survey_out_judge(s);
+	has_dns = survey_host_judge(s);
+	if (has_dns)
+		survey_domain_judge(s);
+	survey_out_judge(s, has_dns);
 	survey_tls_judge(s);
 }
 

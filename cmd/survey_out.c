@@ -228,7 +228,7 @@ judge_well_known(struct survey_site *s)
 }
 
 void
-survey_out_judge(struct survey_site *s)
+survey_out_judge(struct survey_site *s, bool has_dns)
 {
 	const struct config_routes *relay = &s->f->config.relay;
 
@@ -239,6 +239,6 @@ survey_out_judge(struct survey_site *s)
 	s->f->topic = "outbound";
 	if (s->outbound)
 		judge_chosen(s);
-	else if (!strcmp(relay->route[0].host, CONFIG_ROUTE_BY_MX))
+	else if (has_dns && !strcmp(relay->route[0].host, CONFIG_ROUTE_BY_MX))
 		judge_well_known(s);
 }

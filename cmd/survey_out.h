@@ -5,7 +5,8 @@
 
 #include "cmd/survey_site.h"
 
-void survey_out_judge(struct survey_site *s);
+/* !has_dns: only who is named by the configuration, or chosen, is called. */
+void survey_out_judge(struct survey_site *s, bool has_dns);
 /* "HOST", "HOST:PORT", "[2001:db8::1]:PORT": as a hop of smtp_hop. False: it isn't such. */
 bool survey_out_hop(const char *text, struct buf *hop);
 

@@ -21,6 +21,7 @@ struct groups {
 	struct group group[GROUPS_MAX];
 	size_t n;
 	const char *place; /* whom the next one is about */
+	int64_t now_sec;
 };
 
 static void
@@ -74,7 +75,7 @@ judge_other(struct groups *g, const struct survey_said *said)
 {
 	static const char renew[] =
 		"put a new one at tls/cert.pem, then send the server SIGHUP";
-	int64_t left = said->cert.not_after_sec - (int64_t)clock_wall_sec();
+	int64_t left = said->cert.not_after_sec - g->now_sec;
 
 	if (g->s->chain_pem.n)
 		add(g, ERROR,
@@ -95,10 +96,10 @@ judge_other(struct groups *g, const struct survey_said *said)
 
 /* The chain alone: name and dates are said elsewhere. */
 static bool
-is_chain_bad(const struct survey_said *said)
+is_chain_bad(const struct groups *g, const struct survey_said *said)
 {
-	int64_t now = (int64_t)clock_wall_sec();
-	bool is_dated = said->cert.not_after_sec < now || said->cert.not_before_sec > now;
+	bool is_dated = said->cert.not_after_sec < g->now_sec ||
+			said->cert.not_before_sec > g->now_sec;
 
 	return said->fault != TLS_CLIENT_NO_FAULT && said->fault != TLS_CLIENT_WRONG_NAME &&
 	       (said->fault != TLS_CLIENT_EXPIRED || !is_dated);
@@ -115,12 +116,12 @@ judge_certificate(struct groups *g, bool is_mx, const struct survey_said *said)
 		return;
 	if (!is_the_files(g->s, said))
 		judge_other(g, said);
-	if (is_chain_bad(said) && is_mx)
+	if (is_chain_bad(g, said) && is_mx)
 		add(g, WARNING, cure,
 			survey_site_text(g->s,
 				"%s: servers that prove certificates bring no mail",
 				said->fault_why));
-	else if (is_chain_bad(said))
+	else if (is_chain_bad(g, said))
 		add(g, ERROR, cure,
 			survey_site_text(
 				g->s, "%s: mail programs warn or refuse", said->fault_why));
@@ -241,6 +242,7 @@ survey_tls_judge(struct survey_site *s)
 	struct groups *g = arena_zalloc(&s->run, sizeof *g);
 
 	g->s = s;
+	g->now_sec = (int64_t)clock_wall_sec();
 	for (size_t a = 0; a < s->host.n; a++)
 		for (uint32_t i = 0; i < c->listeners; i++)
 			if (is_for_others(&c->listener[i]))

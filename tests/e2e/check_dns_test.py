@@ -13,6 +13,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, sys.path[0])
@@ -367,6 +368,41 @@ def others_see_the_certificates(s):
     finds(found, "error", "tls", HOST, f"{US}:994, {US}:144: nobody is reached there: Connection refused", "0.0.0.0")
 
 
+def what_stands_in_front_is_seen(s):
+    """A server of the same name, which isn't ours: it takes STARTTLS away, or ends TLS itself."""
+    out, name, conf = s.world.out, "mx.out.org", s.hosted("mx.out.org")
+    out.replies["EHLO"] = lambda session, argument: b"250 mx.out.org"
+    finds(check(s, conf=conf), "error", "tls", name, f"^{FOREIGN}:25: STARTTLS isn't offered", "takes STARTTLS away")
+    s.world.certs.make("out", name)
+    out.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    out.tls.load_cert_chain(s.world.dir + "/out.pem", s.world.dir + "/out.key")
+    out.tls.maximum_version = ssl.TLSVersion.TLSv1_2
+    out.replies["EHLO"] = lambda session, argument: b"250 mx.out.org" if session.is_secure else \
+        b"250-mx.out.org\r\n250 STARTTLS"
+    found = check(s, conf=conf)
+    finds(found, "warning", "tls", name, f"^{FOREIGN}:25: only TLSv1.2", "in front of the server")
+    finds(found, "error", "tls", name, f"^{FOREIGN}:25: the certificate shown isn't tls/cert.pem")
+    out.tls = None
+    del out.replies["EHLO"]
+
+
+def hostile_servers_are_borne(s):
+    """Greetings without an end, and with what a terminal would obey."""
+    said = {27: b"220 \x1b[31m\xff\r\n221 no\r\n", 28: b"220 " + b"a" * 200000, 29: b"220-x\r\n" * 20000}
+
+    def serve(server, text):
+        c = server.accept()[0]
+        with contextlib.suppress(OSError):
+            c.sendall(text)
+            c.recv(100)
+        c.close()
+    for port, text in said.items():
+        server = socket.create_server((FOREIGN, port))
+        threading.Thread(target=serve, args=(server, text), daemon=True).start()
+        (found,) = [f for f in check(s, "--outbound", f"{FOREIGN}:{port}") if f["topic"] == "outbound"]
+        assert found["severity"] == "error" and found["what"].isprintable() and found["what"].isascii(), found
+
+
 def a_silent_server_ends_in_time(s):
     began = time.monotonic()
     only(check(s, "--outbound", "mute.org"), "error", "outbound", "mute.org", "it took the call, and said nothing")
@@ -413,6 +449,8 @@ def inside():
             reverse_names_lead_back(s)
             wrong_settings_are_refused(s)
             others_see_the_certificates(s)
+            what_stands_in_front_is_seen(s)
+            hostile_servers_are_borne(s)
             mail_that_cannot_leave_is_said(s)
             for job in background:
                 job.result()
