@@ -1,21 +1,16 @@
-#include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
+#include "cmd/courier_call.h"
 #include "cmd/courier_login.h"
 #include "cmd/courier_relay_inner.h"
-#include "cmd/courier_sts.h"
-#include "cmd/courier_where.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/must.h"
 #include "core/rand.h"
-#include "smtp/smtp_tls_policy.h"
 
 /* LINGER: how long an idle connection waits for the hop's next mail; MAILS, LIFE: then it ends
  * in any case (as Postfix's connection cache). */
@@ -35,22 +30,11 @@ enum {
 struct courier_conn {
 	struct courier_conn *next;
 	struct courier_hop *hop;
-	struct smtp_hop to;
-	size_t target; /* of to */
-	struct courier_where *where;
-	const struct smtp_mx_result *found;   /* of the target */
-	struct courier_sts_question *sts;     /* of a target by MX */
-	const struct smtp_sts_policy *policy; /* what came of it; or NULL */
-	bool is_asking_sts;
-	size_t try;		     /* of found */
+	struct courier_call *call;
 	uint64_t began_ms, ready_ms; /* the first call; the first time idle */
-	int fd;			     /* while it is being connected, else -1 */
-	struct loop_fd *watch;
 	struct loop_timer *timer, *linger;
 	struct conn *conn;
 	struct smtp_client *client;
-	struct smtp_tls_policy_plan plan;
-	bool is_plain; /* TLS failed, and isn't demanded: once more without */
 	struct courier_mail *mail;
 	uint32_t mails;
 	bool is_ready;	   /* it was idle once */
@@ -58,13 +42,8 @@ struct courier_conn {
 	bool is_idle, is_stepping, is_closing;
 	/* what the client wants, until it is done */
 	bool wants_tls, wants_body, wants_dot, has_done, has_idle, has_close, has_mail;
-	bool has_why;
-	char why[COURIER_STATUS_MAX]; /* why calls failed: "4.4.1 words" */
 };
 
-static void call(struct courier_conn *x);
-static void judge_tls(
-	struct courier_conn *x, enum smtp_tls_policy_event what, const char *words);
 static void advance(struct courier_conn *x);
 
 struct courier_hop *
@@ -97,34 +76,6 @@ loop_of(const struct courier_conn *x)
 	return x->hop->relay->c->p->loop;
 }
 
-/* --- which server --- */
-
-static const struct smtp_mx_try *
-try_of(const struct courier_conn *x)
-{
-	return &x->found->tries[x->try];
-}
-
-/* The name, or the address of what has none. */
-static struct slice
-host_of(const struct courier_conn *x)
-{
-	struct slice name = try_of(x)->host->name;
-
-	return name.n ? name : x->to.target[x->target].host;
-}
-
-/* "mx.example.org[192.0.2.1]:25" */
-static void
-put_relay(const struct courier_conn *x, struct buf *out)
-{
-	struct slice a = try_of(x)->address;
-	char ip[INET6_ADDRSTRLEN] = "?";
-
-	inet_ntop(a.n == 4 ? AF_INET : AF_INET6, a.p, ip, sizeof ip);
-	buf_printf(out, "%.*s[%s]:%u", SLICE_FMT(host_of(x)), ip, x->to.target[x->target].port);
-}
-
 /* "TLSv1.3 with cipher ..., proof: pkix"; nothing if there is no TLS. */
 static void
 put_tls(const struct courier_conn *x, struct buf *out)
@@ -146,11 +97,6 @@ hang_up(struct courier_conn *x)
 	loop_cancel(x->timer);
 	loop_cancel(x->linger);
 	x->timer = x->linger = NULL;
-	loop_unwatch(x->watch);
-	x->watch = NULL;
-	if (x->fd >= 0)
-		close(x->fd);
-	x->fd = -1;
 	conn_free(x->conn);
 	x->conn = NULL;
 	smtp_client_free(x->client);
@@ -166,8 +112,7 @@ forget(struct courier_conn *x)
 	struct courier_conn **at = &hop->conns;
 
 	hang_up(x);
-	courier_where_free(x->where);
-	courier_sts_cancel(x->sts);
+	courier_call_free(x->call);
 	while (*at != x)
 		at = &(*at)->next;
 	*at = x->next;
@@ -180,122 +125,17 @@ forget(struct courier_conn *x)
 /* Nobody is left who could be called. A mail that every host dropped may be what they don't
  * bear: it alone is put off, or it would hold up all that waits behind it. */
 static void
-fail(struct courier_conn *x)
+on_failed(void *arg, const char *why)
 {
+	struct courier_conn *x = arg;
 	struct courier_mail *m = x->mail;
 
 	x->mail = NULL;
 	if (m)
-		courier_mail_defer(m, x->why);
+		courier_mail_defer(m, why);
 	else
-		courier_relay_failed(x->hop, x->began_ms, x->why);
+		courier_relay_failed(x->hop, x->began_ms, why);
 	forget(x);
-}
-
-/* Of all hosts what may be better later counts: no bounce because the last one said 5xx. */
-static void
-note_why(struct courier_conn *x, struct slice why)
-{
-	if (x->has_why && x->why[0] == '4' && why.p[0] == '5')
-		return;
-	x->has_why = true;
-	snprintf(x->why, sizeof x->why, "%.*s", SLICE_FMT(why));
-}
-
-static void call_next(struct courier_conn *x);
-
-/* Both answers are there: where it is, and what it demands. */
-static void
-begin(struct courier_conn *x)
-{
-	const struct smtp_mx_result *found = x->found;
-	struct buf why;
-
-	x->try = 0;
-	if (found->n) {
-		call(x);
-		return;
-	}
-	buf_init(&why, sizeof x->why - 1);
-	buf_printf(&why, "%s %.*s", found->status, SLICE_FMT(found->why));
-	note_why(x, buf_slice(&why));
-	buf_fini(&why);
-	call_next(x);
-}
-
-static void
-on_found(void *arg, const struct smtp_mx_result *found)
-{
-	struct courier_conn *x = arg;
-
-	x->found = found;
-	if (!x->is_asking_sts)
-		begin(x);
-}
-
-static void
-on_policy(void *arg, const struct smtp_sts_policy *policy)
-{
-	struct courier_conn *x = arg;
-
-	x->policy = policy;
-	x->is_asking_sts = false;
-	if (x->found)
-		begin(x);
-}
-
-static enum smtp_tls_policy_level
-level_of(const struct courier_conn *x)
-{
-	return config_route_tls(&x->hop->relay->c->p->config.relay, x->hop->route);
-}
-
-static void
-find(struct courier_conn *x)
-{
-	const struct smtp_hop_target *target = &x->to.target[x->target];
-	struct courier_relay *r = x->hop->relay;
-
-	courier_where_free(x->where);
-	courier_sts_cancel(x->sts);
-	x->found = NULL;
-	x->sts = NULL;
-	x->policy = NULL;
-	x->is_asking_sts = target->is_domain && level_of(x) == SMTP_TLS_POLICY_DANE;
-	if (x->is_asking_sts)
-		x->sts = courier_sts_ask(r->sts, target->host, on_policy, x);
-	x->where = courier_where_new(r->c, target, true, on_found, x);
-}
-
-/* This server can't be spoken to: the next one, if there is one. */
-static void
-call_next(struct courier_conn *x)
-{
-	hang_up(x);
-	x->is_plain = false;
-	if (x->found && ++x->try < x->found->n)
-		call(x);
-	else if (++x->target < x->to.targets)
-		find(x);
-	else
-		fail(x);
-}
-
-static void
-say_why(struct courier_conn *x, const char *status, const char *what, const char *words)
-{
-	struct buf why;
-	size_t at;
-
-	buf_init(&why, sizeof x->why - 1);
-	buf_printf(&why, "%s ", status);
-	at = why.n;
-	buf_printf(&why, "%s ", what);
-	put_relay(x, &why);
-	buf_printf(&why, ": %s", words);
-	note_why(x, buf_slice(&why));
-	log_info("%.*s", SLICE_FMT(slice_from(buf_slice(&why), at)));
-	buf_fini(&why);
 }
 
 /* --- what the client wants --- */
@@ -433,14 +273,15 @@ mail_done(struct courier_conn *x)
 	}
 	x->mail = NULL;
 	if (smtp_client_outcome(x->client, 0)->result == SMTP_CLIENT_CONVERT) {
-		courier_convert_begin(m, host_of(x));
+		courier_convert_begin(m, courier_call_host(x->call));
 		return;
 	}
 	buf_init(&relay, RELAY_MAX);
 	buf_init(&tls, TLS_MAX);
-	put_relay(x, &relay);
+	courier_call_put_relay(x->call, &relay);
 	put_tls(x, &tls);
-	server = (struct courier_mail_server){host_of(x), buf_slice(&relay), buf_slice(&tls)};
+	server = (struct courier_mail_server){
+		courier_call_host(x->call), buf_slice(&relay), buf_slice(&tls)};
 	courier_mail_judge(m, x->client, &server);
 	buf_fini(&relay);
 	buf_fini(&tls);
@@ -513,6 +354,7 @@ close_client(struct courier_conn *x)
 {
 	const struct smtp_client_outcome *o = smtp_client_end(x->client);
 	struct buf text;
+	bool is_late;
 
 	loop_cancel(x->linger);
 	loop_cancel(x->timer);
@@ -524,17 +366,19 @@ close_client(struct courier_conn *x)
 		return;
 	}
 	if (o->stage == SMTP_CLIENT_AT_TLS) {
-		judge_tls(x, SMTP_TLS_POLICY_NO_HANDSHAKE,
-			o->cause == SMTP_CLIENT_BY_TIME ? "timed out" : "broken off");
+		is_late = o->cause == SMTP_CLIENT_BY_TIME;
+		hang_up(x);
+		courier_call_without_tls(x->call, SMTP_TLS_POLICY_NO_HANDSHAKE,
+			is_late ? "timed out" : "broken off");
 		return;
 	}
-	buf_init(&text, sizeof x->why - 1);
+	buf_init(&text, COURIER_STATUS_MAX - 1);
 	buf_printf(&text, "%s ", o->enhanced);
-	smtp_client_explain(o, host_of(x), &text);
-	note_why(x, buf_slice(&text));
+	smtp_client_explain(o, courier_call_host(x->call), &text);
 	log_info("%.*s", SLICE_FMT(buf_slice(&text)));
+	hang_up(x);
+	courier_call_next(x->call, buf_slice(&text));
 	buf_fini(&text);
-	call_next(x);
 }
 
 static void start_tls(struct courier_conn *x);
@@ -623,20 +467,13 @@ on_end(void *arg, enum err e)
 /* --- TLS --- */
 
 static void
-judge_tls(struct courier_conn *x, enum smtp_tls_policy_event what, const char *words)
+tls_failed(struct courier_conn *x, enum smtp_tls_policy_event what, struct slice why)
 {
-	struct smtp_tls_policy_outcome o = smtp_tls_policy_judge(&x->plan, what);
-	char text[600];
+	char words[TLS_CLIENT_WHY_MAX + 1];
 
-	snprintf(text, sizeof text, "%s%s%s", o.fault.why, *words ? ": " : "", words);
-	say_why(x, o.fault.status, "TLS to", text);
-	if (o.act == SMTP_TLS_POLICY_NEXT_HOST) {
-		call_next(x);
-		return;
-	}
+	snprintf(words, sizeof words, "%.*s", SLICE_FMT(why));
 	hang_up(x);
-	x->is_plain = true;
-	call(x);
+	courier_call_without_tls(x->call, what, words);
 }
 
 static void
@@ -645,27 +482,26 @@ on_secure(void *arg, enum err e)
 	struct courier_conn *x = arg;
 	struct smtp_client_event ev = {.kind = SMTP_CLIENT_EV_SECURE, .secure.is_done = !e};
 	const struct tls_stream *s = conn_tls(x->conn);
-	struct tls_client_verdict verdict;
-	char why[TLS_CLIENT_WHY_MAX + 1];
+	struct tls_client_verdict verdict = tls_client_verdict(s);
+	struct slice host = courier_call_host(x->call);
 	struct buf text;
 
 	if (!e) {
-		verdict = tls_client_verdict(s);
 		if (verdict.fault)
 			log_info("TLS to %.*s: the MTA-STS policy, in testing, isn't met: %.*s",
-				SLICE_FMT(host_of(x)), SLICE_FMT(verdict.why));
+				SLICE_FMT(host), SLICE_FMT(verdict.why));
 		buf_init(&text, TLS_MAX);
 		tls_describe(s, &text);
-		log_info("TLS to %.*s: %s, %.*s", SLICE_FMT(host_of(x)),
+		log_info("TLS to %.*s: %s, %.*s", SLICE_FMT(host),
 			tls_client_proof_name(verdict.proof), SLICE_FMT(buf_slice(&text)));
 		buf_fini(&text);
 		step(x, &ev);
 		return;
 	}
-	verdict = tls_client_verdict(s);
-	snprintf(why, sizeof why, "%.*s", SLICE_FMT(verdict.why));
-	judge_tls(x, verdict.fault ? SMTP_TLS_POLICY_UNPROVED : SMTP_TLS_POLICY_NO_HANDSHAKE,
-		verdict.fault ? why : tls_why(s));
+	if (verdict.fault)
+		tls_failed(x, SMTP_TLS_POLICY_UNPROVED, verdict.why);
+	else
+		tls_failed(x, SMTP_TLS_POLICY_NO_HANDSHAKE, slice_str(tls_why(s)));
 }
 
 static void
@@ -673,37 +509,18 @@ start_tls(struct courier_conn *x)
 {
 	struct tls_stream *s;
 	enum err e = tls_client_connect(
-		x->hop->relay->tls, conn_fd(x->conn), &x->plan.demand, &s);
+		x->hop->relay->tls, conn_fd(x->conn), courier_call_demand(x->call), &s);
 
 	x->wants_tls = false;
 	if (e) {
-		judge_tls(x, SMTP_TLS_POLICY_NO_HANDSHAKE, err_text(e));
+		tls_failed(x, SMTP_TLS_POLICY_NO_HANDSHAKE, slice_str(err_text(e)));
 		return;
 	}
 	conn_start_tls(x->conn, &tls_conn_stream, s);
 	set_timer(x);
 }
 
-static void
-make_plan(struct courier_conn *x)
-{
-	const struct smtp_mx_host *host = try_of(x)->host;
-	struct smtp_tls_policy_facts facts = {.level = level_of(x),
-		.host = host->name,
-		.domain = x->found->domain,
-		.canonical_domain = x->found->canonical_domain,
-		.has_tlsa_failed = host->has_tlsa_failed,
-		.tlsa = host->tlsa,
-		.n_tlsa = host->n_tlsa,
-		.tlsa_base = host->tlsa_base,
-		.sts = x->policy};
-
-	smtp_tls_policy_plan(&facts, &x->plan);
-	if (x->plan.note)
-		log_info("TLS to %.*s: %s", SLICE_FMT(host_of(x)), x->plan.note);
-}
-
-/* --- calling --- */
+/* --- its beginning --- */
 
 /* For SCRAM: printable, without a comma. */
 static void
@@ -717,33 +534,31 @@ make_nonce(char out[NONCE + 1])
 static bool
 is_trusted(const struct courier_conn *x)
 {
-	return x->to.transport == SMTP_HOP_FILTER ||
+	return courier_call_transport(x->call) == SMTP_HOP_FILTER ||
 	       slice_eq(x->hop->name, slice_str(x->hop->relay->c->p->config.gateway_hop));
 }
 
 static void
-connected(struct courier_conn *x)
+on_taken(void *arg, int fd)
 {
 	static const struct conn_events events = {on_input, on_drained, on_secure, on_end};
 	static const struct conn_limits limits = {.in_max = IN_MAX,
 		.out_high = OUT_HIGH,
 		.out_max = OUT_MAX,
 		.write_ms = WRITE_MS};
+	struct courier_conn *x = arg;
 	struct courier_relay *r = x->hop->relay;
-	struct smtp_client_setup setup = {.is_lmtp = x->to.transport == SMTP_HOP_LMTP,
+	struct smtp_client_setup setup = {
+		.is_lmtp = courier_call_transport(x->call) == SMTP_HOP_LMTP,
 		.hostname = slice_str(r->c->p->config.hostname),
-		.tls = x->is_plain || x->plan.way == SMTP_TLS_POLICY_PLAIN
-			       ? SMTP_CLIENT_TLS_NONE
-		       : x->plan.way == SMTP_TLS_POLICY_TRY ? SMTP_CLIENT_TLS_MAY
-							    : SMTP_CLIENT_TLS_MUST,
+		.tls = courier_call_tls(x->call),
 		.sends_xforward = is_trusted(x),
 		.discards = config_route_discards(&r->c->p->config.relay, x->hop->route),
 		.limits = &r->limits};
 	struct smtp_client_event ev = {.kind = SMTP_CLIENT_EV_OPEN};
 	char nonce[NONCE + 1];
-	int fd = x->fd, yes = 1;
+	int yes = 1;
 
-	x->fd = -1;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 	x->conn = conn_new(loop_of(x), fd, &events, x, &limits);
 	/* A filter, or a hop by hand, has [relay]'s route without being its host. */
@@ -755,104 +570,16 @@ connected(struct courier_conn *x)
 	step(x, &ev);
 }
 
-static void
-on_connected(void *arg)
-{
-	struct courier_conn *x = arg;
-	socklen_t n = sizeof(int);
-	int e = 0;
-
-	loop_unwatch(x->watch);
-	loop_cancel(x->timer);
-	x->watch = NULL;
-	x->timer = NULL;
-	if (getsockopt(x->fd, SOL_SOCKET, SO_ERROR, &e, &n))
-		e = errno;
-	if (e) {
-		say_why(x, "4.4.1", "connect to", strerror(e));
-		call_next(x);
-		return;
-	}
-	connected(x);
-}
-
-static void
-on_no_answer(void *arg)
-{
-	struct courier_conn *x = arg;
-
-	x->timer = NULL;
-	say_why(x, "4.4.1", "connect to", "Connection timed out");
-	call_next(x);
-}
-
-/* Nothing of a call fails before its own turn. */
-static void
-on_call_failed(void *arg)
-{
-	struct courier_conn *x = arg;
-
-	x->timer = NULL;
-	call_next(x);
-}
-
-static int
-open_socket(const struct courier_conn *x)
-{
-	struct slice a = try_of(x)->address;
-	uint16_t port = htons(x->to.target[x->target].port);
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = port};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = port};
-	bool is_v4 = a.n == 4;
-	int fd = socket(
-		is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	memcpy(is_v4 ? (void *)&v4.sin_addr : (void *)&v6.sin6_addr, a.p, a.n);
-	if (fd < 0)
-		return -1;
-	if (connect(fd, is_v4 ? (void *)&v4 : (void *)&v6, is_v4 ? sizeof v4 : sizeof v6) ==
-			0 ||
-		errno == EINPROGRESS)
-		return fd;
-	close(fd);
-	return -1;
-}
-
-static void
-call(struct courier_conn *x)
-{
-	if (!x->is_plain)
-		make_plan(x);
-	if (x->plan.way == SMTP_TLS_POLICY_SKIP) {
-		say_why(x, x->plan.fault.status, "TLS to", x->plan.fault.why);
-		x->timer = loop_after(loop_of(x), 0, on_call_failed, x);
-		return;
-	}
-	x->fd = open_socket(x);
-	if (x->fd < 0) {
-		say_why(x, "4.4.1", "connect to", strerror(errno));
-		x->timer = loop_after(loop_of(x), 0, on_call_failed, x);
-		return;
-	}
-	x->watch = loop_watch(loop_of(x), x->fd, NULL, on_connected, x);
-	x->timer = loop_after(loop_of(x), x->hop->relay->connect_ms, on_no_answer, x);
-}
-
 void
 courier_conn_new(struct courier_hop *hop)
 {
+	static const struct courier_call_events events = {on_taken, on_failed};
 	struct courier_conn *x = must_zalloc(sizeof *x);
 
 	x->hop = hop;
-	x->fd = -1;
 	x->began_ms = clock_ms();
 	x->next = hop->conns;
 	hop->conns = x;
 	hop->calling++;
-	snprintf(x->why, sizeof x->why, "5.1.2 not the name of a next hop");
-	smtp_hop_parse(hop->name, &x->to);
-	if (x->to.targets)
-		find(x);
-	else
-		x->timer = loop_after(loop_of(x), 0, on_call_failed, x);
+	x->call = courier_call_new(hop, &events, x);
 }

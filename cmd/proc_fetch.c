@@ -7,25 +7,23 @@
  *
  * libevent's evhttp was looked at: it takes an end by closing for the end of a body, and has a
  * way of its own into OpenSSL, where crypto/tls_client is the one that proves servers. */
-#include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "cmd/proc.h"
 #include "cmd/resolve.h"
 #include "core/clock.h"
 #include "core/conn.h"
+#include "core/dial.h"
 #include "core/dns_record.h"
 #include "core/http_reply.h"
 #include "core/ipc.pb-c.h"
 #include "core/must.h"
 #include "crypto/tls_client.h"
 
-/* SIZE, TIMEOUT: what may be asked for. CALL_MS: for each address, up to TLS. */
+/* SIZE, TIMEOUT: what may be asked for. CALL_MS: for each address, to connect, and
+ * for TLS. */
 enum {
 	JOBS_MAX = 256,
 	SIZE_MAX_OCTETS = 65536,
@@ -63,8 +61,7 @@ struct job {
 	struct address address[2][ADDRESSES_MAX];
 	size_t addresses[2], try;
 	struct loop_timer *deadline, *timer;
-	int fd; /* while it is being connected, else -1 */
-	struct loop_fd *watch;
+	struct dial *dial;
 	struct conn *conn;
 	char why[WHY_MAX];
 };
@@ -78,11 +75,8 @@ hang_up(struct job *j)
 {
 	loop_cancel(j->timer);
 	j->timer = NULL;
-	loop_unwatch(j->watch);
-	j->watch = NULL;
-	if (j->fd >= 0)
-		close(j->fd);
-	j->fd = -1;
+	dial_cancel(j->dial);
+	j->dial = NULL;
 	conn_free(j->conn);
 	j->conn = NULL;
 }
@@ -189,7 +183,17 @@ on_secure(void *arg, enum err e)
 /* --- calling --- */
 
 static void
-on_connected(void *arg)
+on_no_handshake(void *arg)
+{
+	struct job *j = arg;
+
+	j->timer = NULL;
+	snprintf(j->why, sizeof j->why, "TLS: no handshake in time");
+	call_next(j);
+}
+
+static void
+on_connected(void *arg, int fd, int error)
 {
 	static const struct conn_events events = {on_input, on_drained, on_secure, on_end};
 	static const struct conn_limits limits = {
@@ -200,52 +204,21 @@ on_connected(void *arg)
 		.names = &j->host,
 		.n_names = 1};
 	struct tls_stream *s;
-	socklen_t n = sizeof(int);
-	int e = 0, fd = j->fd;
 
-	loop_unwatch(j->watch);
-	j->watch = NULL;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &n))
-		e = errno;
-	if (e || tls_client_connect(j->f->tls, fd, &demand, &s)) {
-		snprintf(j->why, sizeof j->why, "connect: %s",
-			e ? strerror(e) : "not the name of a host");
+	j->dial = NULL;
+	if (error) {
+		snprintf(j->why, sizeof j->why, "connect: %s", strerror(error));
 		call_next(j);
 		return;
 	}
-	j->fd = -1;
 	j->conn = conn_new(j->f->p->loop, fd, &events, j, &limits);
+	if (tls_client_connect(j->f->tls, fd, &demand, &s)) {
+		snprintf(j->why, sizeof j->why, "connect: not the name of a host");
+		call_next(j);
+		return;
+	}
 	conn_start_tls(j->conn, &tls_conn_stream, s);
-}
-
-static void
-on_no_answer(void *arg)
-{
-	struct job *j = arg;
-
-	j->timer = NULL;
-	snprintf(j->why, sizeof j->why, "connect: no answer in time");
-	call_next(j);
-}
-
-static int
-open_socket(const struct address *a)
-{
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(PORT)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(PORT)};
-	bool is_v4 = a->n == 4;
-	int fd = socket(
-		is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	memcpy(is_v4 ? (void *)&v4.sin_addr : (void *)&v6.sin6_addr, a->octets, a->n);
-	if (fd < 0)
-		return -1;
-	if (connect(fd, is_v4 ? (void *)&v4 : (void *)&v6, is_v4 ? sizeof v4 : sizeof v6) ==
-			0 ||
-		errno == EINPROGRESS)
-		return fd;
-	close(fd);
-	return -1;
+	j->timer = loop_after(j->f->p->loop, CALL_MS, on_no_handshake, j);
 }
 
 /* NULL: there is none left. */
@@ -265,21 +238,17 @@ next_address(struct job *j)
 static void
 call_next(struct job *j)
 {
+	struct dial_to to = {.port = PORT, .timeout_ms = CALL_MS};
 	const struct address *a;
 
 	hang_up(j);
-	while (j->fd < 0) {
-		a = next_address(j);
-		if (!a) {
-			finish(j, j->why[0] ? j->why : "the host has no address");
-			return;
-		}
-		j->fd = open_socket(a);
-		if (j->fd < 0)
-			snprintf(j->why, sizeof j->why, "connect: %s", strerror(errno));
+	a = next_address(j);
+	if (!a) {
+		finish(j, j->why[0] ? j->why : "the host has no address");
+		return;
 	}
-	j->watch = loop_watch(j->f->p->loop, j->fd, NULL, on_connected, j);
-	j->timer = loop_after(j->f->p->loop, CALL_MS, on_no_answer, j);
+	to.address = slice_of(a->octets, a->n);
+	j->dial = dial_begin(j->f->p->loop, &to, on_connected, j);
 }
 
 /* --- where to --- */
@@ -373,7 +342,7 @@ on_fetch(void *arg, struct ipc_frame *frame)
 		return;
 	}
 	j = must_zalloc(sizeof *j);
-	*j = (struct job){.f = f, .ticket = ipc_ticket(frame), .name = name, .fd = -1};
+	*j = (struct job){.f = f, .ticket = ipc_ticket(frame), .name = name};
 	arena_init(&j->arena, 0);
 	j->host = arena_dup(&j->arena, host);
 	j->path = arena_dup(&j->arena, path);
