@@ -32,7 +32,7 @@ $(NSD):
 	$(Q)cd $(B)/nsd && { apt-get download -qq nsd || { $(SUDO) apt-get update -qq && \
 		apt-get download -qq nsd; }; } >nsd.log 2>&1 || { cat nsd.log; exit 1; }
 	$(Q)dpkg -x $(B)/nsd/nsd_*.deb $(B)/nsd && touch $@
-test e2e e2e-dns e2e-check_dns: $(NSD)
+test e2e e2e-dns e2e-check_dns e2e-relay_mx: $(NSD)
 test e2e e2e-upgrade e2e-cluster_upgrade: $(B)/next/hairpin
 sim: $(B)/debug/unit/raft_sim_test $(B)/debug/unit/engine_sim_test ## clusters in virtual time: the core's, SEEDS (1000) of each kind, and whole engines', a tenth of them
 	@SEEDS=$${SEEDS:-1000} $< 2>&1 | grep -v 'seed [0-9]*$$'; exit $${PIPESTATUS[0]}
