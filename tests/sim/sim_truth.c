@@ -136,6 +136,18 @@ __wrap_raft_log_trim(struct raft_log *log, struct db_txn *txn, uint64_t keep_fro
 	return __real_raft_log_trim(log, txn, keep_from, max);
 }
 
+enum err __real_raft_log_truncate(struct raft_log *log, struct db_txn *txn, uint64_t from);
+enum err __wrap_raft_log_truncate(struct raft_log *log, struct db_txn *txn, uint64_t from);
+
+/* What comes in its place may be trimmed in the same turn, too. */
+enum err
+__wrap_raft_log_truncate(struct raft_log *log, struct db_txn *txn, uint64_t from)
+{
+	if (sim.node[log->node].last >= from)
+		sim.node[log->node].last = from - 1;
+	return __real_raft_log_truncate(log, txn, from);
+}
+
 /* Its term and chain hash. False: n doesn't have it. */
 static bool
 has_row(const struct sim_node *n, struct db_txn *txn, uint64_t i, uint64_t *term,
