@@ -224,20 +224,25 @@ decide_route(struct courier_job *j, struct db_txn *txn, const Commands__RcptRow 
 	return ERR_OK;
 }
 
-/* What is known of why it didn't go. */
+/* What is known of why it didn't go; and of when that was its row knows then. A hop that was
+ * tried for others before this mail came wasn't tried for it. */
 static const char *
-last_try(struct courier_job *j, struct db_txn *txn, const Commands__Rcpt *r)
+last_try(struct courier_job *j, struct db_txn *txn, Commands__Rcpt *r)
 {
 	Commands__Hop *hop;
 	enum err e = view_hop_get(
 		txn, j->s.item->owner_node, codec_slice(r->hop), &j->arena, &hop);
 
-	return !e && hop->tries && hop->last_status[0] ? hop->last_status : r->last_status;
+	if (e || !hop->tries)
+		return r->last_status;
+	if (hop->last_try_sec > r->last_try_sec && hop->last_try_sec >= j->s.item->queued_sec)
+		r->last_try_sec = hop->last_try_sec;
+	return hop->last_status[0] ? hop->last_status : r->last_status;
 }
 
 /* Its hop didn't let it go, and its deadline has come. */
 static void
-decide_late(struct courier_job *j, struct db_txn *txn, const Commands__Rcpt *r,
+decide_late(struct courier_job *j, struct db_txn *txn, Commands__Rcpt *r,
 	Commands__RcptStep *s)
 {
 	const char *why = last_try(j, txn, r);

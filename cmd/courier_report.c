@@ -138,8 +138,9 @@ report_rcpt(const struct courier_step *s, size_t i, enum smtp_dsn_action action)
 	find_reply(s, &out);
 	if (action == SMTP_DSN_DELAYED)
 		out.until_sec = (int64_t)one->deadline_sec;
-	if (s->is_try || r->stage != COMMANDS__STAGE__STAGE_RELAY)
-		out.last_try_sec = (int64_t)courier_now_sec(s->c);
+	out.last_try_sec = (int64_t)(s->is_try || r->stage != COMMANDS__STAGE__STAGE_RELAY
+					     ? courier_now_sec(s->c)
+					     : r->last_try_sec);
 	return out;
 }
 

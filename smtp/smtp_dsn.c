@@ -186,6 +186,9 @@ put_rcpt(const struct smtp_dsn *d, const struct smtp_dsn_rcpt *r, struct buf *ou
 	put_diagnostic(r, out);
 	if (r->last_try_sec)
 		date_line(out, "Last-Attempt-Date: ", r->last_try_sec);
+	/* RFC 3464 2.3.8: the last server's name of it. */
+	if (!r->remote.n)
+		buf_printf(out, "Final-Log-ID: %.*s\r\n", SLICE_FMT(d->queue_id));
 	if (r->until_sec)
 		date_line(out, "Will-Retry-Until: ", r->until_sec);
 }

@@ -29,7 +29,8 @@ struct smtp_dsn_rcpt {
 	/* The server whose words they are, and the words: "550 5.1.1 no such user". Empty: our
 	 * own. */
 	struct slice remote, reply;
-	int64_t last_try_sec, until_sec; /* DELAYED: how long it is tried; 0: not known */
+	int64_t last_try_sec; /* 0: it wasn't tried */
+	int64_t until_sec;    /* DELAYED: how long it is tried; 0: not known */
 };
 enum smtp_dsn_returns { SMTP_DSN_NOTHING, SMTP_DSN_HEADER, SMTP_DSN_MESSAGE };
 struct smtp_dsn {

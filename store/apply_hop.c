@@ -79,6 +79,7 @@ note_failure(const struct apply *a, Commands__Hop *hop, const Commands__HopStep 
 {
 	if (!hop->tries++)
 		hop->failed_since_sec = a->time_sec;
+	hop->last_try_sec = a->time_sec;
 	hop->next_try_sec = c->next_try_sec > a->time_sec ? c->next_try_sec : a->time_sec + 1;
 	if (strlen(c->status) <= STATUS_MAX)
 		hop->last_status = c->status;
@@ -103,7 +104,7 @@ apply_hop_note(struct apply *a, uint32_t node, const Commands__HopStep *c)
 		e = apply_trace_hop(a, SCHEMA_TRACE_HOP_FAILED, node, name, hop);
 	} else {
 		hop->tries = 0;
-		hop->failed_since_sec = 0;
+		hop->failed_since_sec = hop->last_try_sec = 0;
 		hop->last_status = (char *)(uintptr_t) "";
 		e = view_hop_earliest(a->txn, node, name, &hop->next_try_sec);
 	}

@@ -148,6 +148,7 @@ defer(struct stepping *s)
 	if (s->step->hop.len)
 		file_under_hop(s);
 	r->tries++;
+	r->last_try_sec = now_sec;
 	r->next_try_sec = next_sec > now_sec ? next_sec : now_sec + 1;
 }
 

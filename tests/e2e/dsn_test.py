@@ -3,6 +3,7 @@
 """Delivery status notifications: who is told what, when, and with how much of the mail; read again by Python's email."""
 import email
 import email.policy
+import email.utils
 import os
 import re
 import subprocess
@@ -33,6 +34,10 @@ RETURN_MAX = 50000
 SECRET = "the-very-words-of-the-mail"
 
 
+def seconds(date):
+    return email.utils.parsedate_to_datetime(str(date)).timestamp()
+
+
 class Report:
     """Checked as RFC 3464, 6522, 6533 and 3834 want it."""
 
@@ -52,6 +57,12 @@ class Report:
         self.message, self.rcpts = self.read_fields(parts[1])
         self.returned_type, self.returned = parts[2].get_content_type(), parts[2]
         assert self.message["Reporting-MTA"] == "dns;mail.example.org" and self.message["Arrival-Date"], raw
+
+        self.arrived, self.made = (seconds(x) for x in (self.message["Arrival-Date"], m["Date"]))
+
+    @staticmethod
+    def tried(one):
+        return seconds(one["Last-Attempt-Date"])
 
     def read_fields(self, part):
         """Python knows message/delivery-status, not the one for UTF-8."""
@@ -222,10 +233,11 @@ def what_waits_is_told_once(s, to):
         for address, one in r.rcpts.items():
             assert one["Action"] == "delayed" and one["Will-Retry-Until"], r.raw
             if address == "full@example.org":
-                assert one["Status"] == "4.2.2" and one["Last-Attempt-Date"]
+                assert one["Status"] == "4.2.2" and one["Final-Log-ID"] == r.message["X-Queue-ID"], r.raw
             else:
                 assert one["Diagnostic-Code"] == "smtp; 450 4.2.0 greylisted", r.raw
-                assert one["Remote-MTA"] == "dns;127.0.0.1"
+                assert one["Remote-MTA"] == "dns;127.0.0.1" and not one["Final-Log-ID"], r.raw
+            assert r.arrived <= r.tried(one) <= r.made < r.arrived + 60, r.raw
     assert not told(s, "nowait")
     # It goes on being tried.
     before = len(to.mails)
@@ -247,6 +259,7 @@ def what_waits_behind_a_dead_server_is_told_too(s):
     one = r.rcpts["x@out.test"]
     assert one["Action"] == "delayed" and one["Status"] == "4.4.1" and "refused" in one["Diagnostic-Code"], r.raw
     assert one["Diagnostic-Code"].startswith("x-hairpin;")
+    assert r.arrived <= r.tried(one) <= r.made < r.arrived + 60, r.raw
     time.sleep(3)
     assert len(told(s, "dead")) == 1
 
@@ -264,6 +277,7 @@ def what_waited_too_long_comes_back_with_the_last_words(s, to):
     r = next(r for r in told(s, "over") if "Undelivered" in r.subject)
     one = r.rcpts["later@out.test"]
     assert one["Status"] == "5.4.7" and one["Diagnostic-Code"] == "smtp; 450 4.2.0 greylisted", r.raw
+    assert r.tried(one) < r.made - 7000, "it wasn't tried again once its time was over"
     assert "time that it is kept for" in r.words and r.returned_type == "message/rfc822"
 
 

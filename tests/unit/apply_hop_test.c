@@ -239,9 +239,12 @@ a_hop_that_failed_is_tried_for_all_at_its_own_time(void **state)
 	assert_int_equal(hop_of("smtp:dead.test")->next_try_sec, time_sec + LATER);
 	assert_true(hop_of("smtp:dead.test")->failed_since_sec >= time_sec);
 	assert_string_equal(hop_of("smtp:dead.test")->last_status, "4.4.1 no answer");
+	assert_true(hop_of("smtp:dead.test")->last_try_sec >= time_sec);
+	assert_int_equal(rcpt_of(item, 0)->last_try_sec, hop_of("smtp:dead.test")->last_try_sec);
 	/* Who comes later doesn't bring it forward. */
 	file(item, 1, "smtp:dead.test");
 	file(item, 2, "smtp:dead.test");
+	assert_int_equal(rcpt_of(item, 2)->last_try_sec, 0);
 	assert_int_equal(hops_due(time_sec + LATER - 1), 0);
 	assert_int_equal(hops_due(time_sec + LATER), 1);
 	assert_int_equal(hop_step("smtp:dead.test", true, time_sec + 2 * LATER), COMMAND_DONE);
@@ -251,6 +254,7 @@ a_hop_that_failed_is_tried_for_all_at_its_own_time(void **state)
 	/* It answers: the first who waits is due at once. */
 	assert_int_equal(hop_step("smtp:dead.test", false, 0), COMMAND_DONE);
 	assert_int_equal(hop_of("smtp:dead.test")->tries, 0);
+	assert_int_equal(hop_of("smtp:dead.test")->last_try_sec, 0);
 	assert_true(hop_of("smtp:dead.test")->next_try_sec <= time_sec + 5);
 	assert_int_equal(world_violations(false), 0);
 }

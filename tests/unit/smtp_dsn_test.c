@@ -96,6 +96,7 @@ a_failure_says_in_words_and_fields_what_happened(void **state)
 		"Final-Recipient: rfc822;x@example.org\r\nAction: failed\r\n"
 		"Status: 5.1.1\r\nDiagnostic-Code: x-hairpin; 5.1.1 no such user here\r\n"));
 	assert_true(has(REPORTS) && has("Content-Type: message/delivery-status\r\n"));
+	assert_true(has("no such user here\r\nFinal-Log-ID: 0000AB\r\n"));
 	assert_false(has("Remote-MTA") || has("Last-Attempt") || has("Will-Retry"));
 	assert_false(has("rfc822-headers") || has("message/rfc822"));
 }
@@ -114,6 +115,7 @@ another_server_is_named_and_quoted(void **state)
 		has("Remote-MTA: dns;mx.test\r\nDiagnostic-Code: smtp; 550 5.7.1 go away\r\n"
 		    "Last-Attempt-Date: Sun, 9 Sep 2001 01:46:40 +0000\r\n"));
 	assert_true(has("The rules of the recipient's server forbid"));
+	assert_false(has("Final-Log-ID"));
 }
 
 static void
@@ -122,8 +124,10 @@ a_delay_says_until_when(void **state)
 	(void)state;
 	t.rcpt[0].action = SMTP_DSN_DELAYED;
 	t.rcpt[0].status = SLICE_LIT("4.2.2 the mailbox is full");
+	t.rcpt[0].last_try_sec = 999999900;
 	t.rcpt[0].until_sec = 1000000000;
 	format();
+	assert_true(has("Last-Attempt-Date: Sun, 9 Sep 2001 01:45:00 +0000\r\n"));
 	assert_true(has("Subject: Delayed mail (still being tried)\r\n"));
 	assert_true(has("Action: delayed\r\nStatus: 4.2.2\r\n"));
 	assert_true(has("Will-Retry-Until: Sun, 9 Sep 2001 01:46:40 +0000\r\n"));
