@@ -14,6 +14,7 @@
 #include "core/mail_addr.h"
 #include "core/must.h"
 #include "store/command.h"
+#include "store/view_directory.h"
 
 /* COMMAND_MAX: a frame to the store holds a little more. */
 enum {
@@ -190,30 +191,20 @@ control_domain(struct control_request *r, const char *name)
 static const char *
 canonical(struct arena *a, struct slice raw, bool catch_all, struct slice *out)
 {
-	struct mail_addr given, folded;
 	struct slice domain;
 	const char *why;
-	struct buf b;
+	uint8_t *p;
 
-	buf_init(&b, 1024);
-	if (catch_all && raw.n && raw.p[0] == '@') {
-		why = mail_addr_parse_domain(slice_from(raw, 1), a, &domain);
-		buf_put_u8(&b, '@');
-		if (!why)
-			buf_put_slice(&b, domain);
-	} else {
-		why = mail_addr_parse(raw, a, &given);
-		if (!why)
-			why = mail_addr_canonical(&given, a, &folded);
-		if (!why) {
-			buf_put_slice(&b, folded.local);
-			buf_put_u8(&b, '@');
-			buf_put_slice(&b, folded.domain);
-		}
-	}
-	*out = arena_dup(a, buf_slice(&b));
-	buf_fini(&b);
-	return why;
+	if (!catch_all || !raw.n || raw.p[0] != '@')
+		return mail_addr_canonical_text(raw, a, out);
+	why = mail_addr_parse_domain(slice_from(raw, 1), a, &domain);
+	if (why)
+		return why;
+	p = arena_alloc(a, 1 + domain.n);
+	p[0] = '@';
+	memcpy(p + 1, domain.p, domain.n);
+	*out = slice_of(p, 1 + domain.n);
+	return NULL;
 }
 
 struct slice
@@ -254,6 +245,41 @@ control_addresses(
 		}
 		(*list)[(*n)++] = codec_bytes(address);
 	}
+	return true;
+}
+
+static bool
+is_ours(struct control_request *r, struct db_txn *txn, struct slice address)
+{
+	size_t at = address.n;
+	Commands__Domain *found;
+
+	while (at && address.p[at - 1] != '@')
+		at--;
+	return !view_directory_domain(txn, slice_from(address, at), &r->arena, &found);
+}
+
+bool
+control_targets(
+	struct control_request *r, const char *name, ProtobufCBinaryData **list, size_t *n)
+{
+	json_t *array = json_object_get(r->in, name);
+	struct db_txn *txn;
+	struct slice kept;
+
+	if (!control_addresses(r, name, list, n))
+		return false;
+	txn = *n ? control_read(r) : NULL;
+	if (!txn)
+		return *n == 0;
+	for (size_t i = 0; i < *n; i++) {
+		const char *given = json_string_value(json_array_get(array, i));
+
+		if (!is_ours(r, txn, codec_slice((*list)[i])) &&
+			!mail_addr_foreign_text(slice_str(given), &r->arena, &kept))
+			(*list)[i] = codec_bytes(kept);
+	}
+	view_end(r->courier->view);
 	return true;
 }
 

@@ -51,6 +51,9 @@ struct slice control_address(struct control_request *r, const char *name, bool c
 /* The named array (or one text) as canonical addresses. False: failed. */
 bool control_addresses(
 	struct control_request *r, const char *name, ProtobufCBinaryData **list, size_t *n);
+/* The same, of who is to get mail: those elsewhere keep their local part as it was given. */
+bool control_targets(
+	struct control_request *r, const char *name, ProtobufCBinaryData **list, size_t *n);
 /* A domain in canonical form; empty: failed. */
 struct slice control_domain(struct control_request *r, const char *name);
 /* A view's transaction; NULL: failed and said so. End with view_end(r->courier->view). */

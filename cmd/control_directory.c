@@ -88,7 +88,7 @@ put_targets(struct control_request *r, Commands__Address__Kind kind)
 		return;
 	commands__address__init(record);
 	record->kind = kind;
-	if (!control_addresses(r, "targets", &record->target, &record->n_target))
+	if (!control_targets(r, "targets", &record->target, &record->n_target))
 		return;
 	if (!record->n_target)
 		control_fail(r, EX_USAGE, "at least one target address is needed");
@@ -220,7 +220,7 @@ forward_put(struct control_request *r, bool clear)
 	record->n_forward = 0;
 	record->forward_only = false;
 	if (!clear) {
-		if (!control_addresses(r, "targets", &record->forward, &record->n_forward))
+		if (!control_targets(r, "targets", &record->forward, &record->n_forward))
 			return;
 		record->forward_only = !json_is_true(json_object_get(r->in, "keep"));
 	}

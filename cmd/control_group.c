@@ -129,7 +129,7 @@ begin(struct control_request *r, struct part *first)
 
 	c->r = r;
 	c->address = control_address(r, "address", false);
-	if (!c->address.n || !control_addresses(r, "targets", &first->member, &first->n) ||
+	if (!c->address.n || !control_targets(r, "targets", &first->member, &first->n) ||
 		!read_posters(c))
 		return NULL;
 	if (first->n || c->sets_poster)
@@ -162,13 +162,6 @@ group_remove(struct control_request *r)
 	change(r, APPLY_DIRECTORY_WITHOUT);
 }
 
-static int
-compare(const void *x, const void *y)
-{
-	return slice_cmp(codec_slice(*(const ProtobufCBinaryData *)x),
-		codec_slice(*(const ProtobufCBinaryData *)y));
-}
-
 /* Those of old who aren't named. */
 static struct part
 leavers(struct control_request *r, const Commands__Address *old, const struct part *named)
@@ -177,10 +170,11 @@ leavers(struct control_request *r, const Commands__Address *old, const struct pa
 	ProtobufCBinaryData *sorted = arena_alloc(&r->arena, (named->n + 1) * sizeof *sorted);
 
 	memcpy(sorted, named->member, named->n * sizeof *sorted);
-	qsort(sorted, named->n, sizeof *sorted, compare);
+	qsort(sorted, named->n, sizeof *sorted, apply_directory_compare_targets);
 	out.member = arena_alloc(&r->arena, (old->n_target + 1) * sizeof *out.member);
 	for (size_t i = 0; i < old->n_target; i++)
-		if (!bsearch(&old->target[i], sorted, named->n, sizeof *sorted, compare))
+		if (!bsearch(&old->target[i], sorted, named->n, sizeof *sorted,
+			    apply_directory_compare_targets))
 			out.member[out.n++] = old->target[i];
 	return out;
 }

@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "core/codec.h"
+#include "core/mail_addr.h"
 #include "crypto/keyd_client.h"
 #include "crypto/loop_guard.h"
 #include "smtp/smtp_guard.h"
@@ -123,6 +124,7 @@ courier_hairpin_way(struct courier *c, struct db_txn *txn, struct slice address,
 	enum err e;
 
 	arena_init(&a, 0);
+	mail_addr_canonical_text(address, &a, &address);
 	e = view_directory_rcpt(txn, address, c->p->config.delimiter, &a, &found);
 	arena_reset(&a);
 	if (!e)

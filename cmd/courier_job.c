@@ -242,8 +242,7 @@ last_try(struct courier_job *j, struct db_txn *txn, Commands__Rcpt *r)
 
 /* Its hop didn't let it go, and its deadline has come. */
 static void
-decide_late(struct courier_job *j, struct db_txn *txn, Commands__Rcpt *r,
-	Commands__RcptStep *s)
+decide_late(struct courier_job *j, struct db_txn *txn, Commands__Rcpt *r, Commands__RcptStep *s)
 {
 	const char *why = last_try(j, txn, r);
 

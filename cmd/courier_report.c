@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/codec.h"
 #include "core/log.h"
+#include "core/mail_addr.h"
 #include "core/rand.h"
 #include "core/utf8.h"
 #include "crypto/queue_seal.h"
@@ -232,6 +233,7 @@ make_item(struct courier_step *s, const struct smtp_dsn *d, struct slice text,
 	Commands__Enqueue **out, struct slice *sealed)
 {
 	struct report *r = arena_zalloc(s->arena, sizeof *r);
+	struct slice sender;
 	enum err e = seal_report(s, r, text, sealed);
 
 	commands__enqueue__init(&r->q);
@@ -240,6 +242,8 @@ make_item(struct courier_step *s, const struct smtp_dsn *d, struct slice text,
 	r->body.size = text.n;
 	r->body.sealed_size = sealed->n;
 	r->rcpt.address = s->item->envelope->sender;
+	if (!mail_addr_foreign_text(codec_slice(r->rcpt.address), s->arena, &sender))
+		r->rcpt.address = codec_bytes(sender);
 	r->rcpt.stage = COMMANDS__STAGE__STAGE_ROUTE;
 	if (courier_hairpin_is_gateways(s->item)) {
 		r->q.filter = s->item->envelope->filter;

@@ -35,20 +35,18 @@ explain(struct arena *a, const char *name, const char *text, const char *why)
 static const char *
 read_address(struct slice raw, struct arena *a, struct slice *out)
 {
-	struct mail_addr given, folded = {0};
+	struct slice domain;
 	const char *why;
 	struct buf b;
 
-	if (raw.n && raw.p[0] == '@')
-		why = mail_addr_parse_domain(slice_from(raw, 1), a, &folded.domain);
-	else if (!(why = mail_addr_parse(raw, a, &given)))
-		why = mail_addr_canonical(&given, a, &folded);
+	if (!raw.n || raw.p[0] != '@')
+		return mail_addr_canonical_text(raw, a, out);
+	why = mail_addr_parse_domain(slice_from(raw, 1), a, &domain);
 	if (why)
 		return why;
 	buf_init(&b, ADDRESS_MAX);
-	buf_put_slice(&b, folded.local);
 	buf_put_u8(&b, '@');
-	buf_put_slice(&b, folded.domain);
+	buf_put_slice(&b, domain);
 	*out = arena_dup(a, buf_slice(&b));
 	buf_fini(&b);
 	return NULL;

@@ -56,17 +56,7 @@ look(struct smtpd *d, lookup fn, void *arg)
 bool
 smtpd_lookup_canonical(struct slice path, struct arena *a, struct slice *out)
 {
-	struct mail_addr given, folded;
-	uint8_t *p;
-
-	if (mail_addr_parse(path, a, &given) || mail_addr_canonical(&given, a, &folded))
-		return false;
-	p = arena_alloc(a, folded.local.n + 1 + folded.domain.n);
-	memcpy(p, folded.local.p, folded.local.n);
-	p[folded.local.n] = '@';
-	memcpy(p + folded.local.n + 1, folded.domain.p, folded.domain.n);
-	*out = slice_of(p, folded.local.n + 1 + folded.domain.n);
-	return true;
+	return mail_addr_canonical_text(path, a, out) == NULL;
 }
 
 /* --- the sending limits --- */
@@ -281,6 +271,8 @@ smtpd_lookup_rcpt(struct smtpd_client *c, struct slice path)
 							  : SMTP_RCPT_NO_USER;
 	if (smtpd_lookup_canonical(whole_path(c->d, path), &c->d->scratch, &r.address)) {
 		ev.rcpt.rcpt_class = class_of_path(&r, path);
+		if (c->at->kind == CONFIG_FILTER || ev.rcpt.rcpt_class == SMTP_RCPT_REMOTE)
+			mail_addr_foreign_text(path, &c->d->scratch, &r.address);
 		ev.rcpt.address = r.address;
 	}
 	smtpd_client_step(c, &ev);

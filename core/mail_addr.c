@@ -342,6 +342,48 @@ mail_addr_canonical(const struct mail_addr *from, struct arena *a, struct mail_a
 	return why;
 }
 
+static struct slice
+join(struct arena *a, struct slice local, struct slice domain)
+{
+	uint8_t *p = arena_alloc(a, local.n + 1 + domain.n);
+
+	if (local.n)
+		memcpy(p, local.p, local.n);
+	p[local.n] = '@';
+	if (domain.n)
+		memcpy(p + local.n + 1, domain.p, domain.n);
+	return slice_of(p, local.n + 1 + domain.n);
+}
+
+const char *
+mail_addr_canonical_text(struct slice raw, struct arena *a, struct slice *out)
+{
+	struct mail_addr given, folded;
+	const char *why = mail_addr_parse(raw, a, &given);
+
+	if (!why)
+		why = mail_addr_canonical(&given, a, &folded);
+	if (!why)
+		*out = join(a, folded.local, folded.domain);
+	return why;
+}
+
+const char *
+mail_addr_foreign_text(struct slice raw, struct arena *a, struct slice *out)
+{
+	struct mail_addr given, folded;
+	const char *why = mail_addr_parse(raw, a, &given);
+	size_t at = raw.n;
+
+	if (!why)
+		why = mail_addr_canonical(&given, a, &folded);
+	while (at && raw.p[at - 1] != '@')
+		at--;
+	if (!why)
+		*out = join(a, slice_cut(raw, 0, at - 1), folded.domain);
+	return why;
+}
+
 bool
 mail_addr_split(
 	struct slice local, struct slice delimiters, struct slice *base, struct slice *detail)

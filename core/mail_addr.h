@@ -42,6 +42,11 @@ const char *mail_addr_parse_domain(struct slice raw, struct arena *a, struct sli
  * domain as lower-case A-labels. NULL, or what is wrong. The null path stays. */
 const char *mail_addr_canonical(
 	const struct mail_addr *from, struct arena *a, struct mail_addr *out);
+/* local@domain as such a form, as text and without quotes. */
+const char *mail_addr_canonical_text(struct slice raw, struct arena *a, struct slice *out);
+/* local@domain whose local part stays as it was written, quotes too, as its own server alone
+ * knows what is the same (RFC 5321 2.4); the domain's canonical form. */
+const char *mail_addr_foreign_text(struct slice raw, struct arena *a, struct slice *out);
 /* Splits a local part at the first of the delimiter's octets that isn't its
  * first octet: "a+b" gives "a" and "b". False: none; base is all, detail empty. */
 bool mail_addr_split(

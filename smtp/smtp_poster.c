@@ -16,7 +16,7 @@ static bool
 is_one_of(struct slice address, const Commands__Address *group)
 {
 	for (size_t i = 0; i < group->n_target && address.n; i++)
-		if (slice_eq(codec_slice(group->target[i]), address))
+		if (slice_eq_nocase(codec_slice(group->target[i]), address))
 			return true;
 	return false;
 }

@@ -1,6 +1,7 @@
 #include "smtp/smtp_route.h"
 
 #include "core/codec.h"
+#include "core/mail_addr.h"
 #include "smtp/smtp_parse.h"
 #include "store/view_directory.h"
 
@@ -10,11 +11,30 @@ enum { WALK_MAX = 200 };
 struct routing {
 	struct db_txn *txn;
 	const Commands__Rcpt *rcpt;
+	ProtobufCBinaryData address; /* the recipient's, canonical */
 	char delimiter;
 	struct arena *a;
 	struct smtp_route *out;
 	size_t octets; /* of the recipients so far */
 };
+
+/* Another server's address is kept as it was given; the directory knows ours by one form. */
+static ProtobufCBinaryData
+canonical(struct routing *r, ProtobufCBinaryData address)
+{
+	struct slice form;
+
+	if (mail_addr_canonical_text(codec_slice(address), r->a, &form))
+		return address;
+	return codec_bytes(form);
+}
+
+static enum err
+find(struct routing *r, ProtobufCBinaryData address, struct view_directory_rcpt *found)
+{
+	return view_directory_rcpt(
+		r->txn, codec_slice(canonical(r, address)), r->delimiter, r->a, found);
+}
 
 /* --- expanding --- */
 
@@ -26,7 +46,7 @@ next_rcpt(struct routing *r, ProtobufCBinaryData address)
 
 	commands__rcpt__init(next);
 	next->address = address;
-	next->via = from->via.len ? from->via : from->address;
+	next->via = from->via.len ? from->via : r->address;
 	next->orcpt = from->orcpt;
 	next->notify = from->notify;
 	next->warned = from->warned;
@@ -49,8 +69,7 @@ static enum err
 add_member(struct routing *r, ProtobufCBinaryData address)
 {
 	struct view_directory_rcpt found;
-	enum err e = view_directory_rcpt(
-		r->txn, codec_slice(address), r->delimiter, r->a, &found);
+	enum err e = find(r, address, &found);
 	Commands__Rcpt *next = e ? NULL : next_rcpt(r, address);
 
 	if (next && found.kind == VIEW_ACCOUNT)
@@ -66,7 +85,7 @@ expand_account(struct routing *r, const Commands__Address *at)
 
 	r->out->into = arena_alloc(r->a, (at->n_forward + 1) * sizeof(Commands__Rcpt *));
 	if (!at->forward_only || at->n_forward == 0)
-		deliver_to(next_rcpt(r, r->rcpt->address), at->account);
+		deliver_to(next_rcpt(r, r->address), at->account);
 	for (size_t i = 0; i < at->n_forward && !e; i++)
 		e = add_member(r, at->forward[i]);
 	return e;
@@ -129,7 +148,7 @@ strip_success(const struct routing *r)
 
 struct walk {
 	struct routing *r;
-	struct slice seen[WALK_MAX]; /* those from next on are still to be looked at */
+	ProtobufCBinaryData seen[WALK_MAX]; /* those from next on are still to be looked at */
 	size_t n, next;
 	bool arrives; /* somewhere that isn't just one more address */
 };
@@ -140,20 +159,20 @@ walk_to(struct walk *w, size_t n, const ProtobufCBinaryData *address)
 	for (size_t i = 0; i < n && !w->arrives; i++) {
 		size_t j = 0;
 
-		while (j < w->n && !slice_eq(w->seen[j], codec_slice(address[i])))
+		while (j < w->n && !slice_eq(codec_slice(w->seen[j]), codec_slice(address[i])))
 			j++;
 		if (j == WALK_MAX)
 			w->arrives = true;
 		else if (j == w->n)
-			w->seen[w->n++] = codec_slice(address[i]);
+			w->seen[w->n++] = address[i];
 	}
 }
 
 static enum err
-walk_from(struct walk *w, struct slice address)
+walk_from(struct walk *w, ProtobufCBinaryData address)
 {
 	struct view_directory_rcpt found;
-	enum err e = view_directory_rcpt(w->r->txn, address, w->r->delimiter, w->r->a, &found);
+	enum err e = find(w->r, address, &found);
 	const Commands__Address *at = found.address;
 
 	if (e)
@@ -179,7 +198,7 @@ leads_somewhere(struct routing *r, bool *yes)
 	enum err e = ERR_OK;
 
 	w->r = r;
-	walk_to(w, 1, &r->rcpt->address);
+	walk_to(w, 1, &r->address);
 	while (!e && !w->arrives && w->next < w->n)
 		e = walk_from(w, w->seen[w->next++]);
 	*yes = w->arrives;
@@ -214,9 +233,13 @@ enum err
 smtp_route(struct db_txn *txn, const Commands__Rcpt *rcpt, char delimiter, struct arena *a,
 	struct smtp_route *out)
 {
-	struct routing r = {txn, rcpt, delimiter, a, out, 0};
+	struct routing r = {
+		.txn = txn, .rcpt = rcpt, .delimiter = delimiter, .a = a, .out = out};
 	struct view_directory_rcpt found;
-	enum err e = view_directory_rcpt(txn, codec_slice(rcpt->address), delimiter, a, &found);
+	enum err e;
+
+	r.address = canonical(&r, rcpt->address);
+	e = view_directory_rcpt(txn, codec_slice(r.address), delimiter, a, &found);
 
 	if (e)
 		return e;

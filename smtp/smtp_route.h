@@ -31,8 +31,9 @@ struct smtp_route {
 	const char *status;		     /* static */
 };
 
-/* rcpt->address is canonical. delimiter: of subaddressing, 0 none. Memory from the arena; into
- * borrows from rcpt. Fails an address that leads to nobody but itself. */
+/* rcpt->address may have any case: it may be the sender of a mail, who gets a report.
+ * delimiter: of subaddressing, 0 none. Memory from the arena; into borrows from rcpt. Fails an
+ * address that leads to nobody but itself. */
 enum err smtp_route(struct db_txn *txn, const Commands__Rcpt *rcpt, char delimiter,
 	struct arena *a, struct smtp_route *out);
 

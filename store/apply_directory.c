@@ -105,11 +105,16 @@ address_problem(struct apply *a, struct slice address, const Commands__Address *
 	return NULL;
 }
 
-static int
-compare_bytes(const void *x, const void *y)
+int
+apply_directory_compare_targets(const void *x, const void *y)
 {
-	return slice_cmp(codec_slice(*(const ProtobufCBinaryData *)x),
-		codec_slice(*(const ProtobufCBinaryData *)y));
+	struct slice a = codec_slice(*(const ProtobufCBinaryData *)x);
+	struct slice b = codec_slice(*(const ProtobufCBinaryData *)y);
+
+	for (size_t i = 0; i < a.n && i < b.n; i++)
+		if (slice_lower(a.p[i]) != slice_lower(b.p[i]))
+			return slice_lower(a.p[i]) < slice_lower(b.p[i]) ? -1 : 1;
+	return (a.n > b.n) - (a.n < b.n);
 }
 
 /* The old targets that aren't named, in their order; then, unless these go, the named ones. */
@@ -122,12 +127,13 @@ merge_targets(struct apply *a, const Commands__Address *old, bool without, Comma
 
 	if (n)
 		memcpy(sorted, r->target, n * sizeof *sorted);
-	qsort(sorted, n, sizeof *sorted, compare_bytes);
+	qsort(sorted, n, sizeof *sorted, apply_directory_compare_targets);
 	for (size_t i = 0; i < old->n_target; i++)
-		if (!bsearch(&old->target[i], sorted, n, sizeof *sorted, compare_bytes))
+		if (!bsearch(&old->target[i], sorted, n, sizeof *sorted,
+			    apply_directory_compare_targets))
 			out[kept++] = old->target[i];
 	for (size_t i = 0; i < n && !without; i++)
-		if (i == 0 || compare_bytes(&sorted[i - 1], &sorted[i]) != 0)
+		if (i == 0 || apply_directory_compare_targets(&sorted[i - 1], &sorted[i]) != 0)
 			out[kept++] = sorted[i];
 	r->target = out;
 	r->n_target = kept;

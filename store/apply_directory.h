@@ -15,6 +15,9 @@ enum {
 /* How an ADDRESS_PUT's targets are meant. */
 enum { APPLY_DIRECTORY_WHOLE, APPLY_DIRECTORY_WITH, APPLY_DIRECTORY_WITHOUT };
 
+/* Of two targets, for qsort: one address in two spellings is one. */
+int apply_directory_compare_targets(const void *x, const void *y);
+
 enum err apply_directory_setting(struct apply *a, const Commands__Setting *c);
 enum err apply_directory_domain_put(struct apply *a, const Commands__DomainPut *c);
 /* Refused (EXISTS) while addresses of the domain are left. */

@@ -55,6 +55,37 @@ def a_refusal_comes_back_as_a_bounce(s, to):
     to.replies.clear()
 
 
+def local_parts_of_others_stay_as_they_were_given(s, to):
+    def leaves(n, rcpts, sender="u0@example.org", **more):
+        before = len(to.mails)
+        submit(s, rcpts, n, sender, **more)
+        s.wait(lambda: not queue(s))
+        return [(m.sender.split()[0], *sorted(m.rcpts)) for m in to.wait(before + 1)[before:]]
+
+    assert leaves(11, ["Mixed.Case+Tag@OUT.test", '"Odd Name"@out.test'], "U0@Example.ORG") == \
+        [("FROM:<U0@Example.ORG>", 'TO:<"Odd Name"@out.test>', "TO:<Mixed.Case+Tag@out.test>")]
+    # Only their own server knows whether that is one mailbox.
+    assert leaves(12, ["Bob@out.test", "bob@out.test"])[0][1:] == ("TO:<Bob@out.test>", "TO:<bob@out.test>")
+    assert leaves(13, ["A@out.test"], rcpt_options=["ORCPT=rfc822;First.A@Out.test"])[0][1] == \
+        "TO:<A@out.test> ORCPT=rfc822;First.A@Out.test"
+    s.cli("alias", "add", "sales@example.org", "Sales.Desk@Partner.test", "U0@Example.org")
+    s.cli("group", "set", "team@example.org", "Bob@Out.test", "Ann@out.test")
+    s.cli("group", "remove", "team@example.org", "ANN@out.test")
+    row = next(r for r in s.json("alias", "list")["rows"] if r["address"] == "sales@example.org")
+    assert row["targets"] == ["Sales.Desk@partner.test", "u0@example.org"], row
+    inbox = len(hp.bodies(s))
+    assert leaves(14, ["SALES@Example.org"])[0][1].startswith("TO:<Sales.Desk@partner.test>")
+    assert leaves(15, ["Team@example.org"])[0][1].startswith("TO:<Bob@out.test>")
+    s.wait(lambda: len(hp.bodies(s)) == inbox + 1)
+    # What goes back to one of ours finds its mailbox, as its sender was written.
+    to.replies["RCPT"] = lambda session, a: b"550 5.1.1 nobody here" if b"None@" in a else None
+    submit(s, ["None@out.test"], 16, "U0@EXAMPLE.org")
+    text = s.wait(lambda: next((b for b in hp.bodies(s) if b"None@out.test" in b), None))
+    assert b"Final-Recipient: rfc822;None@out.test\r\n" in text, text
+    s.wait(lambda: not queue(s))
+    to.replies.clear()
+
+
 def what_is_put_off_goes_later(s, to):
     to.replies["RCPT"] = [b"450 4.2.0 greylisted"]
     before = len(to.mails)
@@ -84,6 +115,7 @@ def main():
         s.settle()
         a_mail_leaves_whole_and_once(s, to)
         a_refusal_comes_back_as_a_bounce(s, to)
+        local_parts_of_others_stay_as_they_were_given(s, to)
         what_is_put_off_goes_later(s, to)
         a_dead_hop_holds_all_back_and_then_lets_all_go(s, to)
         assert s.cli("store", "check").returncode == 0

@@ -99,6 +99,47 @@ posters_stay_unless_the_command_is_about_them(void **state)
 	assert_int_equal(world_violations(false), 0);
 }
 
+static size_t
+put_targets(uint32_t mode, size_t n, const char *const *text)
+{
+	Commands__Command c = COMMANDS__COMMAND__INIT;
+	Commands__AddressPut put = COMMANDS__ADDRESS_PUT__INIT;
+	Commands__Address record = COMMANDS__ADDRESS__INIT, *at;
+	ProtobufCBinaryData target[4];
+	struct db_txn *txn;
+
+	for (size_t i = 0; i < n; i++)
+		target[i] = world_bytes(text[i]);
+	record.kind = COMMANDS__ADDRESS__KIND__GROUP;
+	record.n_target = n;
+	record.target = target;
+	put.address = world_bytes("mixed@example.org");
+	put.record = &record;
+	put.mode = mode;
+	c.body_case = COMMANDS__COMMAND__BODY_ADDRESS_PUT;
+	c.address_put = &put;
+	assert_int_equal(world_propose(&c, SLICE_EMPTY)->code, COMMAND_DONE);
+	assert_int_equal(db_begin(engine_db(world.e), false, &txn), ERR_OK);
+	assert_int_equal(
+		view_directory_address(txn, SLICE_LIT("mixed@example.org"), &world.a, &at),
+		ERR_OK);
+	db_abort(txn);
+	return at->n_target;
+}
+
+static void
+a_target_in_two_spellings_is_one(void **state)
+{
+	static const char *const first[] = {"Bob@out.test", "Bobby@out.test"};
+	static const char *const second[] = {"bob@out.test", "BOB@out.test", "bo@out.test"};
+
+	(void)state;
+	assert_int_equal(put_targets(APPLY_DIRECTORY_WHOLE, 2, first), 2);
+	assert_int_equal(put_targets(APPLY_DIRECTORY_WITH, 3, second), 3);
+	assert_int_equal(put_targets(APPLY_DIRECTORY_WITHOUT, 1, first), 2);
+	assert_int_equal(put_targets(APPLY_DIRECTORY_WITHOUT, 1, second + 2), 1);
+}
+
 static void
 posters_are_limited(void **state)
 {
@@ -118,6 +159,8 @@ main(void)
 			world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(posters_stay_unless_the_command_is_about_them,
 			world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_target_in_two_spellings_is_one, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
 			posters_are_limited, world_setup, world_teardown),
 	};

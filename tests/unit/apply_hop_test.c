@@ -240,7 +240,8 @@ a_hop_that_failed_is_tried_for_all_at_its_own_time(void **state)
 	assert_true(hop_of("smtp:dead.test")->failed_since_sec >= time_sec);
 	assert_string_equal(hop_of("smtp:dead.test")->last_status, "4.4.1 no answer");
 	assert_true(hop_of("smtp:dead.test")->last_try_sec >= time_sec);
-	assert_int_equal(rcpt_of(item, 0)->last_try_sec, hop_of("smtp:dead.test")->last_try_sec);
+	assert_int_equal(
+		rcpt_of(item, 0)->last_try_sec, hop_of("smtp:dead.test")->last_try_sec);
 	/* Who comes later doesn't bring it forward. */
 	file(item, 1, "smtp:dead.test");
 	file(item, 2, "smtp:dead.test");

@@ -57,6 +57,37 @@ addresses_have_one_canonical_form(void **state)
 }
 
 static void
+another_server_s_local_part_stays_as_it_was_written(void **state)
+{
+	static const char *const pairs[][3] = {
+		/* as given, for another server, for our directory */
+		{"Ann.Lee+X@Example.ORG", "Ann.Lee+X@example.org", "ann.lee+x@example.org"},
+		{"\"Ann Lee\"@X.test", "\"Ann Lee\"@x.test", "ann lee@x.test"},
+		{"\"Ann\"@x.test", "\"Ann\"@x.test", "ann@x.test"},
+		{"\"a@B\"@x.test", "\"a@B\"@x.test", "a@b@x.test"},
+		{"M\xc3\x9cLLER@M\xc3\x9cnchen.de", "M\xc3\x9cLLER@xn--mnchen-3ya.de",
+			"m\xc3\xbcller@xn--mnchen-3ya.de"},
+		{"A@[IPv6:2001:DB8::1]", "A@[ipv6:2001:db8::1]", "a@[ipv6:2001:db8::1]"},
+	};
+	struct slice out = SLICE_LIT("as before");
+
+	(void)state;
+	arena_init(&arena, 0);
+	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+		assert_null(mail_addr_foreign_text(slice_str(pairs[i][0]), &arena, &out));
+		assert_true(slice_eq(out, slice_str(pairs[i][1])));
+		assert_null(mail_addr_canonical_text(slice_str(pairs[i][0]), &arena, &out));
+		assert_true(slice_eq(out, slice_str(pairs[i][2])));
+	}
+	out = SLICE_LIT("as before");
+	assert_non_null(mail_addr_foreign_text(SLICE_LIT("postmaster"), &arena, &out));
+	assert_non_null(mail_addr_foreign_text(SLICE_LIT(""), &arena, &out));
+	assert_non_null(mail_addr_canonical_text(SLICE_LIT("a b@x"), &arena, &out));
+	assert_true(slice_eq(out, SLICE_LIT("as before")));
+	arena_reset(&arena);
+}
+
+static void
 malformed_addresses_are_refused(void **state)
 {
 	static const char *const bad[] = {"", "a", "@", "a@", "@b", ".a@b", "a.@b", "a..b@c",
@@ -215,6 +246,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_have_one_canonical_form),
+		cmocka_unit_test(another_server_s_local_part_stays_as_it_was_written),
 		cmocka_unit_test(malformed_addresses_are_refused),
 		cmocka_unit_test(lengths_are_kept_at_the_octet),
 		cmocka_unit_test(paths_are_read_with_routes_null_and_postmaster),

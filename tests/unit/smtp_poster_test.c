@@ -25,7 +25,8 @@ group(struct group *g, const char *poster, const char *other)
 	g->member[0] = bytes("a@example.org");
 	g->member[1] = bytes("inner@example.org");
 	g->member[2] = bytes("out@else.test");
-	g->record.n_target = 3;
+	g->member[3] = bytes("Further@else.test"); /* as it was given; senders are folded */
+	g->record.n_target = 4;
 	g->record.target = g->member;
 	g->poster[0] = bytes(poster);
 	g->poster[1] = bytes(other);
@@ -57,6 +58,7 @@ members_are_those_that_are_listed(void **state)
 {
 	(void)state;
 	assert_true(may("members", "", "out@else.test"));
+	assert_true(may("members", "", "further@else.test"));
 	assert_true(may("members", "a@example.org", "office@example.org"));
 	assert_true(may("members", "b@example.org", "a@example.org"));
 	assert_false(may("members", "b@example.org", "b@example.org"));

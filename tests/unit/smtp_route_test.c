@@ -110,6 +110,39 @@ each_address_leads_to_its_kind_of_outcome(void **state)
 	assert_memory_equal(r.status, "5.4.6 ", 6);
 }
 
+static bool
+is(ProtobufCBinaryData got, const char *text)
+{
+	return slice_eq(codec_slice(got), slice_str(text));
+}
+
+static void
+ours_are_found_in_any_spelling_and_others_keep_theirs(void **state)
+{
+	struct smtp_route r;
+
+	(void)state;
+	/* As the sender of a mail may be written, who gets a report. */
+	r = route("U0@Example.ORG", 0);
+	assert_int_equal(r.kind, SMTP_ROUTE_EXPAND);
+	assert_true(r.into[0]->account == WORLD_ACCOUNT);
+	assert_true(is(r.into[0]->via, "u0@example.org"));
+	r = route("\"U0\"@example.org", 0);
+	assert_true(r.n_into == 1 && r.into[0]->account == WORLD_ACCOUNT);
+	assert_int_equal(route("Nobody@EXAMPLE.org", 0).kind, SMTP_ROUTE_FAIL);
+	/* What isn't an address for us is one for nobody. */
+	assert_int_equal(route("a b@example.org", 0).kind, SMTP_ROUTE_FAIL);
+	assert_int_equal(route("X@Elsewhere.test", 0).kind, SMTP_ROUTE_RELAY);
+	alias("sales@example.org", "Bob.Smith@out.test");
+	r = route("Sales@Example.org", 0);
+	assert_true(r.n_into == 1 && is(r.into[0]->address, "Bob.Smith@out.test"));
+	assert_true(is(r.into[0]->via, "sales@example.org"));
+	/* A domain that became ours after it was named. */
+	alias("old@example.org", "U0@example.org");
+	r = route("old@example.org", 0);
+	assert_true(r.n_into == 1 && r.into[0]->account == WORLD_ACCOUNT);
+}
+
 static unsigned
 notify_of(const char *address, unsigned notify, uint32_t expanded, size_t i)
 {
@@ -393,6 +426,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			each_address_leads_to_its_kind_of_outcome, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(
+			ours_are_found_in_any_spelling_and_others_keep_theirs, world_setup,
+			world_teardown),
 		cmocka_unit_test_setup_teardown(
 			an_address_with_several_behind_it_ends_the_wish_for_success,
 			world_setup, world_teardown),
