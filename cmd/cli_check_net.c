@@ -30,7 +30,8 @@ struct net {
 	struct loop *loop;
 	struct survey_talk_settings talk;
 	const char *socket;
-	size_t asked;
+	size_t asked, answered; /* questions on their way, and back */
+	bool has_dns;
 	size_t found; /* findings before the first run */
 	struct loop_timer *judging, *end;
 };
@@ -256,17 +257,24 @@ static void
 judge(struct net *n)
 {
 	struct survey_site *s = &n->site;
-	bool has_dns;
 
 	arena_reset(&s->run);
 	cli_finding_cut(s->f, n->found);
 	s->mx_hosts = 0;
 	s->host = (struct survey_site_addresses){.n = 0};
-	has_dns = survey_host_judge(s);
-	if (has_dns)
+	n->has_dns = survey_host_judge(s);
+	if (n->has_dns)
 		survey_domain_judge(s);
-	survey_out_judge(s, has_dns);
+	survey_out_judge(s, n->has_dns);
 	survey_tls_judge(s);
+}
+
+static void
+stop(struct net *n)
+{
+	survey_end(n->site.survey, "no answer in time");
+	judge(n);
+	loop_stop(n->loop);
 }
 
 static void
@@ -277,8 +285,11 @@ on_judge(void *arg)
 	n->judging = NULL;
 	judge(n);
 	want_more(n);
+	/* Nobody waits for thousands of questions that a dead DNS won't answer either. */
 	if (!survey_is_open(n->site.survey))
 		loop_stop(n->loop);
+	else if (!n->has_dns && n->answered >= ASKED_MAX)
+		stop(n);
 }
 
 static void
@@ -296,6 +307,7 @@ on_answer(void *arg, const struct dns_answer *answer)
 	struct net *n = w->n;
 
 	n->asked--;
+	n->answered++;
 	survey_answer(n->site.survey, w->question, answer);
 	free(w);
 	known(n);
@@ -346,9 +358,7 @@ on_time(void *arg)
 	struct net *n = arg;
 
 	n->end = NULL;
-	survey_end(n->site.survey, "no answer in time");
-	judge(n);
-	loop_stop(n->loop);
+	stop(n);
 }
 
 /* --- all of it --- */
