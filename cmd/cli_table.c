@@ -12,7 +12,7 @@ static bool
 is_time(const char *key)
 {
 	static const char *const times[] = {
-		"created", "queued", "next_try", "failing_since", "ends", NULL};
+		"created", "queued", "next_try", "failing_since", "ends", "fetched", NULL};
 
 	for (const char *const *t = times; *t; t++)
 		if (!strcmp(key, *t))

@@ -131,6 +131,9 @@ const struct cli_verb cli_verbs[] = {
 
 	{"dns", "NAME [TYPE]", "--json", "ask the DNS as the server does; is it proved?",
 		cli_control_run},
+	{"sts list", "", "--json", "the MTA-STS policies of other domains that are kept",
+		cli_control_run},
+	{"sts show", "DOMAIN", "--json", "one of them", cli_control_run},
 
 	{"mime dump", "<MAIL", "", "the parts of a mail and where they are, in JSON",
 		cli_mime_dump},

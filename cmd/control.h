@@ -65,6 +65,6 @@ extern const struct control_verb control_note_verbs[];
 #endif
 extern const struct control_verb control_directory_verbs[], control_account_verbs[],
 	control_group_verbs[], control_queue_verbs[], control_cluster_verbs[],
-	control_dns_verbs[], control_why_verbs[];
+	control_dns_verbs[], control_sts_verbs[], control_why_verbs[];
 
 #endif

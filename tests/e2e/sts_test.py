@@ -330,6 +330,19 @@ class World:
         self.web.answers["mta-sts." + domain] = answer
 
 
+def what_is_kept_is_shown(s):
+    rows = {row["domain"]: row for row in s.json("sts", "list")["rows"]}
+    assert {domain: row["mode"] for domain, row in rows.items()} == {
+        "good.test": "enforce", "chunks.test": "enforce", "name.test": "enforce", "cert.test": "enforce",
+        "plain.test": "enforce", "trial.test": "testing", "trial2.test": "testing", "nothing.test": "none"}, rows
+    row = rows["chunks.test"]
+    assert row["mx"] == ["*.chunks.test"] and row["id"] == "1" and row["ends"] - row["fetched"] == 604800, row
+    assert s.json("sts", "show", "Chunks.test") == row
+    assert re.search(r"^chunks.test +enforce +\*.chunks.test +1 +\d{4}-\d\d-\d\d", s.cli("sts", "list").stdout, re.M)
+    r = s.cli("sts", "show", "html.test", check=False)
+    assert r.returncode == 67 and "no MTA-STS policy of html.test is kept" in r.stderr, r
+
+
 def inside():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     hp.PROGRAM = os.environ["HAIRPIN_RELEASE"]  # with the whole sandbox
@@ -338,6 +351,7 @@ def inside():
         a_policy_that_is_met_lets_mail_go(w, s)
         a_policy_that_is_not_met_holds_mail_back(w, s)
         a_policy_in_testing_lets_mail_go_and_is_logged(w, s)
+        what_is_kept_is_shown(s)
         what_is_no_policy_is_none(w, s)
         the_fetch_ended_in_time(s, since)
         a_policy_counts_though_nothing_says_so_any_more(w, s)
