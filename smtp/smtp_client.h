@@ -201,8 +201,8 @@ struct smtp_client_outcome {
 /* Of recipient i of the mail in hand, or of the last one. Lives until the next MAIL. */
 const struct smtp_client_outcome *smtp_client_outcome(const struct smtp_client *c, size_t i);
 /* Why the connection ended: scope HOST, or MAIL if the driver or its mail was the reason.
- * Result NONE: it hasn't, or with QUIT, nothing being wrong. A greeting of 521 (RFC 7504) or
- * 554 is FAILED: this host takes no mail. */
+ * Result NONE: it hasn't, or with QUIT, nothing being wrong. A greeting of 521 (RFC 7504) is
+ * FAILED: this host never takes mail; any other one that isn't 2xx is DEFERRED. */
 const struct smtp_client_outcome *smtp_client_end(const struct smtp_client *c);
 /* Appends "host NAME said: 550 5.1.1 words (in reply to RCPT TO command)", "lost connection
  * with NAME while sending DATA command", or the like. */

@@ -1,6 +1,8 @@
 /* From the greeting to the first mail: EHLO, STARTTLS, login. */
 #include "smtp/smtp_client_inner.h"
 
+enum { NO_MAIL_EVER = 521 };
+
 /* RFC 5321 3.1: who was greeted with 554 says QUIT. */
 static void
 leave_by_reply(struct smtp_client *c, enum smtp_client_stage stage)
@@ -26,6 +28,19 @@ say_ehlo(struct smtp_client *c)
 	say_hello(c, c->su.is_lmtp ? "LHLO " : "EHLO ", SMTP_CLIENT_CMD_EHLO);
 }
 
+/* RFC 7504: 521 means that no mail is ever taken there. Any other 5xx may be what a broken
+ * proxy says of a good server: it costs the host, not the mail, as in Postfix. */
+static void
+leave_greeted(struct smtp_client *c)
+{
+	struct smtp_client_outcome o = smtp_client_of_reply(
+		c, &c->keep, SMTP_CLIENT_AT_GREETING, SMTP_CLIENT_OF_HOST);
+
+	if (c->reply.code != NO_MAIL_EVER)
+		smtp_client_soften(&o);
+	smtp_client_leave(c, &o);
+}
+
 void
 smtp_client_on_greeting(struct smtp_client *c, size_t rcpt, bool is_ok)
 {
@@ -33,7 +48,7 @@ smtp_client_on_greeting(struct smtp_client *c, size_t rcpt, bool is_ok)
 	if (is_ok)
 		say_ehlo(c);
 	else
-		leave_by_reply(c, SMTP_CLIENT_AT_GREETING);
+		leave_greeted(c);
 }
 
 static void

@@ -119,6 +119,7 @@ BAD = {
     "refuses at the greeting for now": ("greeting", says(b"450 4.3.0 later"), 2, 1),
     "has an enhanced code that contradicts": ("RCPT", says(b"450 5.1.1 no"), 1, 1),
 }
+    "says 554 at the greeting": ("greeting", says(b"554 5.3.2 no SMTP service here"), 2, 1),
 # What is for good: verb, reply, what the report has.
 FOR_GOOD = {
     "MAIL": (b"553 5.1.8 not you", "5.1.8"),

@@ -257,7 +257,8 @@ def a_host_that_drops_us_leaves_it_to_the_next(w):
 
 
 def one_hosts_refusal_is_no_bounce_while_another_may_come_back(w):
-    w.sinks[B].replies["greeting"] = lambda session, argument: b"554 5.3.2 no mail here"
+    """Not even one that says that it never takes mail (RFC 7504)."""
+    w.sinks[B].replies["greeting"] = lambda session, argument: b"521 5.3.2 no mail here"
     with hp.Server(w.conf("dane")) as s:
         s.settle()
         submit(s, "second.plain.test")

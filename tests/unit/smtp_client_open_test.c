@@ -46,7 +46,9 @@ who_is_greeted_with_a_refusal_says_quit(void **state)
 {
 	(void)state;
 	ends(&(struct cplay){0}, "S 554 no mail here\nC QUIT\nS 221 bye\nX\n",
-		"failed host@greeting 554 5.0.0; | ");
+		"deferred host@greeting 554 4.0.0; | ");
+	ends(&(struct cplay){0}, "S 550 5.7.1 not you\nC QUIT\nS 221 bye\nX\n",
+		"deferred host@greeting 550 4.7.1; | ");
 	/* RFC 7504 */
 	ends(&(struct cplay){0}, "S 521-5.3.2 never\nS 521 5.3.2 any\nC QUIT\nS 521 no\nX\n",
 		"failed host@greeting 521 5.3.2; | ");
