@@ -4,6 +4,7 @@
 #ifndef CMD_COURIER_H
 #define CMD_COURIER_H
 
+#include "cmd/courier_own.h"
 #include "cmd/proc.h"
 #include "cmd/rest.h"
 #include "core/arena.h"
@@ -44,6 +45,7 @@ struct courier {
 	struct courier_relay *relay;
 	struct buf roots; /* PEM that [relay] tls_ca names, or empty */
 	struct courier_login *login;
+	struct courier_own own;
 	struct control *control;
 };
 

@@ -154,19 +154,23 @@ courier_where_new(struct courier *c, const struct smtp_hop_target *target, bool 
 	static const struct smtp_mx_actions nowhere = {.result = &no_hop};
 	struct courier_where *w = must_zalloc(sizeof *w);
 	struct smtp_mx_actions acts;
+	struct ip_network *own;
 
 	w->c = c;
 	w->cb = cb;
 	w->arg = arg;
 	arena_init(&w->arena, 0);
 	w->own_name = slice_str(c->p->config.hostname);
+	own = arena_alloc(&w->arena, (c->own.n + 1) * sizeof *own);
 	w->settings = (struct smtp_mx_settings){.order = SMTP_MX_ALTERNATE,
 		.tries_max = TRIES_MAX,
 		.port = target->port,
 		.wants_tlsa = wants_tlsa,
 		.random = rand_u64(),
 		.own_names = &w->own_name,
-		.n_own_names = 1};
+		.n_own_names = 1,
+		.own_addresses = own,
+		.n_own_addresses = courier_own_at(&c->own, target->port, own)};
 	if (smtp_mx_new(&w->settings, name_of(w, target), &w->arena, &acts, &w->mx))
 		acts = nowhere;
 	carry_out(w, &acts);

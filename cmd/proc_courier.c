@@ -274,6 +274,7 @@ prepare(struct proc *p)
 	c->p = p;
 	p->state = c;
 	c->login = courier_login_new(&p->config.relay);
+	courier_own_init(&c->own, &p->config);
 	buf_init(&c->roots, ROOTS_MAX);
 	if (strcmp(p->config.relay_tls_ca, CONFIG_RELAY_CA) != 0)
 		proc_read_file(p->config.relay_tls_ca, 0, ROOTS_MAX, &c->roots);

@@ -20,7 +20,7 @@ from name_server import SOA, Nsd, Zones  # noqa: E402
 DNS, A, B, C, DEAD, SELF = ("127.0.1.53", "127.0.1.1", "127.0.1.2", "127.0.1.3", "127.0.1.9", "127.0.1.10")
 V6 = "fd00::1"
 CERTS = {"right": "127.0.2.1", "wrong": "127.0.2.2", "expired": "127.0.2.3", "self": "127.0.2.4", "none": "127.0.2.5",
-         "stall": "127.0.2.6"}
+         "stall": "127.0.2.6", "ta": "127.0.2.7"}
 PLAIN = SOA + f"""
 a 300 IN A {A}
 b 300 IN A {B}
@@ -40,6 +40,12 @@ both 300 IN MX 10 six
 own 300 IN MX 5 b
 own 300 IN MX 10 mail.example.org.
 own 300 IN MX 20 c
+ownaddress 300 IN MX 5 b
+ownaddress 300 IN MX 10 here
+ownaddress 300 IN MX 20 c
+here 300 IN A {SELF}
+loopaddress 300 IN MX 10 here
+loopaddress 300 IN MX 20 c
 loop 300 IN MX 10 mail.example.org.
 loop 300 IN MX 20 c
 toalias 300 IN MX 10 aliashost
@@ -50,7 +56,8 @@ empty 300 IN TXT "no address"
 many 300 IN MX 10 manyhost
 """ + "".join(f"manyhost 300 IN A 127.0.3.{n}\n" for n in range(1, 13)) + "".join(
     f"{name} 300 IN MX 10 mx.{name}\nmx.{name} 300 IN A {address}\n" for name, address in CERTS.items())
-LONG = ("\n[relay]\ntls = %s\nconnect_timeout = 2s\ntimeout = 3s\n%s\n[mail]\nretry_min = 1h\nretry_max = 1h\n"
+LONG = (f"\n[listener own]\nkind = mx\naddress = {SELF}\nport = 25\n" +
+        "\n[relay]\ntls = %s\nconnect_timeout = 2s\ntimeout = 3s\n%s\n[mail]\nretry_min = 1h\nretry_max = 1h\n"
         "\n[limits]\nconnection_rate_per_minute = 0\n")
 
 
@@ -119,6 +126,7 @@ class World:
             "self": self.certs.self_signed("self", "mx.self.plain.test"),
             "none": None,
             "stall": self.certs.self_signed("stall", "mx.stall.plain.test"),
+            "ta": self.certs.make("ta", "mx.tagood.signed.test"),
         }
         for name, address in CERTS.items():
             self.sinks[address] = sink.Sink(address, 25, tls=contexts[name])
@@ -141,16 +149,23 @@ class World:
             "ta": (CERTS["right"], self.certs.tlsa("ca", 2, 0)),
             "taname": (CERTS["wrong"], self.certs.tlsa("ca", 2, 0)),
             "tabad": (CERTS["right"], f"2 0 1 {other}"),
+            "tagood": (CERTS["ta"], self.certs.tlsa("ca", 2, 0)),
+            # Of several one is enough; what isn't usable beside them doesn't count.
+            "eemany": (CERTS["wrong"], f"3 1 1 {other}", f"3 0 1 {other}", self.certs.tlsa("wrong", 3, 1)),
+            "eemixed": (CERTS["wrong"], f"1 1 1 {other}", f"3 1 7 {other}", f"9 1 1 {other}",
+                        self.certs.tlsa("wrong", 3, 1)),
+            "badmixed": (CERTS["wrong"], f"1 1 1 {other}", f"3 1 7 {other}", f"3 1 1 {other}"),
+            "unusable": (CERTS["wrong"], f"0 0 1 {other}", f"3 1 7 {other}", f"3 9 1 {other}", f"3 1 1 {other[2:]}"),
             "bogus": (CERTS["right"], "3 1 1 " + "aaaaaaaa" * 8),
             "notls": (CERTS["none"], f"3 1 1 {other}"),
             "pkix": (CERTS["self"], f"1 1 1 {other}"),  # not usable: encrypts, whoever it is
-            "without": (CERTS["self"], None),
+            "without": (CERTS["self"],),
         }
         text = SOA
-        for name, (address, tlsa) in hosts.items():
+        for name, (address, *tlsa) in hosts.items():
             # The name in the certificate of `right` is the domain's MX host.
             text += f"{name} 300 IN MX 10 mx.{name}\nmx.{name} 300 IN A {address}\n"
-            text += f"_25._tcp.mx.{name} 300 IN TLSA {tlsa}\n" if tlsa else ""
+            text += "".join(f"_25._tcp.mx.{name} 300 IN TLSA {t}\n" for t in tlsa)
         return text
 
     def close(self):
@@ -200,10 +215,11 @@ def goes_to(w, s, domain, address):
 
 
 def mail_goes_where_the_dns_says(w):
-    expected = {"order": A, "alias": A, "a": A, "second": B, "both": V6, "own": B, "toalias": C}
+    expected = {"order": A, "alias": A, "a": A, "second": B, "both": V6, "own": B, "ownaddress": B, "toalias": C}
     with hp.Server(w.conf("dane")) as s:
         s.settle()
-        fails = {"null": "accepts no mail|null MX", "nothere": "doesn't exist", "loop": "loops back", "nohost": "has an address",
+        fails = {"null": "accepts no mail|null MX", "nothere": "doesn't exist", "loop": "loops back",
+                 "loopaddress": "loops back", "nohost": "has an address",
                  "empty": "has an address"}
         submit(s, *(f"{n}.plain.test" for n in (*expected, *fails)), "x.refused.test", "broken.test", f"[{C}]",
                f"[IPv6:{V6}]", "many.plain.test")
@@ -317,12 +333,14 @@ def dane(w):
     clear(w)
     with hp.Server(w.conf("dane")) as s:
         s.settle()
-        submit(s, *map(name, ("ee", "eeold", "eebad", "ta", "taname", "tabad", "bogus", "notls", "pkix", "without")))
+        submit(s, *map(name, ("ee", "eeold", "eebad", "ta", "taname", "tabad", "bogus", "notls", "pkix", "without",
+                            "tagood", "eemany", "eemixed", "badmixed", "unusable")))
         for n, host, proof in (("ee", "wrong", "dane-ee"), ("eeold", "expired", "dane-ee"), ("pkix", "self", "none"),
-                               ("without", "self", "none")):
+                               ("without", "self", "none"), ("tagood", "ta", "dane-ta"), ("eemany", "wrong", "dane-ee"),
+                               ("eemixed", "wrong", "dane-ee"), ("unusable", "wrong", "none")):
             assert goes_to(w, s, name(n), CERTS[host]).is_secure
             assert f"TLS to mx.{n}.signed.test: {proof}, " in s.log(), n
-        for n in "eebad", "tabad":
+        for n in "eebad", "tabad", "badmixed":
             becomes(s, name(n), "deferred", "certificate not verified: .*TLSA")
         # The trust anchor is right, but the name in the certificate is another one.
         for n in "ta", "taname":
