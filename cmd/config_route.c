@@ -146,6 +146,17 @@ is_login_safe(const struct config_routes *r, const struct config_route *one)
 	       level == SMTP_TLS_POLICY_DANE_ONLY;
 }
 
+/* A next hop is known by its host: of two routes to it only one could be heard. */
+static bool
+is_at_odds(const struct config_routes *r, const struct config_route *a,
+	const struct config_route *b)
+{
+	return is_host(a) && is(a->host, b->host) && is(a->transport, b->transport) &&
+	       !(is(a->user, b->user) && is(a->password_file, b->password_file) &&
+		       config_route_tls(r, a) == config_route_tls(r, b) &&
+		       config_route_discards(r, a) == config_route_discards(r, b));
+}
+
 const char *
 config_route_check(const struct config_routes *r, const struct config_route **which)
 {
@@ -156,6 +167,10 @@ config_route_check(const struct config_routes *r, const struct config_route **wh
 		why = check_one(*which, i == 0);
 		if (!why && !is_login_safe(r, *which))
 			why = "user: a login needs tls = verify or dane-only";
+		for (uint32_t k = 0; k < i && !why; k++)
+			if (is_at_odds(r, &r->route[k], *which))
+				why = "host: another section has it with another login, tls or "
+				      "discard_ehlo_keywords; use one of its other names";
 		if (why)
 			return why;
 	}

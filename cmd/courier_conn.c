@@ -348,6 +348,17 @@ advance_once(struct courier_conn *x)
 	return true;
 }
 
+/* The mail of this route waits until somebody mends it. */
+static void
+warn_of_login(const struct courier_conn *x, struct slice why)
+{
+	const struct config_route *route = x->hop->route;
+
+	log_warn("[relay%s%s]: login as %s: %.*s; mail waits: look at user and password_file, "
+		 "which are read at the start",
+		*route->domain ? " " : "", route->domain, route->user, SLICE_FMT(why));
+}
+
 /* The client is through, by QUIT or by what its end says. */
 static void
 close_client(struct courier_conn *x)
@@ -375,7 +386,10 @@ close_client(struct courier_conn *x)
 	buf_init(&text, COURIER_STATUS_MAX - 1);
 	buf_printf(&text, "%s ", o->enhanced);
 	smtp_client_explain(o, courier_call_host(x->call), &text);
-	log_info("%.*s", SLICE_FMT(buf_slice(&text)));
+	if (o->stage == SMTP_CLIENT_AT_AUTH && o->cause != SMTP_CLIENT_BY_LOSS)
+		warn_of_login(x, buf_slice(&text));
+	else
+		log_info("%.*s", SLICE_FMT(buf_slice(&text)));
 	hang_up(x);
 	courier_call_next(x->call, buf_slice(&text));
 	buf_fini(&text);

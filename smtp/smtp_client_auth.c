@@ -89,7 +89,10 @@ smtp_client_auth_begin(struct smtp_client *c)
 		c->mechanism = SASL_LOGIN;
 		begin_login(c);
 	} else {
-		leave(c, "4.7.4", "no mechanism in common to log in");
+		leave(c, "4.7.4",
+			c->hello.offers & SMTP_CLIENT_AUTH
+				? "no mechanism in common to log in"
+				: "a login is wanted, but the server offers no AUTH");
 	}
 }
 

@@ -1,11 +1,15 @@
-"""Name servers for tests (NSD), and zones for them that are signed here (ldns)."""
+"""Name servers for tests (NSD), and zones for them that are signed here (ldns); and one that answers from a
+dictionary."""
 import os
+import re
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 NSD = os.environ.get("B", "build") + "/nsd/usr/sbin/nsd"
+A, MX, TXT = 1, 15, 16
 SOA = "@ 300 IN SOA ns.org. hostmaster.org. 1 3600 600 86400 60\n@ 300 IN NS ns.org.\n"
 
 
@@ -81,3 +85,25 @@ def wire(name):
 
 def question(name, kind, number=1):
     return struct.pack(">6H", number, 0, 1, 0, 0, 0) + wire(name) + struct.pack(">2H", kind, 1)
+
+
+class Names:
+    """records: (name, type) -> contents of one record; whatever else is asked for isn't there."""
+
+    def __init__(self, host, port=53):
+        self.records = {}
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((host, port))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            raw, client = self.socket.recvfrom(4096)
+            end = raw.index(b"\0", 12) + 5
+            name = re.sub(rb"[\x00-\x1f]", b".", raw[12:end - 5])[1:].decode().lower()
+            kind, = struct.unpack(">H", raw[end - 4:end - 2])
+            data = self.records.get((name, kind))
+            record = b"" if data is None else b"\xc0\x0c" + struct.pack(">2HIH", kind, 1, 0, len(data)) + data
+            self.socket.sendto(raw[:2] + struct.pack(">5H", 0x8580, 1, bool(record), 0, 0) + raw[12:end] + record,
+                               client)

@@ -142,6 +142,18 @@ what_does_not_fit_together_is_refused(void **state)
 	assert_null(wrong());
 	set("example.org", "password_file", "p");
 	assert_non_null(wrong());
+	setup(state);
+	set("a.test", "host", "[192.0.2.1]");
+	set("b.test", "host", "[192.0.2.1]");
+	set("a.test", "tls", "may"); /* as in [relay] */
+	assert_null(wrong());
+	set("b.test", "tls", "encrypt");
+	assert_non_null(wrong());
+	set("b.test", "tls", "may");
+	set("b.test", "discard_ehlo_keywords", "dsn");
+	assert_non_null(wrong());
+	set("b.test", "host", "[192.0.2.1]:26");
+	assert_null(wrong());
 	assert_non_null(config_route_read(&routes, "example.org", "color", "red"));
 	assert_non_null(config_route_read(&routes, "", "tls", "may"));
 }
