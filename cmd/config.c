@@ -60,6 +60,7 @@ static const struct key keys[] = {
 	{"relay", "connect_timeout", SECONDS, AT(relay_connect_sec), 1, 3600, "30s"},
 	{"relay", "timeout", SECONDS, AT(relay_timeout_sec), 1, 3600, "5m"},
 	{"relay", "data_done_timeout", SECONDS, AT(relay_data_done_sec), 1, 3600, "10m"},
+	{"relay", "sts_timeout", SECONDS, AT(relay_sts_sec), 1, 60, "1m"},
 	{"relay", "connections", NUMBER32, AT(relay_connections), 1, 10000, "500"},
 	{"relay", "connections_per_hop", NUMBER32, AT(relay_per_hop), 1, 1000, "20"},
 	{"relay", "srs", FLAG, AT(srs), 0, 0, "yes"},

@@ -80,7 +80,7 @@ struct config {
 	struct config_routes relay;
 	char relay_tls_ca[CONFIG_TEXT_MAX]; /* a file's path, or CONFIG_RELAY_CA */
 	uint32_t relay_connections, relay_per_hop;
-	uint32_t relay_connect_sec, relay_timeout_sec, relay_data_done_sec;
+	uint32_t relay_connect_sec, relay_timeout_sec, relay_data_done_sec, relay_sts_sec;
 	bool srs;
 	/* [gateway]: where its mail goes back to: "none", or as text and as a hop's name */
 	char gateway_reinject[CONFIG_TEXT_MAX], gateway_hop[CONFIG_HOP_MAX];

@@ -2,6 +2,7 @@
 # timeout: 400
 """A server to which mail leaves, and which misbehaves: whatever it does, each mail ends once at it, or comes back, or
 waits where it can be seen; and the courier keeps nothing of it."""
+import contextlib
 import os
 import random
 import re
@@ -17,7 +18,8 @@ import sink  # noqa: E402
 
 TEXT = b"From: u0@example.org\r\nSubject: n%d\r\n\r\nbody %d\r\n"
 TIMEOUT = 2  # seconds; of every reply
-CONF = (hp.QUICK + "\n[relay]\nhost = [127.0.0.1]:%d\nconnect_timeout = 2s\ntimeout = 2s\ndata_done_timeout = 2s\n"
+ROUTES = 31  # cases that are played side by side: each has a domain and a server of its own
+CONF = (hp.QUICK + "\n[relay]\nhost = [127.0.0.1]:%d\nconnect_timeout = 2s\ntimeout = 2s\ndata_done_timeout = 2s\n%s"
         "\n[mail]\nretry_min = 1s\nretry_max = 1s\n\n[limits]\nconnection_rate_per_minute = 0\n"
         "recipients_per_hour = 0\nrecipients_per_day = 0\n")
 VERBS = "greeting", "EHLO", "MAIL", "RCPT", "DATA", "text"
@@ -117,9 +119,9 @@ BAD = {
     "says 451 to the text": ("text", says(b"451 4.3.0 later"), 2, 1),
     "says 452 to RCPT": ("RCPT", says(b"452 4.2.2 full"), 2, 1),
     "refuses at the greeting for now": ("greeting", says(b"450 4.3.0 later"), 2, 1),
+    "says 554 at the greeting": ("greeting", says(b"554 5.3.2 no SMTP service here"), 2, 1),
     "has an enhanced code that contradicts": ("RCPT", says(b"450 5.1.1 no"), 1, 1),
 }
-    "says 554 at the greeting": ("greeting", says(b"554 5.3.2 no SMTP service here"), 2, 1),
 # What is for good: verb, reply, what the report has.
 FOR_GOOD = {
     "MAIL": (b"553 5.1.8 not you", "5.1.8"),
@@ -161,40 +163,43 @@ def copies(to, n):
     return sum(b"\r\nbody %d\r\n" % n in m.text for m in list(to.mails))
 
 
-def it_ends_well(s, to, n, name):
-    verb, act, times, most = BAD[name]
-    to.hang_up()  # else the mail would go over the connection of the one before
-    once = to.replies[verb] = Times(act, times)
-    submit(s, n)
+def play(s, servers, cases, first):
+    """Each (verb, act) with a server of its own; until nothing waits."""
+    for i, (to, (verb, act)) in enumerate(zip(servers, cases)):
+        to.hang_up()  # else the mail would go over the connection of the one before
+        to.replies = {verb: act}
+        submit(s, first + i, f"a@bad{i}.test")
+    s.wait(lambda: not queue(s), 60)
+
+
+def they_end_well(s, servers, names, first):
     began = time.monotonic()
-    s.wait(lambda: copies(to, n) and not queue(s), 40)
-    assert once.left == 0, name
-    to.replies.clear()
-    got = copies(to, n)
-    print(f"{time.monotonic() - began:5.1f} s, {got} of {most}: {name}", flush=True)
-    assert 1 <= got <= most, (name, got)
+    acts = [Times(BAD[name][1], BAD[name][2]) for name in names]
+    play(s, servers, [(BAD[name][0], act) for name, act in zip(names, acts)], first)
+    for n, (to, name, once) in enumerate(zip(servers, names, acts), first):
+        got, most = copies(to, n), BAD[name][3]
+        print(f"{got} of {most}: {name}", flush=True)
+        assert once.left == 0 and 1 <= got <= most, (name, got)
+    print(f"{time.monotonic() - began:5.1f} s for {len(names)} of them", flush=True)
 
 
-def each_misbehaviour_ends_well(s, to):
-    for n, name in enumerate(BAD, 1):
-        it_ends_well(s, to, n, name)
+def each_misbehaviour_ends_well(s, servers):
+    names = list(BAD)
+    for at in range(0, len(names), ROUTES):
+        they_end_well(s, servers, names[at:at + ROUTES], at + 1)
     m = s.imap()
     assert m.select("INBOX")[1] == [b"0"], "a report came of what was only for now"
     m.logout()
 
 
-def what_is_for_good_comes_back_once(s, to):
-    for i, (verb, (reply, status)) in enumerate(FOR_GOOD.items(), 1):
-        before = len(to.mails)
-        to.hang_up()
-        to.replies[verb] = says(reply)
-        submit(s, 1000 + i)
-        s.wait(lambda: not queue(s))
-        texts = hp.bodies(s)
-        assert len(texts) == i and f"Status: {status}".encode() in texts[-1], (verb, texts)
-        assert len(to.mails) == before
-        to.replies.clear()
-
+def what_is_for_good_comes_back_once(s, servers):
+    before = [len(to.mails) for to in servers]
+    play(s, servers, [(verb, says(reply)) for verb, (reply, status) in FOR_GOOD.items()], 1000)
+    texts = s.wait(lambda: len(hp.bodies(s)) == len(FOR_GOOD) and hp.bodies(s))
+    for i, (verb, (reply, status)) in enumerate(FOR_GOOD.items()):
+        report, = [t for t in texts if b"a@bad%d.test" % i in t]
+        assert f"Status: {status}".encode() in report, (verb, report)
+    assert before == [len(to.mails) for to in servers]
 
 
 def state(s):
@@ -239,10 +244,13 @@ def nothing_is_kept_of_it(s, to, mails=200):
 
 
 def run():
-    with sink.Sink() as to, hp.Server(CONF % to.port) as s:
+    with contextlib.ExitStack() as stack:
+        to, *servers = (stack.enter_context(sink.Sink()) for _ in range(1 + ROUTES))
+        routes = "".join(f"[relay bad{i}.test]\nhost = [127.0.0.1]:{x.port}\n" for i, x in enumerate(servers))
+        s = stack.enter_context(hp.Server(CONF % (to.port, routes)))
         s.settle()
-        each_misbehaviour_ends_well(s, to)
-        what_is_for_good_comes_back_once(s, to)
+        each_misbehaviour_ends_well(s, servers)
+        what_is_for_good_comes_back_once(s, servers)
         nothing_is_kept_of_it(s, to)
         assert s.cli("store", "check").returncode == 0
         assert "Sanitizer" not in s.log() and "died" not in s.log(), s.log()[-4000:]
@@ -250,7 +258,7 @@ def run():
 
 def memory_stays(rounds=6, mails=100):
     hp.PROGRAM = os.environ["HAIRPIN_RELEASE"]
-    with sink.Sink() as to, hp.Server(CONF % to.port) as s:
+    with sink.Sink() as to, hp.Server(CONF % (to.port, "")) as s:
         s.settle()
         seen = []
         for i in range(rounds):

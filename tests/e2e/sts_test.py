@@ -6,8 +6,6 @@ import os
 import re
 import shutil
 import socket
-import ssl
-import struct
 import subprocess
 import sys
 import tempfile
@@ -17,51 +15,30 @@ import time
 sys.path.insert(0, sys.path[0])
 import hp  # noqa: E402
 import sink  # noqa: E402
+from certificates import certificate  # noqa: E402
+from name_server import A, MX, TXT, Names, wire  # noqa: E402
 
 DNS, WEB, RIGHT, WRONG, PLAIN = "127.0.1.53", "127.0.1.80", "127.0.1.1", "127.0.1.2", "127.0.1.3"
-A, MX, TXT = 1, 15, 16
 CONF = f"""
 [dns]
 stub = test {DNS}
 validate = no
 [relay]
 tls_ca = %s
+sts_timeout = 13s
 [mail]
 retry_min = 1h
 retry_max = 1h
 """
 POLICY = "version: STSv1\r\nmode: %s\r\nmx: %s\r\nmax_age: 604800\r\n"
-WAIT_SEC, FETCH_SEC, SLACK_SEC = 10, 60, 5
+WAIT_SEC, FETCH_SEC, SLACK_SEC = 10, 13, 5
 LINGER_SEC = 3  # then no connection of an earlier mail is used again
 
 
 # --- name server ---------------------------------------------------------------------------------
 
 
-def wire(name):
-    return b"".join(bytes([len(label)]) + label.encode() for label in name.split(".") if label) + b"\0"
-
-
-class Names:
-    """(name, type) -> contents of one record; whatever else is asked for isn't there."""
-
-    def __init__(self):
-        self.records = {}
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind((DNS, 53))
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            raw, client = self.socket.recvfrom(4096)
-            end = raw.index(b"\0", 12) + 5
-            name = re.sub(rb"[\x00-\x1f]", b".", raw[12:end - 5])[1:].decode().lower()
-            kind, = struct.unpack(">H", raw[end - 4:end - 2])
-            data = self.records.get((name, kind))
-            record = b"" if data is None else b"\xc0\x0c" + struct.pack(">2HIH", kind, 1, 0, len(data)) + data
-            self.socket.sendto(raw[:2] + struct.pack(">5H", 0x8580, 1, bool(record), 0, 0) + raw[12:end] + record,
-                               client)
-
+class Domains(Names):
     def domain(self, domain, address, number="1"):
         """By MX at that address; with a record of that number unless it is None."""
         mx = "mx." + domain
@@ -132,25 +109,6 @@ def endless(c):
     c.sendall(b"HTTP/1.1 200 OK\r\n")
     while True:
         c.sendall(b"X: y\r\n" * 1000)
-
-
-def certificate(folder, name, hosts):
-    """A context with a certificate of the test's authority."""
-    def run(*words):
-        r = subprocess.run(["openssl", *words], cwd=folder, capture_output=True)
-        assert r.returncode == 0, (words, r.stderr)
-
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout")
-    if not os.path.exists(folder + "/ca.pem"):
-        run("req", "-x509", *key, "ca.key", "-out", "ca.pem", "-days", "30", "-subj", "/CN=authority")
-    run("req", "-new", *key, name + ".key", "-out", name + ".csr", "-subj", "/CN=" + name)
-    with open(f"{folder}/{name}.ext", "w") as f:
-        f.write("subjectAltName = " + ",".join("DNS:" + h for h in hosts) + "\n")
-    run("x509", "-req", "-in", name + ".csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "30", "-extfile",
-        name + ".ext", "-out", name + ".pem")
-    c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    c.load_cert_chain(f"{folder}/{name}.pem", f"{folder}/{name}.key")
-    return c
 
 
 # --- mail ----------------------------------------------------------------------------------------
@@ -310,7 +268,7 @@ def a_new_id_brings_a_new_policy(w, s):
 class World:
     def __enter__(self):
         self.dir = tempfile.mkdtemp(prefix="hairpin-sts-")
-        self.names = Names()
+        self.names = Domains(DNS)
         self.wrong = certificate(self.dir, "wrong", ["elsewhere.test"])
         right = certificate(self.dir, "right", ["mx.good.test", "mx.chunks.test", "mx.name.test", "mx.trial.test"])
         hosts = ("good chunks name cert plain trial trial2 nothing moved missing html large garbage endless cut open "
