@@ -37,8 +37,8 @@ struct smtp_client_limits {
 	uint32_t chunk_least; /* octets of a chunk but the last one: at most CHUNK_LEAST_MAX */
 };
 /* 300 s each; DATA 120 s, block 180 s, done 600 s, RSET 20 s, QUIT 5 s, transaction 7,200 s;
- * 50 recipients; chunks of 128 KiB. */
-enum { SMTP_CLIENT_CHUNK_LEAST_MAX = 128 << 10 };
+ * 50 recipients; chunks of 32 KiB. */
+enum { SMTP_CLIENT_CHUNK_LEAST_MAX = 32 << 10 };
 void smtp_client_limits_default(struct smtp_client_limits *l);
 
 enum smtp_client_tls {

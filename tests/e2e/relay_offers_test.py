@@ -17,7 +17,7 @@ PLAIN = b"PIPELINING", b"DSN", b"SIZE 40000000"
 EIGHT = *PLAIN, b"8BITMIME"
 UTF8 = *EIGHT, b"SMTPUTF8"
 HEAD = b"From: u0@example.org\r\nMessage-ID: <%d@example.org>\r\n"
-CHUNK = 128 << 10  # the least that is sent as a chunk of its own
+CHUNK = 32 << 10  # the least that is sent as a chunk of its own
 
 
 def conf(to, other, wrong):
