@@ -11,6 +11,7 @@
 #include "crypto/loop_guard.h"
 #include "smtp/smtp_repeat.h"
 #include "store/command.h"
+#include "store/trace_pack.h"
 #include "store/view_queue.h"
 
 enum {
@@ -455,6 +456,7 @@ fill_intake(struct smtpd_client *c, struct arena *a, Commands__Enqueue *q)
 {
 	const struct config_listener *l = c->at;
 	bool is_six = strchr(l->address, ':') != NULL;
+	Commands__Intake in = COMMANDS__INTAKE__INIT;
 	struct buf text;
 
 	q->trace_life_sec = c->d->p->config.trace_life_sec;
@@ -463,16 +465,17 @@ fill_intake(struct smtpd_client *c, struct arena *a, Commands__Enqueue *q)
 		buf_put_str(&text, l->address);
 	else
 		buf_printf(&text, is_six ? "[%s]:%u" : "%s:%u", l->address, l->port);
-	q->intake->kind = (char *)(uintptr_t)config_kind_name(l->kind);
-	q->intake->at = arena_str(a, buf_slice(&text));
-	q->intake->client_address = codec_bytes(client_address_octets(&c->from));
-	q->intake->client_port = c->from.port;
-	q->intake->message_id = codec_bytes(smtp_session_envelope(c->session)->added_id);
+	in.kind = (char *)(uintptr_t)config_kind_name(l->kind);
+	in.at = arena_str(a, buf_slice(&text));
+	in.client_address = codec_bytes(client_address_octets(&c->from));
+	in.client_port = c->from.port;
 	buf_clear(&text);
 	if (conn_is_secure(c->conn))
 		tls_describe(conn_tls(c->conn), &text);
-	q->intake->tls = arena_str(a, buf_slice(&text));
+	in.tls = arena_str(a, buf_slice(&text));
 	buf_fini(&text);
+	q->intake = codec_bytes(trace_pack_intake(&in, a));
+	q->added_message_id = codec_bytes(smtp_session_envelope(c->session)->added_id);
 }
 
 static void
@@ -545,7 +548,6 @@ smtpd_queue_propose(struct smtpd_client *c)
 	Commands__Command cmd = COMMANDS__COMMAND__INIT;
 	Commands__Enqueue enqueue = COMMANDS__ENQUEUE__INIT;
 	Commands__Body body = COMMANDS__BODY__INIT;
-	Commands__Intake intake = COMMANDS__INTAKE__INIT;
 	struct arena *a = &c->d->scratch;
 
 	smtpd_client_wait(c);
@@ -553,7 +555,6 @@ smtpd_queue_propose(struct smtpd_client *c)
 		tell_lift_of(c->d, c->repeat_key);
 	arena_reset(a);
 	enqueue.body = &body;
-	enqueue.intake = &intake;
 	fill(c, a, &enqueue);
 	cmd.body_case = COMMANDS__COMMAND__BODY_ENQUEUE;
 	cmd.enqueue = &enqueue;

@@ -218,7 +218,7 @@ apply_queue_make(struct apply *a, const Commands__Enqueue *c, uint64_t report_on
 	enum err e = apply_payload_make(a, c->body);
 
 	envelope.n_rcpt = 0;
-	envelope.intake = NULL;
+	envelope.intake.len = envelope.added_message_id.len = 0;
 	envelope.recipients_per_hour = envelope.recipients_per_day = 0;
 	item.id = item.payload = a->index;
 	item.envelope = &envelope;

@@ -3,6 +3,7 @@
 #include "core/buf.h"
 #include "core/codec.h"
 #include "store/schema.h"
+#include "store/trace_pack.h"
 #include "store/view_queue.h"
 
 /* The bits of Rcpt.notify. */
@@ -54,16 +55,6 @@ cut_all(struct apply *a, Commands__Trace *t)
 	t->ident = cut_text(a, t->ident);
 }
 
-static void
-cut_intake(struct apply *a, Commands__Intake *i)
-{
-	i->kind = cut_text(a, i->kind);
-	i->at = cut_text(a, i->at);
-	i->tls = cut_text(a, i->tls);
-	i->client_address = cut_bytes(i->client_address);
-	i->message_id.len = 0; /* its hash stands for it */
-}
-
 /* --- rows --- */
 
 enum err
@@ -88,7 +79,7 @@ apply_trace_trim(struct apply *a, uint64_t rows_max, uint32_t limit)
 }
 
 static enum err
-put(struct apply *a, struct schema_trace *row, Commands__Trace *t)
+put_with(struct apply *a, struct schema_trace *row, Commands__Trace *t, struct slice intake)
 {
 	struct schema_key k;
 	uint64_t rows = 0;
@@ -100,7 +91,8 @@ put(struct apply *a, struct schema_trace *row, Commands__Trace *t)
 	if (row->life_sec > APPLY_TRACE_LIFE_MAX_SEC)
 		row->life_sec = APPLY_TRACE_LIFE_MAX_SEC;
 	row->time_ms = a->time_sec * 1000 + a->msec % 1000;
-	row->rest = codec_pack(t, a->arena);
+	row->rest = trace_pack(
+		t, trace_pack_is_intake(intake) ? intake : SLICE_EMPTY, a->arena);
 	n = schema_trace_write(row, NULL, 0);
 	p = arena_alloc(a->arena, n);
 	schema_trace_write(row, p, n);
@@ -110,6 +102,12 @@ put(struct apply *a, struct schema_trace *row, Commands__Trace *t)
 	return e || rows % APPLY_TRACE_TRIM_EVERY
 		       ? e
 		       : apply_trace_trim(a, APPLY_TRACE_ROWS_MAX, APPLY_TRACE_TRIM_MAX);
+}
+
+static enum err
+put(struct apply *a, struct schema_trace *row, Commands__Trace *t)
+{
+	return put_with(a, row, t, SLICE_EMPTY);
 }
 
 /* --- coming in --- */
@@ -137,28 +135,20 @@ apply_trace_taken(struct apply *a, const Commands__Enqueue *c, uint64_t report_o
 		.rcpt = SCHEMA_TRACE_NOBODY,
 		.life_sec = c->trace_life_sec};
 	Commands__Trace t = COMMANDS__TRACE__INIT;
-	Commands__Intake intake;
-	struct slice id = codec_slice(c->message_id);
 	uint8_t hash[SCHEMA_TRACE_HASH];
 
 	if (!c->trace_life_sec)
 		return ERR_OK;
 	fill_taken(c, &t);
 	t.report = report_on;
-	if (c->intake) {
-		intake = *c->intake;
-		if (!id.n)
-			id = codec_slice(intake.message_id);
-		cut_intake(a, &intake);
-		t.intake = &intake;
-	}
-	schema_trace_hash(id, hash);
+	schema_trace_hash(
+		codec_slice(c->message_id.len ? c->message_id : c->added_message_id), hash);
 	row.message_id = hash;
 	if (report_on)
 		row.from = report_on;
 	else if (!view_queue_id_parse(slice_str(c->ident), &row.from))
 		row.from = 0;
-	return put(a, &row, &t);
+	return put_with(a, &row, &t, codec_slice(c->intake));
 }
 
 enum err
@@ -170,17 +160,11 @@ apply_trace_repeated(struct apply *a, const Commands__Enqueue *c, uint64_t first
 		.rcpt = SCHEMA_TRACE_NOBODY,
 		.life_sec = c->trace_life_sec};
 	Commands__Trace t = COMMANDS__TRACE__INIT;
-	Commands__Intake intake;
 
 	if (!c->trace_life_sec)
 		return ERR_OK;
 	fill_taken(c, &t);
-	if (c->intake) {
-		intake = *c->intake;
-		cut_intake(a, &intake);
-		t.intake = &intake;
-	}
-	return put(a, &row, &t);
+	return put_with(a, &row, &t, codec_slice(c->intake));
 }
 
 /* --- steps --- */

@@ -407,13 +407,18 @@ db_put(struct db_txn *txn, enum db_table t, struct slice key, struct slice value
 	MDB_dbi dbi = txn->db->table[t];
 	bool bulk = txn->db->bulk;
 	int rc = MDB_KEYEXIST;
-	enum err e = tables[t].state && !bulk ? count_put(txn, t, key, value) : ERR_OK;
+	bool is_counted = tables[t].state && !bulk;
+	enum err e = ERR_OK;
 
-	if (e)
-		return e;
-	/* Rows that come in key order fill their pages whole. */
+	/* Rows that come in key order fill their pages whole; no row goes for one of them. */
 	if (bulk || t == DB_LOG || t == DB_BODY || t == DB_TRACE)
 		rc = mdb_put(txn->txn, dbi, &k, &v, MDB_APPEND);
+	if (is_counted && rc == MDB_KEYEXIST)
+		e = count_put(txn, t, key, value);
+	else if (is_counted && !rc)
+		e = count_row(txn, t, key, value, true);
+	if (e)
+		return e;
 	if (rc == MDB_KEYEXIST)
 		rc = mdb_put(txn->txn, dbi, &k, &v, 0);
 	return rc == MDB_BAD_VALSIZE ? ERR_LIMIT : db_lmdb_err(rc);

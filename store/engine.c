@@ -437,7 +437,14 @@ engine_propose(struct engine *e, const struct engine_proposal *p)
 			close(p->fd);
 		return err;
 	}
-	w = must_zalloc(sizeof *w + p->command.n + p->body.n);
+	/* Octets that are copied over aren't zeroed first. */
+	w = must_alloc(sizeof *w + p->command.n + p->body.n);
+	*w = (struct engine_waiting){.fd = p->fd,
+		.fd_size = p->fd >= 0 ? p->fd_size : 0,
+		.deadline_ms = clock_ms() + ENGINE_DEADLINE_MS,
+		.may = p->may,
+		.done = p->done,
+		.arg = p->arg};
 	copy = (uint8_t *)(w + 1);
 	if (p->command.n)
 		memcpy(copy, p->command.p, p->command.n);
@@ -445,12 +452,6 @@ engine_propose(struct engine *e, const struct engine_proposal *p)
 		memcpy(copy + p->command.n, p->body.p, p->body.n);
 	w->command = slice_of(copy, p->command.n);
 	w->body = slice_of(copy + p->command.n, p->body.n);
-	w->fd = p->fd;
-	w->fd_size = p->fd >= 0 ? p->fd_size : 0;
-	w->deadline_ms = clock_ms() + ENGINE_DEADLINE_MS;
-	w->may = p->may;
-	w->done = p->done;
-	w->arg = p->arg;
 	e->queue_bytes += weight(w);
 	engine_inner_put(&e->queue, w);
 	return ERR_OK;

@@ -107,6 +107,7 @@ enqueue(uint64_t n)
 	Commands__Enqueue q = COMMANDS__ENQUEUE__INIT;
 	Commands__Body body = COMMANDS__BODY__INIT;
 	Commands__Rcpt rcpt = COMMANDS__RCPT__INIT, *list[] = {&rcpt};
+	Commands__Intake in = COMMANDS__INTAKE__INIT;
 
 	rcpt.address = text("@example.org", n % ACCOUNTS);
 	rcpt.account = n % ACCOUNTS + 1;
@@ -126,6 +127,14 @@ enqueue(uint64_t n)
 	q.message_id = text("@elsewhere.example", n);
 	q.client_name = (char *)(uintptr_t) "client.elsewhere.example";
 	q.helo = q.client_name;
+	q.client_address = (ProtobufCBinaryData){4, noise};
+	q.trace_life_sec = 14 * 86400;
+	in.kind = "mx";
+	in.at = "192.0.2.1:25";
+	in.client_address = q.client_address;
+	in.client_port = q.client_port = 40000;
+	in.tls = "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)";
+	q.intake = codec_bytes(codec_pack(&in, &arena));
 	c.body_case = COMMANDS__COMMAND__BODY_ENQUEUE;
 	c.enqueue = &q;
 	run(codec_pack(&c, &arena), slice_of(noise + n % 1000, BODY), on_done, &item[n]);

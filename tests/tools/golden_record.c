@@ -314,12 +314,12 @@ enqueue(const char *repeat_key)
 	enqueue.stage = COMMANDS__STAGE__STAGE_ROUTE;
 	enqueue.message_id = text("<1@example.net>");
 	enqueue.trace_life_sec = 86400;
-	enqueue.intake = &intake;
 	intake.kind = "mx";
 	intake.at = "192.0.2.1:25";
 	intake.client_address = octets(4);
 	intake.client_port = 4711;
 	intake.tls = "TLSv1.3";
+	enqueue.intake = codec_bytes(codec_pack(&intake, &g.a));
 	PLAY(ENQUEUE, enqueue, 500);
 	return g.result.id;
 }

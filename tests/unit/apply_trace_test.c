@@ -127,20 +127,19 @@ enqueue_of(const struct mail *m)
 {
 	Commands__Enqueue *q = arena_alloc(&g.a, sizeof *q);
 	Commands__Body *body = arena_alloc(&g.a, sizeof *body);
-	Commands__Intake *in = arena_alloc(&g.a, sizeof *in);
+	Commands__Intake in = COMMANDS__INTAKE__INIT;
 
 	commands__enqueue__init(q);
 	commands__body__init(body);
-	commands__intake__init(in);
-	in->kind = "mx";
-	in->at = "192.0.2.1:25";
-	in->client_address = octets(4);
-	in->client_port = 4711;
-	in->tls = "TLSv1.3";
+	in.kind = "mx";
+	in.at = "192.0.2.1:25";
+	in.client_address = octets(4);
+	in.client_port = 4711;
+	in.tls = "TLSv1.3";
 	body->size = 100;
 	body->sealed_size = 116;
 	q->body = body;
-	q->intake = in;
+	q->intake = codec_bytes(codec_pack(&in, &g.a));
 	q->rcpt = arena_alloc(&g.a, sizeof m->rcpt);
 	for (size_t i = 0; i < 3 && m->rcpt[i]; i++) {
 		q->rcpt[i] = arena_alloc(&g.a, sizeof *q->rcpt[i]);
@@ -352,12 +351,24 @@ the_message_id_that_we_gave_it_counts_where_it_had_none(void **state)
 	struct row r;
 
 	(void)state;
-	q->intake->message_id = text("<ours@example.org>");
+	q->added_message_id = text("<ours@example.org>");
 	assert_int_equal(take(q), COMMAND_DONE);
 	r = newest();
 	schema_trace_hash(SLICE_LIT("<ours@example.org>"), hash);
 	assert_memory_equal(r.t.message_id, hash, sizeof hash);
-	assert_int_equal(r.rest->intake->message_id.len, 0);
+}
+
+static void
+an_intake_that_cannot_be_read_is_left_out(void **state)
+{
+	Commands__Enqueue *q = enqueue_of(
+		&(struct mail){.rcpt = {"u@example.org"}, .life_sec = LIFE});
+
+	(void)state;
+	q->intake.len--;
+	assert_int_equal(take(q), COMMAND_DONE);
+	assert_null(newest().rest->intake);
+	assert_bytes(newest().rest->address, "a@out.test");
 }
 
 static void
@@ -373,7 +384,8 @@ the_item_keeps_nothing_of_where_it_came_in(void **state)
 	assert_int_equal(db_begin(g.db, false, &txn), ERR_OK);
 	assert_int_equal(db_get(txn, DB_ITEM, schema_u64(&k, id), &raw), ERR_OK);
 	item = codec_unpack(&commands__item__descriptor, raw, &g.a);
-	assert_null(item->envelope->intake);
+	assert_int_equal(item->envelope->intake.len, 0);
+	assert_int_equal(item->envelope->added_message_id.len, 0);
 	assert_int_equal(item->envelope->trace_life_sec, LIFE);
 	db_abort(txn);
 }
@@ -571,7 +583,7 @@ a_report_is_told_of_on_both_sides(void **state)
 	size_t n;
 
 	(void)state;
-	bounce->intake = NULL;
+	bounce->intake.len = 0;
 	step((struct step){.item = id,
 		.outcome = COMMANDS__OUTCOME__OUTCOME_FAIL,
 		.status = "5.1.1 no",
@@ -831,6 +843,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_mail_that_is_taken_in_says_from_whom_and_where),
 		T(the_message_id_that_we_gave_it_counts_where_it_had_none),
+		T(an_intake_that_cannot_be_read_is_left_out),
 		T(the_item_keeps_nothing_of_where_it_came_in),
 		T(a_mail_that_is_to_leave_no_trace_leaves_none),
 		T(an_alias_is_expanded_and_its_mailbox_gets_it_with_a_uid),
