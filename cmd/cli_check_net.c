@@ -31,6 +31,7 @@ struct net {
 	struct survey_talk_settings talk;
 	const char *socket;
 	size_t asked, answered; /* questions on their way, and back */
+	size_t calls;		/* on their way */
 	bool has_dns;
 	size_t found; /* findings before the first run */
 	struct loop_timer *judging, *end;
@@ -288,7 +289,7 @@ on_judge(void *arg)
 	/* Nobody waits for thousands of questions that a dead DNS won't answer either. */
 	if (!survey_is_open(n->site.survey))
 		loop_stop(n->loop);
-	else if (!n->has_dns && n->answered >= ASKED_MAX)
+	else if (!n->has_dns && n->answered >= ASKED_MAX && n->calls == 0)
 		stop(n);
 }
 
@@ -319,6 +320,7 @@ on_said(void *arg, const struct survey_said *said)
 	struct wanted *w = arg;
 	struct net *n = w->n;
 
+	n->calls--;
 	survey_tell(n->site.survey, w->visit, said);
 	free(w);
 	known(n);
@@ -348,6 +350,7 @@ want_more(struct net *n)
 	while ((visit = survey_next_visit(n->site.survey))) {
 		w = must_alloc(sizeof *w);
 		*w = (struct wanted){.n = n, .visit = visit};
+		n->calls++;
 		survey_talk_start(&n->talk, survey_visit_target(visit), on_said, w);
 	}
 }
