@@ -68,7 +68,8 @@ endef
 $(foreach m,debug cover,$(eval $(call unit_rules,$(m))))
 comma := ,
 # Whole clusters of the engine in one process; its log lines go into the story.
-SIM_LINK := $(patsubst %,-Wl$(comma)--wrap=%,log_debug log_info log_warn log_error raft_log_trim raft_log_truncate)
+SIM_LINK := $(patsubst %,-Wl$(comma)--wrap=%,log_debug log_info log_warn log_error raft_log_trim raft_log_truncate \
+	pace_sent)
 # How tests/sim/mutants builds a broken copy.
 SIM_HOW = SIM_CC='$(CC)' SIM_FLAGS='$(BASE) $(CFLAGS_debug)' SIM_LINK='$(SIM_LINK)' SIM_LIBS='$(LIBS)'
 define sim_rules

@@ -56,10 +56,11 @@ struct sim_node {
 	/* Of its life. */
 	bool wants_turn;
 	uint64_t due_ms, busy_ms, paused_ms, tended_ms, keys_ms, born_ms;
-	uint64_t anew_ms; /* its parent starts it again then; 0: it doesn't */
-	uint32_t dies_in; /* so many things that others could see; 0: not now */
-	bool is_dead;	  /* all that it does from here on is lost */
-	uint64_t lag_ms;  /* how long the commits of this turn took */
+	uint64_t chunk_ms; /* when it handed over its newest piece of a large body */
+	uint64_t anew_ms;  /* its parent starts it again then; 0: it doesn't */
+	uint32_t dies_in;  /* so many things that others could see; 0: not now */
+	bool is_dead;	   /* all that it does from here on is lost */
+	uint64_t lag_ms;   /* how long the commits of this turn took */
 	/* Its disk: what the folder may hold (0: no bound), until then. */
 	uint64_t disk_bytes, full_until_ms;
 	bool failed_sync;
