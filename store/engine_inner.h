@@ -12,6 +12,7 @@
 #include "store/engine.h"
 #include "store/lease.h"
 #include "store/pace.h"
+#include "store/peer.pb-c.h"
 #include "store/raft_log.h"
 #include "store/room.h"
 #include "store/vault.h"
@@ -199,7 +200,7 @@ void engine_place_applied(struct engine_turn *t, const Commands__Command *c, uin
 	Commands__Result *result);
 /* A chunk, when its octets were applied. */
 void engine_place_applied_chunk(struct engine *e, const Commands__Command *c, uint64_t size);
-void engine_place_refused(struct engine_turn *t, uint64_t seq, enum err why);
+void engine_place_refused(struct engine_turn *t, const Peer__Refused *refused);
 /* The first proposal of a life. */
 void engine_place_boot(struct engine *e);
 

@@ -456,9 +456,8 @@ on_frame(struct engine_turn *t, const struct engine_frame *f)
 		on_forward(e, f->node, frame->forward);
 		return ERR_OK;
 	case PEER__FRAME__BODY_REFUSED:
-		if (f->node == e->raft.leader && frame->refused->err < ERR_COUNT)
-			engine_place_refused(
-				t, frame->refused->seq, (enum err)frame->refused->err);
+		if (f->node == e->raft.leader)
+			engine_place_refused(t, frame->refused);
 		return ERR_OK;
 	case PEER__FRAME__BODY_BEAT:
 		engine_lease_beat(e, f->node, frame->beat);

@@ -329,12 +329,13 @@ has_leader(struct engine *e)
 /* --- other nodes' --- */
 
 static void
-refuse(struct engine *e, uint32_t node, uint64_t seq, enum err why)
+refuse(struct engine *e, uint32_t node, const Commands__Command *c, enum err why)
 {
 	Peer__Frame frame = PEER__FRAME__INIT;
 	Peer__Refused refused = PEER__REFUSED__INIT;
 
-	refused.seq = seq;
+	refused.boot = c->boot;
+	refused.seq = c->seq;
 	refused.err = (uint32_t)why;
 	frame.body_case = PEER__FRAME__BODY_REFUSED;
 	frame.refused = &refused;
@@ -350,25 +351,27 @@ place_remote(struct engine_turn *t, const struct engine_frame *f)
 	Commands__Body **body = c ? body_of(c) : NULL;
 	bool is_chunk = c && c->body_case == COMMANDS__COMMAND__BODY_CHUNK;
 
-	if (!c || c->node != f->node || c->boot == 0 || is_ours_alone(c) ||
+	if (!c)
+		return ERR_OK;
+	if (c->node != f->node || c->boot == 0 || is_ours_alone(c) ||
 		f->body.n > SCHEMA_ENTRY_BODY_MAX ||
 		(f->body.n && !is_chunk && (!body || !*body))) {
-		refuse(e, f->node, c ? c->seq : 0, ERR_SYNTAX);
+		refuse(e, f->node, c, ERR_SYNTAX);
 		return ERR_OK;
 	}
 	/* It would stop every node whose program doesn't know it. */
 	if (version_of((int)c->body_case) > e->version ||
 		(c->body_case == COMMANDS__COMMAND__BODY_CLUSTER_VERSION &&
 			c->cluster_version->version > VERSION_COMMANDS)) {
-		refuse(e, f->node, c->seq, ERR_UNSUPPORTED);
+		refuse(e, f->node, c, ERR_UNSUPPORTED);
 		return ERR_OK;
 	}
 	if (e->room.full && grows(c)) {
-		refuse(e, f->node, c->seq, ERR_FULL);
+		refuse(e, f->node, c, ERR_FULL);
 		return ERR_OK;
 	}
 	if (apply_vault_secret(c).n && vault_reserve(e->vault, e->secrets.n + SECRETS_AHEAD)) {
-		refuse(e, f->node, c->seq, ERR_FULL);
+		refuse(e, f->node, c, ERR_FULL);
 		return ERR_OK;
 	}
 	return append(t, c, f->body);
@@ -588,12 +591,15 @@ engine_place_applied_chunk(struct engine *e, const Commands__Command *c, uint64_
 }
 
 void
-engine_place_refused(struct engine_turn *t, uint64_t seq, enum err why)
+engine_place_refused(struct engine_turn *t, const Peer__Refused *refused)
 {
-	struct engine_waiting *w = seq ? take(t->e, seq, false) : NULL;
+	struct engine_waiting *w;
 
+	if (!refused->seq || refused->boot != t->e->opt.boot || refused->err >= ERR_COUNT)
+		return;
+	w = take(t->e, refused->seq, false);
 	if (w)
-		end(t, w, why);
+		end(t, w, (enum err)refused->err);
 }
 
 void

@@ -10,6 +10,7 @@
 enum { OTHER = 2, THIRD = 3, WAIT_MS = 15000 };
 
 static uint32_t refused;
+static uint64_t asked; /* the number of what was handed over newest */
 
 static void
 on_send(void *arg, uint32_t to, bool bulk, struct slice raw)
@@ -21,6 +22,10 @@ on_send(void *arg, uint32_t to, bool bulk, struct slice raw)
 	(void)bulk;
 	if (f->body_case == PEER__FRAME__BODY_REFUSED)
 		refused = f->refused->err;
+	if (f->body_case == PEER__FRAME__BODY_FORWARD)
+		asked = ((const Commands__Command *)codec_unpack(&commands__command__descriptor,
+				 codec_slice(f->forward->command), &world.a))
+				->seq;
 }
 
 static struct engine_status
@@ -379,6 +384,56 @@ on_not_changed(void *arg, enum err e, uint32_t id)
 	*(enum err *)arg = e;
 }
 
+static void
+on_answer(void *arg, enum err e, uint64_t index, const Commands__Result *result)
+{
+	(void)index;
+	(void)result;
+	*(enum err *)arg = e;
+}
+
+static void
+hear_refused(uint64_t boot)
+{
+	Peer__Frame f = PEER__FRAME__INIT;
+	Peer__Refused r = PEER__REFUSED__INIT;
+
+	f.body_case = PEER__FRAME__BODY_REFUSED;
+	f.refused = &r;
+	r.seq = asked;
+	r.boot = boot;
+	r.err = ERR_FULL;
+	hear(OTHER, &f);
+}
+
+/* Numbers begin anew with each boot: what a leader has of an earlier one isn't ours. */
+static void
+a_refusal_of_an_earlier_boot_is_nobodys(void **state)
+{
+	Commands__Command c = COMMANDS__COMMAND__INIT;
+	struct engine_proposal p = {.fd = -1, .done = on_answer};
+	Peer__Raft raft = append_of(status().term + 1);
+	enum err e = ERR_OK;
+
+	(void)state;
+	raft.index = raft.commit = status().last;
+	raft.index_term = status().term;
+	hear_raft(OTHER, &raft);
+	assert_int_equal(status().leader, OTHER);
+	c.body_case = COMMANDS__COMMAND__BODY_SWEEP;
+	c.sweep = arena_zalloc(&world.a, sizeof *c.sweep);
+	commands__sweep__init(c.sweep);
+	p.command = codec_pack(&c, &world.a);
+	p.arg = &e;
+	assert_int_equal(engine_propose(world.e, &p), ERR_OK);
+	turn();
+	assert_int_not_equal(asked, 0);
+	hear_refused(world.opt.boot + 1);
+	assert_int_equal(e, ERR_OK);
+	hear_refused(world.opt.boot);
+	assert_int_equal(e, ERR_FULL);
+}
+
 /* A leader that can't is not a leader that isn't there. */
 static void
 a_change_that_can_not_be_begun_in_time_says_why(void **state)
@@ -410,6 +465,7 @@ main(void)
 		T(who_left_in_a_configuration_that_is_cut_off_is_known_again),
 		T(another_history_of_what_is_committed_is_refused),
 		T(a_version_that_nobody_knows_is_not_proposed),
+		T(a_refusal_of_an_earlier_boot_is_nobodys),
 		T(a_change_that_can_not_be_begun_in_time_says_why),
 	};
 
