@@ -162,7 +162,8 @@ has_row(const struct sim_node *n, struct db_txn *txn, uint64_t i, uint64_t *term
 	}
 	*term = kept[i].term;
 	*chain = kept[i].chain;
-	return kept[i].by == n->id;
+	/* What was seen before is known, and kept may be of a turn that came to nothing. */
+	return i > n->last && kept[i].by == n->id;
 }
 
 /* Its log begins anew behind a database that was streamed, or where an arbiter was told. */
