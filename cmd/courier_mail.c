@@ -257,7 +257,7 @@ courier_mail_judge(struct courier_mail *m, const struct smtp_client *client,
 		m->s.step[kept++] = m->s.step[i];
 	}
 	m->s.n = kept;
-	courier_relay_give_slot(m);
+	courier_relay_move(m, COURIER_MAIL_TOLD);
 	courier_pump(m->s.c);
 	if (answered) {
 		smtp_slots_note(&m->hop->slots, false);
@@ -384,6 +384,7 @@ void
 courier_mail_begin_anew(struct courier_mail *m)
 {
 	courier_mail_rewind(m);
+	courier_relay_move(m, COURIER_MAIL_IN_LINE);
 	courier_relay_ready(m);
 }
 

@@ -64,12 +64,21 @@ courier_relay_forget_hop(struct courier_hop *hop)
 	free(hop);
 }
 
-/* As many again as are on their way may be sent, and not in the log: if that is out of reach,
- * another node sends them once more. */
+/* For one more in line: as many as have connections, so that none of these waits for a key.
+ * Of a hop that failed each has a connection at once. */
 static bool
 has_room(const struct courier_hop *hop)
 {
-	return smtp_slots_is_free(&hop->slots) && hop->mails < 2 * hop->slots.window;
+	return hop->tries ? hop->mails < hop->slots.window : hop->in_line < hop->slots.window;
+}
+
+/* For one more on its way. As many again may be sent, and not in the log: if that is out of
+ * reach, another node sends them once more. */
+static bool
+has_way(const struct courier_hop *hop)
+{
+	return smtp_slots_is_free(&hop->slots) &&
+	       hop->mails - hop->in_line < 2 * hop->slots.window;
 }
 
 bool
@@ -139,10 +148,9 @@ courier_relay_start(
 		courier_relay_forget_hop(hop);
 		return;
 	}
-	smtp_slots_take(&hop->slots);
 	m->began_ms = clock_ms();
-	m->has_slot = true;
 	hop->mails++;
+	hop->in_line++;
 	at = bucket_of(r, w->item);
 	m->next = *at;
 	*at = m;
@@ -153,18 +161,19 @@ courier_relay_start(
 static void
 serve(struct courier_hop *hop)
 {
-	uint32_t waiting = 0;
+	uint32_t conns = 0, waiting = 0;
 
-	for (struct courier_conn *conn = hop->conns; conn && hop->waiting;) {
+	for (struct courier_conn *conn = hop->conns; conn;) {
 		struct courier_conn *next = courier_conn_next(conn);
 
-		if (courier_conn_is_idle(conn))
+		conns++;
+		if (hop->waiting && courier_conn_is_idle(conn))
 			courier_relay_give(conn);
 		conn = next;
 	}
 	for (const struct courier_mail *m = hop->waiting; m; m = m->next_waiting)
 		waiting++;
-	while (hop->calling < waiting)
+	for (; hop->calling < waiting && conns < hop->slots.window; conns++)
 		courier_conn_new(hop);
 }
 
@@ -200,10 +209,11 @@ courier_relay_give(struct courier_conn *conn)
 	struct courier_hop *hop = courier_conn_hop(conn);
 	struct courier_mail *m = hop->waiting;
 
-	if (!m)
+	if (!m || !has_way(hop))
 		return false;
 	hop->waiting = m->next_waiting;
 	m->next_waiting = NULL;
+	courier_relay_move(m, COURIER_MAIL_ON_ITS_WAY);
 	courier_conn_mail(conn, m);
 	return true;
 }
@@ -240,11 +250,19 @@ check_stopped(struct courier_relay *r)
 }
 
 void
-courier_relay_give_slot(struct courier_mail *m)
+courier_relay_move(struct courier_mail *m, enum courier_mail_place place)
 {
-	if (m->has_slot)
-		smtp_slots_give(&m->hop->slots);
-	m->has_slot = false;
+	struct courier_hop *hop = m->hop;
+
+	if (m->place == COURIER_MAIL_IN_LINE)
+		hop->in_line--;
+	if (m->place == COURIER_MAIL_ON_ITS_WAY)
+		smtp_slots_give(&hop->slots);
+	if (place == COURIER_MAIL_IN_LINE)
+		hop->in_line++;
+	if (place == COURIER_MAIL_ON_ITS_WAY)
+		smtp_slots_take(&hop->slots);
+	m->place = place;
 }
 
 void
@@ -257,9 +275,11 @@ courier_relay_done(struct courier_mail *m)
 		at = &(*at)->next;
 	*at = m->next;
 	r->mail_count--;
+	courier_relay_move(m, COURIER_MAIL_TOLD);
 	m->hop->mails--;
 	m->hop->put_offs -= m->puts_off;
-	courier_relay_give_slot(m);
+	if (!r->is_stopping)
+		serve(m->hop);
 	check_stopped(r);
 }
 

@@ -31,7 +31,8 @@ struct courier_hop {
 	const struct config_route *route;
 	struct smtp_slots slots;
 	uint32_t put_offs;	      /* of these, those that put it off */
-	uint32_t mails;		      /* in hand, those that only wait for the log included */
+	uint32_t mails;		      /* in hand */
+	uint32_t in_line;	      /* of these, those without a connection yet */
 	struct courier_mail *waiting; /* ready, without a connection; oldest first */
 	struct courier_conn *conns;
 	uint32_t calling;      /* connections that aren't ready yet */
@@ -55,6 +56,10 @@ struct courier_relay {
 	bool is_stopping;
 };
 
+/* Where a mail in hand is: it waits for its key and a connection, the server has it, or its
+ * outcome waits for the log. */
+enum courier_mail_place { COURIER_MAIL_IN_LINE, COURIER_MAIL_ON_ITS_WAY, COURIER_MAIL_TOLD };
+
 /* A mail in hand: some recipients of one item, on their way to one hop. */
 struct courier_mail {
 	struct courier_mail *next; /* of its bucket */
@@ -66,7 +71,7 @@ struct courier_mail {
 	unsigned way;  /* LOOP_GUARD_x: through a gateway's engine; 0: this is no gateway's */
 	uint64_t began_ms;
 	bool puts_off; /* that its hop failed is on its way to the log with it */
-	bool has_slot; /* until the server has answered: the log may hear of it later */
+	enum courier_mail_place place;
 	bool has_sent_head, is_text_lost;
 	uint32_t part; /* the next one */
 	/* For a server that takes no 8-bit octets: what its text becomes, once is_converted. */
@@ -88,8 +93,8 @@ bool courier_relay_give(struct courier_conn *conn);
 /* The hop can't be spoken to: status says why. What waits for a connection is put off, unless
  * others of its connections work, which will take it. */
 void courier_relay_failed(struct courier_hop *hop, uint64_t since_ms, const char *status);
-/* The connection is free again, or gone: another mail may be begun. */
-void courier_relay_give_slot(struct courier_mail *m);
+/* It changes its place: what it held there is free for another one. */
+void courier_relay_move(struct courier_mail *m, enum courier_mail_place place);
 /* It is forgotten. */
 void courier_relay_done(struct courier_mail *m);
 /* A connection has gone: what waits, and no other one will take, gets new ones. */
