@@ -5,7 +5,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "cmd/demo_board.h"
 #include "cmd/demo_estate.h"
 #include "cmd/demo_estate_tour.h"
 #include "cmd/demo_tour.h"
@@ -13,14 +12,9 @@
 static bool
 show(struct demo *d, bool is_estate, bool has_keys)
 {
-	if (!is_estate && has_keys)
-		return demo_tour_set_up(d) && demo_board(d);
-	if (!(is_estate ? demo_estate_tour(d) : demo_tour(d)))
-		return false;
-	demo_step(d, "all of it held");
-	if (has_keys)
-		demo_estate_stay(d);
-	return true;
+	if (is_estate)
+		return demo_estate_tour(d, has_keys);
+	return has_keys ? demo_tour_board(d) : demo_tour(d);
 }
 
 int

@@ -447,6 +447,12 @@ members_of(const struct demo *d, const struct demo_node *first)
 	return n;
 }
 
+bool
+demo_is_alone(const struct demo *d, const struct demo_node *node)
+{
+	return node->role->user && members_of(d, node) == 1;
+}
+
 static bool
 has_applied(const struct demo_node *node, json_int_t last)
 {

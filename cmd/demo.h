@@ -31,6 +31,7 @@ struct demo_role {
 	 * above that does. */
 	const char *user;
 	bool is_arbiter;
+	const char *does; /* a word for it, of at most 8 letters */
 };
 
 struct demo_node {
@@ -69,6 +70,8 @@ unsigned demo_port(const struct demo *d, enum demo_port port);
 
 /* Who began the cluster that the node is in. */
 struct demo_node *demo_first_of(struct demo *d, const struct demo_node *node);
+/* Is its cluster it alone? */
+bool demo_is_alone(const struct demo *d, const struct demo_node *node);
 /* init, or join with a token of the first of its cluster, then serve until it answers. False:
  * said why. */
 bool demo_make(struct demo *d, struct demo_node *node);

@@ -12,14 +12,13 @@
 #include <unistd.h>
 
 #include "cmd/demo_mail.h"
-#include "cmd/demo_tour.h"
 #include "core/clock.h"
 #include "core/must.h"
 
 enum {
 	LOOK_MS = 500,
 	PAUSE_US = 20000,
-	SAID = 6, /* lines of what happened */
+	SAID = 4, /* lines of what happened */
 	SAID_MAX = 100,
 	SETTLE_TRIES = 200,
 	SETTLE_US = 50000
@@ -27,16 +26,18 @@ enum {
 
 /* Between the board and the process that sends. */
 struct traffic {
-	volatile unsigned accepted, refused;
+	volatile unsigned accepted[DEMO_BOARD_BOXES_MAX], refused;
 	volatile bool may[DEMO_NODES_MAX]; /* be sent to */
 };
 
 struct board {
 	struct demo *d;
+	const struct demo_board_plan *plan;
 	struct traffic *traffic;
 	struct termios before;
 	pid_t sender;
 	unsigned chosen, accepted_then;
+	int width; /* of the longest name */
 	double per_sec;
 	uint64_t looked_ms;
 	char said[SAID][SAID_MAX];
@@ -54,28 +55,46 @@ on_signal(int signo)
 
 /* --- the traffic --- */
 
-/* To dc1 and dc2 in turn, as far as they run. */
+static unsigned
+accepted(const struct board *b)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < b->plan->boxes; i++)
+		n += b->traffic->accepted[i];
+	return n;
+}
+
+static bool
+send_one(struct board *b, const struct demo_board_lane *l)
+{
+	const struct demo_board_box *box = &b->plan->box[l->box];
+	unsigned number = box->before + b->traffic->accepted[l->box];
+	struct demo_talk t;
+	bool ok = l->has_login
+			  ? demo_mail_login(&t, b->d, l->node, l->from)
+			  : demo_talk_greet(&t, l->node->address, demo_port(b->d, DEMO_SMTP));
+
+	ok = ok && demo_mail_send(&t, l->from, box->user, number);
+	demo_talk_hang_up(&t);
+	return ok;
+}
+
+/* The lanes in turn, as far as their nodes run. */
 static _Noreturn void
 send_for_ever(struct board *b)
 {
-	struct demo_talk t;
-
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (unsigned n = 0;; n++) {
-		const struct demo_node *node = &b->d->node[n % 2];
-		bool ok;
+	for (size_t n = 0;; n = (n + 1) % b->plan->lanes) {
+		const struct demo_board_lane *l = &b->plan->lane[n];
 
 		usleep(PAUSE_US);
-		if (!b->traffic->may[n % 2])
+		if (!b->traffic->may[l->node - b->d->node])
 			continue;
-		ok = demo_talk_greet(&t, node->address, demo_port(b->d, DEMO_SMTP)) &&
-		     demo_mail_send(
-			     &t, DEMO_TOUR_CAROL, DEMO_TOUR_ANN, b->traffic->accepted + 1);
-		if (ok)
-			b->traffic->accepted++;
+		if (send_one(b, l))
+			b->traffic->accepted[l->box]++;
 		else
 			b->traffic->refused++;
-		demo_talk_hang_up(&t);
 	}
 }
 
@@ -85,7 +104,8 @@ start_traffic(struct board *b)
 	b->traffic = mmap(NULL, sizeof *b->traffic, PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	must(b->traffic != MAP_FAILED);
-	b->traffic->may[0] = b->traffic->may[1] = true;
+	for (unsigned i = 0; i < b->d->shape->nodes; i++)
+		b->traffic->may[i] = true;
 	fflush(stdout);
 	b->sender = fork();
 	if (b->sender == 0)
@@ -125,6 +145,7 @@ static void
 show_node(struct board *b, unsigned i)
 {
 	const struct demo_node *node = &b->d->node[i];
+	bool is_chosen = i == b->chosen;
 	bool asks = node->state == DEMO_RUNS || node->state == DEMO_CUT;
 	json_t *s = asks ? demo_ask(node, "cluster status", NULL) : NULL;
 	const char *role = json_string_value(json_object_get(s, "role"));
@@ -132,11 +153,10 @@ show_node(struct board *b, unsigned i)
 
 	if (asks && !node->role->is_arbiter)
 		snprintf(queue, sizeof queue, "%zu", queue_length(node));
-	printf("%s%c %s  %-10s %-8s %-8s %-9s %10lld %10lld %7s%s\r\n",
-		b->colour && i == b->chosen ? "\033[1m" : "", i == b->chosen ? '>' : ' ',
-		node->role->name, node->address, state_name(node->state),
-		node->role->is_arbiter ? "arbiter" : "all", role ? role : "-",
-		(long long)json_integer_value(json_object_get(s, "last")),
+	printf("%s%c %-*s  %-10s %-8s %-8s %-9s %10lld %10lld %7s%s\r\n",
+		b->colour && is_chosen ? "\033[1m" : "", is_chosen ? '>' : ' ', b->width,
+		node->role->name, node->address, state_name(node->state), node->role->does,
+		role ? role : "-", (long long)json_integer_value(json_object_get(s, "last")),
 		(long long)json_integer_value(json_object_get(s, "applied")), queue,
 		b->colour ? "\033[0m" : "");
 	json_decref(s);
@@ -146,23 +166,24 @@ static void
 show(struct board *b)
 {
 	uint64_t now_ms = clock_ms(), passed_ms = now_ms - b->looked_ms;
-	unsigned accepted = b->traffic->accepted;
+	unsigned sent = accepted(b);
 
 	if (passed_ms >= LOOK_MS) {
-		b->per_sec = (accepted - b->accepted_then) * 1000.0 / (double)passed_ms;
-		b->accepted_then = accepted;
+		b->per_sec = (sent - b->accepted_then) * 1000.0 / (double)passed_ms;
+		b->accepted_then = sent;
 		b->looked_ms = now_ms;
 	}
-	printf("\033[H\033[Jhairpin: three data centres, one mail system\r\n\r\n"
+	printf("\033[H\033[Jhairpin: %s\r\n\r\n"
 	       "  mail %.0f/s, %u accepted, %u refused or lost on the way (never answered "
 	       "250)\r\n\r\n"
-	       "       address    state    roles    raft             log    applied   "
+	       "  %-*s  address    state    roles    raft             log    applied   "
 	       "queue\r\n",
-		b->per_sec, accepted, b->traffic->refused);
+		b->plan->title, b->per_sec, sent, b->traffic->refused, b->width, "");
 	for (unsigned i = 0; i < b->d->shape->nodes; i++)
 		show_node(b, i);
-	printf("\r\n  keys: 1 2 3 choose   k kill -9   f freeze   c cut off (stops its process "
-	       "link)   h heal   q quit\r\n\r\n");
+	printf("\r\n  keys: 1 to %u choose   k kill -9   f freeze   c cut off (stops its "
+	       "process link)   h heal   q quit\r\n%s\r\n",
+		b->d->shape->nodes, b->plan->foot);
 	for (unsigned i = 0; i < SAID; i++)
 		printf("%s\r\n", b->said[i]);
 	fflush(stdout);
@@ -185,13 +206,13 @@ press(struct board *b, char key)
 	} else if (node->state == DEMO_RUNS && key == 'f') {
 		demo_freeze(b->d, node);
 		note(b, "stands still, as in a long pause of its machine");
-	} else if (node->state == DEMO_RUNS && key == 'c') {
+	} else if (node->state == DEMO_RUNS && key == 'c' && !demo_is_alone(b->d, node)) {
 		demo_cut(b->d, node);
 		note(b, "hears no other node any more, nor they it");
 	}
 	if (key == 'q' || key == 3 || key == 4)
 		is_over = 1;
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < b->d->shape->nodes; i++)
 		b->traffic->may[i] = b->d->node[i].state == DEMO_RUNS;
 }
 
@@ -233,33 +254,47 @@ watch(struct board *b)
 	}
 }
 
+static bool
+settle_box(const struct board *b, size_t i)
+{
+	const struct demo_board_box *box = &b->plan->box[i];
+	unsigned wanted = box->before + b->traffic->accepted[i];
+	struct demo_mail_count c = {0};
+
+	for (int n = 0; n < SETTLE_TRIES && c.numbers < wanted; n++)
+		if (!demo_mail_count(b->d, box->node, box->user, &c) || c.numbers < wanted)
+			usleep(SETTLE_US);
+	demo_step(b->d, "%u mails were accepted, %u of them are in %s's mailbox",
+		wanted - box->before, c.numbers - box->before, box->user);
+	return c.numbers >= wanted;
+}
+
 /* Everything that was answered 250 is there, once everybody is. */
 static bool
 settle(struct board *b)
 {
-	struct demo_mail_count c = {0};
 	bool ok = true;
 
 	for (unsigned i = 0; i < b->d->shape->nodes; i++)
 		ok = ok &&
 		     (b->d->node[i].state == DEMO_RUNS || demo_heal(b->d, &b->d->node[i]));
-	for (int i = 0; ok && i < SETTLE_TRIES && c.numbers < b->traffic->accepted; i++)
-		if (!demo_mail_count(b->d, &b->d->node[0], DEMO_TOUR_ANN, &c) ||
-			c.numbers < b->traffic->accepted)
-			usleep(SETTLE_US);
-	demo_step(b->d, "%u mails were accepted, %u of them are in ann's mailbox",
-		b->traffic->accepted, c.numbers);
-	return ok && c.numbers >= b->traffic->accepted;
+	for (size_t i = 0; i < b->plan->boxes; i++)
+		ok = settle_box(b, i) && ok;
+	return ok;
 }
 
 bool
-demo_board(struct demo *d)
+demo_board(struct demo *d, const struct demo_board_plan *plan)
 {
 	static struct board b;
 	int errors = dup(STDERR_FILENO);
 	bool ok;
 
 	b.d = d;
+	b.plan = plan;
+	for (unsigned i = 0; i < d->shape->nodes; i++)
+		if ((int)strlen(d->node[i].role->name) > b.width)
+			b.width = (int)strlen(d->node[i].role->name);
 	b.looked_ms = clock_ms();
 	start_traffic(&b);
 	take_terminal(&b);

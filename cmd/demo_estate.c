@@ -14,13 +14,13 @@ enum { EQUAL_SEC = 30, RECORDS_MAX = 32, MX_PREFERENCE = 10 };
 /* --- who they are --- */
 
 static const struct demo_role roles[DEMO_ESTATE_NODES] = {
-	{"mail1", "mail1.company.test", "ann", false},
-	{"mail2", "mail2.company.test", NULL, false},
-	{"mail3", "mail3.company.test", NULL, true},
-	{"gw1", "gw1.company.test", "admin", false},
-	{"gw2", "gw2.company.test", NULL, false},
-	{"gw3", "gw3.company.test", NULL, true},
-	{"partner", "mx.partner.test", "pat", false},
+	{"mail1", "mail1.company.test", "ann", false, "mail"},
+	{"mail2", "mail2.company.test", NULL, false, "mail"},
+	{"mail3", "mail3.company.test", NULL, true, "arbiter"},
+	{"gw1", "gw1.company.test", "admin", false, "gateway"},
+	{"gw2", "gw2.company.test", NULL, false, "gateway"},
+	{"gw3", "gw3.company.test", NULL, true, "arbiter"},
+	{"partner", "mx.partner.test", "pat", false, "outside"},
 };
 
 static bool
@@ -39,7 +39,9 @@ put_shared(const struct demo *d, const struct demo_node *node, FILE *conf)
 	for (size_t i = 0; i < sizeof zones / sizeof *zones; i++)
 		fprintf(conf, "stub = %s %s:%u\n", zones[i], NAME_SERVER,
 			demo_port(d, DEMO_DNS));
-	fprintf(conf, "\n[mail]\nretry_min = 1s\nretry_max = 2s\n");
+	fprintf(conf, "\n[mail]\nretry_min = 1s\nretry_max = 2s\n"
+		      "[limits]\nrecipients_per_hour = 0\nrecipients_per_day = 0\n"
+		      "[relay]\nconnect_timeout = 2s\ntimeout = 5s\n");
 	if (is_gateway(node))
 		fprintf(conf, "\n[gateway]\nreinject = mail1.%s:%u, mail2.%s:%u\n", COMPANY,
 			back, COMPANY, back);
@@ -146,16 +148,6 @@ start_name_server(struct demo *d)
 
 /* --- the beginning --- */
 
-static const char *
-does(const struct demo *d, const struct demo_node *node)
-{
-	if (node->role->is_arbiter)
-		return "arbiter";
-	if (node == &d->node[DEMO_ESTATE_PARTNER])
-		return "another company's whole mail system";
-	return is_gateway(node) ? "gateway" : "mail";
-}
-
 bool
 demo_estate_set_up(struct demo *d)
 {
@@ -169,7 +161,7 @@ demo_estate_set_up(struct demo *d)
 		if (!demo_make(d, node))
 			return false;
 		demo_step(d, "    %s at %s, %s: %s", node->role->name, node->address,
-			does(d, node),
+			node->role->does,
 			node->role->user ? "hairpin init, serve"
 					 : "hairpin cluster token, join, serve");
 	}

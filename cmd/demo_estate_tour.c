@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "cmd/demo_board.h"
 #include "cmd/demo_estate.h"
 #include "cmd/demo_mail.h"
 #include "cmd/demo_way.h"
@@ -211,9 +212,10 @@ each_once(struct tour *t)
 {
 	struct demo_mail_count c;
 
-	return await_all(t->d, &t->out, t->out.read_on, &c) &&
-	       await_all(t->d, &t->in, t->in.read_on, &c) && wait_idle(t->d) &&
-	       is_all_there(t->d, &t->out, t->out.read_on) &&
+	if (await_all(t->d, &t->out, t->out.read_on, &c) &&
+		await_all(t->d, &t->in, t->in.read_on, &c) && !wait_idle(t->d))
+		return false;
+	return is_all_there(t->d, &t->out, t->out.read_on) &&
 	       is_all_there(t->d, &t->in, t->in.read_on);
 }
 
@@ -293,8 +295,49 @@ back(struct tour *t)
 	       is_all_there(d, &t->in, mail1) && demo_verify(d, mail1) && demo_verify(d, gw1);
 }
 
+/* --- to look around --- */
+
+/* Until a line comes; false: no more will. */
+static bool
+wait_for_line(void)
+{
+	int c;
+
+	do
+		c = getchar();
+	while (c != '\n' && c != EOF);
+	return c != EOF;
+}
+
+static bool
+board(struct tour *t)
+{
+	struct demo *d = t->d;
+	const struct demo_node *mail1 = t->out.through[0], *partner = t->in.through[0];
+	const struct demo_board_box boxes[] = {{t->out.to, t->out.read_on, t->out.next},
+		{t->in.to, t->in.read_on, t->in.next}};
+	const struct demo_board_lane lanes[] = {{mail1, t->out.from, true, 0},
+		{partner, t->in.from, true, 1}, {mail1 + 1, t->out.from, true, 0},
+		{partner, t->in.from, true, 1}};
+	char foot[400];
+	struct demo_board_plan plan = {"a company's mail system, its gateways, and a partner",
+		foot, boxes, 2, lanes, 4};
+
+	snprintf(foot, sizeof foot,
+		"  %s, password demo: IMAP at %s:%u and %s:%u, submission at :%u\r\n"
+		"  %s, password demo: IMAP at %s:%u, submission at :%u\r\n"
+		"  hairpin cluster status -c %s\r\n",
+		t->out.from, mail1->address, demo_port(d, DEMO_IMAP), mail1[1].address,
+		demo_port(d, DEMO_IMAP), demo_port(d, DEMO_SUBMISSION), t->in.from,
+		partner->address, demo_port(d, DEMO_IMAP), demo_port(d, DEMO_SUBMISSION),
+		mail1->conf);
+	printf("\nPress Enter for a board, with mail both ways, on which you may kill them.\n");
+	fflush(stdout);
+	return !wait_for_line() || demo_board(d, &plan);
+}
+
 bool
-demo_estate_tour(struct demo *d)
+demo_estate_tour(struct demo *d, bool has_keys)
 {
 	struct demo_node *mail1 = &d->node[DEMO_ESTATE_MAIL1], *mail2 = mail1 + 1;
 	struct demo_node *partner = &d->node[DEMO_ESTATE_PARTNER];
@@ -309,27 +352,8 @@ demo_estate_tour(struct demo *d)
 		!survive(&t, &d->node[DEMO_ESTATE_GW1]))
 		return false;
 	t.out.may_repeat = true;
-	return survive(&t, mail1) && back(&t);
-}
-
-/* --- to look around --- */
-
-void
-demo_estate_stay(struct demo *d)
-{
-	const struct demo_node *mail1 = &d->node[DEMO_ESTATE_MAIL1];
-	const struct demo_node *partner = &d->node[DEMO_ESTATE_PARTNER];
-	unsigned imap = demo_port(d, DEMO_IMAP), submission = demo_port(d, DEMO_SUBMISSION);
-	int c;
-
-	printf("\nAll of it runs on until you press Enter. Each password is \"demo\".\n"
-	       "    %s: IMAP at %s:%u and %s:%u, submission at :%u of both\n"
-	       "    %s: IMAP at %s:%u, submission at :%u\n"
-	       "    hairpin cluster status -c %s   (or another node's)\n",
-		DEMO_ESTATE_ANN, mail1->address, imap, mail1[1].address, imap, submission,
-		DEMO_ESTATE_PAT, partner->address, imap, submission, mail1->conf);
-	fflush(stdout);
-	do
-		c = getchar();
-	while (c != '\n' && c != EOF);
+	if (!survive(&t, mail1) || !back(&t))
+		return false;
+	demo_step(d, "all of it held");
+	return !has_keys || board(&t);
 }

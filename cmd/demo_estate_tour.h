@@ -5,9 +5,8 @@
 
 #include "cmd/demo.h"
 
-/* False: something did not hold; the last line says what. */
-bool demo_estate_tour(struct demo *d);
-/* Who may log in where; then until a line or the end comes from standard input. */
-void demo_estate_stay(struct demo *d);
+/* has_keys: then the board, when a line comes. False: something did not hold; the last line
+ * says what. */
+bool demo_estate_tour(struct demo *d, bool has_keys);
 
 #endif

@@ -3,14 +3,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/demo_board.h"
 #include "cmd/demo_mail.h"
 #include "core/clock.h"
 
-static const struct demo_role roles[] = {{"dc1", "dc1.demo.test", "ann", false},
-	{"dc2", "dc2.demo.test", NULL, false}, {"dc3", "dc3.demo.test", NULL, true}};
+static const struct demo_role roles[] = {{"dc1", "dc1.demo.test", "ann", false, "all"},
+	{"dc2", "dc2.demo.test", NULL, false, "all"},
+	{"dc3", "dc3.demo.test", NULL, true, "arbiter"}};
 const struct demo_shape demo_tour_shape = {roles, sizeof roles / sizeof *roles, NULL};
 
 enum { LOAD = 300, KILL_AT = 100, WAIT_TRIES = 200, WAIT_US = 50000, EQUAL_SEC = 30 };
+#define ANN "ann@demo.test"
+#define CAROL "carol@example.net" /* somebody outside */
 #define BOB "bob@demo.test"
 
 /* --- the beginning --- */
@@ -26,8 +30,8 @@ add_user(const struct demo *d, const char *address)
 	return ok;
 }
 
-bool
-demo_tour_set_up(struct demo *d)
+static bool
+set_up(struct demo *d)
 {
 	demo_step(d, "three data centres on this machine, in %s:", d->dir);
 	for (unsigned i = 0; i < d->shape->nodes; i++) {
@@ -74,14 +78,13 @@ first_mails(struct demo *d)
 	struct demo_node *dc1 = &d->node[0], *dc2 = &d->node[1];
 	struct demo_talk t;
 	bool ok = demo_talk_greet(&t, dc1->address, demo_port(d, DEMO_SMTP)) &&
-		  demo_mail_send(&t, DEMO_TOUR_CAROL, DEMO_TOUR_ANN, 0);
+		  demo_mail_send(&t, CAROL, ANN, 0);
 
 	demo_step(d, "mail to ann, in on dc1:  S: %.100s", t.line);
 	demo_talk_hang_up(&t);
-	if (!ok || !read_on(d, dc2, DEMO_TOUR_ANN, "mail 0."))
+	if (!ok || !read_on(d, dc2, ANN, "mail 0."))
 		return false;
-	ok = demo_mail_login(&t, d, dc2, DEMO_TOUR_ANN) &&
-	     demo_mail_send(&t, DEMO_TOUR_ANN, BOB, 1);
+	ok = demo_mail_login(&t, d, dc2, ANN) && demo_mail_send(&t, ANN, BOB, 1);
 	demo_step(d, "ann writes to bob, on dc2:  S: %.100s", t.line);
 	demo_talk_hang_up(&t);
 	return ok && read_on(d, dc1, BOB, "mail 1.");
@@ -107,7 +110,7 @@ send_through(struct demo *d, struct load *l, struct demo_node *node)
 			demo_kill(d, &d->node[0]);
 			l->killed_ms = clock_ms();
 		}
-		ok = demo_mail_send(&t, DEMO_TOUR_CAROL, DEMO_TOUR_ANN, 10 + l->next);
+		ok = demo_mail_send(&t, CAROL, ANN, 10 + l->next);
 		l->next += ok;
 		if (ok && l->killed_ms && !l->first_ms) {
 			l->first_ms = clock_ms();
@@ -143,7 +146,7 @@ count_on(struct demo *d, const struct demo_node *node)
 	struct demo_mail_count c = {0};
 
 	for (int i = 0; i < WAIT_TRIES && c.mails < LOAD + 1; i++) {
-		if (!demo_mail_count(d, node, DEMO_TOUR_ANN, &c) || c.mails < LOAD + 1)
+		if (!demo_mail_count(d, node, ANN, &c) || c.mails < LOAD + 1)
 			usleep(WAIT_US);
 	}
 	demo_step(d, "    %u mails are in ann's mailbox on %s, %u different ones", c.mails,
@@ -167,6 +170,20 @@ back(struct demo *d)
 bool
 demo_tour(struct demo *d)
 {
-	return demo_tour_set_up(d) && first_mails(d) && load(d) && count_on(d, &d->node[1]) &&
-	       back(d);
+	if (!set_up(d) || !first_mails(d) || !load(d) || !count_on(d, &d->node[1]) || !back(d))
+		return false;
+	demo_step(d, "all of it held");
+	return true;
+}
+
+bool
+demo_tour_board(struct demo *d)
+{
+	const struct demo_board_box box = {ANN, &d->node[0], 0};
+	const struct demo_board_lane lanes[] = {
+		{&d->node[0], CAROL, false, 0}, {&d->node[1], CAROL, false, 0}};
+	const struct demo_board_plan plan = {
+		"three data centres, one mail system", "", &box, 1, lanes, 2};
+
+	return set_up(d) && demo_board(d, &plan);
 }

@@ -5,15 +5,13 @@
 
 #include "cmd/demo.h"
 
-#define DEMO_TOUR_ANN "ann@demo.test"
-#define DEMO_TOUR_CAROL "carol@example.net" /* somebody outside */
-
 /* Three data centres: dc1 and dc2 with all roles, dc3 the arbiter. */
 extern const struct demo_shape demo_tour_shape;
 
 /* False: something did not hold; the last line says what. */
 bool demo_tour(struct demo *d);
-/* Its first part: the three data centres, two users. Also the board's beginning. */
-bool demo_tour_set_up(struct demo *d);
+/* Its first part, three data centres and two users; then the board. False: something did not
+ * hold. */
+bool demo_tour_board(struct demo *d);
 
 #endif
