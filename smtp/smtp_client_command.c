@@ -2,9 +2,10 @@
 #include "core/mail_addr.h"
 #include "core/utf8.h"
 #include "smtp/smtp_client_inner.h"
+#include "smtp/smtp_dsn_text.h"
 #include "smtp/smtp_path.h"
 
-enum { FORWARD_LINE_MAX = 512, FORWARD_VALUE_MAX = 255 };
+enum { FORWARD_LINE_MAX = 512, FORWARD_VALUE_MAX = 255, ORCPT_TYPE_MAX = 38 };
 
 /* RFC 3461 4: xchar and hexchar. */
 static void
@@ -24,30 +25,36 @@ put_xtext(struct buf *out, struct slice s)
 }
 
 static bool
-is_printable(struct slice s)
+is_printable(struct slice s, bool has_high)
 {
 	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] < ' ' || s.p[i] > 126)
+		if (s.p[i] < ' ' || s.p[i] == 127 || (s.p[i] > 127 && !has_high))
 			return false;
 	return true;
 }
 
-/* A parameter whose value is printable, and at most max octets as xtext; what isn't so is left
- * out: the mail is worth more than its ENVID. */
+/* A parameter with its value as it is sent, text. What was longer than max octets is left out:
+ * the mail is worth more than its ENVID. */
 static void
-put_xtext_param(struct smtp_client *c, const char *name, struct slice value, size_t max)
+put_param(struct smtp_client *c, const char *name, struct buf *text)
+{
+	if (!text->overflow) {
+		buf_put_str(&c->out, name);
+		buf_put_slice(&c->out, buf_slice(text));
+	}
+	buf_fini(text);
+}
+
+static void
+put_envid(struct smtp_client *c, struct slice envid)
 {
 	struct buf text;
 
-	if (value.n == 0 || !is_printable(value))
+	if (envid.n == 0 || !is_printable(envid, false))
 		return;
-	buf_init(&text, max);
-	put_xtext(&text, value);
-	if (!text.overflow) {
-		buf_put_str(&c->out, name);
-		buf_put_slice(&c->out, buf_slice(&text));
-	}
-	buf_fini(&text);
+	buf_init(&text, SMTP_PARSE_ENVID_MAX);
+	put_xtext(&text, envid);
+	put_param(c, " ENVID=", &text);
 }
 
 /* A server without SMTPUTF8 knows a domain by its A-labels (RFC 5890 2.3.2.1), a local part not
@@ -70,20 +77,38 @@ plainest(struct smtp_client *c, const struct smtp_path *p)
 	return path;
 }
 
+static bool
+parse_path(struct smtp_client *c, struct buf *text, struct slice *path)
+{
+	struct smtp_path p;
+	bool is_ok = buf_put_u8(text, '>') && smtp_path_parse(buf_slice(text), &p) == text->n;
+
+	if (is_ok)
+		*path = plainest(c, &p);
+	return is_ok;
+}
+
 bool
 smtp_client_path(struct smtp_client *c, struct slice address, struct slice *path)
 {
-	struct smtp_path p;
+	struct mail_addr bare = {.local = address};
 	struct buf text;
 	bool is_ok;
 
 	buf_init(&text, SMTP_PARSE_PATH_MAX + 2);
 	buf_put_u8(&text, '<');
 	buf_put_slice(&text, address);
-	buf_put_u8(&text, '>');
-	is_ok = !text.overflow && smtp_path_parse(buf_slice(&text), &p) == text.n;
-	if (is_ok)
-		*path = plainest(c, &p);
+	is_ok = parse_path(c, &text, path);
+	/* The directory has its addresses without the quotes that some need. */
+	while (bare.local.n && bare.local.p[bare.local.n - 1] != '@')
+		bare.local.n--;
+	if (!is_ok && bare.local.n > 1) {
+		bare.domain = slice_from(address, bare.local.n--);
+		buf_clear(&text);
+		buf_put_u8(&text, '<');
+		mail_addr_format(&bare, &text);
+		is_ok = parse_path(c, &text, path);
+	}
 	buf_fini(&text);
 	return is_ok;
 }
@@ -111,7 +136,7 @@ smtp_client_put_mail(struct smtp_client *c)
 		if (m->ret != SMTP_RET_NONE)
 			buf_put_str(
 				&c->out, m->ret == SMTP_RET_FULL ? " RET=FULL" : " RET=HDRS");
-		put_xtext_param(c, " ENVID=", m->envid, SMTP_PARSE_ENVID_MAX);
+		put_envid(c, m->envid);
 	}
 	buf_put_str(&c->out, "\r\n");
 }
@@ -140,21 +165,26 @@ put_notify(struct buf *out, unsigned notify)
 	}
 }
 
+/* RFC 6533 3 wants another encoding behind "utf-8". */
 static void
 put_orcpt(struct smtp_client *c, struct slice orcpt)
 {
 	size_t semi = slice_find(orcpt, ';');
-	struct slice type = slice_cut(orcpt, 0, semi);
-	char name[48] = " ORCPT=";
-	size_t n = strlen(name);
+	struct slice type = slice_cut(orcpt, 0, semi), address = slice_from(orcpt, semi + 1);
+	struct buf text;
 
-	if (type.n == 0 || type.n + n + 2 > sizeof name || !is_printable(type) ||
-		slice_has(type, ' '))
+	if (type.n == 0 || type.n > ORCPT_TYPE_MAX || !is_printable(type, false) ||
+		slice_has(type, ' ') || address.n == 0 || !is_printable(address, true) ||
+		!utf8_is_valid(address))
 		return;
-	memcpy(name + n, type.p, type.n);
-	memcpy(name + n + type.n, ";", 2);
-	put_xtext_param(
-		c, name, slice_from(orcpt, semi + 1), SMTP_PARSE_ORCPT_MAX - type.n - 1);
+	buf_init(&text, SMTP_PARSE_ORCPT_MAX);
+	buf_put_slice(&text, type);
+	buf_put_u8(&text, ';');
+	if (slice_eq_nocase(type, SLICE_LIT("utf-8")) && !utf8_is_ascii(address))
+		smtp_dsn_text_xtext(&text, address);
+	else
+		put_xtext(&text, address);
+	put_param(c, " ORCPT=", &text);
 }
 
 void

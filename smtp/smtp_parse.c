@@ -1,3 +1,4 @@
+#include "core/utf8.h"
 #include "smtp/smtp_parse.h"
 #include "smtp/smtp_path.h"
 
@@ -72,30 +73,44 @@ hex_upper(uint8_t c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-enum err
-smtp_parse_xtext(struct slice in, struct arena *a, struct slice *out)
+/* A hexchar's octet, or -1; more: what stands behind the plus. */
+static int
+hex_char(struct slice more)
+{
+	int high = more.n > 0 ? hex_upper(more.p[0]) : -1;
+	int low = more.n > 1 ? hex_upper(more.p[1]) : -1;
+
+	return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+/* has_high: octets above 127 are taken too. */
+static enum err
+decode(struct slice in, bool has_high, struct arena *a, struct slice *out)
 {
 	uint8_t *p = arena_alloc(a, in.n + 1);
 	size_t n = 0;
 
 	for (size_t i = 0; i < in.n; i++) {
-		uint8_t c = in.p[i];
-		if (c < '!' || c > '~' || c == '=')
+		int c = in.p[i];
+		if (c < '!' || c == 127 || c == '=')
 			return ERR_SYNTAX;
 		if (c == '+') {
-			int high = i + 1 < in.n ? hex_upper(in.p[i + 1]) : -1;
-			int low = i + 2 < in.n ? hex_upper(in.p[i + 2]) : -1;
-			if (high < 0 || low < 0)
-				return ERR_SYNTAX;
-			c = (uint8_t)(high << 4 | low);
+			c = hex_char(slice_from(in, i + 1));
 			i += 2;
 		}
-		if (c < ' ' || c > '~') /* a line end here would forge fields in a DSN */
+		/* a line end here would forge fields in a DSN */
+		if (c < ' ' || c == 127 || (c > 127 && !has_high))
 			return ERR_SYNTAX;
-		p[n++] = c;
+		p[n++] = (uint8_t)c;
 	}
 	*out = slice_of(p, n);
 	return ERR_OK;
+}
+
+enum err
+smtp_parse_xtext(struct slice in, struct arena *a, struct slice *out)
+{
+	return decode(in, false, a, out);
 }
 
 /* One "KEY[=value]"; *rest is what follows. */
@@ -249,8 +264,10 @@ parse_orcpt(const struct param *p, struct arena *a, void *out)
 		if (!is_alpha(p->value.p[i]) && !is_digit(p->value.p[i]) &&
 			p->value.p[i] != '-')
 			return false;
-	return smtp_parse_xtext(slice_from(p->value, semi + 1), a, &r->orcpt) == ERR_OK &&
-	       r->orcpt.n > 0;
+	/* UTF-8 stands as it is behind "utf-8" (RFC 6533 3); Postfix sends xtext of it behind
+	 * "rfc822". */
+	return decode(slice_from(p->value, semi + 1), true, a, &r->orcpt) == ERR_OK &&
+	       r->orcpt.n > 0 && utf8_is_valid(r->orcpt);
 }
 
 struct param_row {

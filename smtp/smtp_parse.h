@@ -70,7 +70,7 @@ struct smtp_rcpt_args {
 	struct smtp_path to;
 	unsigned notify;	 /* SMTP_NOTIFY_*, 0: not said */
 	struct slice orcpt_type; /* such as rfc822 */
-	struct slice orcpt;	 /* decoded, printable; empty: not said */
+	struct slice orcpt;	 /* decoded, printable ASCII or UTF-8; empty: not said */
 };
 
 /* args: what follows MAIL or RCPT. *bad is the parameter's name where the reply

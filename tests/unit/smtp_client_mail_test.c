@@ -246,6 +246,52 @@ dsn_parameters_are_encoded_and_left_out_where_they_mean_nothing(void **state)
 }
 
 static void
+addresses_get_the_quotes_that_they_need(void **state)
+{
+	static const char *const as[][2] = {{"q m@x", "\"q m\"@x"}, {"\"q m\"@x", "\"q m\"@x"},
+		{"a@b@x", "\"a@b\"@x"}, {"\"a@b\"@x", "\"a@b\"@x"},
+		{"a\"b\\@x", "\"a\\\"b\\\\\"@x"}, {"MiXeD@x", "MiXeD@x"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof as / sizeof *as; i++) {
+		struct cplay p = mail();
+		struct smtp_client_rcpt rcpt[] = {{.address = slice_str(as[i][0])}};
+		char script[200];
+
+		p.mail.rcpt = rcpt;
+		p.mail.rcpt_n = 1;
+		snprintf(script, sizeof script, "%sC RCPT TO:<%s>\n%s", OFFERS("HELP") MAIL(""),
+			as[i][1], "C DATA\n");
+		cplay_begin(&p);
+		cplay_run(&p, script);
+		cplay_end(&p);
+	}
+}
+
+static void
+orcpt_in_utf8_is_sent_as_its_type_wants_it(void **state)
+{
+	struct cplay p = mail();
+	struct smtp_client_rcpt rcpt[] = {CPLAY_RCPT("u@x.example")};
+
+	(void)state;
+	p.mail.rcpt = rcpt;
+	p.mail.rcpt_n = 1;
+	rcpt[0].orcpt = SLICE_LIT("rfc822;j\xc3\xbc+@x");
+	play(&p, OFFERS("DSN") MAIL("") RCPT(" ORCPT=rfc822;j+C3+BC+2B@x") DATA, SENT);
+	p = mail();
+	p.mail.rcpt = rcpt;
+	p.mail.rcpt_n = 1;
+	rcpt[0].orcpt = SLICE_LIT("UTF-8;j\xc3\xbc@x");
+	play(&p, OFFERS("DSN") MAIL("") RCPT(" ORCPT=UTF-8;j\\x{FC}@x") DATA, SENT);
+	p = mail();
+	p.mail.rcpt = rcpt;
+	p.mail.rcpt_n = 1;
+	rcpt[0].orcpt = SLICE_LIT("utf-8;j\\x{FC}@x");
+	play(&p, OFFERS("DSN") MAIL("") RCPT(" ORCPT=utf-8;j\\x{FC}@x") DATA, SENT);
+}
+
+static void
 envid_and_orcpt_that_became_too_long_are_left_out(void **state)
 {
 	struct smtp_client_rcpt rcpt[] = {CPLAY_RCPT("u@x.example")};
@@ -369,7 +415,7 @@ addresses_are_said_as_they_are_and_never_as_commands(void **state)
 {
 	static const struct smtp_client_rcpt rcpt[] = {CPLAY_RCPT("\"a > b\"@x.example"),
 		CPLAY_RCPT("u@x.example>\r\nRSET"), CPLAY_RCPT("u@x.example> NOTIFY=NEVER"),
-		CPLAY_RCPT(""), CPLAY_RCPT("u v@x.example"), CPLAY_RCPT("\"u\n\"@x.example"),
+		CPLAY_RCPT(""), CPLAY_RCPT("u\x01v@x.example"), CPLAY_RCPT("\"u\n\"@x.example"),
 		CPLAY_RCPT("u@[192.0.2.1]"), CPLAY_RCPT("u@x.example")};
 	struct cplay p = mail();
 
@@ -726,6 +772,8 @@ main(void)
 		cmocka_unit_test(a_nul_that_nobody_told_of_stops_the_mail),
 		cmocka_unit_test(
 			dsn_parameters_are_encoded_and_left_out_where_they_mean_nothing),
+		cmocka_unit_test(addresses_get_the_quotes_that_they_need),
+		cmocka_unit_test(orcpt_in_utf8_is_sent_as_its_type_wants_it),
 		cmocka_unit_test(envid_and_orcpt_that_became_too_long_are_left_out),
 		cmocka_unit_test(xforward_tells_what_the_server_asks_for_before_mail),
 		cmocka_unit_test(a_mail_whose_xforward_is_refused_waits),

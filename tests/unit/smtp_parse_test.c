@@ -246,6 +246,14 @@ rcpt_parameters_are_read(void **state)
 	assert_int_equal(r.notify, SMTP_NOTIFY_SUCCESS | SMTP_NOTIFY_DELAY);
 	assert_slice(r.orcpt_type, "rfc822");
 	assert_slice(r.orcpt, "a+x@b");
+	assert_int_equal(smtp_parse_rcpt(SLICE_LIT("TO:<a@b> ORCPT=rfc822;j+C3+BC@b"), false,
+				 &arena, &r, &bad),
+		0);
+	assert_slice(r.orcpt, "j\xc3\xbc@b");
+	assert_int_equal(smtp_parse_rcpt(SLICE_LIT("TO:<a@b> ORCPT=utf-8;j\xc3\xbc@b"), true,
+				 &arena, &r, &bad),
+		0);
+	assert_slice(r.orcpt, "j\xc3\xbc@b");
 	assert_int_equal(
 		smtp_parse_rcpt(SLICE_LIT("TO:<PostMaster>"), false, &arena, &r, &bad), 0);
 }
@@ -268,6 +276,8 @@ bad_rcpt_arguments_get_the_precise_reply(void **state)
 		{"TO:<a@b> ORCPT=;a@b", SMTP_REPLY_BAD_PARAM},
 		{"TO:<a@b> ORCPT=rfc822;", SMTP_REPLY_BAD_PARAM},
 		{"TO:<a@b> ORCPT=rfc822;a+0Ab", SMTP_REPLY_BAD_PARAM},
+		{"TO:<a@b> ORCPT=rfc822;a+7Fb", SMTP_REPLY_BAD_PARAM},
+		{"TO:<a@b> ORCPT=rfc822;a+C3b", SMTP_REPLY_BAD_PARAM},
 		{"TO:<a@b> SIZE=1", SMTP_REPLY_UNKNOWN_PARAM},
 		{"TO:<\xc3\xbc@b>", SMTP_REPLY_NEEDS_UTF8},
 	};
