@@ -48,11 +48,24 @@ check(enum smtp_client_forward f, struct slice *v)
 	return true;
 }
 
+/* What can't be held is unknown, and not refused: the client's own client chose it, and a
+ * command that is refused takes the other facts along. */
+static struct slice
+read_value(enum smtp_client_forward f, struct slice text, struct arena *a)
+{
+	struct slice v;
+
+	if (smtp_parse_xtext(text, a, &v) || v.n > SMTP_XFORWARD_VALUE_MAX || is_unknown(v) ||
+		!check(f, &v))
+		return SLICE_EMPTY;
+	return v;
+}
+
 static enum smtp_reply
 take(struct slice word, struct arena *a, struct smtp_xforward *x, unsigned *seen)
 {
 	size_t eq = slice_find(word, '=');
-	struct slice name = slice_cut(word, 0, eq), value;
+	struct slice name = slice_cut(word, 0, eq), text = slice_from(word, eq + 1);
 	unsigned f = 0;
 
 	while (f < SMTP_CLIENT_FORWARDS &&
@@ -64,14 +77,9 @@ take(struct slice word, struct arena *a, struct smtp_xforward *x, unsigned *seen
 	if (*seen & 1u << f)
 		return SMTP_REPLY_TWICE_PARAM;
 	*seen |= 1u << f;
-	if (smtp_parse_xtext(slice_from(word, eq + 1), a, &value) || value.n == 0 ||
-		value.n > SMTP_XFORWARD_VALUE_MAX)
+	if (text.n == 0)
 		return SMTP_REPLY_BAD_PARAM;
-	if (is_unknown(value))
-		value = SLICE_EMPTY;
-	else if (!check((enum smtp_client_forward)f, &value))
-		return SMTP_REPLY_BAD_PARAM;
-	x->fact[f] = value;
+	x->fact[f] = read_value((enum smtp_client_forward)f, text, a);
 	return SMTP_REPLY_NONE;
 }
 

@@ -16,9 +16,10 @@ struct smtp_xforward {
 	struct slice fact[SMTP_CLIENT_FORWARDS];
 };
 
-/* args: "NAME=value ADDR=value"; values are xtext, "[UNAVAILABLE]" is unknown. What isn't named
- * stays as it was in io, which is written on NONE alone and borrows from a. *bad: the
- * attribute's name for the reply. */
+/* args: "NAME=value ADDR=value"; values are xtext, "[UNAVAILABLE]" is unknown, and so is what
+ * isn't as said above, or is longer than SMTP_XFORWARD_VALUE_MAX. What isn't named stays as it
+ * was in io, which is written on NONE alone and borrows from a. Refused are names that are
+ * unknown, come twice, or have no value; *bad: the attribute's name for the reply. */
 enum smtp_reply smtp_xforward_parse(
 	struct slice args, struct arena *a, struct smtp_xforward *io, struct slice *bad);
 /* Appends the keyword of EHLO with all attributes. */
