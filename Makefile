@@ -20,15 +20,18 @@ PKG_build := gcc libc6-dev binutils pkg-config protobuf-c-compiler libprotobuf-c
 	tzdata ca-certificates
 PKG_test := $(PKG_build) libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 \
 	universal-ctags python3 file curl swaks libnet-ssleay-perl isync libsasl2-modules neomutt \
-	openssl ldnsutils libfstrm0 strace procps xfsprogs e2fsprogs mount util-linux mandoc iproute2 systemd
+	openssl ldnsutils libfstrm0 strace procps xfsprogs e2fsprogs mount util-linux mandoc iproute2 systemd \
+	postfix dovecot-core dovecot-imapd dovecot-lmtpd
 PKG_compose := $(PKG_test) docker.io docker-compose iptables
-PKG_bench := $(PKG_test) postfix dovecot-imapd dovecot-lmtpd dovecot-sieve
+PKG_bench := $(PKG_test) dovecot-sieve
 # The goals that need no package, those that need few, and those that need more.
 GOALS := $(filter-out help clean,$(or $(MAKECMDGOALS),all))
 WANTS := $(if $(filter bench bench-cluster bench-relay,$(GOALS)),bench,$(filter compose,$(GOALS:%-test=%)))
 WANTS := $(or $(WANTS),$(if $(filter-out \
 	all release debug objects install demo,$(GOALS)),test,$(if $(GOALS),build)))
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
+# What brings a service along that nobody asked for: it isn't started, now or at a boot.
+SERVICES := postfix dovecot-core
 # A stamp that make includes: when the rule below had to make it, make starts anew.
 include $(WANTS:%=$(B)/packages-%)
 $(B)/packages-%: Makefile $(wildcard /var/lib/dpkg/status)
@@ -37,9 +40,15 @@ $(B)/packages-%: Makefile $(wildcard /var/lib/dpkg/status)
 		-f='$${db:Status-Status} $${Package}\n' $(PKG_$*) 2>/dev/null | \
 		sed -n 's/^installed //p' | sort -u)); \
 	if [ -n "$$missing" ]; then echo "hairpin: installing from Debian:" $$missing; \
+		policy=/usr/sbin/policy-rc.d; [ ! -e $$policy ] || policy=; \
+		[ -z "$$policy" ] || printf '#!/bin/sh\nexit 101\n' | $(SUDO) install /dev/stdin $$policy; \
 		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get \
-		-o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install -y -qq \
-		--no-install-recommends $$missing >$@.log 2>&1 || { cat $@.log; exit 1; }; fi
+		-o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install -y -qq --no-remove \
+		--no-install-recommends $$missing >$@.log 2>&1; code=$$?; \
+		[ -z "$$policy" ] || $(SUDO) rm -f $$policy; \
+		for s in $(SERVICES); do grep -q "^$$s" <<<"$$missing" && \
+			$(SUDO) systemctl disable -q $${s%-core} 2>/dev/null; done; \
+		[ $$code = 0 ] || { cat $@.log; exit 1; }; fi
 	@touch $@
 
 # --- what is built from what, and how ------------------------------------------

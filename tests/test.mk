@@ -43,6 +43,8 @@ cluster-test: $(PROGRAMS) ## three nodes under load and faults, a quarter of an 
 	@JOBS=1 $(RUN) $(wildcard tests/cluster/*_test.py)
 cluster-mutants: ## promises broken on purpose: each must be caught by a play of cluster-test
 	@tests/cluster/mutants
+postfix-test: $(PROGRAMS) ## a gateway for a Postfix, longer: MAILS (10000), KILLS (10) of each side
+	@MAILS=$${MAILS:-10000} KILLS=$${KILLS:-10} $(RUN) tests/e2e/postfix_test.py
 compose-test: $(B)/release/hairpin ## deploy/compose.yaml under a real Docker in a namespace of its own
 	@$(RUN) tests/compose/compose_test.py
 fuzz: $(FUZZ) ## every fuzzer for FUZZ_SECONDS (600)
@@ -85,4 +87,4 @@ $(B)/fuzz/bin/%: tests/fuzz/%.c $(B)/fuzz/libhairpin.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC_fuzz) $(BASE) $(CFLAGS_fuzz) -fsanitize=fuzzer -o $@ $^ $(LIBS)
-.PHONY: test check unit e2e sim sim-mutants cluster-test cluster-mutants compose-test fuzz lint format cover
+.PHONY: test check unit e2e sim sim-mutants cluster-test cluster-mutants compose-test postfix-test fuzz lint format cover
