@@ -64,7 +64,9 @@ static const struct key keys[] = {
 	{"relay", "connections", NUMBER32, AT(relay_connections), 1, 10000, "500"},
 	{"relay", "connections_per_hop", NUMBER32, AT(relay_per_hop), 1, 1000, "20"},
 	{"relay", "srs", FLAG, AT(srs), 0, 0, "yes"},
+	{"filter", "tls", TEXT, AT(filters.tls), 1, 15, "may"},
 	{"gateway", "reinject", TEXT, AT(gateway_reinject), 1, 250, "none"},
+	{"gateway", "tls", TEXT, AT(gateway_tls), 1, 15, "may"},
 	{"limits", "message_size", SIZE, AT(message_size), 1024, 1 << 29, "50M"},
 	{"limits", "recipients", NUMBER32, AT(recipients), 1, 10000, "1000"},
 	{"limits", "recipients_per_hour", NUMBER32, AT(recipients_per_hour), 0,
@@ -376,7 +378,8 @@ static const struct {
 	{"address", read_address, ": a numeric address, or a path for lmtp"},
 	{"port", read_port, ": a number from 1 to 65535"},
 	{"allow_plaintext_auth", read_plaintext, ": yes or no"},
-	{"filter", read_filter, ": HOST:PORT, and as many as seven more with commas between"},
+	{"filter", read_filter,
+		": local, none, or HOST:PORT and as many as seven more with commas between"},
 	{"from", read_from, ": networks like 192.0.2.0/24, 2001:db8::1, at most 16"},
 	{"hops", read_hops, ": a number from 1 to 1000"},
 };
@@ -417,6 +420,22 @@ read_listener(struct reading *r, const char *name, const char *key, const char *
 	return refuse_listener_key(r, key);
 }
 
+/* Sections that are there for each domain. False: this is none. */
+static bool
+read_of_domain(struct reading *r, const char *section, const char *name, const char *text)
+{
+	bool is_relay = !strncmp(section, "relay ", 6);
+	const char *why;
+
+	if (!is_relay && strncmp(section, "filter ", 7) != 0)
+		return false;
+	why = is_relay ? config_route_read(&r->c->relay, section + 6, name, text)
+		       : config_filter_read(&r->c->filters, section + 7, name, text);
+	if (why)
+		refuse(r, "`%s` in [%s]: %s", name, section, why);
+	return true;
+}
+
 static int
 on_pair(void *arg, const char *section, const char *name, const char *text)
 {
@@ -426,11 +445,8 @@ on_pair(void *arg, const char *section, const char *name, const char *text)
 		return 0;
 	if (!strncmp(section, "listener ", 9))
 		return read_listener(r, section + 9, name, text);
-	if (!strncmp(section, "relay ", 6)) {
-		const char *why = config_route_read(&r->c->relay, section + 6, name, text);
-
-		return why ? refuse(r, "`%s` in [%s]: %s", name, section, why) : 1;
-	}
+	if (read_of_domain(r, section, name, text))
+		return !r->e;
 	for (size_t i = 0; i < KEYS; i++) {
 		const struct key *k = &keys[i];
 
@@ -535,19 +551,17 @@ validate_relay(struct reading *r)
 		refuse(r, "in [relay%s%s]: %s", *which->domain ? " " : "", which->domain, why);
 }
 
-/* A list of hosts as a hop's name. */
-static bool
-make_hop(const char *list, enum smtp_hop_transport transport, uint16_t port,
-	char out[CONFIG_HOP_MAX])
+enum smtp_tls_policy_level
+config_hop_tls(const struct config *c, const struct config_route *route, struct slice hop)
 {
-	struct buf hop;
-	bool ok;
+	enum smtp_tls_policy_level level = config_route_tls(&c->relay, route);
+	struct smtp_hop parsed;
+	bool is_filter = !smtp_hop_parse(hop, &parsed) && parsed.transport == SMTP_HOP_FILTER;
 
-	buf_init(&hop, CONFIG_HOP_MAX - 1);
-	ok = smtp_hop_of_list(transport, slice_str(list), port, &hop);
-	snprintf(out, CONFIG_HOP_MAX, "%.*s", SLICE_FMT(buf_slice(&hop)));
-	buf_fini(&hop);
-	return ok;
+	if (is_filter || slice_eq(hop, slice_str(c->gateway_hop)))
+		smtp_tls_policy_parse(
+			slice_str(is_filter ? c->filters.tls : c->gateway_tls), &level);
+	return level;
 }
 
 static bool
@@ -565,13 +579,10 @@ validate_hairpin(struct reading *r, struct config_listener *l)
 
 	if (*l->filter && !takes_filter(l->kind))
 		refuse(r, "listener %s: %s has no filter", l->name, kinds[l->kind]);
-	else if (!strcmp(l->filter, "local"))
-		refuse(r, "listener %s: filter: there is no engine in this node yet", l->name);
-	else if (*l->filter &&
-		 !make_hop(l->filter, SMTP_HOP_FILTER, kind_port[CONFIG_FILTER], l->filter_hop))
+	else if (*l->filter && !config_filter_hop(l->filter, l->filter_hop))
 		refuse(r,
-			"listener %s: filter: `%s` won't do; expected HOST:PORT, and as many "
-			"as seven more with commas between",
+			"listener %s: filter: `%s` won't do; expected local, none, or "
+			"HOST:PORT and as many as seven more with commas between",
 			l->name, l->filter);
 	else if (is_trusting != (*l->from != '\0'))
 		refuse(r,
@@ -592,19 +603,40 @@ validate_hairpin(struct reading *r, struct config_listener *l)
 }
 
 static void
+validate_hop_tls(struct reading *r, const char *section, const char *tls, const char *hop)
+{
+	enum smtp_tls_policy_level level;
+
+	if (!smtp_tls_policy_parse(slice_str(tls), &level))
+		refuse(r, "tls in [%s]: expected none, may, encrypt, dane, dane-only or verify",
+			section);
+	else if (!config_filter_is_provable(tls, hop))
+		refuse(r,
+			"tls in [%s]: %s needs names: the certificate of %s can't prove an "
+			"address",
+			section, tls, hop);
+}
+
+static void
 validate_hairpins(struct reading *r)
 {
 	struct config *c = r->c;
 
 	if (strcmp(c->gateway_reinject, "none") != 0 &&
-		!make_hop(c->gateway_reinject, SMTP_HOP_SMTP, kind_port[CONFIG_REINJECT],
-			c->gateway_hop))
+		!config_filter_hosts(c->gateway_reinject, SMTP_HOP_SMTP,
+			kind_port[CONFIG_REINJECT], c->gateway_hop))
 		refuse(r,
 			"reinject in [gateway]: `%s` won't do; expected HOST:PORT, and as many "
 			"as seven more with commas between",
 			c->gateway_reinject);
 	for (uint32_t i = 0; i < c->listeners && !r->e; i++)
 		validate_hairpin(r, &c->listener[i]);
+	if (!r->e)
+		validate_hop_tls(r, "gateway", c->gateway_tls, c->gateway_hop);
+	for (uint32_t i = 0; i < c->listeners && !r->e; i++)
+		validate_hop_tls(r, "filter", c->filters.tls, c->listener[i].filter_hop);
+	for (uint32_t i = 0; i < c->filters.n && !r->e; i++)
+		validate_hop_tls(r, "filter", c->filters.tls, c->filters.one[i].hop);
 }
 
 static void
@@ -807,6 +839,7 @@ config_format(const struct config *c, bool with_types, struct buf *out)
 		buf_put_u8(out, '\n');
 	}
 	config_route_format(&c->relay, out);
+	config_filter_format(&c->filters, out);
 	for (uint32_t i = 0; i < c->listeners; i++) {
 		const struct config_listener *l = &c->listener[i];
 
@@ -865,4 +898,5 @@ config_format_shared(const struct config *c, struct buf *out)
 		buf_put_u8(out, '\n');
 	}
 	config_route_format(&c->relay, out);
+	config_filter_format(&c->filters, out);
 }

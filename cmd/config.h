@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cmd/config_filter.h"
 #include "cmd/config_route.h"
 #include "core/buf.h"
 #include "core/err.h"
@@ -14,7 +15,6 @@
 
 enum {
 	CONFIG_LISTENERS_MAX = 16,
-	CONFIG_HOP_MAX = 301,
 	CONFIG_TEXT_MAX = 256,
 	CONFIG_LIST_MAX = 16,
 	CONFIG_NETWORKS_MAX = 16
@@ -46,8 +46,8 @@ struct config_listener {
 	char from[CONFIG_TEXT_MAX];
 	struct ip_network network[CONFIG_NETWORKS_MAX];
 	uint32_t networks, hops;
-	/* Of those that take mail from outside or from users: who has all of it in hand first,
-	 * as text ("": nobody), and as a hop's name. */
+	/* Of those that take mail from outside or from users: who has in hand first what
+	 * [filter DOMAIN] says nothing of, as text ("": nobody), and as a hop's name. */
 	char filter[CONFIG_TEXT_MAX], filter_hop[CONFIG_HOP_MAX];
 };
 
@@ -82,8 +82,11 @@ struct config {
 	uint32_t relay_connections, relay_per_hop;
 	uint32_t relay_connect_sec, relay_timeout_sec, relay_data_done_sec, relay_sts_sec;
 	bool srs;
+	/* [filter] */
+	struct config_filters filters;
 	/* [gateway]: where its mail goes back to: "none", or as text and as a hop's name */
 	char gateway_reinject[CONFIG_TEXT_MAX], gateway_hop[CONFIG_HOP_MAX];
+	char gateway_tls[16];
 	/* [limits] */
 	uint64_t message_size;
 	uint32_t recipients_per_hour, recipients_per_day; /* of an account; 0: any number */
@@ -126,6 +129,9 @@ const char *config_kind_name(enum config_kind kind);
 const struct config_listener *config_cluster(const struct config *c);
 /* Is the address (4 or 16 octets) in one of the listener's `from` networks? */
 bool config_is_from(const struct config_listener *l, struct slice address);
+/* What is demanded of the connections to a next hop; route: config_route_of_hop. */
+enum smtp_tls_policy_level config_hop_tls(
+	const struct config *c, const struct config_route *route, struct slice hop);
 /* Is the listener a Unix socket, not a port? */
 bool config_is_path(const struct config_listener *l);
 

@@ -193,8 +193,8 @@ config_route_format(const struct config_routes *r, struct buf *out)
 
 /* --- finding --- */
 
-static struct slice
-domain_of(struct slice address)
+struct slice
+config_route_domain(struct slice address)
 {
 	size_t at = address.n;
 
@@ -203,21 +203,29 @@ domain_of(struct slice address)
 	return at ? slice_from(address, at) : SLICE_EMPTY;
 }
 
+size_t
+config_route_fit(const char *section, struct slice domain)
+{
+	struct slice name = slice_str(section);
+
+	if (slice_eq_nocase(name, domain))
+		return SIZE_MAX;
+	return name.n && name.p[0] == '.' && domain.n > name.n &&
+			       slice_eq_nocase(slice_from(domain, domain.n - name.n), name)
+		       ? name.n
+		       : 0;
+}
+
 const struct config_route *
 config_route_of_domain(const struct config_routes *r, struct slice domain)
 {
 	const struct config_route *best = &r->route[0];
-	size_t most = 0;
+	size_t most = 0, fit;
 
 	for (uint32_t i = 1; i < r->n; i++) {
-		struct slice name = slice_str(r->route[i].domain);
-		bool is_below = name.p[0] == '.' && domain.n > name.n &&
-				slice_eq_nocase(slice_from(domain, domain.n - name.n), name);
-
-		if (slice_eq_nocase(name, domain))
-			return &r->route[i];
-		if (is_below && name.n > most) {
-			most = name.n;
+		fit = config_route_fit(r->route[i].domain, domain);
+		if (fit > most) {
+			most = fit;
 			best = &r->route[i];
 		}
 	}
@@ -227,7 +235,7 @@ config_route_of_domain(const struct config_routes *r, struct slice domain)
 bool
 config_route_hop(const struct config_routes *r, struct slice address, struct buf *out)
 {
-	struct slice domain = domain_of(address);
+	struct slice domain = config_route_domain(address);
 	const struct config_route *route = config_route_of_domain(r, domain);
 
 	if (!domain.n || !is_host(route))

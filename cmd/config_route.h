@@ -34,6 +34,11 @@ const char *config_route_check(
 /* Appends the sections [relay DOMAIN]. */
 void config_route_format(const struct config_routes *r, struct buf *out);
 
+/* How well the name of a section fits a domain: 0 not at all; more for the longer of the
+ * ".DOMAIN" that it is below; most of all if it is the domain itself. */
+size_t config_route_fit(const char *section, struct slice domain);
+/* What stands behind the last "@"; or empty. */
+struct slice config_route_domain(struct slice address);
 /* The route of a domain: its own, else that of the longest domain above it, else [relay]'s. */
 const struct config_route *config_route_of_domain(
 	const struct config_routes *r, struct slice domain);

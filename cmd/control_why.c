@@ -264,7 +264,7 @@ find_item(struct why *w, struct db_txn *txn, uint64_t *first)
 	if (e || !row.from)
 		return e;
 	t = codec_unpack(&commands__trace__descriptor, row.rest, &w->page);
-	if (t && t->intake && !strcmp(t->intake->kind, "reinject") &&
+	if (t && t->intake && (!strcmp(t->intake->kind, "reinject") || why_story_is_split(t)) &&
 		!view_trace_taken(txn, row.from, &w->page, &before))
 		*first = row.from;
 	return ERR_OK;

@@ -156,7 +156,7 @@ on_policy(void *arg, const struct smtp_sts_policy *policy)
 static enum smtp_tls_policy_level
 level_of(const struct courier_call *k)
 {
-	return config_route_tls(&k->hop->relay->c->p->config.relay, k->hop->route);
+	return config_hop_tls(&k->hop->relay->c->p->config, k->hop->route, k->hop->name);
 }
 
 static void

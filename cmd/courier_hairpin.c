@@ -15,9 +15,9 @@
 enum { AGAIN_MS = 200 };
 
 bool
-courier_hairpin_is_for(const Commands__Item *item, struct slice hop)
+courier_hairpin_is_for(const Commands__Item *item, const Commands__Rcpt *rcpt, struct slice hop)
 {
-	struct slice filter = codec_slice(item->envelope->filter);
+	struct slice filter = view_queue_filter(item, rcpt);
 
 	return filter.n && slice_eq(filter, hop);
 }
@@ -25,9 +25,10 @@ courier_hairpin_is_for(const Commands__Item *item, struct slice hop)
 bool
 courier_hairpin_is_gateways(const Commands__Item *item)
 {
+	const Commands__Enqueue *env = item->envelope;
 	struct smtp_hop hop;
 
-	return !smtp_hop_parse(codec_slice(item->envelope->filter), &hop) &&
+	return env->n_filter && !smtp_hop_parse(codec_slice(env->filter[0]), &hop) &&
 	       hop.transport == SMTP_HOP_SMTP;
 }
 
@@ -142,7 +143,7 @@ courier_hairpin_fields(
 
 	if (!c->has_guard_key)
 		return ERR_UNAVAILABLE;
-	buf_printf(out, SMTP_GUARD_MARK ": %s\r\n", way == LOOP_GUARD_IN ? "in" : "out");
+	smtp_guard_put_mark(way == LOOP_GUARD_IN, out);
 	/* A report of ours has none: the hop limit ends it. */
 	if (mail.body_hash.n) {
 		buf_put_str(out, SMTP_GUARD_FIELD ": ");

@@ -5,8 +5,9 @@
 
 #include "cmd/courier_relay_inner.h"
 
-/* Is the hop what the item is handed to before it is routed? */
-bool courier_hairpin_is_for(const Commands__Item *item, struct slice hop);
+/* Is the hop who has the recipient in hand before it is routed? */
+bool courier_hairpin_is_for(
+	const Commands__Item *item, const Commands__Rcpt *rcpt, struct slice hop);
 /* Is this node the gateway whose mail that is? Then all goes back by one hop, reports too. */
 bool courier_hairpin_is_gateways(const Commands__Item *item);
 /* What a server is told that trusts us, about a mail that is handed to it. Memory from a. */

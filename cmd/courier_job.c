@@ -3,6 +3,8 @@
  * cause). What fails on the way is forgotten: the rows are still due. */
 #include <stdlib.h>
 
+#include "cmd/courier_filter.h"
+#include "cmd/courier_hairpin.h"
 #include "cmd/courier_relay.h"
 #include "cmd/courier_step.h"
 #include "core/codec.h"
@@ -10,6 +12,7 @@
 #include "core/log.h"
 #include "core/must.h"
 #include "core/zone.h"
+#include "crypto/loop_guard.h"
 #include "crypto/permit.h"
 #include "smtp/smtp_hop.h"
 #include "smtp/smtp_route.h"
@@ -25,7 +28,8 @@ struct courier_job {
 	struct courier_step s;
 	size_t into; /* recipients that its steps make */
 	struct courier_leaving *leaving;
-	bool answered_quota, fresh;
+	struct courier_filter filter; /* its way is 0: none of them passes the engine */
+	bool is_begun, answered_quota, fresh;
 	Ipc__KeydWrap wrap;
 };
 
@@ -191,8 +195,16 @@ static void
 decide_filter(struct courier_job *j, struct db_txn *txn, const Commands__RcptRow *row,
 	Commands__RcptStep *s)
 {
-	s->hop = j->s.item->envelope->filter;
+	s->hop = codec_bytes(view_queue_filter(j->s.item, row->rcpt));
 	go_to_hop(j, txn, row, s);
+}
+
+/* The only recipient, and one mailbox: nobody could be reached twice, so no step in between. */
+static bool
+is_for_one(const struct courier_job *j, const struct smtp_route *route)
+{
+	return j->s.item->rcpt_count == 1 && route->kind == SMTP_ROUTE_EXPAND &&
+	       route->n_into == 1 && route->into[0]->account;
 }
 
 static enum err
@@ -209,9 +221,7 @@ decide_route(struct courier_job *j, struct db_txn *txn, const Commands__RcptRow 
 		courier_step_fail(s, route.status);
 	} else if (route.kind == SMTP_ROUTE_RELAY) {
 		decide_relay(j, txn, row, s);
-	} else if (j->s.item->rcpt_count == 1 && route.n_into == 1 && route.into[0]->account) {
-		/* The only recipient, and one mailbox: nobody could be reached twice, so no
-		 * step in between. */
+	} else if (is_for_one(j, &route)) {
 		return decide_deliver(j, txn, route.into[0], s);
 	} else {
 		s->outcome = COMMANDS__OUTCOME__OUTCOME_EXPAND;
@@ -258,36 +268,79 @@ decide_late(struct courier_job *j, struct db_txn *txn, Commands__Rcpt *r, Comman
 }
 
 static enum err
+decide_stage(struct courier_job *j, struct db_txn *txn, const Commands__RcptRow *row,
+	Commands__RcptStep *one)
+{
+	if (row->rcpt->stage == COMMANDS__STAGE__STAGE_DELIVER)
+		return decide_deliver(j, txn, row->rcpt, one);
+	if (row->rcpt->stage == COMMANDS__STAGE__STAGE_RELAY)
+		decide_late(j, txn, row->rcpt, one);
+	else if (row->rcpt->stage == COMMANDS__STAGE__STAGE_FILTER &&
+		 view_queue_filter(j->s.item, row->rcpt).n)
+		decide_filter(j, txn, row, one);
+	else
+		return decide_route(j, txn, row, one);
+	return ERR_OK;
+}
+
+/* Those who pass the engine the same way are a job of their own. */
+static enum err
+decide_pass(struct courier_job *j, struct db_txn *txn, const Commands__RcptRow *row)
+{
+	unsigned way = 0;
+	enum err e = courier_hairpin_way(j->c, txn, codec_slice(row->rcpt->address), &way);
+
+	if (j->is_begun && way != j->filter.way)
+		j->s.n--;
+	else
+		j->filter.way = way;
+	return e;
+}
+
+static enum err
 decide(struct courier_job *j, struct db_txn *txn, uint32_t number)
 {
 	Commands__RcptStep *one;
 	const Commands__RcptRow *row;
 	enum err e = courier_step_add(&j->s, txn, number, &one);
+	bool passes;
 
 	if (e || !one)
 		return e;
 	row = j->s.row[j->s.n - 1];
-	if (row->rcpt->stage == COMMANDS__STAGE__STAGE_DELIVER)
-		e = decide_deliver(j, txn, row->rcpt, one);
-	else if (row->rcpt->stage == COMMANDS__STAGE__STAGE_RELAY)
-		decide_late(j, txn, row->rcpt, one);
-	else if (row->rcpt->stage == COMMANDS__STAGE__STAGE_FILTER &&
-		 j->s.item->envelope->filter.len)
-		decide_filter(j, txn, row, one);
-	else
-		e = decide_route(j, txn, row, one);
-	if (e)
+	passes = row->rcpt->stage == COMMANDS__STAGE__STAGE_FILTER &&
+		 courier_filter_is_for(j->s.item, row->rcpt);
+	if (passes)
+		e = decide_pass(j, txn, row);
+	else if (j->filter.way)
 		j->s.n--;
+	else
+		e = decide_stage(j, txn, row, one);
+	j->is_begun = true;
 	return e;
 }
 
 /* --- acting --- */
 
 static void
-say(const struct courier_job *j, size_t i, uint32_t code, uint32_t uid)
+say_passed(const struct courier_job *j, size_t i, const Commands__Result *r)
+{
+	struct slice to = codec_slice(j->s.row[i]->rcpt->address);
+	char id[VIEW_QUEUE_ID_MAX], as[VIEW_QUEUE_ID_MAX];
+
+	view_queue_id_format(j->s.id, id);
+	view_queue_id_format(r->id, as);
+	log_info("%s: to=<%.*s>, filter=local, status=filtered (%s%s%s)", id, SLICE_FMT(to),
+		j->filter.way == LOOP_GUARD_IN ? "in" : "out",
+		r->id == j->s.id ? "" : ", queued as ", r->id == j->s.id ? "" : as);
+}
+
+static void
+say(const struct courier_job *j, size_t i, const Commands__Result *r)
 {
 	static const char *const word[] = {"delivered", "expanded", "deferred", "bounced",
 		"waiting", "moved", "sent", "warned"};
+	uint32_t code = r->step_code[i], uid = r->uid[i];
 	const Commands__RcptStep *s = j->s.step[i];
 	struct slice to = codec_slice(j->s.row[i]->rcpt->address);
 	char id[VIEW_QUEUE_ID_MAX];
@@ -295,6 +348,8 @@ say(const struct courier_job *j, size_t i, uint32_t code, uint32_t uid)
 	view_queue_id_format(j->s.id, id);
 	if (code == COMMAND_STALE || code == COMMAND_NO_EPOCH)
 		return;
+	if (!code && j->s.passed)
+		say_passed(j, i, r);
 	if (code)
 		log_info("%s: to=<%.*s>, status=deferred (%s)", id, SLICE_FMT(to),
 			command_code_text((enum command_code)code));
@@ -303,7 +358,7 @@ say(const struct courier_job *j, size_t i, uint32_t code, uint32_t uid)
 			id, SLICE_FMT(to),
 			(unsigned long long)(courier_now_sec(j->c) - j->s.item->queued_sec),
 			uid);
-	else
+	else if (s->outcome != COMMANDS__OUTCOME__OUTCOME_PASS)
 		log_info("%s: to=<%.*s>, status=%s%s%s%s", id, SLICE_FMT(to), word[s->outcome],
 			s->status[0] ? " (" : "", s->status, s->status[0] ? ")" : "");
 }
@@ -337,6 +392,7 @@ turn_refused(struct courier_job *j, const Commands__Result *r)
 		kept++;
 	}
 	j->s.n = kept;
+	j->s.passed = NULL;
 	return kept > 0;
 }
 
@@ -362,7 +418,7 @@ on_stepped(void *arg, enum err e, const ProtobufCMessage *answer)
 		return;
 	}
 	for (size_t i = 0; i < j->s.n && i < r->n_step_code && i < r->n_uid; i++)
-		say(j, i, r->step_code[i], r->uid[i]);
+		say(j, i, r);
 	if (!j->fresh && lacks_epoch(r)) {
 		j->fresh = true;
 		j->wrap.fresh_epoch = 1;
@@ -469,6 +525,8 @@ prepare_wrap(struct courier_job *j)
 
 /* An older database or vault was restored: nothing opens this mail, unless the right vault
  * comes back before its time is over. */
+static const char no_key[] = "4.3.0 the key of this mail isn't in the vault";
+
 static void
 put_off(struct courier_job *j)
 {
@@ -476,10 +534,74 @@ put_off(struct courier_job *j)
 		if (j->s.step[i]->outcome != COMMANDS__OUTCOME__OUTCOME_DELIVER)
 			continue;
 		j->s.step[i]->delivery = NULL;
-		put_off_one(j, j->s.row[i]->rcpt, j->s.step[i],
-			"4.3.0 the key of this mail isn't in the vault");
+		put_off_one(j, j->s.row[i]->rcpt, j->s.step[i], no_key);
 	}
 	j->wrap.n_target = 0;
+}
+
+/* --- the engine --- */
+
+static void
+put_off_all(struct courier_job *j, const char *status)
+{
+	for (size_t i = 0; i < j->s.n; i++)
+		put_off_one(j, j->s.row[i]->rcpt, j->s.step[i], status);
+	propose_steps(j);
+}
+
+/* Is it for one mailbox? Then it goes there in the same step. */
+static bool
+goes_on(struct courier_job *j)
+{
+	Commands__RcptStep *s = j->s.step[0], passes = *s;
+	struct smtp_route route;
+	struct db_txn *txn;
+	bool ok;
+
+	if (view_begin(j->c->view, &txn))
+		return false;
+	ok = !smtp_route(
+		     txn, j->s.row[0]->rcpt, j->c->p->config.delimiter, &j->arena, &route) &&
+	     is_for_one(j, &route) && !decide_deliver(j, txn, route.into[0], s) &&
+	     s->outcome == COMMANDS__OUTCOME__OUTCOME_DELIVER && view_is_valid(j->c->view);
+	view_end(j->c->view);
+	if (ok && !prepare_wrap(j))
+		return true;
+	/* What became of it, the next look decides. */
+	*s = passes;
+	j->wrap.n_target = 0;
+	return false;
+}
+
+static void
+on_filtered(void *arg, enum err e, const ProtobufCMessage *answer)
+{
+	struct courier_job *j = arg;
+
+	(void)answer;
+	if (!e && goes_on(j))
+		ask_wrap(j);
+	else if (!e)
+		propose_steps(j);
+	else if (!j->s.has_key)
+		give_up(j, "keyd", e);
+	else
+		put_off_all(j, "4.3.0 the content filter in this node failed");
+}
+
+static void
+start_filter(struct courier_job *j)
+{
+	enum err e;
+
+	j->filter.s = &j->s;
+	j->filter.cb = on_filtered;
+	j->filter.arg = j;
+	e = courier_filter_start(&j->filter);
+	if (e == ERR_NOT_FOUND)
+		put_off_all(j, no_key);
+	else if (e)
+		give_up(j, "vault", e);
 }
 
 static enum err
@@ -538,7 +660,9 @@ courier_job_start(
 		free(j);
 		return;
 	}
-	if (j->wrap.n_target)
+	if (j->filter.way)
+		start_filter(j);
+	else if (j->wrap.n_target)
 		ask_wrap(j);
 	else
 		propose_steps(j);

@@ -493,7 +493,7 @@ fill_envelope(struct courier_mail *m)
 		.smtputf8 = env->smtputf8 && env->header_8bit,
 		.ret = (enum smtp_ret)env->ret,
 		.envid = codec_slice(env->envid)};
-	if (courier_hairpin_is_for(m->s.item, m->hop->name))
+	if (courier_hairpin_is_for(m->s.item, m->s.row[0]->rcpt, m->hop->name))
 		courier_hairpin_forward(m->s.item, &m->arena, m->mail.forward);
 }
 
@@ -504,7 +504,7 @@ part_ways(struct courier_mail *m, struct db_txn *txn)
 	size_t kept = 0;
 	enum err e = ERR_OK;
 
-	if (!courier_hairpin_is_for(m->s.item, m->hop->name) ||
+	if (!courier_hairpin_is_for(m->s.item, m->s.row[0]->rcpt, m->hop->name) ||
 		!courier_hairpin_is_gateways(m->s.item))
 		return ERR_OK;
 	for (size_t i = 0; i < m->s.n && !e; i++) {

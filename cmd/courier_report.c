@@ -247,7 +247,8 @@ make_item(struct courier_step *s, const struct smtp_dsn *d, struct slice text,
 	r->rcpt.stage = COMMANDS__STAGE__STAGE_ROUTE;
 	if (courier_hairpin_is_gateways(s->item)) {
 		r->q.filter = s->item->envelope->filter;
-		r->q.stage = r->rcpt.stage = COMMANDS__STAGE__STAGE_FILTER;
+		r->q.n_filter = r->rcpt.filter = 1;
+		r->rcpt.stage = COMMANDS__STAGE__STAGE_FILTER;
 	}
 	r->list[0] = &r->rcpt;
 	r->q.n_rcpt = 1;

@@ -252,6 +252,7 @@ fill(struct courier_step *s, enum smtp_dsn_returns returns, Commands__Step *step
 	step->hop = s->hop;
 	step->relay = (char *)(uintptr_t)(s->relay ? s->relay : "");
 	step->tls = (char *)(uintptr_t)(s->tls ? s->tls : "");
+	step->passed = s->passed;
 	step->bounce = NULL;
 	if (courier_report_is_due(s))
 		e = courier_report_make(s, returns, &step->bounce, sealed);
@@ -413,5 +414,6 @@ courier_step_next(struct courier_step *s)
 	s->n = s->left_out;
 	s->left_out = 0;
 	s->hop = NULL;
+	s->passed = NULL;
 	return s->n > 0;
 }

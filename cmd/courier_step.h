@@ -20,7 +20,8 @@ struct courier_step {
 	Commands__RcptRow **row; /* beside step */
 	Commands__RcptStep **step;
 	size_t n, left_out;
-	Commands__HopStep *hop; /* what was seen of the next hop, or NULL */
+	Commands__HopStep *hop;	  /* what was seen of the next hop, or NULL */
+	Commands__Passed *passed; /* what the engine made of it, or NULL */
 	/* SENT: the server that took it; does it tell the sender itself, as it offers DSN; is
 	 * the mailbox there, as with LMTP? */
 	struct slice remote;

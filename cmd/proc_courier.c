@@ -5,7 +5,8 @@
  *           the queue is in the database), connections to other mail servers, the control
  *           socket.
  * Hears:    the command line (root and its own user only); other mail servers; WATCH from the
- *           store; answers of store, keyd, auth and resolver.
+ *           store; answers of store, keyd, auth, filterd and
+ *           resolver.
  * Touches:  database and vault read-only, outbound sockets, the control socket. */
 #include <stdlib.h>
 #include <string.h>

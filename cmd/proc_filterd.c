@@ -1,7 +1,8 @@
 /* filterd: all that parses mail deeply.
  *
  * Owns:     the mail in hand and its data key, while it is in hand.
- * Hears:    smtpd (FILTER_SCORE: data key and sealed body).
+ * Hears:    smtpd (FILTER_SCORE: data key and sealed body), courier (FILTER_PASS: data key and
+ *           sealed head of a mail that passes this node's engine).
  * Touches:  no network, no database, no file but the sealed one that came with the question.
  *           Ends after so many mails, so that whatever a mail did to it doesn't last. */
 #include <stdlib.h>
@@ -15,8 +16,9 @@
 #include "core/must.h"
 #include "crypto/seal.h"
 #include "imap/imap_index.h"
+#include "smtp/smtp_guard.h"
 
-enum { MAILS_MAX = 200000, HEADER_KEPT = 262144 };
+enum { MAILS_MAX = 200000, HEADER_KEPT = 262144, HEAD_MAX = 65536 };
 
 struct filterd {
 	struct proc *p;
@@ -142,6 +144,13 @@ is_sound(const Ipc__FilterScore *q, int fd)
 }
 
 static void
+count_mail(struct filterd *f)
+{
+	if (++f->mails >= MAILS_MAX)
+		loop_stop(f->p->loop);
+}
+
+static void
 on_score(void *arg, struct ipc_frame *frame)
 {
 	struct filterd *f = arg;
@@ -162,8 +171,65 @@ on_score(void *arg, struct ipc_frame *frame)
 		ipc_answer(f->p->ipc, ipc_ticket(frame), e, NULL);
 	if (frame->fd >= 0)
 		close(frame->fd);
-	if (++f->mails >= MAILS_MAX)
-		loop_stop(f->p->loop);
+	count_mail(f);
+}
+
+/* --- the engine --- */
+
+/* The field stands on top, but Return-Path stays the first one (RFC 5321 4.4). */
+static bool
+put_marked(struct slice head, bool is_inward, struct buf *out)
+{
+	size_t at = slice_starts(head, SLICE_LIT("Return-Path:")) ? slice_find(head, '\n') + 1
+								  : 0;
+
+	buf_put_slice(out, slice_cut(head, 0, at));
+	smtp_guard_put_mark(is_inward, out);
+	return buf_put_slice(out, slice_from(head, at));
+}
+
+static enum err
+pass(const Ipc__FilterPass *q, const struct seal_key *key, struct buf *sealed, size_t *size)
+{
+	struct buf before, after;
+	enum err e;
+
+	buf_init(&before, HEAD_MAX);
+	buf_init(&after, HEAD_MAX);
+	e = seal_blob_open(
+		key, "head", slice_of(q->sealed_head.data, q->sealed_head.len), &before);
+	if (!e && !put_marked(buf_slice(&before), q->is_inward, &after))
+		e = ERR_TOO_BIG;
+	if (!e)
+		e = seal_blob(key, "head", buf_slice(&after), sealed);
+	*size = after.n;
+	buf_fini_secret(&before);
+	buf_fini_secret(&after);
+	return e;
+}
+
+static void
+on_pass(void *arg, struct ipc_frame *frame)
+{
+	struct filterd *f = arg;
+	const Ipc__FilterPass *q = (const Ipc__FilterPass *)frame->msg;
+	Ipc__FilterPassed a = IPC__FILTER_PASSED__INIT;
+	struct seal_key key;
+	struct buf sealed;
+	enum err e = ERR_SYNTAX;
+	size_t size = 0;
+
+	buf_init(&sealed, HEAD_MAX + 256);
+	if (q->data_key.len == sizeof key.b) {
+		memcpy(key.b, q->data_key.data, sizeof key.b);
+		e = pass(q, &key, &sealed, &size);
+		seal_wipe(&key, sizeof key);
+	}
+	a.sealed_head = (ProtobufCBinaryData){sealed.n, sealed.p};
+	a.head_size = (uint32_t)size;
+	ipc_answer(f->p->ipc, ipc_ticket(frame), e, &a.base);
+	buf_fini(&sealed);
+	count_mail(f);
 }
 
 static void
@@ -176,6 +242,7 @@ start(struct proc *p)
 	f->plain = must_alloc(SEAL_PART);
 	p->state = f;
 	ipc_on(p->ipc, IPC_FILTER_SCORE, on_score, f);
+	ipc_on(p->ipc, IPC_FILTER_PASS, on_pass, f);
 }
 
 const struct proc_role proc_filterd_role = {

@@ -226,6 +226,18 @@ is_gateway(const struct smtpd_client *c)
 	return false;
 }
 
+/* Does a mail that is taken here go to a content filter on another machine, or may it? */
+static bool
+may_hand_on(const struct smtpd_client *c)
+{
+	struct smtp_hop hop;
+
+	if (c->at->kind == CONFIG_FILTER || c->at->kind == CONFIG_REINJECT)
+		return false;
+	return !smtp_hop_parse(slice_str(c->at->filter_hop), &hop) ||
+	       config_filter_has_hosts(&c->d->p->config.filters);
+}
+
 /* Nothing that an outsider could have forged comes in. A loop guard stays where it shows the
  * gateway that its mail goes round in a circle: it came back to a port that hands it on. */
 static unsigned
@@ -233,7 +245,7 @@ strips_of(const struct smtpd_client *c)
 {
 	if (c->at->kind == CONFIG_REINJECT)
 		return SMTP_GUARD_STRIP_FIELD;
-	if (*c->at->filter_hop && is_gateway(c))
+	if (may_hand_on(c) && is_gateway(c))
 		return 0;
 	return SMTP_GUARD_STRIP_FIELD | SMTP_GUARD_STRIP_MARK;
 }

@@ -378,27 +378,54 @@ on_queued(void *arg, enum err e, const ProtobufCMessage *answer)
 	tell_queued(c, ERR_OK, slice_str(id), SLICE_EMPTY);
 }
 
-/* Who has the mail in hand first; empty: nobody, it is routed at once. */
-static struct slice
-filter_of(const struct smtpd_client *c)
+/* Who has the recipient in hand first; "": nobody, it is routed at once. */
+static const char *
+filter_of(const struct smtpd_client *c, const struct smtp_rcpt *r)
 {
-	return slice_str(
-		c->at->kind == CONFIG_FILTER ? c->d->p->config.gateway_hop : c->at->filter_hop);
+	const struct smtp_envelope *env = smtp_session_envelope(c->session);
+	const struct config *config = &c->d->p->config;
+	struct config_filter_mail mail = {
+		r->address, r->is_ours, env->account ? env->sender : SLICE_EMPTY};
+
+	if (c->at->kind == CONFIG_FILTER)
+		return config->gateway_hop;
+	return c->at->kind == CONFIG_REINJECT
+		       ? ""
+		       : config_filter_of(&config->filters, &mail, c->at->filter_hop);
+}
+
+/* The place of a filter among those of the mail, from 1, where it is put unless it is there. */
+static uint32_t
+take_filter(Commands__Enqueue *q, const char *hop)
+{
+	uint32_t i = 0;
+
+	while (i < q->n_filter && !slice_eq(codec_slice(q->filter[i]), slice_str(hop)))
+		i++;
+	if (i == q->n_filter)
+		q->filter[q->n_filter++] = codec_bytes(slice_str(hop));
+	return i + 1;
 }
 
 static void
-fill_rcpts(const struct smtp_envelope *env, struct arena *a, Commands__Enqueue *q)
+fill_rcpts(const struct smtpd_client *c, struct arena *a, Commands__Enqueue *q)
 {
+	const struct smtp_envelope *env = smtp_session_envelope(c->session);
 	Commands__Rcpt *rows = arena_alloc(a, env->rcpt_n * sizeof *rows);
+	const char *filter;
 
 	q->n_rcpt = env->rcpt_n;
 	q->rcpt = arena_alloc(a, env->rcpt_n * sizeof *q->rcpt);
+	q->filter = arena_alloc(a, (CONFIG_FILTERS_MAX + 1) * sizeof *q->filter);
 	for (size_t i = 0; i < env->rcpt_n; i++) {
 		commands__rcpt__init(&rows[i]);
 		rows[i].address = codec_bytes(env->rcpt[i].address);
 		rows[i].orcpt = codec_bytes(env->rcpt[i].orcpt);
 		rows[i].notify = env->rcpt[i].notify;
-		rows[i].stage = q->stage;
+		filter = filter_of(c, &env->rcpt[i]);
+		rows[i].filter = *filter ? take_filter(q, filter) : 0;
+		rows[i].stage = *filter ? COMMANDS__STAGE__STAGE_FILTER
+					: COMMANDS__STAGE__STAGE_ROUTE;
 		q->rcpt[i] = &rows[i];
 	}
 }
@@ -484,9 +511,7 @@ fill(struct smtpd_client *c, struct arena *a, Commands__Enqueue *q)
 	const struct smtp_envelope *env = smtp_session_envelope(c->session);
 	struct smtpd *d = c->d;
 
-	q->filter = codec_bytes(filter_of(c));
-	q->stage = q->filter.len ? COMMANDS__STAGE__STAGE_FILTER : COMMANDS__STAGE__STAGE_ROUTE;
-	fill_rcpts(env, a, q);
+	fill_rcpts(c, a, q);
 	fill_client(c, a, q);
 	fill_intake(c, a, q);
 	q->sender = codec_bytes(env->sender);

@@ -111,13 +111,20 @@ is_same_mail(const struct why_story_item *item, const struct schema_trace *row)
 	       memcmp(none, row->message_id, sizeof none) != 0;
 }
 
+bool
+why_story_is_split(const Commands__Trace *t)
+{
+	return t->intake && !strcmp(t->intake->kind, SCHEMA_TRACE_SPLIT_KIND) &&
+	       !strcmp(t->intake->at, SCHEMA_TRACE_SPLIT_AT);
+}
+
 /* What a re-injection port was told is a queue id of ours; elsewhere it may be another
  * server's, which has the same numbers. */
 static bool
 comes_from(const struct why_story_item *item, const struct schema_trace *row,
 	const Commands__Trace *t)
 {
-	return t->report || is_same_mail(item, row) ||
+	return t->report || is_same_mail(item, row) || why_story_is_split(t) ||
 	       (t->intake && !strcmp(t->intake->kind, "reinject"));
 }
 
@@ -187,6 +194,7 @@ take_step(struct why_story *s, const struct schema_trace *row, struct arena *a,
 		waits_no_more(s, row);
 		break;
 	case SCHEMA_TRACE_SENT:
+	case SCHEMA_TRACE_FILTERED:
 	case SCHEMA_TRACE_DELIVERED:
 	case SCHEMA_TRACE_BOUNCED:
 		waits_no_more(s, row);

@@ -1,5 +1,6 @@
 /* why_story: which rows of table trace (store/schema_trace) belong to the story of a mail: its
- * own; those of the item that it was once it came back from a content filter; those of the
+ * own; those of the item that it was once it came back from a content filter, or was split off
+ * by one; those of the
  * reports about it; and what happened meanwhile to the next hops that it waited for, and to the
  * node that had it. Rows are given in their order, from the first one of the oldest item on.
  * Pure. */
@@ -32,6 +33,8 @@ bool why_story_add(struct why_story *s, uint64_t item);
 /* Does the row belong to it? Then *out is what it says, memory of a. */
 bool why_story_take(struct why_story *s, const struct schema_trace *row, struct arena *a,
 	Commands__Trace **out);
+/* Of a row TAKEN: was the item split off from another one by the engine of its node? */
+bool why_story_is_split(const Commands__Trace *t);
 /* No later row belongs to it. */
 bool why_story_is_over(const struct why_story *s);
 

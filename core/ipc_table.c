@@ -61,6 +61,8 @@ static const struct ipc_rule rules[] = {
 		R(COURIER), R(AUTH), MEDIUM, false},
 	{IPC_FILTER_SCORE, "FILTER_SCORE", &ipc__filter_score__descriptor,
 		&ipc__filter_scored__descriptor, R(SMTPD), R(FILTERD), LARGE, true},
+	{IPC_FILTER_PASS, "FILTER_PASS", &ipc__filter_pass__descriptor,
+		&ipc__filter_passed__descriptor, R(COURIER), R(FILTERD), LARGE, false},
 	{IPC_RESOLVE, "RESOLVE", &ipc__resolve__descriptor, &ipc__resolved__descriptor,
 		R(COURIER) | R(FETCH), R(RESOLVER), LARGE, false},
 	{IPC_FETCH, "FETCH", &ipc__fetch__descriptor, &ipc__fetched__descriptor, R(COURIER),

@@ -3,6 +3,12 @@
 enum { AT_LINE, IN_NAME, IN_TEXT, IN_STRIPPED, AFTER_STRIPPED, MAYBE_END };
 
 void
+smtp_guard_put_mark(bool is_inward, struct buf *out)
+{
+	buf_printf(out, SMTP_GUARD_MARK ": %s\r\n", is_inward ? "in" : "out");
+}
+
+void
 smtp_guard_init(struct smtp_guard *g, unsigned strips)
 {
 	*g = (struct smtp_guard){.strips = strips, .state = AT_LINE};

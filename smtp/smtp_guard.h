@@ -27,6 +27,9 @@ struct smtp_guard {
 	struct seal_hasher hasher;
 };
 
+/* Appends the field that says which way a mail passed an engine. */
+void smtp_guard_put_mark(bool is_inward, struct buf *out);
+
 void smtp_guard_init(struct smtp_guard *g, unsigned strips);
 /* Message octets in order, in any pieces; the last line ends in LF. Of the header: appends to
  * out what stays, at most in.n + SMTP_GUARD_NAME_MAX octets. Gives how many octets of in are

@@ -12,6 +12,9 @@
 #include "core/buf.h"
 #include "core/err.h"
 
+/* Stands for a content filter that is no server: the engine of this node. Not to be parsed. */
+#define SMTP_HOP_LOCAL "local:"
+
 enum { SMTP_HOP_MAX = 300, SMTP_HOP_TARGETS_MAX = 8 };
 
 enum smtp_hop_transport { SMTP_HOP_SMTP, SMTP_HOP_LMTP, SMTP_HOP_FILTER };

@@ -181,6 +181,18 @@ has_lost_rcpt(const Commands__Enqueue *c)
 	return false;
 }
 
+static bool
+has_bad_filter(const Commands__Enqueue *c)
+{
+	for (size_t i = 0; i < c->n_filter; i++)
+		if (!schema_is_hop(codec_slice(c->filter[i])))
+			return true;
+	for (size_t i = 0; i < c->n_rcpt; i++)
+		if (c->rcpt[i]->filter > c->n_filter)
+			return true;
+	return c->n_filter > APPLY_QUEUE_FILTERS_MAX;
+}
+
 enum err
 apply_queue_check(struct apply *a, const Commands__Enqueue *c, const char **why)
 {
@@ -200,8 +212,8 @@ apply_queue_check(struct apply *a, const Commands__Enqueue *c, const char **why)
 		*why = "no or too many recipients";
 	else if (has_lost_rcpt(c))
 		*why = "a recipient waits for no next hop";
-	else if (c->filter.len && !schema_is_hop(codec_slice(c->filter)))
-		*why = "no content filter";
+	else if (has_bad_filter(c))
+		*why = "no content filter, or too many";
 	else if (c->sealed_key.len == 0 || c->sealed_key.len > BLOB_MAX ||
 		 c->sealed_head.len > BLOB_MAX || c->sealed_index.len > BLOB_MAX ||
 		 c->repeat_key.len > REPEAT_KEY_MAX)
@@ -415,8 +427,8 @@ change_rcpt(const struct controlling *x, Commands__Rcpt *r)
 	r->hop = x->c->hop;
 	/* Anew is not round the content filter. */
 	if (!r->hop.len)
-		r->stage = x->item->envelope->filter.len ? COMMANDS__STAGE__STAGE_FILTER
-							 : COMMANDS__STAGE__STAGE_ROUTE;
+		r->stage = r->filter ? COMMANDS__STAGE__STAGE_FILTER
+				     : COMMANDS__STAGE__STAGE_ROUTE;
 	return true;
 }
 

@@ -5,9 +5,11 @@
 #include "store/apply.h"
 #include "store/schema.h"
 
-/* RCPT_MAX: of an ENQUEUE. ROWS_MAX: recipients that an item may come to have by expansion. */
+/* RCPT_MAX: of an ENQUEUE. ROWS_MAX: recipients that an item may come to have by expansion.
+ * FILTERS_MAX: content filters that its recipients have. */
 enum {
 	APPLY_QUEUE_RCPT_MAX = 10000,
+	APPLY_QUEUE_FILTERS_MAX = 64,
 	APPLY_QUEUE_ROWS_MAX = 50000,
 	APPLY_QUEUE_LIFE_SEC = 5 * 86400
 };

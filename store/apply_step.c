@@ -4,6 +4,7 @@
 #include "store/apply_mailbox.h"
 #include "store/apply_message.h"
 #include "store/apply_owner.h"
+#include "store/apply_pass.h"
 #include "store/apply_payload.h"
 #include "store/apply_queue.h"
 #include "store/apply_row.h"
@@ -17,6 +18,7 @@ struct stepping {
 	Commands__RcptRow *row;
 	const Commands__RcptStep *step;
 	struct apply_queue_known *known; /* where a step of the command expands */
+	const Commands__Passed *passed;	 /* DELIVER: by the engine of this node; or NULL */
 	uint32_t uid;			 /* DELIVER: the message's */
 	struct slice account;		 /* its name */
 	enum command_code code;
@@ -25,21 +27,22 @@ struct stepping {
 static struct schema_message
 delivered(const struct stepping *s)
 {
-	const Commands__Enqueue *envelope = s->item->envelope;
+	Commands__Enqueue envelope = *s->item->envelope;
 	const Commands__Delivery *d = s->step->delivery;
 
+	apply_pass_put_head(s->passed, &envelope);
 	return (struct schema_message){
 		.flags = (uint8_t)(d->flags & 31),
 		.internal_date_sec = (int64_t)s->item->queued_sec,
 		.zone_min = (int16_t)(d->zone_min % 1440),
-		.head_size = envelope->head_size,
-		.size = envelope->body->size,
+		.head_size = envelope.head_size,
+		.size = envelope.body->size,
 		.payload = s->item->payload,
 		.epoch = d->epoch,
 		.wrapped_key = codec_slice(d->wrapped_key),
 		.delivered_to = codec_slice(d->delivered_to),
-		.sealed_head = codec_slice(envelope->sealed_head),
-		.sealed_index = codec_slice(envelope->sealed_index),
+		.sealed_head = codec_slice(envelope.sealed_head),
+		.sealed_index = codec_slice(envelope.sealed_index),
 	};
 }
 
@@ -241,17 +244,17 @@ step_one(struct stepping *s, const Commands__Step *c)
 
 /* A bounce must be good, and all steps fresh, before anything is done: both or neither. */
 static enum err
-check_bounce(struct apply *a, const Commands__Step *c, bool *ok)
+check_whole(struct apply *a, const Commands__Step *c, bool *ok)
 {
 	Commands__RcptRow *row;
-	const char *why;
+	const char *why = NULL;
 	enum err e;
 
 	*ok = true;
-	if (!c->bounce)
+	if (!c->bounce && !c->passed)
 		return ERR_OK;
-	e = apply_queue_check(a, c->bounce, &why);
-	*ok = !why;
+	e = c->bounce ? apply_queue_check(a, c->bounce, &why) : ERR_OK;
+	*ok = !why && apply_pass_is_sound(c);
 	for (size_t i = 0; i < c->n_step && !e && *ok; i++) {
 		e = view_queue_rcpt(a->txn, c->item, c->step[i]->rcpt, a->arena, &row);
 		*ok = !e && !row->done && row->step == c->step[i]->step;
@@ -288,7 +291,8 @@ check_all(struct apply *a, const Commands__Step *c, Commands__Item *item, bool *
 
 	*ok = true;
 	for (size_t i = 0; i < c->n_step && c->bounce && !e; i++) {
-		struct stepping s = {.a = a, .item = item, .step = c->step[i]};
+		struct stepping s = {
+			.a = a, .item = item, .step = c->step[i], .passed = c->passed};
 
 		if (s.step->outcome == COMMANDS__OUTCOME__OUTCOME_DELIVER)
 			e = check_delivery(&s, &account, &m);
@@ -311,7 +315,11 @@ step_all(struct apply *a, const Commands__Step *c, Commands__Item *item)
 	enum err e = know(a, c, item, &known);
 
 	for (size_t i = 0; i < c->n_step && !e; i++) {
-		struct stepping s = {.a = a, .item = item, .step = c->step[i], .known = known};
+		struct stepping s = {.a = a,
+			.item = item,
+			.step = c->step[i],
+			.known = known,
+			.passed = c->passed};
 
 		e = step_one(&s, c);
 		out->step_code[out->n_step_code++] = s.code;
@@ -333,7 +341,7 @@ apply_step(struct apply *a, const Commands__Step *c)
 		return e;
 	/* A held item rests, what was on its way when the hold came included. */
 	if (!e && !item->held && runs && c->n_step <= APPLY_STEP_MAX)
-		e = check_bounce(a, c, &ok);
+		e = check_whole(a, c, &ok);
 	if (e && e != ERR_NOT_FOUND)
 		return e;
 	if (!ok) {
@@ -348,7 +356,9 @@ apply_step(struct apply *a, const Commands__Step *c)
 		a->result->n_step_code = a->result->n_uid = c->n_step;
 		return apply_payload_refuse(a, c->bounce->body);
 	}
-	if (!e)
+	if (!e && apply_pass_moves(c))
+		e = apply_pass(a, c, item);
+	else if (!e)
 		e = step_all(a, c, item);
 	if (!e && c->bounce)
 		e = apply_queue_make(a, c->bounce, c->item);

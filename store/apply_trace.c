@@ -116,7 +116,8 @@ static void
 fill_taken(const Commands__Enqueue *c, Commands__Trace *t)
 {
 	t->address = c->sender;
-	t->hop = c->filter;
+	if (c->n_filter)
+		t->hop = c->filter[0];
 	t->count = (uint32_t)c->n_rcpt;
 	t->helo = c->helo;
 	t->login = c->login;
@@ -173,7 +174,7 @@ apply_trace_repeated(struct apply *a, const Commands__Enqueue *c, uint64_t first
 static bool
 is_before_routing(const struct apply_trace_step *s)
 {
-	struct slice filter = codec_slice(s->item->envelope->filter);
+	struct slice filter = view_queue_filter(s->item, s->before);
 
 	return s->before->stage == COMMANDS__STAGE__STAGE_FILTER ||
 	       (filter.n && s->before->stage == COMMANDS__STAGE__STAGE_RELAY &&
@@ -240,7 +241,7 @@ fill_relayed(const struct apply_trace_step *s, Commands__Trace *t)
 	t->tls = s->command->tls;
 	t->text = s->step->status;
 	if (is_before_routing(s))
-		t->hop = s->item->envelope->filter;
+		t->hop = codec_bytes(view_queue_filter(s->item, s->before));
 	else if (s->after->stage == COMMANDS__STAGE__STAGE_RELAY)
 		t->hop = s->after->hop;
 	t->stage = is_before_routing(s)	  ? COMMANDS__STAGE__STAGE_FILTER
@@ -289,15 +290,76 @@ fill_step(struct apply *a, const struct apply_trace_step *s, Commands__Trace *t,
 }
 
 enum err
+apply_trace_passed(struct apply *a, const struct apply_trace_pass *p, uint32_t rcpt,
+	const Commands__Rcpt *before)
+{
+	struct schema_trace row = {.kind = SCHEMA_TRACE_FILTERED,
+		.node = a->node,
+		.item = p->item->id,
+		.rcpt = rcpt,
+		.life_sec = p->item->envelope->trace_life_sec};
+	Commands__Trace t = COMMANDS__TRACE__INIT;
+	char id[VIEW_QUEUE_ID_MAX];
+	struct buf text;
+
+	if (!row.life_sec)
+		return ERR_OK;
+	buf_init(&text, SCHEMA_TRACE_TEXT_MAX);
+	buf_printf(&text, "%.100s", p->passed->words);
+	if (p->into != p->item->id) {
+		view_queue_id_format(p->into, id);
+		buf_printf(&text, "; queued as %s", id);
+	}
+	t.address = before->address;
+	t.hop = codec_bytes(view_queue_filter(p->item, before));
+	t.text = arena_str(a->arena, buf_slice(&text));
+	buf_fini(&text);
+	return put(a, &row, &t);
+}
+
+enum err
+apply_trace_split(struct apply *a, const Commands__Item *made, uint64_t from)
+{
+	struct schema_trace row = {.kind = SCHEMA_TRACE_TAKEN,
+		.node = a->node,
+		.item = made->id,
+		.rcpt = SCHEMA_TRACE_NOBODY,
+		.life_sec = made->envelope->trace_life_sec,
+		.from = from};
+	Commands__Trace t = COMMANDS__TRACE__INIT;
+	Commands__Intake intake = COMMANDS__INTAKE__INIT;
+	uint8_t hash[SCHEMA_TRACE_HASH];
+	char id[VIEW_QUEUE_ID_MAX];
+
+	if (!row.life_sec)
+		return ERR_OK;
+	view_queue_id_format(from, id);
+	intake.kind = (char *)(uintptr_t)SCHEMA_TRACE_SPLIT_KIND;
+	intake.at = (char *)(uintptr_t)SCHEMA_TRACE_SPLIT_AT;
+	fill_taken(made->envelope, &t);
+	t.hop.len = 0;
+	t.count = made->rcpt_count;
+	t.ident = id;
+	t.client_address = made->envelope->client_address;
+	schema_trace_hash(codec_slice(made->envelope->message_id), hash);
+	row.message_id = hash;
+	return put_with(a, &row, &t, trace_pack_intake(&intake, a->arena));
+}
+
+enum err
 apply_trace_step(struct apply *a, const struct apply_trace_step *s)
 {
+	const struct apply_trace_pass pass = {s->item, s->command->passed, s->item->id};
 	struct schema_trace row = {.node = a->node,
 		.item = s->item->id,
 		.rcpt = s->step->rcpt,
 		.is_last = s->item->rcpt_left == 0,
 		.life_sec = s->item->envelope->trace_life_sec};
 	Commands__Trace t = COMMANDS__TRACE__INIT;
+	enum err e;
 
+	if (s->command->passed && (e = apply_trace_passed(a, &pass, row.rcpt, s->before)))
+		return e;
 	if (!row.life_sec || !fill_step(a, s, &t, &row.kind))
 		return ERR_OK;
 	t.address = s->after->address;

@@ -34,6 +34,16 @@ struct apply_trace_step {
 	uint32_t made;	      /* EXPAND: how many were new */
 };
 enum err apply_trace_step(struct apply *a, const struct apply_trace_step *s);
+/* A recipient passed this node's engine, and is in item `into` now, which may be the same. */
+struct apply_trace_pass {
+	const Commands__Item *item;
+	const Commands__Passed *passed;
+	uint64_t into;
+};
+enum err apply_trace_passed(struct apply *a, const struct apply_trace_pass *p, uint32_t rcpt,
+	const Commands__Rcpt *before);
+/* The item a->index was made for recipients of another one. */
+enum err apply_trace_split(struct apply *a, const Commands__Item *made, uint64_t from);
 /* first: of the recipients that it names, or NULL. */
 enum err apply_trace_control(struct apply *a, const Commands__Item *item,
 	const Commands__QueueControl *c, const Commands__Rcpt *first);

@@ -27,6 +27,9 @@ enum {
 	SCHEMA_TRACE_TEXT_MAX = 256
 };
 #define SCHEMA_TRACE_NOBODY UINT32_MAX
+/* commands.Intake of an item that a node's engine split off; its `from` is the other one. */
+#define SCHEMA_TRACE_SPLIT_KIND "filter"
+#define SCHEMA_TRACE_SPLIT_AT "local"
 
 /* name, as `hairpin why` says it. The numbers are in databases: new ones come last. */
 #define SCHEMA_TRACE_KINDS(X)                                                                  \
@@ -48,7 +51,8 @@ enum {
 	X(HOP_FAILED, "hop failed")                                                            \
 	X(HOP_RETRIED, "hop retried")                                                          \
 	X(ADOPTED, "adopted")                                                                  \
-	X(GIVEN_BACK, "given back")
+	X(GIVEN_BACK, "given back")                                                            \
+	X(FILTERED, "filtered")
 
 enum schema_trace_kind {
 #define X(id, name) SCHEMA_TRACE_##id,

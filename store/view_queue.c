@@ -31,6 +31,16 @@ view_queue_rcpt(struct db_txn *txn, uint64_t item, uint32_t number, struct arena
 	return *out && (*out)->rcpt ? ERR_OK : ERR_CORRUPT;
 }
 
+struct slice
+view_queue_filter(const Commands__Item *item, const Commands__Rcpt *rcpt)
+{
+	const Commands__Enqueue *env = item->envelope;
+
+	return rcpt->filter && rcpt->filter <= env->n_filter
+		       ? codec_slice(env->filter[rcpt->filter - 1])
+		       : SLICE_EMPTY;
+}
+
 enum err
 view_queue_rcpts(struct db_txn *txn, uint64_t item, struct arena *a,
 	bool (*each)(void *arg, uint32_t number, const Commands__RcptRow *row), void *arg)

@@ -19,6 +19,9 @@ enum err view_queue_rcpts(struct db_txn *txn, uint64_t item, struct arena *a,
 /* Items in id order from `from`. */
 enum err view_queue_items(struct db_txn *txn, uint64_t from, struct arena *a,
 	bool (*each)(void *arg, const Commands__Item *item), void *arg);
+/* Who has the recipient in hand before it is routed: a hop's name; empty: nobody, or not any
+ * more. Borrowed from the item. */
+struct slice view_queue_filter(const Commands__Item *item, const Commands__Rcpt *rcpt);
 /* The queue keys, oldest first. */
 struct view_queue_key {
 	uint64_t id;

@@ -268,7 +268,6 @@ want_enqueue(struct want *w)
 	q.sealed_key = bytes("a sealed key");
 	q.queue_key = 1;
 	q.sealed_index = bytes(w->text);
-	q.stage = COMMANDS__STAGE__STAGE_DELIVER;
 	w->c.body_case = COMMANDS__COMMAND__BODY_ENQUEUE;
 	w->c.enqueue = &q;
 	w->has_body = true;

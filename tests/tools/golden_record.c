@@ -311,7 +311,6 @@ enqueue(const char *repeat_key)
 	enqueue.head_size = 20;
 	enqueue.repeat_key = text(repeat_key);
 	enqueue.repeat_until_sec = g.time_sec + 1000;
-	enqueue.stage = COMMANDS__STAGE__STAGE_ROUTE;
 	enqueue.message_id = text("<1@example.net>");
 	enqueue.trace_life_sec = 86400;
 	intake.kind = "mx";
@@ -469,6 +468,47 @@ sending(void)
 	PLAY(ENQUEUE, enqueue, 500);
 }
 
+/* One of three passes the engine of this node, then the others. */
+static void
+passed(void)
+{
+	Commands__Rcpt *rcpt[] = {rcpt_of("u@example.org", COMMANDS__STAGE__STAGE_FILTER),
+		rcpt_of("all@example.org", COMMANDS__STAGE__STAGE_FILTER),
+		rcpt_of("far@example.net", COMMANDS__STAGE__STAGE_FILTER)};
+	Commands__Enqueue enqueue = COMMANDS__ENQUEUE__INIT;
+	ProtobufCBinaryData hop = text("local:");
+	Commands__Step step = COMMANDS__STEP__INIT;
+	Commands__RcptStep one[2] = {COMMANDS__RCPT_STEP__INIT, COMMANDS__RCPT_STEP__INIT};
+	Commands__RcptStep *list[] = {&one[0], &one[1]};
+	Commands__Passed passed = COMMANDS__PASSED__INIT;
+
+	enqueue.rcpt = rcpt;
+	enqueue.n_rcpt = 3;
+	enqueue.body = body_of(500);
+	enqueue.sealed_key = octets(100);
+	enqueue.queue_key = 1;
+	enqueue.filter = &hop;
+	enqueue.n_filter = 1;
+	for (int i = 0; i < 3; i++)
+		rcpt[i]->filter = 1;
+	PLAY(ENQUEUE, enqueue, 500);
+	one[0].outcome = one[1].outcome = COMMANDS__OUTCOME__OUTCOME_PASS;
+	one[0].rcpt = 1;
+	passed.sealed_head = octets(50);
+	passed.head_size = 30;
+	step.item = g.result.id;
+	step.epoch = 1;
+	step.step = list;
+	step.n_step = 1;
+	step.passed = &passed;
+	PLAY(STEP, step, 0);
+	PLAY(STEP, step, 0);
+	one[0].rcpt = 0;
+	one[1].rcpt = 2;
+	step.n_step = 2;
+	PLAY(STEP, step, 0);
+}
+
 /* One that a content filter gets before it is routed: it waits for it, and is begun anew. */
 static void
 filtered(void)
@@ -476,13 +516,15 @@ filtered(void)
 	Commands__Rcpt *rcpt[] = {rcpt_of("u@example.org", COMMANDS__STAGE__STAGE_FILTER)};
 	Commands__Enqueue enqueue = COMMANDS__ENQUEUE__INIT;
 	Commands__QueueControl queue_control = COMMANDS__QUEUE_CONTROL__INIT;
+	ProtobufCBinaryData hop = text("filter:[gw.example.org]:10025");
 
 	enqueue.rcpt = rcpt;
 	enqueue.n_rcpt = 1;
 	enqueue.body = body_of(500);
 	enqueue.sealed_key = octets(100);
 	enqueue.queue_key = 1;
-	enqueue.filter = text("filter:[gw.example.org]:10025");
+	enqueue.filter = &hop;
+	enqueue.n_filter = rcpt[0]->filter = 1;
 	enqueue.client_address = octets(4);
 	enqueue.client_port = 4711;
 	enqueue.protocol = "ESMTP";
@@ -496,7 +538,7 @@ filtered(void)
 	step(queue_control.item, 0, COMMANDS__OUTCOME__OUTCOME_RELAY);
 	queue_control.verb = COMMANDS__QUEUE_CONTROL__VERB__REROUTE;
 	PLAY(QUEUE_CONTROL, queue_control, 0);
-	enqueue.filter = codec_bytes(SLICE_LIT("a\0b"));
+	hop = codec_bytes(SLICE_LIT("a\0b"));
 	PLAY(ENQUEUE, enqueue, 500);
 }
 
@@ -527,6 +569,7 @@ queue(void)
 	hops();
 	sts();
 	filtered();
+	passed();
 	queue_key(900, COMMANDS__QUEUE_KEY__VERB__MAKE);
 	queue_key(1, COMMANDS__QUEUE_KEY__VERB__CLOSE);
 	queue_reseal.item = later;

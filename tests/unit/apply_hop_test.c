@@ -22,6 +22,7 @@ enqueue(const char *sender, int n)
 	Commands__Command c = COMMANDS__COMMAND__INIT;
 	Commands__Enqueue q = COMMANDS__ENQUEUE__INIT;
 	Commands__Body body = COMMANDS__BODY__INIT;
+	ProtobufCBinaryData hop = world_bytes(filter);
 	Commands__Item *item;
 	Commands__Result *r;
 	struct db_txn *txn;
@@ -33,11 +34,13 @@ enqueue(const char *sender, int n)
 		rcpt[i].address = codec_bytes(arena_dup(&world.a, slice_str(address)));
 		rcpt[i].stage = *filter ? COMMANDS__STAGE__STAGE_FILTER
 					: COMMANDS__STAGE__STAGE_ROUTE;
+		rcpt[i].filter = *filter != '\0';
 		list[i] = &rcpt[i];
 	}
 	body.size = body.sealed_size = 4;
 	q.sender = world_bytes(sender);
-	q.filter = world_bytes(filter);
+	q.filter = &hop;
+	q.n_filter = *filter != '\0';
 	q.n_rcpt = (size_t)n;
 	q.rcpt = list;
 	q.body = &body;

@@ -147,6 +147,7 @@ enqueue_of(const struct mail *m)
 		q->rcpt[i]->address = text(m->rcpt[i]);
 		q->rcpt[i]->stage = m->filter ? COMMANDS__STAGE__STAGE_FILTER
 					      : COMMANDS__STAGE__STAGE_ROUTE;
+		q->rcpt[i]->filter = m->filter != NULL;
 		q->n_rcpt = i + 1;
 	}
 	q->sender = text(m->sender ? m->sender : "a@out.test");
@@ -154,7 +155,9 @@ enqueue_of(const struct mail *m)
 	q->queue_key = 1;
 	q->head_size = 20;
 	q->message_id = text(m->message_id ? m->message_id : "");
-	q->filter = text(m->filter ? m->filter : "");
+	q->filter = arena_alloc(&g.a, sizeof *q->filter);
+	q->filter[0] = text(m->filter ? m->filter : "");
+	q->n_filter = m->filter != NULL;
 	q->ident = (char *)(uintptr_t)(m->ident ? m->ident : "");
 	q->helo = (char *)(uintptr_t)(m->helo ? m->helo : "out.test");
 	q->repeat_key = text(m->repeat_key ? m->repeat_key : "");
@@ -185,7 +188,7 @@ struct step {
 	const char *status, *hop, *relay, *into[3];
 	Commands__Address__Kind by;
 	Commands__Enqueue *bounce;
-	bool hop_failed;
+	bool hop_failed, passes;
 };
 
 static Commands__Delivery *
@@ -221,7 +224,10 @@ step(struct step s)
 	Commands__Step step = COMMANDS__STEP__INIT;
 	Commands__RcptStep one = COMMANDS__RCPT_STEP__INIT, *list = &one;
 	Commands__HopStep hop = COMMANDS__HOP_STEP__INIT;
+	Commands__Passed passed = COMMANDS__PASSED__INIT;
 
+	passed.words = "in";
+	step.passed = s.passes ? &passed : NULL;
 	one.rcpt = s.rcpt;
 	one.step = s.number;
 	one.outcome = s.outcome;
@@ -573,6 +579,51 @@ to_a_content_filter_it_is_handed_on(void **state)
 }
 
 static void
+who_passes_the_engine_here_is_told_of_and_what_is_split_off(void **state)
+{
+	static struct row all[ROWS];
+	struct step pass = {.outcome = COMMANDS__OUTCOME__OUTCOME_PASS, .passes = true};
+	uint64_t id = enqueue((struct mail){.rcpt = {"u@example.org", "y@out.test"},
+			 .filter = "local:",
+			 .message_id = "<1@x>",
+			 .life_sec = LIFE}),
+		 made;
+	size_t n;
+
+	(void)state;
+	pass.item = id;
+	step(pass);
+	made = g.result.id;
+	assert_int_not_equal(made, id);
+	n = rows(all);
+	assert_kind(all[n - 2], FILTERED);
+	assert_int_equal(all[n - 2].t.item, id);
+	assert_bytes(all[n - 2].rest->address, "u@example.org");
+	assert_bytes(all[n - 2].rest->hop, "local:");
+	assert_true(strstr(all[n - 2].rest->text, "in; queued as ") != NULL);
+	assert_kind(all[n - 1], TAKEN);
+	assert_int_equal(all[n - 1].t.item, made);
+	assert_int_equal(all[n - 1].t.from, id);
+	assert_int_equal(all[n - 1].rest->count, 1);
+	assert_string_equal(all[n - 1].rest->intake->kind, SCHEMA_TRACE_SPLIT_KIND);
+	pass.rcpt = 1;
+	step(pass);
+	assert_kind(newest(), FILTERED);
+	assert_string_equal(newest().rest->text, "in");
+	/* Delivered by the same step: both are told. */
+	id = enqueue(
+		(struct mail){.rcpt = {"u@example.org"}, .filter = "local:", .life_sec = LIFE});
+	pass = (struct step){
+		.item = id, .outcome = COMMANDS__OUTCOME__OUTCOME_DELIVER, .passes = true};
+	assert_int_equal(step(pass), COMMAND_DONE);
+	n = rows(all);
+	assert_kind(all[n - 2], FILTERED);
+	assert_false(all[n - 2].t.is_last);
+	assert_kind(all[n - 1], DELIVERED);
+	assert_true(all[n - 1].t.is_last);
+}
+
+static void
 a_report_is_told_of_on_both_sides(void **state)
 {
 	static struct row all[ROWS];
@@ -851,6 +902,7 @@ main(void)
 		T(a_step_that_is_refused_leaves_nothing),
 		T(what_waits_for_a_hop_what_failed_and_what_was_sent_is_told),
 		T(to_a_content_filter_it_is_handed_on),
+		T(who_passes_the_engine_here_is_told_of_and_what_is_split_off),
 		T(a_report_is_told_of_on_both_sides),
 		T(who_wants_no_report_has_none_in_its_row),
 		T(a_mail_that_comes_again_is_told_of_at_the_first_one),

@@ -148,9 +148,12 @@ listeners_of_a_hairpin_are_checked(void **state)
 	assert_string_equal(config.gateway_hop, "smtp:[192.0.2.1]:10026,[b]:27");
 	assert_int_equal(config.listener[0].port, 10025);
 	assert_int_equal(config.listener[0].hops, 1000);
-	refused(MX "filter = local\n", "no engine in this node");
+	accepted(MX "filter = local\n");
+	assert_string_equal(config.listener[0].filter_hop, SMTP_HOP_LOCAL);
+	accepted(MX "filter = none\n");
+	assert_string_equal(config.listener[0].filter_hop, "");
 	refused(MX "filter = a b\n", "filter: `a b` won't do");
-	refused(MX "filter =\n", "filter: HOST:PORT");
+	refused(MX "filter =\n", "filter: local, none, or HOST:PORT");
 	refused("[listener a]\nkind = imap\nfilter = gw\n", "imap has no filter");
 	refused(BACK "from = 192.0.2.1\nfilter = gw\n", "reinject has no filter");
 	refused(BACK, "say with `from` which networks");
@@ -165,6 +168,32 @@ listeners_of_a_hairpin_are_checked(void **state)
 	refused(MX "[gateway]\nreinject = a b\n", "reinject in [gateway]: `a b` won't do");
 	accepted(MX "[gateway]\nreinject = none\n");
 	assert_string_equal(config.gateway_hop, "");
+}
+
+static void
+hops_of_a_hairpin_have_their_own_tls(void **state)
+{
+	struct slice filter = SLICE_LIT("filter:[gw.test]:10025"),
+		     back = SLICE_LIT("smtp:[mail.test]:10026");
+	const struct config_route *route = &config.relay.route[0];
+
+	(void)state;
+	accepted(MX "[relay]\ntls = verify\n[gateway]\nreinject = mail.test\n");
+	assert_int_equal(config_hop_tls(&config, route, filter), SMTP_TLS_POLICY_MAY);
+	assert_int_equal(config_hop_tls(&config, route, back), SMTP_TLS_POLICY_MAY);
+	assert_int_equal(config_hop_tls(&config, route, SLICE_LIT("smtp:x.test")),
+		SMTP_TLS_POLICY_VERIFY);
+	accepted(MX "[filter]\ntls = encrypt\n");
+	assert_int_equal(config_hop_tls(&config, route, filter), SMTP_TLS_POLICY_ENCRYPT);
+	accepted(MX "filter = gw.test\n[filter]\ntls = verify\n");
+	refused(MX "filter = 192.0.2.1\n[filter]\ntls = verify\n",
+		"tls in [filter]: verify needs names");
+	refused(MX "[filter]\ntls = dane-only\n[filter x.test]\nfilter = [::1]\n",
+		"tls in [filter]: dane-only needs names");
+	refused(MX "[gateway]\nreinject = [192.0.2.1]\ntls = verify\n",
+		"tls in [gateway]: verify needs names");
+	refused(MX "[filter]\ntls = maybe\n", "tls in [filter]: expected none, may");
+	refused(MX "[filter x.test]\nhost = a\n", "`host` in [filter x.test]: unknown key");
 }
 
 static void
@@ -313,6 +342,7 @@ main(void)
 		cmocka_unit_test(mistakes_are_told_with_their_line_and_the_next_step),
 		cmocka_unit_test(listeners_are_checked),
 		cmocka_unit_test(listeners_of_a_hairpin_are_checked),
+		cmocka_unit_test(hops_of_a_hairpin_have_their_own_tls),
 		cmocka_unit_test(a_cluster_listener_is_one_and_says_where_others_call),
 		cmocka_unit_test(the_dns_is_asked_as_the_host_does_unless_it_says_otherwise),
 		cmocka_unit_test(a_list_has_sixteen_texts_at_most),

@@ -1,0 +1,138 @@
+#include "store/apply_pass.h"
+
+#include "store/apply_payload.h"
+#include "store/apply_queue.h"
+#include "store/apply_trace.h"
+#include "store/view_queue.h"
+
+enum { HEAD_SEALED_MAX = 262144 };
+
+bool
+apply_pass_moves(const Commands__Step *c)
+{
+	return c->passed && c->step[0]->outcome == COMMANDS__OUTCOME__OUTCOME_PASS;
+}
+
+bool
+apply_pass_is_sound(const Commands__Step *c)
+{
+	Commands__Outcome all = COMMANDS__OUTCOME__OUTCOME_DELIVER;
+
+	if (!c->passed)
+		return true;
+	if (c->n_step && !c->bounce && apply_pass_moves(c))
+		all = COMMANDS__OUTCOME__OUTCOME_PASS;
+	for (size_t i = 0; i < c->n_step; i++)
+		if (c->step[i]->outcome != all)
+			return false;
+	return c->n_step && c->passed->sealed_head.len <= HEAD_SEALED_MAX;
+}
+
+/* What a recipient is behind the filter: as it came, and nothing was tried yet. */
+static Commands__Rcpt
+behind_filter(const struct apply *a, const Commands__Rcpt *r)
+{
+	Commands__Rcpt out = *r;
+
+	out.stage = COMMANDS__STAGE__STAGE_ROUTE;
+	out.filter = 0;
+	out.tries = 0;
+	out.last_try_sec = 0;
+	out.last_status = (char *)(uintptr_t)protobuf_c_empty_string;
+	out.next_try_sec = a->time_sec;
+	return out;
+}
+
+void
+apply_pass_put_head(const Commands__Passed *p, Commands__Enqueue *envelope)
+{
+	if (!p || !p->sealed_head.len)
+		return;
+	envelope->sealed_head = p->sealed_head;
+	envelope->head_size = p->head_size;
+}
+
+/* A recipient's row as it is, and its change; is_done: it leaves the item. Named twice in one
+ * command it is another step by then: *before is NULL. */
+static enum err
+pass_one(struct apply *a, Commands__Item *item, const Commands__RcptStep *step, bool is_done,
+	Commands__RcptRow **before)
+{
+	Commands__RcptRow after;
+	Commands__Rcpt rcpt;
+	enum err e = view_queue_rcpt(a->txn, item->id, step->rcpt, a->arena, before);
+
+	if (e)
+		return e;
+	if ((*before)->done || (*before)->step != step->step) {
+		*before = NULL;
+		return ERR_OK;
+	}
+	after = **before;
+	rcpt = behind_filter(a, after.rcpt);
+	after.rcpt = is_done ? after.rcpt : &rcpt;
+	after.done = is_done;
+	after.step++;
+	item->rcpt_left -= is_done;
+	e = apply_queue_wait(a, item, step->rcpt, *before, &after);
+	return e ? e : apply_queue_put_rcpt(a, item, step->rcpt, &after);
+}
+
+/* Those who pass, as recipients of an item of their own. */
+struct leaving {
+	Commands__Rcpt *rcpt, **list;
+	size_t n;
+};
+
+static enum err
+make_item(struct apply *a, const Commands__Item *from, const Commands__Passed *p,
+	const struct leaving *l)
+{
+	Commands__Item item = *from;
+	Commands__Enqueue envelope = *from->envelope;
+	struct apply_queue_known *known;
+	enum err e = apply_payload_ref(a, from->payload);
+
+	item.id = a->index;
+	item.rcpt_count = item.rcpt_left = 0;
+	item.envelope = &envelope;
+	apply_pass_put_head(p, &envelope);
+	if (!e)
+		e = apply_queue_know(a, &item, l->n, &known);
+	if (!e)
+		e = apply_queue_add(a, &item, known, l->list, l->n);
+	if (!e)
+		e = apply_trace_split(a, &item, from->id);
+	return e ? e : apply_queue_put_item(a, &item);
+}
+
+enum err
+apply_pass(struct apply *a, const Commands__Step *c, Commands__Item *item)
+{
+	bool is_all = c->n_step == item->rcpt_left;
+	struct leaving l = {.rcpt = arena_alloc(a->arena, c->n_step * sizeof *l.rcpt),
+		.list = arena_alloc(a->arena, c->n_step * sizeof *l.list)};
+	const struct apply_trace_pass pass = {item, c->passed, is_all ? item->id : a->index};
+	Commands__RcptRow *before;
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < c->n_step && !e; i++) {
+		e = pass_one(a, item, c->step[i], !is_all, &before);
+		a->result->step_code[i] = before || e ? COMMAND_DONE : COMMAND_STALE;
+		a->result->uid[i] = 0;
+		if (e || !before)
+			continue;
+		e = apply_trace_passed(a, &pass, c->step[i]->rcpt, before->rcpt);
+		l.rcpt[l.n] = behind_filter(a, before->rcpt);
+		l.list[l.n] = &l.rcpt[l.n];
+		l.n++;
+	}
+	a->result->n_step_code = a->result->n_uid = c->n_step;
+	if (e)
+		return e;
+	a->result->id = pass.into;
+	if (!is_all)
+		return make_item(a, item, c->passed, &l);
+	apply_pass_put_head(c->passed, item->envelope);
+	return ERR_OK;
+}
