@@ -14,6 +14,7 @@
 #include "core/mail_addr.h"
 #include "core/spelling.h"
 #include "core/zone.h"
+#include "crypto/tls_caller.h"
 #include "smtp/smtp_hop.h"
 #include "store/sending.h"
 
@@ -52,6 +53,7 @@ static const struct key keys[] = {
 	{"relay", "transport", TEXT, AT(relay.route[0].transport), 4, 4, "smtp"},
 	{"relay", "tls", TEXT, AT(relay.route[0].tls), 1, 15, "dane"},
 	{"relay", "tls_ca", TEXT, AT(relay_tls_ca), 1, CONFIG_TEXT_MAX - 1, CONFIG_RELAY_CA},
+	{"relay", "certificate", TEXT, AT(relay.route[0].certificate), 4, 4, CONFIG_ROUTE_NONE},
 	{"relay", "user", TEXT, AT(relay.route[0].user), 1, 255, CONFIG_ROUTE_NONE},
 	{"relay", "password_file", TEXT, AT(relay.route[0].password_file), 1, 255,
 		CONFIG_ROUTE_NONE},
@@ -65,8 +67,10 @@ static const struct key keys[] = {
 	{"relay", "connections_per_hop", NUMBER32, AT(relay_per_hop), 1, 1000, "20"},
 	{"relay", "srs", FLAG, AT(srs), 0, 0, "yes"},
 	{"filter", "tls", TEXT, AT(filters.tls), 1, 15, "may"},
+	{"filter", "certificate", TEXT, AT(filter_certificate), 4, 4, CONFIG_ROUTE_NODE},
 	{"gateway", "reinject", TEXT, AT(gateway_reinject), 1, 250, "none"},
 	{"gateway", "tls", TEXT, AT(gateway_tls), 1, 15, "may"},
+	{"gateway", "certificate", TEXT, AT(gateway_certificate), 4, 4, CONFIG_ROUTE_NODE},
 	{"limits", "message_size", SIZE, AT(message_size), 1024, 1 << 29, "50M"},
 	{"limits", "recipients", NUMBER32, AT(recipients), 1, 10000, "1000"},
 	{"limits", "recipients_per_hour", NUMBER32, AT(recipients_per_hour), 0,
@@ -357,6 +361,16 @@ read_from(struct config_listener *l, const char *text)
 }
 
 static bool
+read_certificates(struct config_listener *l, const char *text)
+{
+	uint8_t pin[TLS_CALLER_PIN];
+
+	return l->certificates.n < CONFIG_LIST_MAX &&
+	       (*text == '/' || tls_caller_parse_pin(slice_str(text), pin)) &&
+	       read_text(l->certificates.text[l->certificates.n++], text);
+}
+
+static bool
 read_hops(struct config_listener *l, const char *text)
 {
 	uint64_t hops;
@@ -381,6 +395,9 @@ static const struct {
 	{"filter", read_filter,
 		": local, none, or HOST:PORT and as many as seven more with commas between"},
 	{"from", read_from, ": networks like 192.0.2.0/24, 2001:db8::1, at most 16"},
+	{"certificates", read_certificates,
+		": a certificate's SHA-256 in hexadecimal, or the path of a file of "
+		"authorities; at most 16 of them"},
 	{"hops", read_hops, ": a number from 1 to 1000"},
 };
 enum { LISTENER_KEYS = sizeof listener_keys / sizeof *listener_keys };
@@ -551,17 +568,22 @@ validate_relay(struct reading *r)
 		refuse(r, "in [relay%s%s]: %s", *which->domain ? " " : "", which->domain, why);
 }
 
-enum smtp_tls_policy_level
+struct config_hop_tls
 config_hop_tls(const struct config *c, const struct config_route *route, struct slice hop)
 {
-	enum smtp_tls_policy_level level = config_route_tls(&c->relay, route);
 	struct smtp_hop parsed;
 	bool is_filter = !smtp_hop_parse(hop, &parsed) && parsed.transport == SMTP_HOP_FILTER;
+	bool is_gateways = !is_filter && slice_eq(hop, slice_str(c->gateway_hop));
+	const char *certificate = is_filter	? c->filter_certificate
+				  : is_gateways ? c->gateway_certificate
+						: route->certificate;
+	struct config_hop_tls out = {
+		config_route_tls(&c->relay, route), !strcmp(certificate, CONFIG_ROUTE_NODE)};
 
-	if (is_filter || slice_eq(hop, slice_str(c->gateway_hop)))
+	if (is_filter || is_gateways)
 		smtp_tls_policy_parse(
-			slice_str(is_filter ? c->filters.tls : c->gateway_tls), &level);
-	return level;
+			slice_str(is_filter ? c->filters.tls : c->gateway_tls), &out.level);
+	return out;
 }
 
 static bool
@@ -584,11 +606,12 @@ validate_hairpin(struct reading *r, struct config_listener *l)
 			"listener %s: filter: `%s` won't do; expected local, none, or "
 			"HOST:PORT and as many as seven more with commas between",
 			l->name, l->filter);
-	else if (is_trusting != (*l->from != '\0'))
+	else if (is_trusting != (*l->from || l->certificates.n))
 		refuse(r,
 			is_trusting ? "listener %s: say with `from` which networks may "
-				      "connect; a %s port believes them"
-				    : "listener %s: `from` is not for %s",
+				      "connect, or with `certificates` who; a %s port believes "
+				      "them"
+				    : "listener %s: `from` and `certificates` are not for %s",
 			l->name, kinds[l->kind]);
 	else if (l->hops && !is_trusting)
 		refuse(r, "listener %s: `hops` is not for %s; [limits] has it for all others",
@@ -600,6 +623,13 @@ validate_hairpin(struct reading *r, struct config_listener *l)
 			l->name);
 	if (is_trusting && !l->hops)
 		l->hops = HOPS_TRUSTED;
+}
+
+static void
+validate_certificate(struct reading *r, const char *section, const char *text)
+{
+	if (!config_route_is_certificate(text))
+		refuse(r, "certificate in [%s]: expected node or none", section);
 }
 
 static void
@@ -631,6 +661,10 @@ validate_hairpins(struct reading *r)
 			c->gateway_reinject);
 	for (uint32_t i = 0; i < c->listeners && !r->e; i++)
 		validate_hairpin(r, &c->listener[i]);
+	if (!r->e)
+		validate_certificate(r, "filter", c->filter_certificate);
+	if (!r->e)
+		validate_certificate(r, "gateway", c->gateway_certificate);
 	if (!r->e)
 		validate_hop_tls(r, "gateway", c->gateway_tls, c->gateway_hop);
 	for (uint32_t i = 0; i < c->listeners && !r->e; i++)
@@ -852,7 +886,11 @@ config_format(const struct config *c, bool with_types, struct buf *out)
 		if (*l->filter)
 			buf_printf(out, "filter = %s\n", l->filter);
 		if (*l->from)
-			buf_printf(out, "from = %s\nhops = %u\n", l->from, l->hops);
+			buf_printf(out, "from = %s\n", l->from);
+		for (uint32_t n = 0; n < l->certificates.n; n++)
+			buf_printf(out, "certificates = %s\n", l->certificates.text[n]);
+		if (l->hops)
+			buf_printf(out, "hops = %u\n", l->hops);
 	}
 }
 

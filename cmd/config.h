@@ -34,6 +34,12 @@ enum config_kind {
 	CONFIG_CLUSTER
 };
 
+/* What a key that may stand several times says. */
+struct config_list {
+	char text[CONFIG_LIST_MAX][CONFIG_TEXT_MAX];
+	uint32_t n;
+};
+
 struct config_listener {
 	char name[64];
 	enum config_kind kind;
@@ -41,20 +47,16 @@ struct config_listener {
 					  Unix socket */
 	uint16_t port;
 	bool allow_plaintext_auth; /* login without TLS: loopback listeners of tests only */
-	/* Of reinject and filter: who may connect, as text and as networks; how many Received
-	 * fields a mail may have. */
+	/* Of reinject and filter: who may connect, as text and as networks, or by which
+	 * certificates: their hashes or those of their keys, and files of authorities (absolute
+	 * paths), as they are written; how many Received fields a mail may have. */
 	char from[CONFIG_TEXT_MAX];
 	struct ip_network network[CONFIG_NETWORKS_MAX];
+	struct config_list certificates;
 	uint32_t networks, hops;
 	/* Of those that take mail from outside or from users: who has in hand first what
 	 * [filter DOMAIN] says nothing of, as text ("": nobody), and as a hop's name. */
 	char filter[CONFIG_TEXT_MAX], filter_hop[CONFIG_HOP_MAX];
-};
-
-/* What a key that may stand several times says. */
-struct config_list {
-	char text[CONFIG_LIST_MAX][CONFIG_TEXT_MAX];
-	uint32_t n;
 };
 
 struct config {
@@ -84,9 +86,10 @@ struct config {
 	bool srs;
 	/* [filter] */
 	struct config_filters filters;
+	char filter_certificate[8]; /* "node", "none" */
 	/* [gateway]: where its mail goes back to: "none", or as text and as a hop's name */
 	char gateway_reinject[CONFIG_TEXT_MAX], gateway_hop[CONFIG_HOP_MAX];
-	char gateway_tls[16];
+	char gateway_tls[16], gateway_certificate[8];
 	/* [limits] */
 	uint64_t message_size;
 	uint32_t recipients_per_hour, recipients_per_day; /* of an account; 0: any number */
@@ -129,8 +132,12 @@ const char *config_kind_name(enum config_kind kind);
 const struct config_listener *config_cluster(const struct config *c);
 /* Is the address (4 or 16 octets) in one of the listener's `from` networks? */
 bool config_is_from(const struct config_listener *l, struct slice address);
-/* What is demanded of the connections to a next hop; route: config_route_of_hop. */
-enum smtp_tls_policy_level config_hop_tls(
+/* TLS to a next hop; route: config_route_of_hop. */
+struct config_hop_tls {
+	enum smtp_tls_policy_level level;
+	bool shows_certificate; /* the node's, if the server asks */
+};
+struct config_hop_tls config_hop_tls(
 	const struct config *c, const struct config_route *route, struct slice hop);
 /* Is the listener a Unix socket, not a port? */
 bool config_is_path(const struct config_listener *l);

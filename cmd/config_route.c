@@ -37,6 +37,7 @@ take(struct config_routes *r, const char *domain)
 	snprintf(one->domain, sizeof one->domain, "%s", domain);
 	snprintf(one->host, sizeof one->host, CONFIG_ROUTE_BY_MX);
 	snprintf(one->transport, sizeof one->transport, "smtp");
+	snprintf(one->certificate, sizeof one->certificate, CONFIG_ROUTE_NONE);
 	snprintf(one->user, sizeof one->user, CONFIG_ROUTE_NONE);
 	snprintf(one->password_file, sizeof one->password_file, CONFIG_ROUTE_NONE);
 	return one;
@@ -51,7 +52,7 @@ static const struct {
 #member, offsetof(struct config_route, member),                                \
 			sizeof(((struct config_route *)0)->member)                             \
 	}
-	KEY(host), KEY(transport), KEY(tls), KEY(user), KEY(password_file),
+	KEY(host), KEY(transport), KEY(tls), KEY(certificate), KEY(user), KEY(password_file),
 	KEY(discard_ehlo_keywords)
 #undef KEY
 };
@@ -69,8 +70,8 @@ config_route_read(
 	while (i < KEYS && !is(keys[i].name, key))
 		i++;
 	if (i == KEYS)
-		return "unknown key; known are host, transport, tls, user, password_file and "
-		       "discard_ehlo_keywords";
+		return "unknown key; known are host, transport, tls, certificate, user, "
+		       "password_file and discard_ehlo_keywords";
 	n = strlen(text);
 	if (n == 0 || n >= keys[i].room)
 		return "a value that is too short or too long";
@@ -106,6 +107,12 @@ parse_discards(const char *text, unsigned *bits)
 	return true;
 }
 
+bool
+config_route_is_certificate(const char *text)
+{
+	return is(text, CONFIG_ROUTE_NODE) || is(text, CONFIG_ROUTE_NONE);
+}
+
 static const char *
 check_one(const struct config_route *r, bool is_first)
 {
@@ -124,6 +131,8 @@ check_one(const struct config_route *r, bool is_first)
 		return "transport: lmtp needs a host";
 	if ((*r->tls || is_first) && !smtp_tls_policy_parse(slice_str(r->tls), &level))
 		return "tls: expected none, may, encrypt, dane, dane-only or verify";
+	if (!config_route_is_certificate(r->certificate))
+		return "certificate: expected node or none";
 	if (is(r->user, CONFIG_ROUTE_NONE) != is(r->password_file, CONFIG_ROUTE_NONE))
 		return "user and password_file go together";
 	if (!is(r->user, CONFIG_ROUTE_NONE) && !is_host(r))

@@ -7,14 +7,17 @@
 #include "smtp/smtp_tls_policy.h"
 
 enum { CONFIG_ROUTES_MAX = 32, CONFIG_ROUTE_TEXT = 256 };
-#define CONFIG_ROUTE_BY_MX "mx"	 /* host: the domain's own MX records */
-#define CONFIG_ROUTE_NONE "none" /* user, password_file, tls_ca, discard_ehlo_keywords: none */
+#define CONFIG_ROUTE_BY_MX "mx" /* host: the domain's own MX records */
+/* user, password_file, tls_ca, certificate, discard_ehlo_keywords: none */
+#define CONFIG_ROUTE_NONE "none"
+#define CONFIG_ROUTE_NODE "node" /* certificate: tls/cert.pem */
 
 struct config_route {
 	/* "example.org": it alone; ".example.org": all below it; "": [relay], the rest. */
 	char domain[CONFIG_ROUTE_TEXT];
 	char host[CONFIG_ROUTE_TEXT]; /* a target of smtp_hop, or CONFIG_ROUTE_BY_MX */
 	char transport[8];	      /* "smtp", "lmtp" */
+	char certificate[8];	      /* that a server is shown if it asks: "node", "none" */
 	char tls[16];		      /* a level of smtp_tls_policy; "": that of [relay] */
 	char user[CONFIG_ROUTE_TEXT], password_file[CONFIG_ROUTE_TEXT];
 	/* "chunking, dsn", CONFIG_ROUTE_NONE; "": those of [relay]. */
@@ -34,6 +37,8 @@ const char *config_route_check(
 /* Appends the sections [relay DOMAIN]. */
 void config_route_format(const struct config_routes *r, struct buf *out);
 
+/* Is it a value of a key `certificate`? */
+bool config_route_is_certificate(const char *text);
 /* How well the name of a section fits a domain: 0 not at all; more for the longer of the
  * ".DOMAIN" that it is below; most of all if it is the domain itself. */
 size_t config_route_fit(const char *section, struct slice domain);

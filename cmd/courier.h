@@ -7,6 +7,7 @@
 #include "cmd/courier_own.h"
 #include "cmd/proc.h"
 #include "cmd/rest.h"
+#include "cmd/server_tls.h"
 #include "core/arena.h"
 #include "core/buf.h"
 #include "crypto/seal.h"
@@ -43,7 +44,8 @@ struct courier {
 	bool has_srs_key; /* nothing is begun before */
 	struct courier_key *key;
 	struct courier_relay *relay;
-	struct buf roots; /* PEM that [relay] tls_ca names, or empty */
+	struct buf roots;	    /* PEM that [relay] tls_ca names, or empty */
+	struct server_tls identity; /* shown to servers that ask */
 	struct courier_login *login;
 	struct courier_own own;
 	struct control *control;

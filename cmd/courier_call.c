@@ -153,8 +153,8 @@ on_policy(void *arg, const struct smtp_sts_policy *policy)
 		begin_target(k);
 }
 
-static enum smtp_tls_policy_level
-level_of(const struct courier_call *k)
+static struct config_hop_tls
+tls_of(const struct courier_call *k)
 {
 	return config_hop_tls(&k->hop->relay->c->p->config, k->hop->route, k->hop->name);
 }
@@ -177,7 +177,7 @@ find(struct courier_call *k)
 	struct courier_relay *r = k->hop->relay;
 
 	stop_asking(k);
-	k->is_asking_sts = target->is_domain && level_of(k) == SMTP_TLS_POLICY_DANE;
+	k->is_asking_sts = target->is_domain && tls_of(k).level == SMTP_TLS_POLICY_DANE;
 	if (k->is_asking_sts)
 		k->sts = courier_sts_ask(r->sts, target->host, on_policy, k);
 	k->where = courier_where_new(r->c, target, true, on_found, k);
@@ -189,7 +189,7 @@ static void
 make_plan(struct courier_call *k)
 {
 	const struct smtp_mx_host *host = try_of(k)->host;
-	struct smtp_tls_policy_facts facts = {.level = level_of(k),
+	struct smtp_tls_policy_facts facts = {.level = tls_of(k).level,
 		.host = host->name,
 		.domain = k->found->domain,
 		.canonical_domain = k->found->canonical_domain,
@@ -200,6 +200,7 @@ make_plan(struct courier_call *k)
 		.sts = k->policy};
 
 	smtp_tls_policy_plan(&facts, &k->plan);
+	k->plan.demand.shows_certificate = tls_of(k).shows_certificate;
 	if (k->plan.note)
 		log_info("TLS to %.*s: %s", SLICE_FMT(courier_call_host(k)), k->plan.note);
 }

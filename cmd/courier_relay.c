@@ -445,6 +445,10 @@ courier_relay_new(struct courier *c)
 	if (tls_client_new(buf_slice(&c->roots), &r->tls))
 		must_fatal("tls_ca in [relay]: not certificates in PEM");
 	buf_fini(&c->roots);
+	if (!c->p->config.arbiter) {
+		c->identity.client = r->tls;
+		server_tls_start(&c->identity);
+	}
 	set_limits(r, &c->p->config);
 	r->sts = courier_sts_new(c);
 	courier_hairpin_start(c);

@@ -5,7 +5,7 @@
  *           the queue is in the database), connections to other mail servers, the control
  *           socket.
  * Hears:    the command line (root and its own user only); other mail servers; WATCH from the
- *           store; answers of store, keyd, auth, filterd and
+ *           store; the certificate from the parent; answers of store, keyd, auth, filterd and
  *           resolver.
  * Touches:  database and vault read-only, outbound sockets, the control socket. */
 #include <stdlib.h>
@@ -276,6 +276,8 @@ prepare(struct proc *p)
 	p->state = c;
 	c->login = courier_login_new(&p->config.relay);
 	courier_own_init(&c->own, &p->config);
+	if (!p->config.arbiter)
+		server_tls_read(&c->identity, p, SLICE_EMPTY);
 	buf_init(&c->roots, ROOTS_MAX);
 	if (strcmp(p->config.relay_tls_ca, CONFIG_RELAY_CA) != 0)
 		proc_read_file(p->config.relay_tls_ca, 0, ROOTS_MAX, &c->roots);

@@ -2,10 +2,11 @@
  *
  * Owns:     the master key, the TLS private key, the epoch keys of this life; for a node that
  *           joins also the DKIM keys.
- * Hears:    store (log keys); auth, smtpd and courier (their named keys); smtpd and imapd (TLS
- *           signatures); imapd (an account's secret, against a LOGIN permit); imapd and courier
- *           (wrapping, against LOGIN and ITEM permits); courier (new pairs, sealing to another
- *           queue key, secrets of join tokens); link (who wants to join: keyd_join).
+ * Hears:    store (log keys); auth, smtpd and courier (their named keys); smtpd, imapd and, as
+ *           a client, courier (TLS signatures); imapd (an account's secret, against a LOGIN
+ *           permit); imapd and courier (wrapping, against LOGIN and ITEM permits); courier (new
+ *           pairs, sealing to another queue key, secrets of join tokens); link (who wants to
+ *           join: keyd_join).
  * Touches:  no file and no network after its start; new TLS files come as fds from the parent.
  *           It keeps nothing: whoever asks brings the wrapped blob. */
 #include <fcntl.h>
@@ -385,8 +386,10 @@ on_sign(void *arg, struct ipc_frame *f)
 	enum err e;
 
 	buf_init(&signature, 4096);
-	e = key ? tls_key_sign(
-			  key, q->scheme, slice_of(q->message.data, q->message.len), &signature)
+	e = key ? tls_key_sign(key,
+			  ipc_peer_role(f->from) == ROLE_COURIER ? TLS_KEY_CLIENT
+								 : TLS_KEY_SERVER,
+			  q->scheme, slice_of(q->message.data, q->message.len), &signature)
 		: ERR_NOT_FOUND;
 	a.signature = (ProtobufCBinaryData){signature.n, signature.p};
 	if (e)

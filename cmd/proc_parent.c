@@ -461,6 +461,7 @@ on_ready(void *arg, struct ipc_frame *f)
 		return;
 	tell_file(p, ROLE_SMTPD, false);
 	tell_file(p, ROLE_IMAPD, false);
+	tell_file(p, ROLE_COURIER, false);
 }
 
 /* They have the old database open. */

@@ -25,10 +25,35 @@ enum {
 	ACCEPT_PAUSE_MS = 100,
 	AGAIN_MS = 200,
 	LEAVE_MS = 5000,
-	FIRST_KEY_MS = 2000
+	FIRST_KEY_MS = 2000,
+	AUTHORITIES_MAX = 1 << 20
 };
 
 /* --- start --- */
+
+static struct tls_caller *
+read_callers(const struct config_listener *l)
+{
+	uint8_t pin[CONFIG_LIST_MAX][TLS_CALLER_PIN];
+	const char *file = "";
+	struct tls_caller *c;
+	struct buf pem;
+	size_t pins = 0;
+
+	buf_init(&pem, AUTHORITIES_MAX);
+	for (uint32_t i = 0; i < l->certificates.n; i++) {
+		if (tls_caller_parse_pin(slice_str(l->certificates.text[i]), pin[pins])) {
+			pins++;
+			continue;
+		}
+		file = l->certificates.text[i];
+		proc_read_file(file, 0, AUTHORITIES_MAX - pem.n, &pem);
+	}
+	if (tls_caller_new(pin, pins, buf_slice(&pem), &c))
+		must_fatal("%s: not certificates in PEM", file);
+	buf_fini(&pem);
+	return c;
+}
 
 static void
 prepare(struct proc *p)
@@ -38,6 +63,11 @@ prepare(struct proc *p)
 	d->p = p;
 	p->state = d;
 	server_tls_read(&d->tls, p, SLICE_EMPTY);
+	for (uint32_t i = 0; i < p->config.listeners; i++)
+		if (p->config.listener[i].certificates.n) {
+			d->callers[i] = read_callers(&p->config.listener[i]);
+			d->tls.has_callers = true;
+		}
 }
 
 static void

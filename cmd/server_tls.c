@@ -38,29 +38,48 @@ server_tls_read(struct server_tls *t, struct proc *p, struct slice alpn)
 	tls_init();
 }
 
+static enum err
+make_servers(struct server_tls *t, const struct tls_identity *id)
+{
+	struct tls_server_settings set = {.chain_pem = id->chain_pem,
+		.key = id->key,
+		.sign = id->sign,
+		.sign_arg = id->sign_arg,
+		.ticket_secret = slice_of(t->p->ticket_secret, sizeof t->p->ticket_secret),
+		.alpn = t->alpn};
+	struct tls_server *server, *asking = NULL;
+	enum err e = tls_server_new(&set, &server);
+
+	/* Who is known by a certificate proves it each time: nothing is resumed. */
+	set.ticket_secret = SLICE_EMPTY;
+	set.asks_caller = true;
+	if (!e && t->has_callers && (e = tls_server_new(&set, &asking)))
+		tls_server_free(server);
+	if (e)
+		return e;
+	tls_server_free(t->server);
+	tls_server_free(t->asking);
+	t->server = server;
+	t->asking = asking;
+	return ERR_OK;
+}
+
 /* What stands in the chain replaces what was served until now, if it can be used. */
 static bool
 take_chain(struct server_tls *t)
 {
-	struct tls_server_settings set = {.chain_pem = buf_slice(&t->chain),
-		.sign = keyd_client_sign,
-		.sign_arg = t->p->ipc,
-		.ticket_secret = slice_of(t->p->ticket_secret, sizeof t->p->ticket_secret),
-		.alpn = t->alpn};
-	struct tls_server *server;
-	enum err e = tls_cert_key_id(set.chain_pem, &set.key);
+	struct tls_identity id = {buf_slice(&t->chain), 0, keyd_client_sign, t->p->ipc};
+	enum err e = tls_cert_key_id(id.chain_pem, &id.key);
 
 	if (!e)
-		e = tls_server_new(&set, &server);
+		e = t->client ? tls_client_identify(t->client, &id) : make_servers(t, &id);
 	buf_fini(&t->chain);
-	if (e) {
+	if (e)
 		log_error("tls/cert.pem: %s: %s", err_text(e),
-			t->server ? "the old one stays" : "no TLS");
-		return false;
-	}
-	tls_server_free(t->server);
-	t->server = server;
-	return true;
+			t->server   ? "the old one stays"
+			: t->client ? "none is shown"
+				    : "no TLS");
+	return !e;
 }
 
 static void

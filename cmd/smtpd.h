@@ -15,6 +15,7 @@
 #include "core/conn.h"
 #include "crypto/queue_seal.h"
 #include "crypto/sasl.h"
+#include "crypto/tls_caller.h"
 #include "smtp/smtp_session.h"
 #include "store/sending.h"
 #include "store/view.h"
@@ -50,6 +51,8 @@ struct smtpd {
 	struct smtpd_limits *limits;
 	struct smtp_limits session_limits;
 	struct smtpd_listener listener[CONFIG_LISTENERS_MAX];
+	/* Beside the configuration's listeners: whom they know by certificates, or NULL. */
+	struct tls_caller *callers[CONFIG_LISTENERS_MAX];
 	size_t listeners;
 	struct smtpd_client *clients; /* list */
 	uint32_t client_count;
@@ -70,6 +73,7 @@ struct smtpd_client {
 	struct smtpd *d;
 	struct smtpd_client *next, *prev;
 	const struct config_listener *at;
+	const struct tls_caller *callers; /* NULL: it needs no certificate */
 	struct client_address from;
 	char name[SMTPD_NAME + 1];
 	bool is_refused, is_denied, is_waiting, is_paused, is_finishing;

@@ -55,7 +55,8 @@ on_timer(void *arg)
 static void
 start_tls(struct smtpd_client *c)
 {
-	struct tls_stream *s = tls_accept(c->d->tls.server, conn_fd(c->conn));
+	struct tls_stream *s = tls_accept(
+		c->callers ? c->d->tls.asking : c->d->tls.server, conn_fd(c->conn));
 
 	conn_start_tls(c->conn, &tls_conn_stream, s);
 }
@@ -275,11 +276,12 @@ open_session(struct smtpd_client *c)
 		.trusts_loopback = c->at->allow_plaintext_auth &&
 				   client_address_is_loopback(&c->from),
 		.offers_scram = config->scram,
+		.is_stranger = c->callers != NULL,
 		.strips = strips_of(c),
 		.limits = &limits};
 	struct buf text;
 
-	if (c->at->networks)
+	if (c->at->kind == CONFIG_REINJECT || c->at->kind == CONFIG_FILTER)
 		widen(c, &limits);
 	ev.open.is_refused = c->is_refused;
 	ev.open.is_denied = c->is_denied;
@@ -315,6 +317,22 @@ on_input(void *arg, struct slice in)
 	return step(c, &ev);
 }
 
+static bool
+is_known(const struct smtpd_client *c)
+{
+	struct buf who;
+	bool ok;
+
+	if (!c->callers)
+		return false;
+	buf_init(&who, TLS_CALLER_WHO_MAX);
+	ok = tls_caller_is_known(c->callers, conn_tls(c->conn), &who);
+	log_info("%s: client=unknown[%s], certificate=%.*s: %s", c->name, c->from.text,
+		SLICE_FMT(buf_slice(&who)), ok ? "known" : "not known");
+	buf_fini(&who);
+	return ok;
+}
+
 static void
 on_secure(void *arg, enum err e)
 {
@@ -335,6 +353,7 @@ on_secure(void *arg, enum err e)
 	}
 	buf_init(&text, 256);
 	ev.secure.is_done = true;
+	ev.secure.is_known = is_known(c);
 	ev.secure.cipher = cipher_of(c, &text);
 	smtpd_auth_drop(c);
 	step(c, &ev);
@@ -367,6 +386,7 @@ smtpd_client_new(struct smtpd *d, const struct smtpd_listener *l, int fd,
 		.out_max = OUT_MAX,
 		.write_ms = WRITE_MS};
 	struct smtpd_client *c = must_zalloc(sizeof *c);
+	bool is_from;
 
 	c->d = d;
 	c->at = &d->p->config.listener[l->index];
@@ -383,9 +403,11 @@ smtpd_client_new(struct smtpd *d, const struct smtpd_listener *l, int fd,
 	d->clients = c;
 	d->client_count++;
 	/* Those whom the listener names are as many as they have to be. */
+	is_from = config_is_from(c->at, client_address_octets(from));
+	c->callers = is_from ? NULL : d->callers[l->index];
 	c->is_refused = !smtpd_limits_enter(d->limits, from->octets, from->n, clock_ms()) &&
-			!c->at->networks;
-	c->is_denied = c->at->networks && !config_is_from(c->at, client_address_octets(from));
+			!is_from;
+	c->is_denied = c->at->networks && !is_from && !c->callers;
 	c->conn = conn_new(d->p->loop, fd, &events, c, &lim);
 	if (c->at->kind == CONFIG_SUBMISSIONS) {
 		conn_set_idle_ms(c->conn, HANDSHAKE_MS);

@@ -28,6 +28,14 @@ typedef enum err (*tls_sign)(
 /* Before anything else of OpenSSL, in each process that uses it; safe to call again. */
 void tls_init(void);
 
+/* A certificate, whose private key is elsewhere: see tls_server_settings. */
+struct tls_identity {
+	struct slice chain_pem;
+	uint32_t key;
+	tls_sign sign;
+	void *sign_arg;
+};
+
 struct tls_server;
 struct tls_server_settings {
 	struct slice chain_pem; /* own certificate first */
@@ -37,6 +45,7 @@ struct tls_server_settings {
 	struct slice ticket_secret; /* TLS_TICKET_SECRET octets, alike in all processes; empty:
 				       no tickets */
 	struct slice alpn;	    /* one protocol name, or empty: ALPN is ignored */
+	bool asks_caller; /* for a certificate; any is taken, and none (crypto/tls_caller) */
 };
 /* Copies what it needs but sign_arg. ERR_SYNTAX: no certificate in chain_pem. ERR_UNSUPPORTED:
  * its key is neither RSA of 2,048 bits or more nor P-256 or P-384. ERR_CONFIG: ticket_secret

@@ -17,6 +17,7 @@ enum { LEVEL_UNCHECKED = 0, LEVEL_CHECKED = 1 };
 
 struct tls_client {
 	SSL_CTX *ctx;
+	bool has_certificate;
 };
 
 /* What hangs on a stream's SSL. */
@@ -237,6 +238,26 @@ tls_client_new(struct slice roots_pem, struct tls_client **out)
 	return e;
 }
 
+/* The signer sees that it is a handshake of TLS 1.3 that it signs. */
+static int
+choose_certificate(SSL *ssl, void *arg)
+{
+	(void)arg;
+	if (SSL_version(ssl) < TLS1_3_VERSION)
+		SSL_certs_clear(ssl);
+	return 1;
+}
+
+enum err
+tls_client_identify(struct tls_client *client, const struct tls_identity *id)
+{
+	enum err e = tls_context_identify(client->ctx, id);
+
+	SSL_CTX_set_cert_cb(client->ctx, choose_certificate, NULL);
+	client->has_certificate = !e;
+	return e;
+}
+
 void
 tls_client_free(struct tls_client *client)
 {
@@ -441,6 +462,8 @@ tls_client_connect(struct tls_client *client, int fd, const struct tls_client_de
 	s = tls_stream_new(client->ctx, fd);
 	ssl = tls_stream_ssl(s);
 	SSL_set_connect_state(ssl);
+	if (!demand->shows_certificate || !client->has_certificate)
+		SSL_certs_clear(ssl);
 	c = must_zalloc(sizeof *c);
 	c->kind = demand->check;
 	buf_init(&c->why, TLS_CLIENT_WHY_MAX);

@@ -40,6 +40,8 @@ struct tls_client_demand {
 	enum tls_client_check check;
 	/* A failed check is only noted in the verdict; the handshake goes on. */
 	bool is_noted;
+	/* Show our certificate, if there is one, to a server that asks; with TLS 1.3 only. */
+	bool shows_certificate;
 	struct slice server_name; /* for SNI; empty: none. DANE: the TLSA base domain */
 	/* Host names, A-labels, no final dot. */
 	const struct slice *names;
@@ -51,6 +53,9 @@ struct tls_client_demand {
 struct tls_client;
 /* roots_pem: trusted roots; empty: those of crypto/tls_trust. ERR_SYNTAX: not certificates. */
 enum err tls_client_new(struct slice roots_pem, struct tls_client **out);
+/* A certificate to show, instead of the one before; copies what it needs but sign_arg. Errors
+ * as tls_server_new: then there is none. */
+enum err tls_client_identify(struct tls_client *client, const struct tls_identity *id);
 /* Streams that were begun with it stay good. NULL is fine. */
 void tls_client_free(struct tls_client *client);
 

@@ -66,17 +66,20 @@ tls_key_free(struct tls_key *key)
 
 /* RFC 8446 section 4.4.3: 64 spaces, context string, a zero octet, the transcript's hash. */
 static bool
-is_certificate_verify(struct slice m)
+is_certificate_verify(enum tls_key_side side, struct slice m)
 {
-	static const char context[] = "TLS 1.3, server CertificateVerify";
-	size_t at = 64 + sizeof context;
+	static const char contexts[][34] = {
+		[TLS_KEY_SERVER] = "TLS 1.3, server CertificateVerify",
+		[TLS_KEY_CLIENT] = "TLS 1.3, client CertificateVerify",
+	};
+	size_t at = 64 + sizeof contexts[0];
 
 	if (m.n != at + 32 && m.n != at + 48)
 		return false;
 	for (size_t i = 0; i < 64; i++)
 		if (m.p[i] != ' ')
 			return false;
-	return memcmp(m.p + 64, context, sizeof context) == 0;
+	return memcmp(m.p + 64, contexts[side], sizeof contexts[0]) == 0;
 }
 
 /* RFC 8422 section 5.4: both randoms, curve_type named_curve(3), the curve, the point. */
@@ -126,16 +129,16 @@ sign(EVP_PKEY *key, const struct scheme *scheme, struct slice m, struct buf *out
 }
 
 enum err
-tls_key_sign(
-	const struct tls_key *key, uint32_t scheme, struct slice message, struct buf *signature)
+tls_key_sign(const struct tls_key *key, enum tls_key_side side, uint32_t scheme,
+	struct slice message, struct buf *signature)
 {
 	const struct scheme *found = scheme_find(scheme);
 
 	if (!found || found->is_rsa != key->is_rsa)
 		return ERR_DENIED;
 	/* RFC 8446 allows RSASSA-PKCS1-v1_5 in certificates only, RFC 5246 all of these. */
-	if (!is_server_key_exchange(message) &&
-		!(is_certificate_verify(message) && (found->is_pss || !found->is_rsa)))
+	if (!(side == TLS_KEY_SERVER && is_server_key_exchange(message)) &&
+		!(is_certificate_verify(side, message) && (found->is_pss || !found->is_rsa)))
 		return ERR_DENIED;
 	return sign(key->key, found, message, signature);
 }

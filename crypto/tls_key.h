@@ -12,11 +12,15 @@ struct tls_key;
 enum err tls_key_parse(struct slice pem, struct tls_key **out);
 /* NULL is fine. */
 void tls_key_free(struct tls_key *key);
+/* Who wants it signed: a server of ours proves to its clients who it is, a client of ours to
+ * its server. Neither can sign for the other. */
+enum tls_key_side { TLS_KEY_SERVER, TLS_KEY_CLIENT };
 /* Appends the signature. ERR_DENIED: scheme and key don't belong together, or the message is no
- * handshake of a server: neither TLS 1.3's CertificateVerify (spaces, context, a hash) nor
- * TLS 1.2's ServerKeyExchange (randoms, X25519 or P-256 point). */
-enum err tls_key_sign(const struct tls_key *key, uint32_t scheme, struct slice message,
-	struct buf *signature);
+ * handshake of that side: neither TLS 1.3's CertificateVerify (spaces, context, a hash) nor, of
+ * a server, TLS 1.2's ServerKeyExchange (randoms, X25519 or P-256 point). What a client signs
+ * with TLS 1.2 can't be told from other octets. */
+enum err tls_key_sign(const struct tls_key *key, enum tls_key_side side, uint32_t scheme,
+	struct slice message, struct buf *signature);
 /* Equal to tls_cert_key_id of the certificates that it belongs to. */
 uint32_t tls_key_id(const struct tls_key *key);
 /* Is it the private half of the first certificate in chain_pem? */

@@ -258,12 +258,17 @@ smtp_client_on_xforward(struct smtp_client *c, size_t rcpt, bool is_ok)
 	go_on(c);
 }
 
+/* RFC 3207 4, RFC 4954 6: STARTTLS or a login is wanted first: that is no fault of the mail. */
+enum { WANTS_SECURITY = 530 };
+
 static void
 refuse_by_reply(struct smtp_client *c, enum smtp_client_stage stage)
 {
 	struct smtp_client_outcome o = smtp_client_of_reply(
 		c, &c->tx, stage, SMTP_CLIENT_OF_MAIL);
 
+	if (c->reply.code == WANTS_SECURITY)
+		smtp_client_soften(&o);
 	smtp_client_judge_all(c, &o);
 	c->is_refused = true;
 }

@@ -13,6 +13,8 @@ smtp_policy_auth(const struct smtp_who *w)
 enum smtp_reply
 smtp_policy_mail(const struct smtp_who *w)
 {
+	if (w->is_stranger)
+		return w->is_secure ? SMTP_REPLY_STRANGER : SMTP_REPLY_NEEDS_TLS;
 	if (w->kind != SMTP_KIND_SUBMISSION)
 		return SMTP_REPLY_NONE;
 	if (!w->is_secure && !w->trusts_loopback)
@@ -23,7 +25,8 @@ smtp_policy_mail(const struct smtp_who *w)
 bool
 smtp_policy_forwards(const struct smtp_who *w)
 {
-	return w->kind == SMTP_KIND_REINJECT || w->kind == SMTP_KIND_FILTER;
+	return !w->is_stranger &&
+	       (w->kind == SMTP_KIND_REINJECT || w->kind == SMTP_KIND_FILTER);
 }
 
 bool

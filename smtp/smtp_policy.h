@@ -20,6 +20,8 @@ struct smtp_who {
 	bool trusts_loopback; /* trust_loopback_plain_auth, and the client is on loopback */
 	bool is_authenticated;
 	bool may_relay; /* a service account with that right */
+	/* It must show a certificate that the listener knows, and hasn't. */
+	bool is_stranger;
 };
 
 /* What the directory said of a sender whom an authenticated client names. */
@@ -44,7 +46,8 @@ enum smtp_rcpt_class {
 enum smtp_reply smtp_policy_auth(const struct smtp_who *w);
 /* May it begin a mail at all? */
 enum smtp_reply smtp_policy_mail(const struct smtp_who *w);
-/* May it say by XFORWARD who its own client was? Those listeners trust their clients. */
+/* May it say by XFORWARD who its own client was? Those listeners trust their clients, once they
+ * know them. */
 bool smtp_policy_forwards(const struct smtp_who *w);
 /* Must the sender be looked up? Not the null sender: read receipts have it. */
 bool smtp_policy_asks_sender(const struct smtp_who *w, bool is_null);

@@ -38,6 +38,7 @@
 	X(AUTH_BUSY, 454, "4.7.0", "Authentication not available now")                         \
 	X(AUTH_THROTTLED, 454, "4.7.0", "Too many failed logins, try later")                   \
 	X(SENDING_LIMIT, 450, "4.7.1", "You have reached your sending limit of %")             \
+	X(STRANGER, 450, "4.7.1", "Your client certificate isn't one that is known here")      \
 	X(LOCAL_ERROR, 451, "4.3.0", "Internal error, nothing was taken, try again")           \
 	X(LOOKUP_ERROR, 451, "4.3.0", "Address lookup failed, try again")                      \
 	X(UNAVAILABLE, 451, "4.4.0", "Nothing can be taken in now, try again")                 \

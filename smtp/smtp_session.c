@@ -50,6 +50,7 @@ smtp_session_new(const struct smtp_setup *setup)
 	buf_init(&s->kept, KEPT_MAX);
 	s->who.kind = setup->kind;
 	s->who.trusts_loopback = setup->trusts_loopback;
+	s->who.is_stranger = setup->is_stranger;
 	s->who.is_secure = setup->tls_cipher.n > 0;
 	s->hostname = arena_dup(&s->keep, setup->hostname);
 	s->client_ip = arena_dup(&s->keep, setup->client_ip);
@@ -191,6 +192,7 @@ on_secure(struct smtp_session *s, const struct smtp_event *ev)
 	s->helo = SLICE_EMPTY;
 	s->env = (struct smtp_envelope){0};
 	s->who.is_secure = true;
+	s->who.is_stranger &= !ev->secure.is_known;
 	s->who.is_authenticated = s->who.may_relay = false;
 	s->tls_cipher = arena_dup(&s->keep, ev->secure.cipher);
 }

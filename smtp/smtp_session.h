@@ -42,7 +42,8 @@ struct smtp_setup {
 	struct slice id;	 /* printable, unique: mails are called id and a number */
 	struct slice tls_cipher; /* implicit TLS, already active; else empty */
 	bool may_starttls, trusts_loopback, offers_scram;
-	unsigned strips; /* SMTP_GUARD_STRIP_x: fields that are taken out of messages */
+	bool is_stranger; /* must show a certificate: see smtp_who */
+	unsigned strips;  /* SMTP_GUARD_STRIP_x: fields that are taken out of messages */
 	const struct smtp_limits *limits;
 };
 
@@ -88,7 +89,7 @@ struct smtp_event {
 		} open;
 		struct slice input;
 		struct {
-			bool is_done;
+			bool is_done, is_known; /* by its certificate */
 			struct slice cipher;
 		} secure;
 		enum smtp_sender_class sender;

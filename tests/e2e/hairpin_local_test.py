@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""A content filter in this node, and one for each domain."""
+"""A content filter in this node, one for each domain, and a port behind a filter that knows its clients by certificates."""
 import concurrent.futures
 import re
+import signal
 import smtplib
+import socket
 import ssl
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, sys.path[0])
@@ -201,34 +202,121 @@ def what_leaves_has_the_filter_of_its_sender(s, to, gateway):
     assert ways(got(s, 23)) == [b"in"]
 
 
-def certificate(where):
-    key, cert = where + "/filter.key", where + "/filter.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
-                    "/CN=filter", "-days", "2", "-keyout", key, "-out", cert], check=True, capture_output=True)
+# --- certificates ----------------------------------------------------------------------------------
+
+
+def openssl(*words):
+    return subprocess.run(["openssl", *words], check=True, capture_output=True, text=True).stdout
+
+
+def make_certificate(where, name, ca=None):
+    key, cert = f"{where}/{name}.key", f"{where}/{name}.pem"
+    by = ["-CA", f"{where}/{ca}.pem", "-CAkey", f"{where}/{ca}.key"] if ca else []
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+            "-days", "2", "-keyout", key, "-out", cert, *by)
     return cert, key
 
 
+def fingerprint(cert):
+    return openssl("x509", "-in", cert, "-noout", "-fingerprint", "-sha256").strip().partition("=")[2]
+
+
+def call(s, port, pair=None, source="127.0.0.9", version=None):
+    c = smtplib.SMTP()
+    c._host = "mail.test"
+    c._get_socket = lambda host, at, seconds: socket.create_connection((host, at), 20, (source, 0))
+    assert c.connect(s.host, port)[0] == 220
+    c.ehlo("gw.test")
+    if pair is None:
+        return c
+    context = hp.trust_all()
+    if version:
+        context.maximum_version = version
+    if pair:
+        context.load_cert_chain(*pair)
+    assert c.starttls(context=context)[0] == 220
+    c.ehlo("gw.test")
+    return c
+
+
+def who_shows_a_known_certificate_may_come_from_anywhere(s, port, pairs):
+    with call(s, port) as c:
+        assert "xforward" not in c.esmtp_features and "starttls" in c.esmtp_features
+        assert c.docmd("MAIL FROM:<a@out.test>") == (530, b"5.7.0 Must issue a STARTTLS command first")
+        assert c.docmd("XFORWARD NAME=x")[0] == 502 and c.docmd("RCPT TO:<u0@example.org>")[0] == 503
+    for pair in (), pairs["wrong"]:
+        with call(s, port, pair) as c:
+            assert "xforward" not in c.esmtp_features
+            code, words = c.docmd("MAIL FROM:<a@out.test>")
+            assert code == 450 and words.startswith(b"4.7.1 Your client certificate isn't one"), (code, words)
+            assert c.docmd("XFORWARD NAME=x")[0] == 502
+    assert re.search(r"certificate=/CN=wrong, sha256=[0-9A-F:]{95} \(.*\): not known", s.log())
+    for n, (name, version) in enumerate((("listed", None), ("listed", ssl.TLSVersion.TLSv1_2), ("signed", None))):
+        with call(s, port, pairs[name], version=version) as c:
+            assert "xforward" in c.esmtp_features and c.docmd("XFORWARD NAME=x ADDR=192.0.2.1")[0] == 250
+            c.sendmail("a@out.test", ["u0@example.org"], text(30 + n))
+        assert ways(got(s, 30 + n)) == []
+    with call(s, port, source="127.0.0.7") as c:
+        assert "xforward" in c.esmtp_features  # of a network in `from`
+
+
+def take_certificate(gateway, cert, key):
+    before = gateway.log().count("taken anew")
+    for file, name in (cert, "cert"), (key, "key"):
+        subprocess.run([*hp.AS_ROOT, "cp", file, f"{gateway.data}/tls/{name}.pem"], check=True)
+    gateway.process.send_signal(signal.SIGHUP)
+    gateway.wait(lambda: gateway.log().count("taken anew") == before + 5)  # two smtpd, two imapd, the courier
+
+
+def our_own_gateway_shows_its_certificate(s, gateway, own):
+    """One that isn't listed first: the mail waits for the one that is."""
+    take_certificate(gateway, *make_certificate(gateway.dir, "anew"))
+    with smtplib.SMTP("127.0.0.1", gateway.door, local_hostname="first.test") as c:
+        c.sendmail("a@out.test", ["u0@example.org"], text(40))
+    gateway.wait(lambda: "Your client certificate isn't one that is known" in gateway.cli("queue", "list").stdout)
+    assert re.search(r"certificate=/CN=anew, sha256=\S+ \(.*\): not known", s.log())
+    take_certificate(gateway, *own)
+    assert ways(got(s, 40)) == [b"in"]
+    assert re.search(r"certificate=/CN=mail.gw.test, sha256=\S+: known", s.log())
+
+
 def main():
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.TemporaryDirectory() as where:
-        context.load_cert_chain(*certificate(where))
-    with sink.Sink() as to, sink.Sink(tls=context) as filter, hp.Server(users=("u0", "u1"), extra=hp.QUICK + PACE + (
-            f"\n[relay]\nhost = [127.0.0.1]:{to.port}\ntls = none\n"
-            f"[listener mx]\nfilter = local\n[listener submission]\nfilter = local\n"
-            f"[filter other.test]\nfilter = [127.0.0.1]:{filter.port}\n[filter free.test]\nfilter = none\n")) as s:
-        for user in "v@other.test", "w@free.test":
-            s.cli("domain", "add", user.partition("@")[2])
-            s.cli("user", "add", user, "--password", "pw")
-        each_direction_has_its_field(s, to)
-        who_is_in_both_worlds_gets_each_its_own(s, to)
-        what_is_led_elsewhere_isn_t_filtered_again(s, to)
-        forged_fields_are_taken_out(s)
-        a_large_mail_passes_whole(s)
-        a_report_of_ours_isn_t_filtered(s, to)
-        each_recipient_has_the_filter_of_its_domain(s, to, filter)
-        what_leaves_has_the_filter_of_its_sender(s, to, filter)
-        processes_that_die_lose_and_double_nothing(s, to)
-        assert s.cli("store", "check").returncode == 0
+    back, door = hp.free_port(), hp.free_port()
+    with sink.Sink() as to, hp.Server(domain="gw.test", extra=hp.QUICK + PACE + (
+            f"\n[gateway]\nreinject = 127.0.0.1:{back}\ntls = encrypt\n[relay]\ntls = none\n"
+            f"[listener filter]\nkind = filter\naddress = 127.0.0.1\nport = {door}\nfrom = 127.0.0.1\n")) as gateway:
+        gateway.door = door
+        gateway.cli("domain", "add", "example.org")
+        pairs = {name: make_certificate(gateway.dir, name) for name in ("listed", "wrong", "ca")}
+        pairs["signed"] = make_certificate(gateway.dir, "signed", "ca")
+        inside = hp.trust_all().__class__(ssl.PROTOCOL_TLS_SERVER)
+        inside.load_cert_chain(*pairs["wrong"])
+        own = [f"{gateway.dir}/own.{name}" for name in ("cert", "key")]
+        for file in own:
+            subprocess.run([*hp.AS_ROOT, "cp", f"{gateway.data}/tls/{file[-4:].strip('.')}.pem", file], check=True)
+            subprocess.run([*hp.AS_ROOT, "chmod", "644", file], check=True)
+        with sink.Sink(tls=inside) as filter, hp.Server(users=("u0", "u1"), extra=hp.QUICK + PACE + (
+                f"\n[relay]\nhost = [127.0.0.1]:{to.port}\ntls = none\n"
+                f"[listener mx]\nfilter = local\n[listener submission]\nfilter = local\n"
+                f"[filter other.test]\nfilter = [127.0.0.1]:{filter.port}\n[filter free.test]\nfilter = none\n"
+                f"[listener back]\nkind = reinject\naddress = 127.0.0.1\nport = {back}\nfrom = 127.0.0.7\n"
+                f"certificates = {fingerprint(pairs['listed'][0])}\ncertificates = {fingerprint(own[0])}\n"
+                f"certificates = {pairs['ca'][0]}\n")) as s:
+            for user in "v@other.test", "w@free.test":
+                s.cli("domain", "add", user.partition("@")[2])
+                s.cli("user", "add", user, "--password", "pw")
+            each_direction_has_its_field(s, to)
+            who_is_in_both_worlds_gets_each_its_own(s, to)
+            what_is_led_elsewhere_isn_t_filtered_again(s, to)
+            forged_fields_are_taken_out(s)
+            a_large_mail_passes_whole(s)
+            a_report_of_ours_isn_t_filtered(s, to)
+            each_recipient_has_the_filter_of_its_domain(s, to, filter)
+            what_leaves_has_the_filter_of_its_sender(s, to, filter)
+            who_shows_a_known_certificate_may_come_from_anywhere(s, back, pairs)
+            our_own_gateway_shows_its_certificate(s, gateway, own)
+            processes_that_die_lose_and_double_nothing(s, to)
+            assert s.cli("store", "check").returncode == 0
 
 
 main()

@@ -15,6 +15,7 @@ setup(void **state)
 	strcpy(routes.route[0].host, "mx");
 	strcpy(routes.route[0].transport, "smtp");
 	strcpy(routes.route[0].tls, "may");
+	strcpy(routes.route[0].certificate, "none");
 	strcpy(routes.route[0].user, "none");
 	strcpy(routes.route[0].password_file, "none");
 	return 0;

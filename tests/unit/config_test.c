@@ -161,13 +161,35 @@ listeners_of_a_hairpin_are_checked(void **state)
 	refused(BACK "from = 0,0\n", "from: networks like");
 	refused(BACK "from = 192.0.2.1\nhops = 1001\n", "hops: a number");
 	refused(BACK "from = 192.0.2.1\nhops = 0\n", "hops: a number");
-	refused(MX "from = 192.0.2.1\n", "`from` is not for mx");
+	refused(MX "from = 192.0.2.1\n", "`from` and `certificates` are not for mx");
 	refused(MX "hops = 60\n", "`hops` is not for mx");
 	refused("[listener g]\nkind = filter\nfrom = 192.0.2.1\n",
 		"say with `reinject` in [gateway]");
 	refused(MX "[gateway]\nreinject = a b\n", "reinject in [gateway]: `a b` won't do");
 	accepted(MX "[gateway]\nreinject = none\n");
 	assert_string_equal(config.gateway_hop, "");
+}
+
+#define PIN "0123456789abcdef0123456789abcdef0123456789abcdef0123456789ABCDEF"
+
+static void
+who_is_known_by_a_certificate_is_checked(void **state)
+{
+	char text[4096] = BACK;
+
+	(void)state;
+	accepted(BACK "certificates = " PIN "\ncertificates = /etc/ca.pem\n");
+	assert_int_equal(config.listener[0].certificates.n, 2);
+	assert_string_equal(config.listener[0].certificates.text[1], "/etc/ca.pem");
+	assert_int_equal(config.listener[0].hops, 100);
+	refused(BACK "certificates = ca.pem\n", "certificates: a certificate's SHA-256");
+	refused(BACK "certificates = " PIN "0\n", "certificates: a certificate's SHA-256");
+	refused(MX "certificates = " PIN "\n", "`certificates` are not for mx");
+	for (int i = 0; i < CONFIG_LIST_MAX; i++)
+		strcat(text, "certificates = " PIN "\n");
+	accepted(text);
+	strcat(text, "certificates = " PIN "\n");
+	refused(text, "at most 16");
 }
 
 static void
@@ -179,12 +201,19 @@ hops_of_a_hairpin_have_their_own_tls(void **state)
 
 	(void)state;
 	accepted(MX "[relay]\ntls = verify\n[gateway]\nreinject = mail.test\n");
-	assert_int_equal(config_hop_tls(&config, route, filter), SMTP_TLS_POLICY_MAY);
-	assert_int_equal(config_hop_tls(&config, route, back), SMTP_TLS_POLICY_MAY);
-	assert_int_equal(config_hop_tls(&config, route, SLICE_LIT("smtp:x.test")),
+	assert_int_equal(config_hop_tls(&config, route, filter).level, SMTP_TLS_POLICY_MAY);
+	assert_true(config_hop_tls(&config, route, filter).shows_certificate);
+	assert_int_equal(config_hop_tls(&config, route, back).level, SMTP_TLS_POLICY_MAY);
+	assert_true(config_hop_tls(&config, route, back).shows_certificate);
+	assert_int_equal(config_hop_tls(&config, route, SLICE_LIT("smtp:x.test")).level,
 		SMTP_TLS_POLICY_VERIFY);
-	accepted(MX "[filter]\ntls = encrypt\n");
-	assert_int_equal(config_hop_tls(&config, route, filter), SMTP_TLS_POLICY_ENCRYPT);
+	assert_false(
+		config_hop_tls(&config, route, SLICE_LIT("smtp:x.test")).shows_certificate);
+	accepted(MX "[relay]\ncertificate = node\n[filter]\ntls = encrypt\n"
+		    "certificate = none\n");
+	assert_int_equal(config_hop_tls(&config, route, filter).level, SMTP_TLS_POLICY_ENCRYPT);
+	assert_false(config_hop_tls(&config, route, filter).shows_certificate);
+	assert_true(config_hop_tls(&config, route, SLICE_LIT("smtp:x.test")).shows_certificate);
 	accepted(MX "filter = gw.test\n[filter]\ntls = verify\n");
 	refused(MX "filter = 192.0.2.1\n[filter]\ntls = verify\n",
 		"tls in [filter]: verify needs names");
@@ -193,6 +222,10 @@ hops_of_a_hairpin_have_their_own_tls(void **state)
 	refused(MX "[gateway]\nreinject = [192.0.2.1]\ntls = verify\n",
 		"tls in [gateway]: verify needs names");
 	refused(MX "[filter]\ntls = maybe\n", "tls in [filter]: expected none, may");
+	refused(MX "[filter]\ncertificate = mine\n", "certificate in [filter]: expected node");
+	refused(MX "[gateway]\ncertificate = mine\n",
+		"certificate in [gateway]: expected node");
+	refused(MX "[relay]\ncertificate = mine\n", "certificate: expected node");
 	refused(MX "[filter x.test]\nhost = a\n", "`host` in [filter x.test]: unknown key");
 }
 
@@ -342,6 +375,7 @@ main(void)
 		cmocka_unit_test(mistakes_are_told_with_their_line_and_the_next_step),
 		cmocka_unit_test(listeners_are_checked),
 		cmocka_unit_test(listeners_of_a_hairpin_are_checked),
+		cmocka_unit_test(who_is_known_by_a_certificate_is_checked),
 		cmocka_unit_test(hops_of_a_hairpin_have_their_own_tls),
 		cmocka_unit_test(a_cluster_listener_is_one_and_says_where_others_call),
 		cmocka_unit_test(the_dns_is_asked_as_the_host_does_unless_it_says_otherwise),

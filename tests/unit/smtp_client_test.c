@@ -72,6 +72,8 @@ static const struct dialog {
 		PIPED GROUP "S 250 a\nS 250 b\nS 250 c\nS 354 go\n" TEXT "S 250 ok\nI\n" GROUP
 			    "S 250 a\nS 550 b\nS 550 c\nS 354 go\nC .\nS 554 none\n" RSET,
 		BOTH("sent mail@dot 250 2.0.0; ") BOTH("failed rcpt@rcpt 550 5.0.0; ")},
+	{plain, PLAIN MAIL "S 530 5.7.0 Must issue a STARTTLS command first\n" RSET,
+		BOTH("deferred mail@mail 530 4.7.0; ")},
 	{plain, PIPED GROUP "S 550 5.7.1 not you\nS 503 a\nS 503 b\nS 503 c\n" RSET,
 		BOTH("failed mail@mail 550 5.7.1; ")},
 	{plain, PIPED GROUP "S 451 busy\nS 503 a\nS 503 b\nS 354 go\nC .\nS 250 what\n" RSET,

@@ -82,6 +82,12 @@ a_gateway_s_ports_believe_and_relay_for_whom_they_are_open(void **state)
 	assert_int_equal(smtp_policy_rcpt(&back, SMTP_RCPT_REMOTE), SMTP_REPLY_NONE);
 	assert_int_equal(smtp_policy_rcpt(&back, SMTP_RCPT_NO_USER), SMTP_REPLY_UNKNOWN_USER);
 	assert_int_equal(smtp_policy_rcpt(&back, SMTP_RCPT_OVER_QUOTA), SMTP_REPLY_OVER_QUOTA);
+	back.is_stranger = true;
+	assert_int_equal(smtp_policy_mail(&back), SMTP_REPLY_NEEDS_TLS);
+	assert_false(smtp_policy_forwards(&back));
+	back.is_secure = true;
+	assert_int_equal(smtp_policy_mail(&back), SMTP_REPLY_STRANGER);
+	assert_false(smtp_policy_forwards(&back));
 	for (int c = SMTP_RCPT_LOCAL; c < SMTP_RCPT_UNKNOWN; c++)
 		assert_int_equal(
 			smtp_policy_rcpt(&gateway, (enum smtp_rcpt_class)c), SMTP_REPLY_NONE);

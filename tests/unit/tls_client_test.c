@@ -596,7 +596,8 @@ dane_ta_wants_a_name_and_the_time(void **state)
 	struct slice names[] = {SLICE_LIT("example.net"), SLICE_LIT("a.example.net")};
 	struct data d = data_of(ROOT, 1, 1);
 	struct tls_client_tlsa tlsa = record(2, 1, 1, &d);
-	struct tls_client_demand demand = {TLS_CLIENT_DANE, false, host, names, 2, &tlsa, 1};
+	struct tls_client_demand demand = {
+		TLS_CLIENT_DANE, false, false, host, names, 2, &tlsa, 1};
 	struct server s = start(OTHER, NULL);
 	struct outcome got = meet(&s, &demand);
 

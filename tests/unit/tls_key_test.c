@@ -46,16 +46,22 @@ certificate_verify(uint8_t m[130])
 }
 
 static enum err
-sign(uint32_t scheme, struct slice m)
+sign_for(enum tls_key_side side, uint32_t scheme, struct slice m)
 {
 	struct buf out;
 	enum err e;
 
 	buf_init(&out, TLS_SIGNATURE_MAX);
-	e = tls_key_sign(key, scheme, m, &out);
+	e = tls_key_sign(key, side, scheme, m, &out);
 	assert_true(e ? out.n == 0 : out.n > 60);
 	buf_fini(&out);
 	return e;
+}
+
+static enum err
+sign(uint32_t scheme, struct slice m)
+{
+	return sign_for(TLS_KEY_SERVER, scheme, m);
 }
 
 static void
@@ -94,6 +100,21 @@ what_is_no_handshake_is_denied(void **state)
 	memset(m, 'r', sizeof m);
 	memcpy(m + 64, "\3\0\30\101\4", 5);
 	assert_int_equal(sign(P256_SHA256, slice_of(m, 133)), ERR_DENIED);
+}
+
+static void
+a_client_signs_as_a_client_only(void **state)
+{
+	uint8_t m[200];
+	struct slice of_server = certificate_verify(m);
+
+	(void)state;
+	assert_int_equal(sign_for(TLS_KEY_CLIENT, P256_SHA256, of_server), ERR_DENIED);
+	memcpy(m + 64, "TLS 1.3, client CertificateVerify", 34);
+	assert_int_equal(sign_for(TLS_KEY_CLIENT, P256_SHA256, of_server), ERR_OK);
+	memset(m, 'r', sizeof m);
+	memcpy(m + 64, "\3\0\35\40", 4);
+	assert_int_equal(sign_for(TLS_KEY_CLIENT, P256_SHA256, slice_of(m, 100)), ERR_DENIED);
 }
 
 static void
@@ -158,6 +179,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_handshake_is_signed),
 		cmocka_unit_test(what_is_no_handshake_is_denied),
+		cmocka_unit_test(a_client_signs_as_a_client_only),
 		cmocka_unit_test(a_scheme_of_another_key_is_denied),
 		cmocka_unit_test(a_key_must_be_one),
 		cmocka_unit_test(a_new_certificate_is_good_for_its_names_and_ten_years),

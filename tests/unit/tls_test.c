@@ -23,6 +23,7 @@ struct world {
 	int fd[2];
 	struct tls_stream *at[2]; /* server, client */
 	size_t signatures;
+	enum tls_key_side side;
 	enum err refuse;
 };
 
@@ -35,7 +36,7 @@ sign(void *arg, const struct tls_sign_request *request, struct buf *signature)
 	w->signatures++;
 	if (w->refuse)
 		return w->refuse;
-	return tls_key_sign(w->key, request->scheme, request->message, signature);
+	return tls_key_sign(w->key, w->side, request->scheme, request->message, signature);
 }
 
 static void
