@@ -186,12 +186,12 @@ check_port(struct check *c, const struct config_listener *l)
 static void
 check_listeners(struct check *c)
 {
-	bool mx = false;
+	bool takes_mail = false;
 
 	for (uint32_t i = 0; i < c->f.config.listeners; i++) {
 		const struct config_listener *l = &c->f.config.listener[i];
 
-		mx = mx || l->kind == CONFIG_MX;
+		takes_mail |= l->kind == CONFIG_MX || l->kind == CONFIG_FILTER;
 		check_port(c, l);
 		if (l->allow_plaintext_auth && strncmp(l->address, "127.", 4) &&
 			strcmp(l->address, "::1"))
@@ -201,8 +201,8 @@ check_listeners(struct check *c)
 				"listener %s lets passwords cross the network in the clear",
 				l->name);
 	}
-	if (!mx && !c->f.config.arbiter)
-		cli_finding_add(&c->f, "add a [listener] of kind mx",
+	if (!takes_mail && !c->f.config.arbiter)
+		cli_finding_add(&c->f, "add a [listener] of kind mx, or filter for a gateway",
 			"no listener takes mail from other servers");
 }
 

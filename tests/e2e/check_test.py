@@ -119,6 +119,11 @@ def configuration(s):
         finds(s, "no zone is called `Europe/Atlantis`", "mend the file")
     with changed(s.conf, good.replace("127.0.0.1", "0.0.0.0")):
         finds(s, "lets passwords cross the network in the clear", "allow_plaintext_auth = no")
+    with changed(s.conf, good.replace("kind = mx", "kind = submission")):
+        finds(s, "no listener takes mail from other servers", "of kind mx, or filter")
+    gateway = "kind = filter\nfrom = 192.0.2.25", "[gateway]\nreinject = 192.0.2.25\n"
+    with changed(s.conf, good.replace("kind = mx", gateway[0]) + gateway[1]):
+        assert check(s) == []
     if ROOT:
         with changed(s.conf, good.replace("uid = ", "#")):
             finds(s, "would run as root", "set uid and gid")
