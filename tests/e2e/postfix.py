@@ -259,7 +259,7 @@ class Postfix:
 
     def master(self):
         """Behind sudo, if there is one."""
-        return int(read(self.dir + "/queue/pid/master.pid"))
+        return int(as_root("cat", self.dir + "/queue/pid/master.pid").stdout)
 
     def outside(self):
         """Another mail server."""
