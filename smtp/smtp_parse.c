@@ -159,19 +159,14 @@ parse_size(const struct param *p, struct arena *a, void *out)
 	return p->value.n <= 20 && slice_u64(p->value, UINT64_MAX, &m->size_bytes);
 }
 
+/* It isn't kept: what the message has is seen when it comes. */
 static bool
 parse_body(const struct param *p, struct arena *a, void *out)
 {
-	struct smtp_mail *m = out;
-
 	(void)a;
-	if (slice_eq_nocase(p->value, SLICE_LIT("7BIT")))
-		m->body = SMTP_BODY_7BIT;
-	else if (slice_eq_nocase(p->value, SLICE_LIT("8BITMIME")))
-		m->body = SMTP_BODY_8BITMIME;
-	else
-		return false;
-	return true;
+	(void)out;
+	return slice_eq_nocase(p->value, SLICE_LIT("7BIT")) ||
+	       slice_eq_nocase(p->value, SLICE_LIT("8BITMIME"));
 }
 
 static bool

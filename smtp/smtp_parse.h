@@ -47,7 +47,6 @@ struct smtp_path {
 	bool is_null, has_utf8;
 };
 
-enum smtp_body { SMTP_BODY_7BIT, SMTP_BODY_8BITMIME };
 enum smtp_ret { SMTP_RET_NONE, SMTP_RET_FULL, SMTP_RET_HDRS };
 enum {
 	SMTP_NOTIFY_NEVER = 1,
@@ -59,7 +58,6 @@ enum {
 struct smtp_mail {
 	struct smtp_path from;
 	uint64_t size_bytes; /* 0: not said */
-	enum smtp_body body;
 	enum smtp_ret ret;
 	bool smtputf8;
 	struct slice envid; /* decoded, printable ASCII */

@@ -181,7 +181,6 @@ mail_parameters_are_read(void **state)
 			&arena, &m, &bad),
 		SMTP_REPLY_NONE);
 	assert_int_equal(m.size_bytes, 1000);
-	assert_int_equal(m.body, SMTP_BODY_8BITMIME);
 	assert_true(m.smtputf8);
 	assert_slice(m.auth, "e=mc2@example.com");
 	assert_int_equal(m.ret, SMTP_RET_HDRS);
