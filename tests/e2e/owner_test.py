@@ -65,6 +65,14 @@ def assert_once(c, node, user, names):
     assert all(found[name] == 1 for name in names), f"lost or twice: {found}"
 
 
+def assert_told(other, name, node):
+    """The story of a mail says who took it in, and who went on with it."""
+    rows = other.json("why", f"{name}@outside.test")["rows"]
+    told = [(r["event"], r["node"]) for r in rows if r["event"] in ("taken in", "adopted", "delivered")]
+    names = [f"{n.name}.{n.domain}" for n in (node, other)]
+    assert told == [("taken in", names[0]), ("adopted", names[1]), ("delivered", names[1])], rows
+
+
 def gets_its_queue_back(c, node, user):
     """Mail that it takes in is its own to deliver."""
     until = time.monotonic() + BACK_SEC
@@ -86,6 +94,7 @@ def a_killed_node(c, node, other, user):
     c.wait_leader([other])
     make_room(c, other, user)
     is_delivered_by(c, other, user, names, since)
+    assert_told(other, names[0], node)
     node.start()
     gets_its_queue_back(c, node, user)
     c.wait_settled()
