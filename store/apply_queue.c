@@ -378,31 +378,32 @@ end_rcpt(void *arg, uint32_t number, const Commands__RcptRow *row)
 	return !x->e;
 }
 
-static enum err
-end_item(struct apply *a, const Commands__Item *item)
+enum err
+apply_queue_end_item(struct apply *a, const Commands__Item *item)
 {
 	struct ending ending = {.a = a, .item = item};
 	struct schema_key k;
 	enum err e = view_queue_rcpts(a->txn, item->id, a->arena, end_rcpt, &ending);
 
+	a->touched->queue = true;
 	if (!e)
 		e = ending.e;
 	for (uint32_t i = 0; i < item->rcpt_count && !e; i++)
 		e = apply_row_del(a, DB_RCPT, schema_u64_u32(&k, item->id, i));
-	if (!e)
-		e = apply_row_del(a, DB_ITEM, schema_u64(&k, item->id));
-	return e ? e : apply_payload_unref(a, item->payload);
+	return e ? e : apply_row_del(a, DB_ITEM, schema_u64(&k, item->id));
 }
 
 enum err
 apply_queue_put_item(struct apply *a, Commands__Item *item)
 {
 	struct schema_key k;
+	enum err e;
 
 	a->touched->queue = true;
-	if (item->rcpt_left == 0)
-		return end_item(a, item);
-	return apply_row_put(a, DB_ITEM, schema_u64(&k, item->id), item);
+	if (item->rcpt_left)
+		return apply_row_put(a, DB_ITEM, schema_u64(&k, item->id), item);
+	e = apply_queue_end_item(a, item);
+	return e ? e : apply_payload_unref(a, item->payload);
 }
 
 struct controlling {

@@ -46,6 +46,8 @@ bool apply_queue_relay(const Commands__Item *item, uint32_t number,
 	const Commands__RcptRow *row, struct schema_relay *out);
 /* Writes the item back, or ends it (all rows, payload) when no recipient is left. */
 enum err apply_queue_put_item(struct apply *a, Commands__Item *item);
+/* Ends it, but for its reference to the payload, which somebody else has now. */
+enum err apply_queue_end_item(struct apply *a, const Commands__Item *item);
 /* Does who is in that stage stand in `due`? */
 bool apply_queue_is_due(int stage);
 /* Forgets repeat keys whose time is over, at most limit. */

@@ -21,6 +21,7 @@ struct stepping {
 	const Commands__Passed *passed;	 /* DELIVER: by the engine of this node; or NULL */
 	uint32_t uid;			 /* DELIVER: the message's */
 	struct slice account;		 /* its name */
+	bool has_payload;		 /* DELIVER: the message has what the item had */
 	enum command_code code;
 };
 
@@ -94,7 +95,9 @@ deliver(struct stepping *s)
 		e = apply_row_account(a, d->account, &r);
 	if (!e)
 		e = apply_message_insert(a, box, r, &m, &s->uid);
-	if (!e)
+	/* With the last one the item ends, and has no use for its own reference. */
+	s->has_payload = s->item->rcpt_left == 1;
+	if (!e && !s->has_payload)
 		e = apply_payload_ref(a, s->item->payload);
 	if (!e)
 		e = apply_row_put_mailbox(a, box);
@@ -237,7 +240,8 @@ step_one(struct stepping *s, const Commands__Step *c)
 	s->row->step++;
 	s->item->rcpt_left -= s->row->done ? 1 : 0;
 	e = apply_queue_wait(a, s->item, s->step->rcpt, &before, s->row);
-	if (!e)
+	/* The row goes with the item. */
+	if (!e && s->item->rcpt_left)
 		e = apply_queue_put_rcpt(a, s->item, s->step->rcpt, s->row);
 	return e ? e : trace(s, c, &rcpt, count);
 }
@@ -307,8 +311,9 @@ check_all(struct apply *a, const Commands__Step *c, Commands__Item *item, bool *
 	return e;
 }
 
+/* *has_payload: a message has the item's reference. */
 static enum err
-step_all(struct apply *a, const Commands__Step *c, Commands__Item *item)
+step_all(struct apply *a, const Commands__Step *c, Commands__Item *item, bool *has_payload)
 {
 	Commands__Result *out = a->result;
 	struct apply_queue_known *known = NULL;
@@ -322,6 +327,7 @@ step_all(struct apply *a, const Commands__Step *c, Commands__Item *item)
 			.passed = c->passed};
 
 		e = step_one(&s, c);
+		*has_payload |= s.has_payload;
 		out->step_code[out->n_step_code++] = s.code;
 		out->uid[out->n_uid++] = s.uid;
 	}
@@ -332,7 +338,7 @@ enum err
 apply_step(struct apply *a, const Commands__Step *c)
 {
 	Commands__Item *item;
-	bool runs = false, ok = false;
+	bool runs = false, ok = false, has_payload = false;
 	enum err e = view_queue_item(a->txn, c->item, a->arena, &item);
 
 	if (!e)
@@ -359,10 +365,12 @@ apply_step(struct apply *a, const Commands__Step *c)
 	if (!e && apply_pass_moves(c))
 		e = apply_pass(a, c, item);
 	else if (!e)
-		e = step_all(a, c, item);
+		e = step_all(a, c, item, &has_payload);
 	if (!e && c->bounce)
 		e = apply_queue_make(a, c->bounce, c->item);
 	if (!e && c->hop)
 		e = apply_hop_note(a, item->owner_node, c->hop);
-	return e ? e : apply_queue_put_item(a, item);
+	if (e)
+		return e;
+	return has_payload ? apply_queue_end_item(a, item) : apply_queue_put_item(a, item);
 }
