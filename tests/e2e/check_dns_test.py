@@ -161,6 +161,10 @@ class Mail(hp.Server):
                         f"[listener more]\nkind = mx\naddress = {NO_PTR}\n[limits]\nconnection_rate_per_minute = 0\n")
         super().start()
 
+    def __exit__(self, *why):
+        super().__exit__(*why)
+        self.world.close()
+
     def put(self, chain, key):
         for name, text in ("cert", chain), ("key", key):
             with open(f"{self.data}/tls/{name}.pem", "w") as f:
@@ -456,7 +460,6 @@ def inside():
             mail_that_cannot_leave_is_said(s)
             for job in background:
                 job.result()
-        s.world.close()
 
 
 def main():
