@@ -12,6 +12,7 @@
 #include "core/buf.h"
 #include "core/err.h"
 #include "core/ip_network.h"
+#include "store/sending.h"
 
 enum {
 	CONFIG_LISTENERS_MAX = 16,
@@ -92,7 +93,7 @@ struct config {
 	char gateway_tls[16], gateway_certificate[8];
 	/* [limits] */
 	uint64_t message_size;
-	uint32_t recipients_per_hour, recipients_per_day; /* of an account; 0: any number */
+	struct sending_limits sending; /* of a user without limits of its own */
 	uint32_t recipients, hops, errors, login_failures, junk_commands;
 	uint32_t commands_idle_sec, session_sec;
 	uint32_t connections_per_client, connections, rate_per_minute, min_bytes_per_sec;

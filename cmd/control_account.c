@@ -328,12 +328,12 @@ static void
 put_sending(const struct config *c, const Commands__Account *a, const struct sending *use,
 	json_t *o)
 {
+	struct sending_limits limits = view_sending_limits(a, &c->sending);
+
 	json_object_set_new(o, "recipients_hour", json_integer(use->n[0]));
 	json_object_set_new(o, "recipients_day", json_integer((json_int_t)sending_day(use)));
-	json_object_set_new(o, "recipients_per_hour",
-		json_integer(sending_limit(a->recipients_per_hour, c->recipients_per_hour)));
-	json_object_set_new(o, "recipients_per_day",
-		json_integer(sending_limit(a->recipients_per_day, c->recipients_per_day)));
+	json_object_set_new(o, "recipients_per_hour", json_integer(limits.per_hour));
+	json_object_set_new(o, "recipients_per_day", json_integer(limits.per_day));
 }
 
 static json_t *

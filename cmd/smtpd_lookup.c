@@ -71,16 +71,13 @@ static enum err
 look_sending(struct smtpd *d, struct db_txn *txn, void *arg)
 {
 	const struct sending_use *u = arg;
-	const struct config *config = &d->p->config;
 	uint64_t id = smtp_session_envelope(u->c->session)->account;
 	Commands__Account *a;
 	enum err e = view_directory_account(txn, id, &d->scratch, &a);
 
 	if (e)
 		return e;
-	u->limits->per_hour = sending_limit(
-		a->recipients_per_hour, config->recipients_per_hour);
-	u->limits->per_day = sending_limit(a->recipients_per_day, config->recipients_per_day);
+	*u->limits = view_sending_limits(a, &d->p->config.sending);
 	return view_sending_get(txn, id, clock_wall_sec(), u->use);
 }
 

@@ -3,6 +3,17 @@
 #include "store/db.h"
 #include "store/schema.h"
 
+struct sending_limits
+view_sending_limits(const Commands__Account *a, const struct sending_limits *usual)
+{
+	static const struct sending_limits none = {0};
+	bool is_service = a->kind == 1;
+
+	usual = is_service ? &none : usual;
+	return (struct sending_limits){sending_limit(a->recipients_per_hour, usual->per_hour),
+		sending_limit(a->recipients_per_day, usual->per_day)};
+}
+
 enum err
 view_sending_get(struct db_txn *txn, uint64_t account, uint64_t now_sec, struct sending *out)
 {

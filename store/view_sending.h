@@ -3,9 +3,15 @@
 #define STORE_VIEW_SENDING_H
 
 #include "core/err.h"
+#include "store/commands.pb-c.h"
 #include "store/sending.h"
 
 struct db_txn;
+
+/* Those that hold for it. usual: for users without limits of their own; a service that has none
+ * sends as many as it likes. */
+struct sending_limits view_sending_limits(
+	const Commands__Account *a, const struct sending_limits *usual);
 
 /* As of now_sec; nothing for one that never sent. */
 enum err view_sending_get(

@@ -207,7 +207,10 @@ def limits_are_set_and_given_back(s):
     assert limits(s, ANN, "--recipients-per-day", "default") == (500, 2000)
     assert send(s, ANN)[:3] == "250" and sent(s, ANN) == (6, 6)
     assert limits(s, ANN, "--full-name", "Ann") == (500, 2000)
-    s.cli("service", "add", PRESS, "--password", "pw", "--recipients-per-day", "1")
+    s.cli("service", "add", PRESS, "--password", "pw")
+    shown = s.json("service", "show", PRESS)
+    assert (shown["recipients_per_hour"], shown["recipients_per_day"]) == (0, 0), shown
+    s.cli("service", "set", PRESS, "--recipients-per-day", "1")
     assert send(s, PRESS)[:3] == "250"
     full(send(s, PRESS), 1, "day")
     s.cli("service", "set", PRESS, "--recipients-per-day", "0")

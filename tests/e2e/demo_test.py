@@ -39,7 +39,9 @@ def tour(tmp):
 def cut_short(tmp, signo, after, command=(PROGRAM, "demo")):
     """Whatever ends it: its output ends when all is tidied up."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL,
-                          env={**os.environ, "TMPDIR": tmp}) as run:
+                          env={**os.environ, "TMPDIR": tmp},
+                          # Whoever started the tests in the background had it ignored.
+                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as run:
         text = ""
         for line in run.stdout:
             text += line
