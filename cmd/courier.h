@@ -40,7 +40,7 @@ struct courier {
 	struct courier_job *jobs; /* list */
 	uint32_t job_count;
 	struct loop_timer *pump_timer;
-	bool pump_soon, is_yielding;
+	bool pump_soon, pump_now, is_yielding;
 	bool has_srs_key; /* nothing is begun before */
 	struct courier_key *key;
 	struct courier_relay *relay;
@@ -53,6 +53,8 @@ struct courier {
 
 /* Looks at what is due, soon (many calls make one look). */
 void courier_pump(struct courier *c);
+/* In the next turn: who has nothing to do waits for it. */
+void courier_pump_now(struct courier *c);
 /* Not before a second has gone. */
 void courier_pump_later(struct courier *c);
 /* A permit for keyd to open this item's key. out: PERMIT_SIZE octets. */

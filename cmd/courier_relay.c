@@ -214,6 +214,8 @@ courier_relay_give(struct courier_conn *conn)
 	hop->waiting = m->next_waiting;
 	m->next_waiting = NULL;
 	courier_relay_move(m, COURIER_MAIL_ON_ITS_WAY);
+	if (hop->has_more && hop->in_line <= hop->slots.window / 2)
+		courier_pump_now(hop->relay->c);
 	courier_conn_mail(conn, m);
 	return true;
 }
@@ -335,13 +337,18 @@ take_from_lane(struct looking *l, uint8_t lane)
 static void
 take_from_hop(struct looking *l)
 {
-	uint32_t empty = 0;
+	const uint32_t all = (1u << SCHEMA_LANES) - 1;
+	uint32_t empty = 0; /* a bit for each lane */
 
-	while (!l->e && empty < SCHEMA_LANES && has_room(l->hop) &&
+	while (!l->e && empty != all && has_room(l->hop) &&
 		l->r->mail_count < l->r->c->p->config.relay_connections) {
-		empty = take_from_lane(l, l->hop->lane) ? 0 : empty + 1;
+		uint32_t bit = 1u << l->hop->lane;
+
+		if (!(empty & bit) && !take_from_lane(l, l->hop->lane))
+			empty |= bit;
 		l->hop->lane = (uint8_t)((l->hop->lane + 1) % SCHEMA_LANES);
 	}
+	l->hop->has_more = empty != all;
 }
 
 /* That it failed isn't in the log yet: what waits there looks due, and isn't. */

@@ -39,6 +39,7 @@ struct courier_hop {
 	uint32_t tries;	       /* that failed in a row, as the log has it */
 	uint64_t failed_at_ms; /* the newest failure that was proposed; 0: none */
 	uint8_t lane;	       /* where the next look begins */
+	bool has_more;	       /* than the last look had room for */
 };
 
 struct courier_relay {

@@ -220,7 +220,7 @@ look(void *arg)
 	enum err e;
 
 	c->pump_timer = NULL;
-	c->pump_soon = false;
+	c->pump_now = c->pump_soon = false;
 	if (!c->has_srs_key || !courier_leases(c, COURIER_LEASE_MS) || !courier_open_view(c) ||
 		view_begin(c->view, &d.txn)) {
 		look_after(c, LOOK_MS);
@@ -248,9 +248,17 @@ courier_pump(struct courier *c)
 }
 
 void
+courier_pump_now(struct courier *c)
+{
+	if (!c->pump_now)
+		look_after(c, 0);
+	c->pump_now = c->pump_soon = true;
+}
+
+void
 courier_pump_later(struct courier *c)
 {
-	c->pump_soon = false;
+	c->pump_now = c->pump_soon = false;
 	look_after(c, LOOK_MS);
 }
 
