@@ -182,7 +182,7 @@ silence_ends_at_the_deadline(void **state)
 	set_up(true);
 	ask("silent.zone.test", SOON_MS);
 	run_until(1);
-	assert_true(clock_ms() - began_ms >= SOON_MS && clock_ms() - began_ms < 20 * SOON_MS);
+	assert_true(clock_ms() - began_ms >= SOON_MS && clock_ms() - began_ms < LATE_MS);
 	assert_int_equal(w.last.message.rcode, DNS_MESSAGE_SERVFAIL);
 	assert_int_equal(w.last.message.n, 0);
 	assert_string_equal(w.why, "no answer in time");
