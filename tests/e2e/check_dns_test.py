@@ -5,7 +5,6 @@ at port 25, the program's own listeners. All in a network namespace. Each wrong 
 import concurrent.futures
 import contextlib
 import json
-import os
 import re
 import shutil
 import socket
@@ -462,16 +461,4 @@ def inside():
                 job.result()
 
 
-def main():
-    if sys.argv[1:] == ["inside"]:
-        inside()
-        return 0
-    words = [sys.executable, os.path.abspath(__file__), "inside"]
-    sudo = [] if os.geteuid() == 0 else ["sudo", "-n", "-E"]
-    if sudo and subprocess.run([*sudo, "true"], stderr=subprocess.DEVNULL).returncode:
-        print("namespaces need root: nothing was tried")
-        return 0
-    return subprocess.run([*sudo, "unshare", "-n", "-m", *words]).returncode
-
-
-sys.exit(main())
+sys.exit(hp.in_namespaces(__file__, inside))

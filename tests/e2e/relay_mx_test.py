@@ -3,7 +3,6 @@
 """Where mail leaves to, and with what TLS: MX records, addresses and TLSA records of real name servers (NSD), signed
 zones, certificates of openssl, servers at port 25 of addresses of their own. All in a network namespace."""
 import hashlib
-import os
 import re
 import shutil
 import ssl
@@ -368,16 +367,4 @@ def inside():
         w.close()
 
 
-def main():
-    if sys.argv[1:] == ["inside"]:
-        inside()
-        return 0
-    words = [sys.executable, os.path.abspath(__file__), "inside"]
-    sudo = [] if os.geteuid() == 0 else ["sudo", "-n", "-E"]
-    if sudo and subprocess.run([*sudo, "true"], stderr=subprocess.DEVNULL).returncode:
-        print("namespaces need root: nothing was tried")
-        return 0
-    return subprocess.run([*sudo, "unshare", "-n", "-m", *words]).returncode
-
-
-sys.exit(main())
+sys.exit(hp.in_namespaces(__file__, inside))

@@ -317,16 +317,4 @@ def inside():
         assert s.cli("store", "check").returncode == 0
 
 
-def main():
-    if sys.argv[1:] == ["inside"]:
-        inside()
-        return 0
-    words = [sys.executable, os.path.abspath(__file__), "inside"]
-    sudo = [] if os.geteuid() == 0 else ["sudo", "-n", "-E"]
-    if sudo and subprocess.run([*sudo, "true"], stderr=subprocess.DEVNULL).returncode:
-        print("namespaces need root: nothing was tried")
-        return 0
-    return subprocess.run([*sudo, "unshare", "-n", "-m", *words]).returncode
-
-
-sys.exit(main())
+sys.exit(hp.in_namespaces(__file__, inside))
