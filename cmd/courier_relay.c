@@ -81,6 +81,13 @@ has_way(const struct courier_hop *hop)
 	       hop->mails - hop->in_line < 2 * hop->slots.window;
 }
 
+/* All hops together. */
+static bool
+is_full(const struct courier_relay *r)
+{
+	return r->mail_count >= r->c->p->config.relay_connections;
+}
+
 bool
 courier_relay_hop(struct courier_relay *r, struct slice address, struct buf *out)
 {
@@ -97,8 +104,7 @@ courier_relay_is_open(
 	bool open = false;
 	enum err e;
 
-	if (r->is_stopping || r->mail_count >= r->c->p->config.relay_connections ||
-		(hop && (!has_room(hop) || hop->tries)))
+	if (r->is_stopping || is_full(r) || (hop && (!has_room(hop) || hop->tries)))
 		return false;
 	arena_init(&a, 0);
 	e = view_hop_get(txn, node, name, &a, &row);
@@ -214,7 +220,7 @@ courier_relay_give(struct courier_conn *conn)
 	hop->waiting = m->next_waiting;
 	m->next_waiting = NULL;
 	courier_relay_move(m, COURIER_MAIL_ON_ITS_WAY);
-	if (hop->has_more && hop->in_line <= hop->slots.window / 2)
+	if (hop->has_more && hop->in_line <= hop->slots.window / 2 && !is_full(hop->relay))
 		courier_pump_now(hop->relay->c);
 	courier_conn_mail(conn, m);
 	return true;
@@ -340,8 +346,7 @@ take_from_hop(struct looking *l)
 	const uint32_t all = (1u << SCHEMA_LANES) - 1;
 	uint32_t empty = 0; /* a bit for each lane */
 
-	while (!l->e && empty != all && has_room(l->hop) &&
-		l->r->mail_count < l->r->c->p->config.relay_connections) {
+	while (!l->e && empty != all && has_room(l->hop) && !is_full(l->r)) {
 		uint32_t bit = 1u << l->hop->lane;
 
 		if (!(empty & bit) && !take_from_lane(l, l->hop->lane))
@@ -396,7 +401,7 @@ look_at_hop(void *arg, struct slice name)
 	take_from_hop(l);
 	l->doubtful += tries ? l->r->mail_count - before : 0;
 	courier_relay_forget_hop(l->hop);
-	return !l->e && l->r->mail_count < l->r->c->p->config.relay_connections;
+	return !l->e && !is_full(l->r);
 }
 
 enum err
