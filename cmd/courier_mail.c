@@ -325,6 +325,12 @@ settle(struct courier_mail *m, const char *words)
 }
 
 void
+courier_mail_free_later(struct courier_mail *m)
+{
+	m->again = loop_after(m->s.c->p->loop, 0, on_forgotten, m);
+}
+
+void
 courier_mail_put_off(struct courier_mail *m, const char *status, bool is_first)
 {
 	const char *words = arena_str(&m->arena, slice_str(status));
@@ -343,7 +349,7 @@ courier_mail_put_off(struct courier_mail *m, const char *status, bool is_first)
 	else if (is_first)
 		put_off_hop(m);
 	else
-		m->again = loop_after(m->s.c->p->loop, 0, on_forgotten, m);
+		courier_mail_free_later(m);
 }
 
 void
@@ -428,6 +434,23 @@ courier_mail_text(struct courier_mail *m, struct buf *out, bool *is_last)
 	return e;
 }
 
+/* It may have waited in line: meanwhile it may have been held, deleted or sent elsewhere by
+ * hand. */
+static bool
+is_as_read(struct courier_mail *m, struct db_txn *txn)
+{
+	Commands__Item *item;
+	Commands__RcptRow *row;
+
+	if (view_queue_item(txn, m->s.id, &m->arena, &item) || item->held)
+		return false;
+	for (size_t i = 0; i < m->s.n; i++)
+		if (view_queue_rcpt(txn, m->s.id, m->s.step[i]->rcpt, &m->arena, &row) ||
+			row->done || row->step != m->s.step[i]->step)
+			return false;
+	return true;
+}
+
 bool
 courier_mail_is_ours(struct courier_mail *m)
 {
@@ -442,7 +465,7 @@ courier_mail_is_ours(struct courier_mail *m)
 	/* Who slept through its lease may have a new one by now, its items another owner. */
 	ours = !view_queue_owner(txn, m->s.item->owner_node, &owner) &&
 	       owner.epoch == m->s.owner.epoch && owner.runs_node == page->node &&
-	       owner.boot == page->boot && view_is_valid(view);
+	       owner.boot == page->boot && is_as_read(m, txn) && view_is_valid(view);
 	view_end(view);
 	return ours && courier_leases(m->s.c, COURIER_LEASE_MS);
 }

@@ -219,6 +219,10 @@ courier_relay_give(struct courier_conn *conn)
 		return false;
 	hop->waiting = m->next_waiting;
 	m->next_waiting = NULL;
+	if (!courier_mail_is_ours(m)) {
+		courier_mail_free_later(m);
+		return false;
+	}
 	courier_relay_move(m, COURIER_MAIL_ON_ITS_WAY);
 	if (hop->has_more && hop->in_line <= hop->slots.window / 2 && !is_full(hop->relay))
 		courier_pump_now(hop->relay->c);

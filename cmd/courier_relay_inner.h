@@ -117,7 +117,8 @@ void courier_mail_begin_anew(struct courier_mail *m);
 enum err courier_mail_text(struct courier_mail *m, struct buf *out, bool *is_last);
 /* The same of the text as it came; at most one part. */
 enum err courier_mail_raw(struct courier_mail *m, struct buf *out, bool *is_last);
-/* Is it still ours to send? To be asked right before the final dot. */
+/* Is it still ours to send, and as it was read? To be asked when it leaves the line, and right
+ * before the final dot. */
 bool courier_mail_is_ours(struct courier_mail *m);
 /* The server has said what there is to say: outcomes become steps. */
 struct courier_mail_server {
@@ -131,8 +132,10 @@ void courier_mail_put_off(struct courier_mail *m, const char *status, bool is_fi
 void courier_mail_defer(struct courier_mail *m, const char *status);
 /* Nothing of it went: with a status of 5 for good, else for now. */
 void courier_mail_end(struct courier_mail *m, const char *status);
-/* Forgets it: it is still due. */
+/* Forgets it: what is left of it is still due. */
 void courier_mail_free(struct courier_mail *m);
+/* In the next turn: others are given what it leaves then. */
+void courier_mail_free_later(struct courier_mail *m);
 
 /* --- courier_convert.c --- */
 /* That host takes no 8-bit octets: the mail is ready once more when it has been looked at; or

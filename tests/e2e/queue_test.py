@@ -3,6 +3,7 @@
 """The queue in the administrator's hands: what waits for which server, and what is done to it, mail by mail or to many."""
 import re
 import sys
+import threading
 import time
 
 sys.path.insert(0, sys.path[0])
@@ -163,6 +164,33 @@ def silent_hops_leave_connections_to_others():
             one.close()
 
 
+def what_is_taken_away_in_line_is_not_sent():
+    """Two mails have the hop's connections, two wait in line with their keys opened: one is deleted then, one is held."""
+    go = threading.Event()
+
+    def stall(session, argument):
+        go.wait(30)
+        return session.taken()
+
+    with sink.Sink() as to, hp.Server(
+            extra=f"\n[relay]\nhost = [127.0.0.1]:{to.port}\nconnections_per_hop = 2\n") as s:
+        s.settle()
+        to.replies["text"] = stall
+        submit(s, [["a@one.test"], ["b@one.test"]])
+        s.wait(lambda: len(to.said("DATA")) == 2)
+        submit(s, [["c@one.test"], ["d@one.test"]])
+        s.wait(lambda: waiting(s) == ["a@one.test", "b@one.test", "c@one.test", "d@one.test"])
+        time.sleep(0.5)
+        assert count(s, "delete", "--to", "c@one.test") == 1 and count(s, "hold", "--to", "d@one.test") == 1
+        go.set()
+        s.wait(lambda: waiting(s) == ["d@one.test"])
+        time.sleep(0.5)
+        assert sorted(m.rcpts[0] for m in to.mails) == ["TO:<a@one.test>", "TO:<b@one.test>"], [m.rcpts for m in to.mails]
+        assert count(s, "release", "--all") == 1
+        assert to.wait(3)[2].rcpts == ["TO:<d@one.test>"], to.mails[2].rcpts
+        s.wait(lambda: not waiting(s))
+
+
 def main():
     ports = sorted((hp.free_port(), hp.free_port()), key=str)  # so the less wanted hop's row is the first in the database
     hop, other = (f"smtp:[127.0.0.1]:{p}" for p in ports)
@@ -178,6 +206,7 @@ def main():
         many_are_counted_over_all_pages(s, hop)
         assert s.cli("store", "check").returncode == 0
     silent_hops_leave_connections_to_others()
+    what_is_taken_away_in_line_is_not_sent()
 
 
 main()
