@@ -44,6 +44,16 @@ static const struct {
 };
 
 enum smime_kind
+smime_look_type(struct slice oid)
+{
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		if (slice_eq(oid, kinds[i].oid))
+			return kinds[i].kind;
+	}
+	return SMIME_UNKNOWN;
+}
+
+enum smime_kind
 smime_look(struct slice front)
 {
 	size_t length;
@@ -51,9 +61,5 @@ smime_look(struct slice front)
 	/* ContentInfo ::= SEQUENCE { contentType OBJECT IDENTIFIER, content [0] } */
 	if (!header(&front, 0x30, &length) || !header(&front, 0x06, &length))
 		return SMIME_UNKNOWN;
-	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-		if (length == kinds[i].oid.n && slice_starts(front, kinds[i].oid))
-			return kinds[i].kind;
-	}
-	return SMIME_UNKNOWN;
+	return front.n < length ? SMIME_UNKNOWN : smime_look_type(slice_cut(front, 0, length));
 }

@@ -30,6 +30,8 @@ enum smime_kind {
 };
 /* By the first octets of the ContentInfo (64 are enough), whatever smime-type says. */
 enum smime_kind smime_look(struct slice front);
+/* By the contentType alone, the body of an OBJECT IDENTIFIER. */
+enum smime_kind smime_look_type(struct slice oid);
 
 /* What is wrong with a signature, the worst first; 0 is good. `hairpin why` and
  * Authentication-Results have the words. */
