@@ -1,4 +1,4 @@
-/* A mail with 8-bit octets for a server that takes 7-bit ones: smtp_downgrade with the mail's
+/* A mail with 8-bit octets for a server that takes 7-bit ones: mail_downgrade with the mail's
  * text. Two looks at all of it, some parts in each turn of the loop; then it is ready once
  * more, and what is read of it is the converted text. */
 #include "cmd/courier_relay_inner.h"
@@ -14,7 +14,7 @@ refuse(struct courier_mail *m)
 
 	buf_init(&why, COURIER_STATUS_MAX - 1);
 	buf_printf(&why, "5.6.3 the message has 8-bit octets, which %.*s doesn't take, and %s",
-		HOST_MAX, m->converts_for, smtp_downgrade_facts(m->downgrade)->why);
+		HOST_MAX, m->converts_for, mail_downgrade_facts(m->downgrade)->why);
 	courier_mail_end(m, arena_str(&m->arena, buf_slice(&why)));
 	buf_fini(&why);
 }
@@ -22,7 +22,7 @@ refuse(struct courier_mail *m)
 static void
 accept(struct courier_mail *m)
 {
-	const struct smtp_downgrade_facts *facts = smtp_downgrade_facts(m->downgrade);
+	const struct mail_downgrade_facts *facts = mail_downgrade_facts(m->downgrade);
 	char id[VIEW_QUEUE_ID_MAX];
 
 	view_queue_id_format(m->s.id, id);
@@ -46,7 +46,7 @@ go_on(struct courier_mail *m)
 static void
 end_look(struct courier_mail *m)
 {
-	enum err e = smtp_downgrade_looked(m->downgrade);
+	enum err e = mail_downgrade_looked(m->downgrade);
 
 	if (e == ERR_MORE) {
 		courier_mail_rewind(m);
@@ -74,7 +74,7 @@ on_turn(void *arg)
 		buf_clear(&m->raw);
 		e = courier_mail_raw(m, &m->raw, &is_last);
 		if (!e)
-			smtp_downgrade_look(m->downgrade, buf_slice(&m->raw));
+			mail_downgrade_look(m->downgrade, buf_slice(&m->raw));
 	}
 	if (e)
 		courier_mail_end(m, "4.3.0 the message can't be read");
@@ -88,7 +88,7 @@ void
 courier_convert_begin(struct courier_mail *m, struct slice host)
 {
 	m->converts_for = arena_str(&m->arena, host);
-	m->downgrade = smtp_downgrade_new();
+	m->downgrade = mail_downgrade_new();
 	courier_mail_rewind(m);
 	go_on(m);
 }
@@ -103,10 +103,10 @@ courier_convert_text(struct courier_mail *m, struct buf *out, bool *is_last)
 		e = courier_mail_raw(m, &m->raw, &m->has_raw_end);
 	if (e)
 		return e;
-	used = smtp_downgrade_write(m->downgrade, buf_slice(&m->raw), out);
+	used = mail_downgrade_write(m->downgrade, buf_slice(&m->raw), out);
 	buf_drop(&m->raw, used);
-	*is_last = m->has_raw_end && m->raw.n == 0 && out->cap - out->n >= SMTP_DOWNGRADE_ROOM;
+	*is_last = m->has_raw_end && m->raw.n == 0 && out->cap - out->n >= MAIL_DOWNGRADE_ROOM;
 	if (*is_last)
-		smtp_downgrade_end(m->downgrade, out);
+		mail_downgrade_end(m->downgrade, out);
 	return ERR_OK;
 }

@@ -28,7 +28,7 @@ courier_mail_free(struct courier_mail *m)
 	if (m->question)
 		ipc_cancel(m->question);
 	loop_cancel(m->again);
-	smtp_downgrade_free(m->downgrade);
+	mail_downgrade_free(m->downgrade);
 	buf_fini_secret(&m->raw);
 	courier_relay_done(m);
 	courier_step_fini(&m->s);
@@ -383,7 +383,7 @@ courier_mail_rewind(struct courier_mail *m)
 		return;
 	buf_clear(&m->raw);
 	m->has_raw_end = false;
-	smtp_downgrade_begin(m->downgrade);
+	mail_downgrade_begin(m->downgrade);
 }
 
 void

@@ -7,7 +7,7 @@
 #include "core/conn.h"
 #include "crypto/tls_client.h"
 #include "smtp/smtp_client.h"
-#include "smtp/smtp_downgrade.h"
+#include "core/mail_downgrade.h"
 #include "smtp/smtp_hop.h"
 #include "smtp/smtp_slots.h"
 #include "smtp/smtp_tls_policy.h"
@@ -76,7 +76,7 @@ struct courier_mail {
 	bool has_sent_head, is_text_lost;
 	uint32_t part; /* the next one */
 	/* For a server that takes no 8-bit octets: what its text becomes, once is_converted. */
-	struct smtp_downgrade *downgrade;
+	struct mail_downgrade *downgrade;
 	const char *converts_for;
 	bool is_converted, has_raw_end;
 	struct buf raw; /* read, and not converted yet */

@@ -5,34 +5,34 @@
 
 #include "core/mail_scan.h"
 #include "core/must.h"
-#include "smtp/smtp_downgrade.h"
+#include "core/mail_downgrade.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 static enum err
 convert(struct slice in, size_t step, struct buf *out)
 {
-	struct smtp_downgrade *d = smtp_downgrade_new();
+	struct mail_downgrade *d = mail_downgrade_new();
 	enum err e = ERR_MORE;
 
 	for (int i = 0; i < 2; i++) {
 		must(e == ERR_MORE);
 		for (size_t at = 0; at < in.n; at += step)
-			smtp_downgrade_look(d, slice_cut(in, at, at + step));
-		e = smtp_downgrade_looked(d);
+			mail_downgrade_look(d, slice_cut(in, at, at + step));
+		e = mail_downgrade_looked(d);
 	}
 	must(e == ERR_OK || e == ERR_UNSUPPORTED);
-	must((e == ERR_OK) == !smtp_downgrade_facts(d)->why);
+	must((e == ERR_OK) == !mail_downgrade_facts(d)->why);
 	if (e == ERR_OK)
-		smtp_downgrade_begin(d);
+		mail_downgrade_begin(d);
 	for (size_t at = 0, used; at < in.n && e == ERR_OK; at += used) {
-		used = smtp_downgrade_write(d, slice_cut(in, at, at + step), out);
+		used = mail_downgrade_write(d, slice_cut(in, at, at + step), out);
 		must(used);
 	}
 	if (e == ERR_OK)
-		smtp_downgrade_end(d, out);
+		mail_downgrade_end(d, out);
 	must(!out->overflow);
-	smtp_downgrade_free(d);
+	mail_downgrade_free(d);
 	return e;
 }
 

@@ -1,4 +1,4 @@
-#include "smtp/smtp_downgrade.h"
+#include "core/mail_downgrade.h"
 
 #include <stdlib.h>
 
@@ -9,11 +9,11 @@
 
 /* NAME_KEPT: of a header line, until it is known whether it is one of ours. FIELDS: octets of
  * the fields that a header gets, at most; the shortest part with an 8-bit octet has PART_LEAST,
- * so that STEP octets become at most SMTP_DOWNGRADE_ROOM. */
+ * so that STEP octets become at most MAIL_DOWNGRADE_ROOM. */
 enum { NAME_KEPT = 40, FIELDS = 128, PART_LEAST = 6, STEP = 1024 };
 _Static_assert(STEP *MAIL_ENCODE_GROWTH + MAIL_ENCODE_SLACK + NAME_KEPT +
 			       (STEP / PART_LEAST + 2) * FIELDS <=
-		       SMTP_DOWNGRADE_ROOM,
+		       MAIL_DOWNGRADE_ROOM,
 	"a step fits");
 
 enum action { KEEP, QUOTE, TO_BASE64, RELABEL };
@@ -42,7 +42,7 @@ struct stretch {
 	bool is_header;
 };
 
-struct smtp_downgrade {
+struct mail_downgrade {
 	struct mail_scan *scan; /* of the first look; NULL later */
 	struct part *parts;
 	uint32_t count;
@@ -57,13 +57,13 @@ struct smtp_downgrade {
 	struct buf line; /* the front of a header line */
 	bool is_in_line, is_dropped;
 	struct mail_encode encode;
-	struct smtp_downgrade_facts facts;
+	struct mail_downgrade_facts facts;
 };
 
-struct smtp_downgrade *
-smtp_downgrade_new(void)
+struct mail_downgrade *
+mail_downgrade_new(void)
 {
-	struct smtp_downgrade *d = must_zalloc(sizeof *d);
+	struct mail_downgrade *d = must_zalloc(sizeof *d);
 
 	d->scan = mail_scan_new();
 	buf_init(&d->line, NAME_KEPT);
@@ -71,7 +71,7 @@ smtp_downgrade_new(void)
 }
 
 void
-smtp_downgrade_free(struct smtp_downgrade *d)
+mail_downgrade_free(struct mail_downgrade *d)
 {
 	if (!d)
 		return;
@@ -82,8 +82,8 @@ smtp_downgrade_free(struct smtp_downgrade *d)
 	free(d);
 }
 
-const struct smtp_downgrade_facts *
-smtp_downgrade_facts(const struct smtp_downgrade *d)
+const struct mail_downgrade_facts *
+mail_downgrade_facts(const struct mail_downgrade *d)
 {
 	return &d->facts;
 }
@@ -113,7 +113,7 @@ why_not(const struct mail_part *p, const struct mail_type *t)
 }
 
 static void
-take_part(struct smtp_downgrade *d, uint32_t i, const struct mail_part *from, struct arena *a)
+take_part(struct mail_downgrade *d, uint32_t i, const struct mail_part *from, struct arena *a)
 {
 	const struct mail_part *p = &from[i];
 	struct part *to = &d->parts[i];
@@ -142,7 +142,7 @@ take_part(struct smtp_downgrade *d, uint32_t i, const struct mail_part *from, st
 /* --- where they are -------------------------------------------------------------- */
 
 static void
-add_stretch(struct smtp_downgrade *d, uint64_t end_at, uint32_t part, bool is_header)
+add_stretch(struct mail_downgrade *d, uint64_t end_at, uint32_t part, bool is_header)
 {
 	uint64_t from = d->stretch_count ? d->stretches[d->stretch_count - 1].end_at : 0;
 
@@ -157,7 +157,7 @@ add_stretch(struct smtp_downgrade *d, uint64_t end_at, uint32_t part, bool is_he
 
 /* Is it in a part that is encoded as a whole? */
 static bool
-is_hidden(const struct smtp_downgrade *d, uint32_t i)
+is_hidden(const struct mail_downgrade *d, uint32_t i)
 {
 	for (i = d->parts[i].parent; i != MAIL_SCAN_NONE; i = d->parts[i].parent)
 		if (d->parts[i].is_leaf)
@@ -166,7 +166,7 @@ is_hidden(const struct smtp_downgrade *d, uint32_t i)
 }
 
 static void
-take_parts(struct smtp_downgrade *d, const struct mail_part *from)
+take_parts(struct mail_downgrade *d, const struct mail_part *from)
 {
 	struct arena a;
 	uint32_t open = MAIL_SCAN_NONE;
@@ -195,7 +195,7 @@ take_parts(struct smtp_downgrade *d, const struct mail_part *from)
 /* --- header lines ---------------------------------------------------------------- */
 
 static void
-put(struct smtp_downgrade *d, struct slice s)
+put(struct mail_downgrade *d, struct slice s)
 {
 	if (d->is_writing)
 		buf_put_slice(d->out, s);
@@ -203,7 +203,7 @@ put(struct smtp_downgrade *d, struct slice s)
 
 /* The fields that a header lacks, before its empty line. */
 static void
-put_fields(struct smtp_downgrade *d, const struct part *p)
+put_fields(struct mail_downgrade *d, const struct part *p)
 {
 	if (p->needs_version && !p->has_version)
 		put(d, SLICE_LIT("MIME-Version: 1.0\r\n"));
@@ -220,7 +220,7 @@ put_fields(struct smtp_downgrade *d, const struct part *p)
 
 /* The name before the colon is there, or isn't going to be. */
 static void
-judge_line(struct smtp_downgrade *d, uint32_t part)
+judge_line(struct mail_downgrade *d, uint32_t part)
 {
 	struct slice front = buf_slice(&d->line);
 	struct slice name = slice_trim(slice_cut(front, 0, slice_find(front, ':')));
@@ -243,7 +243,7 @@ judge_line(struct smtp_downgrade *d, uint32_t part)
 
 /* All of it in one line, which may go on. */
 static void
-read_line(struct smtp_downgrade *d, uint32_t part, struct slice piece)
+read_line(struct mail_downgrade *d, uint32_t part, struct slice piece)
 {
 	bool ends = piece.p[piece.n - 1] == '\n';
 	size_t n = 0;
@@ -265,7 +265,7 @@ read_line(struct smtp_downgrade *d, uint32_t part, struct slice piece)
 }
 
 static void
-begin_header(struct smtp_downgrade *d)
+begin_header(struct mail_downgrade *d)
 {
 	buf_clear(&d->line);
 	d->is_in_line = d->is_dropped = false;
@@ -273,7 +273,7 @@ begin_header(struct smtp_downgrade *d)
 
 /* It has no empty line: nothing follows it, so nothing of it is converted. */
 static void
-end_header(struct smtp_downgrade *d)
+end_header(struct mail_downgrade *d)
 {
 	put(d, buf_slice(&d->line));
 	begin_header(d);
@@ -290,7 +290,7 @@ count_high(struct slice s)
 }
 
 static void
-read_header(struct smtp_downgrade *d, uint32_t part, struct slice piece)
+read_header(struct mail_downgrade *d, uint32_t part, struct slice piece)
 {
 	if (!d->is_writing)
 		d->parts[part].header_high += count_high(piece);
@@ -327,7 +327,7 @@ mask(struct slice piece, struct buf *out)
 }
 
 static void
-write_body(struct smtp_downgrade *d, const struct part *p, struct slice piece)
+write_body(struct mail_downgrade *d, const struct part *p, struct slice piece)
 {
 	if (p->action == QUOTE || p->action == TO_BASE64)
 		mail_encode_feed(&d->encode, piece, d->out);
@@ -340,7 +340,7 @@ write_body(struct smtp_downgrade *d, const struct part *p, struct slice piece)
 /* --- the way through the text ---------------------------------------------------- */
 
 static void
-enter_stretch(struct smtp_downgrade *d)
+enter_stretch(struct mail_downgrade *d)
 {
 	const struct stretch *s = &d->stretches[d->now];
 	const struct part *p = &d->parts[s->part];
@@ -353,7 +353,7 @@ enter_stretch(struct smtp_downgrade *d)
 }
 
 static void
-leave_stretch(struct smtp_downgrade *d)
+leave_stretch(struct mail_downgrade *d)
 {
 	const struct stretch *s = &d->stretches[d->now];
 	const struct part *p = &d->parts[s->part];
@@ -365,7 +365,7 @@ leave_stretch(struct smtp_downgrade *d)
 }
 
 static void
-rewind_text(struct smtp_downgrade *d)
+rewind_text(struct mail_downgrade *d)
 {
 	d->at = 0;
 	d->now = 0;
@@ -373,7 +373,7 @@ rewind_text(struct smtp_downgrade *d)
 }
 
 static void
-walk(struct smtp_downgrade *d, struct slice piece)
+walk(struct mail_downgrade *d, struct slice piece)
 {
 	while (piece.n) {
 		const struct stretch *s = &d->stretches[d->now];
@@ -431,7 +431,7 @@ base64_size(const struct part *p)
 
 /* The shorter one for text; what isn't text is read by no one. */
 static void
-encode_part(struct smtp_downgrade *d, struct part *p)
+encode_part(struct mail_downgrade *d, struct part *p)
 {
 	bool is_quoted = p->is_text && quoted_size(p) <= base64_size(p);
 
@@ -443,7 +443,7 @@ encode_part(struct smtp_downgrade *d, struct part *p)
 
 /* Children come behind their parents. */
 static void
-decide(struct smtp_downgrade *d)
+decide(struct mail_downgrade *d)
 {
 	for (uint32_t i = d->count; i-- > 0;) {
 		struct part *p = &d->parts[i];
@@ -464,7 +464,7 @@ decide(struct smtp_downgrade *d)
 }
 
 static const char *
-find_fault(const struct smtp_downgrade *d)
+find_fault(const struct mail_downgrade *d)
 {
 	const char *why = NULL;
 	bool has_high = false;
@@ -479,7 +479,7 @@ find_fault(const struct smtp_downgrade *d)
 }
 
 void
-smtp_downgrade_look(struct smtp_downgrade *d, struct slice piece)
+mail_downgrade_look(struct mail_downgrade *d, struct slice piece)
 {
 	if (!d->scan) {
 		walk(d, piece);
@@ -490,7 +490,7 @@ smtp_downgrade_look(struct smtp_downgrade *d, struct slice piece)
 }
 
 enum err
-smtp_downgrade_looked(struct smtp_downgrade *d)
+mail_downgrade_looked(struct mail_downgrade *d)
 {
 	if (d->scan) {
 		mail_scan_finish(d->scan);
@@ -511,19 +511,19 @@ smtp_downgrade_looked(struct smtp_downgrade *d)
 /* --- writing --------------------------------------------------------------------- */
 
 void
-smtp_downgrade_begin(struct smtp_downgrade *d)
+mail_downgrade_begin(struct mail_downgrade *d)
 {
 	d->is_writing = true;
 	rewind_text(d);
 }
 
 size_t
-smtp_downgrade_write(struct smtp_downgrade *d, struct slice piece, struct buf *out)
+mail_downgrade_write(struct mail_downgrade *d, struct slice piece, struct buf *out)
 {
 	size_t used = 0;
 
 	d->out = out;
-	while (used < piece.n && out->cap - out->n >= SMTP_DOWNGRADE_ROOM) {
+	while (used < piece.n && out->cap - out->n >= MAIL_DOWNGRADE_ROOM) {
 		struct slice some = slice_cut(piece, used, used + STEP);
 
 		walk(d, some);
@@ -533,7 +533,7 @@ smtp_downgrade_write(struct smtp_downgrade *d, struct slice piece, struct buf *o
 }
 
 void
-smtp_downgrade_end(struct smtp_downgrade *d, struct buf *out)
+mail_downgrade_end(struct mail_downgrade *d, struct buf *out)
 {
 	d->out = out;
 	leave_stretch(d);

@@ -1,4 +1,4 @@
-#include "smtp/smtp_downgrade.h"
+#include "core/mail_downgrade.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,33 +9,33 @@
 enum { OUT_MAX = 8 << 20 };
 
 static void
-look(struct smtp_downgrade *d, struct slice text, size_t step)
+look(struct mail_downgrade *d, struct slice text, size_t step)
 {
 	for (size_t i = 0; i < text.n; i += step)
-		smtp_downgrade_look(d, slice_cut(text, i, i + step));
+		mail_downgrade_look(d, slice_cut(text, i, i + step));
 }
 
 /* Looked at twice; its verdict. */
 static enum err
-look_twice(struct smtp_downgrade *d, struct slice text, size_t step)
+look_twice(struct mail_downgrade *d, struct slice text, size_t step)
 {
 	look(d, text, step);
-	assert_int_equal(smtp_downgrade_looked(d), ERR_MORE);
+	assert_int_equal(mail_downgrade_looked(d), ERR_MORE);
 	look(d, text, step);
-	return smtp_downgrade_looked(d);
+	return mail_downgrade_looked(d);
 }
 
 static void
-write_all(struct smtp_downgrade *d, struct slice text, size_t step, struct buf *out)
+write_all(struct mail_downgrade *d, struct slice text, size_t step, struct buf *out)
 {
-	smtp_downgrade_begin(d);
+	mail_downgrade_begin(d);
 	for (size_t i = 0; i < text.n;) {
-		size_t used = smtp_downgrade_write(d, slice_cut(text, i, i + step), out);
+		size_t used = mail_downgrade_write(d, slice_cut(text, i, i + step), out);
 
 		assert_true(used > 0);
 		i += used;
 	}
-	smtp_downgrade_end(d, out);
+	mail_downgrade_end(d, out);
 	assert_false(out->overflow);
 	for (size_t i = 0; i < out->n; i++)
 		assert_true(out->p[i] < 128);
@@ -50,7 +50,7 @@ becomes(const char *text, const char *want)
 
 	buf_init(&out, OUT_MAX);
 	for (size_t step = 1; step <= in.n + 1; step++) {
-		struct smtp_downgrade *d = smtp_downgrade_new();
+		struct mail_downgrade *d = mail_downgrade_new();
 
 		assert_int_equal(look_twice(d, in, step), ERR_OK);
 		for (int i = 0; i < 2; i++) {
@@ -59,7 +59,7 @@ becomes(const char *text, const char *want)
 			if (!slice_eq(buf_slice(&out), slice_str(want)))
 				fail_msg("by %zu: %.*s", step, SLICE_FMT(buf_slice(&out)));
 		}
-		smtp_downgrade_free(d);
+		mail_downgrade_free(d);
 	}
 	buf_fini(&out);
 }
@@ -76,12 +76,12 @@ cannot(const char *text, const char *why)
 	struct slice in = slice_str(text);
 
 	for (size_t step = 1; step <= in.n + 1; step++) {
-		struct smtp_downgrade *d = smtp_downgrade_new();
+		struct mail_downgrade *d = mail_downgrade_new();
 
 		assert_int_equal(look_twice(d, in, step), ERR_UNSUPPORTED);
-		if (!strstr(smtp_downgrade_facts(d)->why, why))
-			fail_msg("%s", smtp_downgrade_facts(d)->why);
-		smtp_downgrade_free(d);
+		if (!strstr(mail_downgrade_facts(d)->why, why))
+			fail_msg("%s", mail_downgrade_facts(d)->why);
+		mail_downgrade_free(d);
 	}
 }
 
@@ -252,11 +252,11 @@ what_may_not_be_encoded_stops_it(void **state)
 static enum err
 verdict_of(struct buf *text, const char **why)
 {
-	struct smtp_downgrade *d = smtp_downgrade_new();
+	struct mail_downgrade *d = mail_downgrade_new();
 	enum err e = look_twice(d, buf_slice(text), text->n + 1);
 
-	*why = smtp_downgrade_facts(d)->why;
-	smtp_downgrade_free(d);
+	*why = mail_downgrade_facts(d)->why;
+	mail_downgrade_free(d);
 	return e;
 }
 
@@ -326,8 +326,8 @@ the_facts_are_told(void **state)
 				   "\r\nfa\xc3\xa7on, I say\r\n--b\r\nContent-Type: a/b\r\n\r\n"
 				   "\xff\r\n--b\r\n\r\nx\r\n--b--\r\n";
 	struct slice in = SLICE_LIT("DKIM-Signature: v=1\r\n\r\nx\r\n");
-	struct smtp_downgrade *d = smtp_downgrade_new();
-	const struct smtp_downgrade_facts *facts = smtp_downgrade_facts(d);
+	struct mail_downgrade *d = mail_downgrade_new();
+	const struct mail_downgrade_facts *facts = mail_downgrade_facts(d);
 	struct buf out;
 
 	(void)state;
@@ -339,12 +339,12 @@ the_facts_are_told(void **state)
 	assert_true(facts->voids_dkim);
 	assert_null(facts->why);
 	assert_in_range(facts->size_bytes, out.n, out.n + 400);
-	smtp_downgrade_free(d);
-	d = smtp_downgrade_new();
+	mail_downgrade_free(d);
+	d = mail_downgrade_new();
 	assert_int_equal(look_twice(d, in, 100), ERR_OK);
-	assert_false(smtp_downgrade_facts(d)->voids_dkim);
-	assert_int_equal(smtp_downgrade_facts(d)->size_bytes, in.n);
-	smtp_downgrade_free(d);
+	assert_false(mail_downgrade_facts(d)->voids_dkim);
+	assert_int_equal(mail_downgrade_facts(d)->size_bytes, in.n);
+	mail_downgrade_free(d);
 	buf_fini(&out);
 }
 
@@ -353,30 +353,30 @@ the_facts_are_told(void **state)
 static void
 it_writes_no_more_than_there_is_room_for(void **state)
 {
-	struct smtp_downgrade *d = smtp_downgrade_new();
+	struct mail_downgrade *d = mail_downgrade_new();
 	struct buf text, out, whole;
 	size_t at = 0, used;
 
 	(void)state;
 	buf_init(&text, OUT_MAX);
-	buf_init(&out, SMTP_DOWNGRADE_ROOM);
+	buf_init(&out, MAIL_DOWNGRADE_ROOM);
 	buf_init(&whole, OUT_MAX);
 	many_parts(&text, 5000);
 	assert_int_equal(look_twice(d, buf_slice(&text), 1 << 16), ERR_OK);
-	smtp_downgrade_begin(d);
+	mail_downgrade_begin(d);
 	while (at < text.n) {
 		buf_clear(&out);
-		used = smtp_downgrade_write(d, slice_from(buf_slice(&text), at), &out);
+		used = mail_downgrade_write(d, slice_from(buf_slice(&text), at), &out);
 		assert_true(used > 0 && !out.overflow);
 		at += used;
 		buf_put_slice(&whole, buf_slice(&out));
 	}
-	smtp_downgrade_end(d, &whole);
+	mail_downgrade_end(d, &whole);
 	buf_clear(&out);
-	assert_int_equal(smtp_downgrade_write(d, SLICE_EMPTY, &out), 0);
+	assert_int_equal(mail_downgrade_write(d, SLICE_EMPTY, &out), 0);
 	buf_put_u8(&out, 'x');
-	assert_int_equal(smtp_downgrade_write(d, SLICE_LIT("x"), &out), 0);
-	smtp_downgrade_free(d);
+	assert_int_equal(mail_downgrade_write(d, SLICE_LIT("x"), &out), 0);
+	mail_downgrade_free(d);
 	buf_fini(&text);
 	buf_fini(&out);
 	buf_fini(&whole);

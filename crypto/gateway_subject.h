@@ -1,0 +1,20 @@
+/* gateway_subject: the subject as people read it: taken out of its encoded words (RFC 2047),
+ * written anew where something went out of it, and the engine's own tags in it. Pure. */
+#ifndef CRYPTO_GATEWAY_SUBJECT_H
+#define CRYPTO_GATEWAY_SUBJECT_H
+
+#include "crypto/gateway_head.h"
+
+/* Appends the body as UTF-8. False: out is full. */
+bool gateway_subject_read(struct slice body, struct buf *out);
+/* utf8 becomes a body: ASCII as it is, else encoded words; folded. */
+void gateway_subject_write(struct gateway_head *h, size_t i, struct slice utf8);
+/* Takes our tags out of every Subject: what stands between brackets and says "decrypted",
+ * "signed by" or "invalid signature", whatever case, blanks, accents, invisible characters or
+ * letters that look alike it has. True: there were some. */
+bool gateway_subject_strip(struct gateway_head *h);
+/* Appends " [text]" to the first Subject, which is made if there is none; what stood there
+ * stays as it was. text: ASCII. */
+void gateway_subject_tag(struct gateway_head *h, struct slice text);
+
+#endif
