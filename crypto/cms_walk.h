@@ -1,5 +1,5 @@
-/* cms_walk: reads a ContentInfo of CMS (RFC 5652, 5083, 3274) as it comes, BER or DER, octet by
- * octet if it must be: the content goes on in the pieces that it came in, all else is kept
+/* cms_walk: reads a ContentInfo of CMS (RFC 5652, 5083, 3274) as it comes, BER or DER, octet
+ * by octet if it must be: the content goes on in the pieces that it came in, all else is kept
  * element by element and handed over as DER (X.690: tags of one octet, indefinite lengths made
  * definite, lengths as short as can be; sets stay in their order, strings in their pieces), so
  * that OpenSSL or cms_der can read it. Its memory is what one element takes. Pure.
@@ -17,8 +17,8 @@ enum cms_walk_place {
 	CMS_WALK_HOLDER /* in EncapsulatedContentInfo, EncryptedContentInfo */
 };
 struct cms_walk_to {
-	/* One whole element, header and all, in its order; gone after the return. Not: the type
-	 * of the ContentInfo, the holder, and the content. */
+	/* One whole element, header and all, in its order; gone after the return. Not: the
+	 * type of the ContentInfo, the holder, and the content. */
 	enum err (*element)(void *arg, enum cms_walk_place place, struct slice der);
 	/* Octets of the (encrypted) content; never called if it is detached or empty. */
 	enum err (*content)(void *arg, struct slice octets);

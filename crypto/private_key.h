@@ -1,5 +1,5 @@
-/* private_key: a private key in memory, and the two things that are done with it. For keyd, the
- * command line and tests; filterd has none. Pure but for random numbers. */
+/* private_key: a private key in memory, and the two things that are done with it. For keyd,
+ * the command line and tests; filterd has none. Pure but for random numbers. */
 #ifndef CRYPTO_PRIVATE_KEY_H
 #define CRYPTO_PRIVATE_KEY_H
 
