@@ -131,30 +131,60 @@ is_all_blank(struct slice s)
 	return true;
 }
 
+/* From where the next encoded word begins, or the line's end. */
+static size_t
+find_word(struct slice line, size_t at, struct word *word)
+{
+	while (at < line.n) {
+		at += slice_find_slice(slice_from(line, at), SLICE_LIT("=?"));
+		if (at >= line.n || read_word(slice_from(line, at), word))
+			break;
+		at += 2;
+	}
+	return at < line.n ? at : line.n;
+}
+
+bool
+mail_word_next(struct slice line, size_t *at, struct mail_word_piece *piece)
+{
+	size_t from = *at, next, end;
+	struct word word;
+
+	if (from >= line.n)
+		return false;
+	next = find_word(line, from, &word);
+	piece->is_encoded = next == from;
+	for (end = next; piece->is_encoded && next < line.n;
+		next = find_word(line, end, &word)) {
+		if (!is_all_blank(slice_cut(line, end, next)))
+			break;
+		end = next + word.size;
+	}
+	piece->raw = slice_cut(line, from, end);
+	*at = end;
+	return true;
+}
+
+static void
+put_words(struct slice run, struct writer *w)
+{
+	struct word word;
+
+	for (size_t at = 0; (at = find_word(run, at, &word)) < run.n; at += word.size)
+		put_word(w, &word);
+	end_run(w);
+}
+
 static void
 decode_line(struct slice line, struct writer *w)
 {
-	struct word word;
-	size_t from = 0, at = 0;
-	bool is_after_word = false;
+	struct mail_word_piece piece;
 
-	while (at < line.n) {
-		at += slice_find_slice(slice_from(line, at), SLICE_LIT("=?"));
-		if (at >= line.n)
-			break;
-		if (!read_word(slice_from(line, at), &word)) {
-			at += 2;
-			continue;
-		}
-		if (!is_after_word || !is_all_blank(slice_cut(line, from, at)))
-			put_plain(w, slice_cut(line, from, at));
-		put_word(w, &word);
-		is_after_word = true;
-		at += word.size;
-		from = at;
-	}
-	put_plain(w, slice_from(line, from));
-	end_run(w);
+	for (size_t at = 0; mail_word_next(line, &at, &piece);)
+		if (piece.is_encoded)
+			put_words(piece.raw, w);
+		else
+			put_plain(w, piece.raw);
 }
 
 bool

@@ -12,6 +12,15 @@ struct buf;
  * between two encoded words goes. At most 3 octets for each of body are
  * written. False: out is full. */
 bool mail_word_decode(struct slice body, struct buf *out);
+/* A piece of an unfolded line (mail_header_unfold): plain text, or encoded words with nothing
+ * but blanks between them, which are decoded as one. */
+struct mail_word_piece {
+	struct slice raw; /* borrowed from the line; of words: without the blanks around them */
+	bool is_encoded;
+};
+/* The one at *at, which then stands behind it; begin with 0. The pieces are the whole line.
+ * False: the end. */
+bool mail_word_next(struct slice line, size_t *at, struct mail_word_piece *piece);
 /* The parameter `name`: its extended or continued form if there is one, else the
  * plain one, in which encoded words are decoded although they have no business
  * there. False: there is none, or out is full. */

@@ -42,6 +42,7 @@ HOMES = [
     (re.compile(r"gmime/|glib\.h"), _homes(r"core/mail_mime\w*\.c")),
     (re.compile(r"iconv\.h"), _homes(r"core/charset_libc\.c")),
     (re.compile(r"ini\.h"), _homes(r"cmd/config\w*\.c")),
+    (re.compile(r"pcre2\.h"), _homes(r"crypto/policy_trigger\.c")),
     (re.compile(r"utf8proc\.h"), _homes(r"core/(utf8|mail_fold)\w*\.c", r"crypto/saslprep\.c")),
     (re.compile(r"idn2\.h"), _homes(r"core/\w+\.c")),
     (re.compile(r"cmocka\.h"), _homes(r"tests/test\.h")),
