@@ -302,6 +302,12 @@ seal_hash(const struct seal_key *key, const struct slice *parts, size_t n,
 	seal_hasher_done(&h, hash);
 }
 
+void
+seal_sha256(struct slice s, uint8_t hash[SEAL_HASH])
+{
+	crypto_hash_sha256(hash, s.p, s.n);
+}
+
 bool
 seal_equal(const void *a, const void *b, size_t n)
 {

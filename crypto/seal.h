@@ -100,6 +100,8 @@ struct seal_hasher {
 void seal_hasher_init(struct seal_hasher *h, const struct seal_key *key);
 void seal_hasher_add(struct seal_hasher *h, struct slice s);
 void seal_hasher_done(struct seal_hasher *h, uint8_t hash[SEAL_HASH]);
+/* SHA-256, where others want it. */
+void seal_sha256(struct slice s, uint8_t hash[SEAL_HASH]);
 /* In constant time. */
 bool seal_equal(const void *a, const void *b, size_t n);
 

@@ -1,13 +1,16 @@
 #include "store/apply.h"
 
 #include "store/apply_account.h"
+#include "store/apply_cert.h"
 #include "store/apply_cluster.h"
 #include "store/apply_directory.h"
 #include "store/apply_hop.h"
+#include "store/apply_key.h"
 #include "store/apply_mailbox.h"
 #include "store/apply_message.h"
 #include "store/apply_owner.h"
 #include "store/apply_payload.h"
+#include "store/apply_policy.h"
 #include "store/apply_proposer.h"
 #include "store/apply_queue.h"
 #include "store/apply_queue_key.h"
@@ -15,6 +18,7 @@
 #include "store/apply_step.h"
 #include "store/apply_sts.h"
 #include "store/apply_sweep.h"
+#include "store/apply_trust.h"
 #include "store/apply_vault.h"
 #include "store/version.h"
 
@@ -164,6 +168,27 @@ apply_mailbox_part(struct apply *a, const Commands__Command *c)
 	}
 }
 
+static enum err
+apply_gateway_part(struct apply *a, const Commands__Command *c)
+{
+	switch ((int)c->body_case) {
+	case COMMANDS__COMMAND__BODY_CERT_PUT:
+		return apply_cert_put(a, c->cert_put);
+	case COMMANDS__COMMAND__BODY_CERT_DEL:
+		return apply_cert_del(a, c->cert_del);
+	case COMMANDS__COMMAND__BODY_KEY_PUT:
+		return apply_key_put(a, c->key_put);
+	case COMMANDS__COMMAND__BODY_KEY_DEL:
+		return apply_key_del(a, c->key_del);
+	case COMMANDS__COMMAND__BODY_TRUST_PUT:
+		return apply_trust_put(a, c->trust_put);
+	case COMMANDS__COMMAND__BODY_POLICY_PUT:
+		return apply_policy_put(a, c->policy_put);
+	default:
+		return apply_mailbox_part(a, c);
+	}
+}
+
 /* A command's type comes from its oneof alone: this is the one table of what does what. */
 static enum err
 apply_directory_part(struct apply *a, const Commands__Command *c)
@@ -186,7 +211,7 @@ apply_directory_part(struct apply *a, const Commands__Command *c)
 	case COMMANDS__COMMAND__BODY_EPOCH_NEW:
 		return apply_account_epoch(a, c->epoch_new);
 	default:
-		return apply_mailbox_part(a, c);
+		return apply_gateway_part(a, c);
 	}
 }
 

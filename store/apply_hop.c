@@ -130,6 +130,9 @@ apply_hop_hurry(struct apply *a, uint32_t node, struct slice name)
 	Commands__Hop *hop;
 	enum err e = view_hop_get(a->txn, node, name, a->arena, &hop);
 
+	/* Nothing is known against it: it is due when the first of its recipients is. */
+	if (!e && !hop->tries)
+		return ERR_OK;
 	if (!e)
 		e = drop_due(a, node, name, hop);
 	if (e)

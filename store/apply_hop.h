@@ -16,7 +16,7 @@ enum err apply_hop_drop(struct apply *a, const struct schema_relay *r);
 enum err apply_hop_note(struct apply *a, uint32_t node, const Commands__HopStep *c);
 /* The same as a command of its own: STALE unless the proposer runs them. */
 enum err apply_hop_step(struct apply *a, const Commands__HopStep *c);
-/* It is to be tried now, whatever is known against it. */
+/* It is to be tried now, whatever is known against it, for those whose own time has come. */
 enum err apply_hop_hurry(struct apply *a, uint32_t node, struct slice hop);
 
 #endif

@@ -1,6 +1,7 @@
 #include "store/apply_sweep.h"
 
 #include "store/apply_message.h"
+#include "store/apply_opened.h"
 #include "store/apply_queue.h"
 #include "store/apply_row.h"
 #include "store/apply_stage.h"
@@ -63,6 +64,8 @@ apply_sweep(struct apply *a, const Commands__Sweep *c)
 
 	if (!e)
 		e = apply_sts_expire(a, left);
+	if (!e)
+		e = apply_opened_expire(a, left);
 	if (!e)
 		e = apply_trace_trim(a, APPLY_TRACE_ROWS_MAX, left);
 	for (; left && !e; left--) {

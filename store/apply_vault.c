@@ -18,6 +18,8 @@ apply_vault_secret(const Commands__Command *c)
 		return codec_slice(c->account_put->wrapped_secret);
 	case COMMANDS__COMMAND__BODY_QUEUE_KEY:
 		return codec_slice(c->queue_key->wrapped_secret);
+	case COMMANDS__COMMAND__BODY_KEY_PUT:
+		return codec_slice(c->key_put->wrapped_secret);
 	case COMMANDS__COMMAND__BODY_REKEY:
 		return codec_slice(c->rekey->wrapped_key);
 	default:

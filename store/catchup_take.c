@@ -119,7 +119,8 @@ take_secret(struct catchup_take *t, const Peer__SnapshotSecret *s)
 		.n = s->secret.len};
 	enum err e;
 
-	if ((s->kind != VAULT_ACCOUNT && s->kind != VAULT_QUEUE && s->kind != VAULT_LOG) ||
+	if ((s->kind != VAULT_ACCOUNT && s->kind != VAULT_QUEUE && s->kind != VAULT_KEY &&
+		    s->kind != VAULT_LOG) ||
 		s->wrap_kind > UINT8_MAX || s->index > t->offer.index || s->secret.len == 0 ||
 		(s->kind == VAULT_LOG && s->id > t->offer.index))
 		return ERR_SYNTAX;

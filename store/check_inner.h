@@ -76,6 +76,14 @@ enum err check_queue_repeat_due(struct check *c, struct slice k, struct slice v)
 void check_queue_totals(struct check *c);
 enum err check_sts_row(struct check *c, struct slice k, struct slice v);
 enum err check_sts_due(struct check *c, struct slice k, struct slice v);
+/* Private keys, certificates, and what else the encryption engine goes by. */
+enum err check_key_row(struct check *c, struct slice k, struct slice v);
+enum err check_key_of(struct check *c, struct slice k, struct slice v);
+enum err check_key_cert(struct check *c, struct slice k, struct slice v);
+enum err check_key_trust(struct check *c, struct slice k, struct slice v);
+enum err check_key_policy(struct check *c, struct slice k, struct slice v);
+enum err check_key_opened(struct check *c, struct slice k, struct slice v);
+enum err check_key_opened_due(struct check *c, struct slice k, struct slice v);
 enum err check_trace(struct check *c, struct slice k, struct slice v);
 
 enum err check_payload_upload(struct check *c, struct slice k, struct slice v);

@@ -4,6 +4,19 @@
 #include "store/schema.h"
 #include "store/vault_image.h"
 #include "store/view_directory.h"
+#include "store/view_key.h"
+
+static enum err
+check_private_key(struct check *c, uint64_t id)
+{
+	Commands__Key *row;
+	enum err e = view_key_get(c->txn, id, &c->arena, &row);
+
+	if (e == ERR_NOT_FOUND)
+		check_say(
+			c, "there is the secret of private key %" PRIu64 ", which is gone", id);
+	return e == ERR_NOT_FOUND || e == ERR_CORRUPT ? ERR_OK : e;
+}
 
 enum err
 check_vault_row(struct check *c, struct slice k, struct slice v)
@@ -17,6 +30,8 @@ check_vault_row(struct check *c, struct slice k, struct slice v)
 		 !check_map_get(&c->accounts, schema_get_u64(k.p + 1)))
 		check_say(c, "there is a key of account %" PRIu64 ", which is gone",
 			schema_get_u64(k.p + 1));
+	else if (k.p[0] == VAULT_KEY)
+		return check_private_key(c, schema_get_u64(k.p + 1));
 	return ERR_OK;
 }
 

@@ -39,6 +39,13 @@
 	X(REPEAT_DUE, "repeat_due", 1)                                                         \
 	X(STS, "sts", 1)                                                                       \
 	X(STS_DUE, "sts_due", 1)                                                               \
+	X(CERT, "cert", 1)                                                                     \
+	X(KEY, "key", 1)                                                                       \
+	X(KEY_OF, "key_of", 1)                                                                 \
+	X(TRUST, "trust", 1)                                                                   \
+	X(POLICY, "policy", 1)                                                                 \
+	X(OPENED, "opened", 1)                                                                 \
+	X(OPENED_DUE, "opened_due", 1)                                                         \
 	X(TRACE, "trace", 1)                                                                   \
 	X(UPLOAD, "upload", 1)                                                                 \
 	X(PAYLOAD, "payload", 1)                                                               \

@@ -306,3 +306,61 @@ schema_sts_due(struct schema_sts_due *k, uint64_t until_sec, struct slice domain
 	memcpy(k->b + 8, domain.p, domain.n);
 	return slice_of(k->b, 8 + domain.n);
 }
+
+bool
+schema_is_name(struct slice name)
+{
+	return name.n && name.n <= SCHEMA_NAME_MAX && !memchr(name.p, '\0', name.n);
+}
+
+struct slice
+schema_cert(struct schema_name_key *k, struct slice address, struct slice sha256)
+{
+	address = slice_cut(address, 0, SCHEMA_NAME_MAX);
+	sha256 = slice_cut(sha256, 0, SCHEMA_SHA256);
+	memcpy(k->b, address.p, address.n);
+	k->b[address.n] = '\0';
+	if (sha256.n)
+		memcpy(k->b + address.n + 1, sha256.p, sha256.n);
+	return slice_of(k->b, address.n + 1 + sha256.n);
+}
+
+struct slice
+schema_key_of(struct schema_name_key *k, struct slice address, uint8_t kind, uint64_t key)
+{
+	size_t n = schema_cert(k, address, SLICE_EMPTY).n;
+
+	k->b[n] = kind;
+	schema_set_u64(k->b + n + 1, key);
+	return slice_of(k->b, n + 9);
+}
+
+bool
+schema_key_of_read(struct slice k, struct slice *address, uint8_t *kind, uint64_t *key)
+{
+	if (k.n <= 10 || k.p[k.n - 10] != '\0' || !schema_is_name(slice_cut(k, 0, k.n - 10)))
+		return false;
+	*address = slice_cut(k, 0, k.n - 10);
+	*kind = k.p[k.n - 9];
+	*key = schema_get_u64(k.p + k.n - 8);
+	return true;
+}
+
+struct slice
+schema_policy(struct schema_name_key *k, struct slice level)
+{
+	level = slice_cut(level, 0, SCHEMA_NAME_MAX);
+	k->b[0] = '\0';
+	if (level.n)
+		memcpy(k->b + 1, level.p, level.n);
+	return slice_of(k->b, 1 + level.n);
+}
+
+struct slice
+schema_opened_due(
+	struct schema_key *k, uint64_t until_sec, const uint8_t hash[SCHEMA_OPENED_HASH])
+{
+	schema_set_u64(k->b, until_sec);
+	memcpy(k->b + 8, hash, SCHEMA_OPENED_HASH);
+	return slice_of(k->b, 8 + SCHEMA_OPENED_HASH);
+}

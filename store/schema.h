@@ -17,7 +17,8 @@
  *   vault         kind u8, id u64               wrap_kind u8, flags u8, index u64, hash 32,
  *                   'a' account                   and for 'q' the public key 32: what the
  *                   'q' queue key                 vault's file (vault.h) holds, without the
- *                   'l' 0: the newest log key     secret itself, whose hash it is
+ *                   'k' private key               secret itself, whose hash it is
+ *                   'l' 0: the newest log key
  *   epoch         account u64, epoch u64        epoch key, sealed to the account's public key
  *   sent          account u64                   hour u32, 24 times n u32: recipients of its
  *                                               submissions in that hour (since 1970), in the
@@ -48,6 +49,17 @@
  *   repeat_due    until_sec u64, repeat key     empty
  *   sts           domain (A-labels)             commands.Sts: its MTA-STS policy
  *   sts_due       until_sec u64, domain         empty
+ *   cert          address, NUL, SHA-256         commands.Cert (address: canonical, or @domain;
+ *                                               SHA-256 of the certificate's DER)
+ *   key           key u64                       commands.Key: a private key
+ *   key_of        address, NUL, kind u8,        empty (commands.Key.Kind; of a DKIM key the
+ *                 key u64                       address is the domain)
+ *   trust         SHA-256                       commands.Trust
+ *   policy        NUL, level                    commands.Policy (level: as crypto/policy.h
+ *                                               names them, empty: the cluster's)
+ *   opened        SCHEMA_OPENED_HASH octets     until_sec u64: a mail that was decrypted here
+ *                                               (schema_trace_hash of its Message-ID)
+ *   opened_due    until_sec u64, hash           empty
  *   trace         index u64, n u32              schema_trace.h: the n-th thing that the entry
  *                                               did to a mail
  *   upload        upload u64                    commands.UploadRow
@@ -77,8 +89,22 @@ enum {
 	SCHEMA_KEYWORDS_MAX = 64,
 	SCHEMA_WRAPPED_KEY = 72,
 	SCHEMA_HOP_MAX = 300, /* octets of a next hop's name */
-	SCHEMA_LANES = 16
+	SCHEMA_LANES = 16,
+	SCHEMA_SHA256 = 32,
+	SCHEMA_OPENED_HASH = 16,
+	/* Octets of an address, @domain or domain in cert and key_of, of a level in policy: a
+	 * hop's name has it behind SCHEMA_KEY_HOP. */
+	SCHEMA_NAME_MAX = SCHEMA_HOP_MAX - 4
 };
+/* As crypto/gateway.proto has it; a test compares them. */
+enum schema_trust {
+	SCHEMA_TRUST_HARVESTED = 1,
+	SCHEMA_TRUST_DISCOVERED,
+	SCHEMA_TRUST_VERIFIED,
+	SCHEMA_TRUST_MANUAL
+};
+/* Behind this and a canonical address waits who misses a certificate. */
+#define SCHEMA_KEY_HOP "key:"
 
 enum schema_flag {
 	SCHEMA_SEEN = 1,
@@ -206,6 +232,23 @@ struct schema_sts_due {
 };
 /* domain: at most 253 octets. */
 struct slice schema_sts_due(struct schema_sts_due *k, uint64_t until_sec, struct slice domain);
+/* May it be an address, @domain, domain or level: 1 to SCHEMA_NAME_MAX octets without NUL? */
+bool schema_is_name(struct slice name);
+struct schema_name_key {
+	uint8_t b[SCHEMA_NAME_MAX + 1 + SCHEMA_SHA256];
+};
+/* All of these want a schema_is_name; sha256: SCHEMA_SHA256 octets, or none for the rows of
+ * that address alone. */
+struct slice schema_cert(struct schema_name_key *k, struct slice address, struct slice sha256);
+struct slice schema_key_of(
+	struct schema_name_key *k, struct slice address, uint8_t kind, uint64_t key);
+/* False: damaged. address is borrowed from row_key. */
+bool schema_key_of_read(
+	struct slice row_key, struct slice *address, uint8_t *kind, uint64_t *key);
+/* level may be empty. */
+struct slice schema_policy(struct schema_name_key *k, struct slice level);
+struct slice schema_opened_due(
+	struct schema_key *k, uint64_t until_sec, const uint8_t hash[SCHEMA_OPENED_HASH]);
 /* Is it the name of a stage (apply_stage.h)? */
 static inline bool
 schema_is_stage(struct slice mailbox_name)

@@ -49,6 +49,7 @@ enum vault_image_state {
 enum vault_kind {
 	VAULT_ACCOUNT = 'a', /* account */
 	VAULT_QUEUE = 'q',   /* queue key */
+	VAULT_KEY = 'k',     /* private key: what its row in table key is sealed under */
 	VAULT_LOG = 'l'	     /* log key: it seals the entries above this index */
 };
 

@@ -8,9 +8,14 @@
 #include "store/raft_log.h"
 #include "store/raft_meta.h"
 #include "store/schema.h"
+#include "store/view_cert.h"
 #include "store/view_directory.h"
+#include "store/view_key.h"
 #include "store/view_mailbox.h"
+#include "store/view_opened.h"
+#include "store/view_policy.h"
 #include "store/view_queue.h"
+#include "store/view_trust.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
@@ -218,10 +223,69 @@ read_queue(struct db_txn *txn, uint64_t id, struct arena *a)
 	(void)view_queue_rcpt(txn, id, 0, a, &rcpt);
 	(void)view_queue_rcpts(txn, id, a, on_rcpt, NULL);
 	(void)view_queue_items(txn, id, a, on_item, NULL);
-	(void)view_queue_keys(txn, a, &keys, &n);
+	(void)view_queue_keys(txn, a, &keys);
 	(void)view_queue_owner(txn, (uint32_t)id, &owner);
 	(void)view_queue_owners(txn, on_owner, NULL);
 	(void)view_queue_due(txn, 1, id, on_due, NULL);
+}
+
+static bool
+on_cert(void *arg, struct slice address, struct slice sha256, Commands__Cert *cert)
+{
+	(void)arg;
+	needs(address.n < SCHEMA_NAME_MAX && sha256.n == SCHEMA_SHA256 && cert);
+	return true;
+}
+
+static bool
+on_key(void *arg, uint64_t id, Commands__Key *key)
+{
+	(void)id;
+	(void)view_key_is_of(key, *(struct slice *)arg);
+	return true;
+}
+
+static bool
+on_trust(void *arg, struct slice sha256, Commands__Trust *row)
+{
+	(void)arg;
+	needs(sha256.n == SCHEMA_SHA256 && row);
+	return true;
+}
+
+static bool
+on_policy(void *arg, struct slice level, Commands__Policy *row)
+{
+	(void)arg;
+	(void)level;
+	needs(row != NULL);
+	return true;
+}
+
+static void
+read_gateway(struct db_txn *txn, uint64_t id, struct arena *a)
+{
+	static const uint8_t hash[SCHEMA_SHA256];
+	struct slice name = slice_str(names[id]), sha256 = slice_of(hash, sizeof hash);
+	struct view_certs certs;
+	struct view_keys keys;
+	Commands__Cert *cert;
+	Commands__Key *key;
+	Commands__Policy *policy;
+	uint64_t until;
+	bool blocked;
+
+	(void)view_cert_get(txn, name, sha256, a, &cert);
+	(void)view_cert_all(txn, name, a, on_cert, NULL);
+	(void)view_cert_usable(txn, name, 1, a, &certs);
+	(void)view_key_get(txn, id, a, &key);
+	(void)view_key_of(txn, name, COMMANDS__KEY__KIND__SMIME, a, &keys);
+	(void)view_key_each(txn, a, on_key, &name);
+	(void)view_trust_is_blocked(txn, sha256, a, &blocked);
+	(void)view_trust_each(txn, a, on_trust, NULL);
+	(void)view_policy_get(txn, name, a, &policy);
+	(void)view_policy_each(txn, a, on_policy, NULL);
+	(void)view_opened_until(txn, hash, &until);
 }
 
 static void
@@ -257,6 +321,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		read_mailboxes(txn, id, &a);
 		read_directory(txn, id, &a);
 		read_queue(txn, id, &a);
+		read_gateway(txn, id, &a);
 	}
 	read_log(txn);
 	arena_reset(&a);

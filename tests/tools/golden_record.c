@@ -443,6 +443,115 @@ sts(void)
 	PLAY(STS_PUT, sts_put, 0);
 }
 
+static Commands__Cert *
+cert_of(size_t der, uint8_t key, uint32_t trust)
+{
+	Commands__Cert *cert = arena_alloc(&g.a, sizeof *cert);
+
+	commands__cert__init(cert);
+	cert->der = octets(der);
+	cert->public_key = octets(32);
+	cert->public_key.data[0] = key;
+	cert->trust = trust;
+	cert->until_sec = g.time_sec + 86400;
+	return cert;
+}
+
+static void
+certificate(const char *address, Commands__Cert *cert, bool hold)
+{
+	Commands__CertPut cert_put = COMMANDS__CERT_PUT__INIT;
+
+	cert_put.address = text(address);
+	cert_put.cert = cert;
+	cert_put.hold = hold;
+	PLAY(CERT_PUT, cert_put, 0);
+}
+
+/* Made, known, renewed, deleted; one that is refused. */
+static void
+private_keys(void)
+{
+	Commands__KeyPut key_put = COMMANDS__KEY_PUT__INIT;
+	Commands__KeyDel key_del = COMMANDS__KEY_DEL__INIT;
+	Commands__Key key = COMMANDS__KEY__INIT;
+	ProtobufCBinaryData der = octets(300), also = text("v@example.org");
+	Commands__Cert *own;
+
+	key_put.id = 4711;
+	key_put.record = &key;
+	key_put.wrapped_secret = octets(72);
+	key.kind = COMMANDS__KEY__KIND__SMIME;
+	key.address = text("u@example.org");
+	key.also = &also;
+	key.n_also = 1;
+	key.certificate = &der;
+	key.n_certificate = 1;
+	key.public_key = octets(91);
+	key.sealed = octets(180);
+	PLAY(KEY_PUT, key_put, 0);
+	PLAY(KEY_PUT, key_put, 0);
+	own = cert_of(300, 1, 4);
+	own->key = 4711;
+	certificate("u@example.org", own, true);
+	key_put.wrapped_secret = octets(0);
+	key.old = true;
+	PLAY(KEY_PUT, key_put, 0);
+	key_del.id = 4711;
+	PLAY(KEY_DEL, key_del, 0);
+	PLAY(KEY_DEL, key_del, 0);
+	key_put.id = 4712;
+	key_put.wrapped_secret = octets(72);
+	key.kind = COMMANDS__KEY__KIND__DKIM_ED25519;
+	PLAY(KEY_PUT, key_put, 0);
+	key.address = text("example.org");
+	key.n_also = 0;
+	key.selector = "s1";
+	PLAY(KEY_PUT, key_put, 0);
+}
+
+static void
+gateway(void)
+{
+	Commands__CertDel cert_del = COMMANDS__CERT_DEL__INIT;
+	Commands__TrustPut trust_put = COMMANDS__TRUST_PUT__INIT;
+	Commands__Trust trust = COMMANDS__TRUST__INIT;
+	Commands__PolicyPut policy_put = COMMANDS__POLICY_PUT__INIT;
+	Commands__Policy policy = COMMANDS__POLICY__INIT;
+	Commands__PolicySetting setting = COMMANDS__POLICY_SETTING__INIT, *list = &setting;
+
+	private_keys();
+	certificate("bob@example.net", cert_of(201, 1, 1), true);
+	certificate("bob@example.net", cert_of(202, 1, 3), true);
+	certificate("bob@example.net", cert_of(203, 2, 1), true);
+	certificate("bob@example.net", cert_of(204, 3, 1), false);
+	certificate("bob@example.net", cert_of(203, 2, 4), true);
+	certificate("@example.net", cert_of(205, 4, 4), true);
+	certificate("example.net", cert_of(205, 4, 4), true);
+	cert_del.address = text("bob@example.net");
+	cert_del.sha256 = octets(32);
+	PLAY(CERT_DEL, cert_del, 0);
+	seal_sha256(codec_slice(octets(204)), cert_del.sha256.data);
+	PLAY(CERT_DEL, cert_del, 0);
+	trust_put.sha256 = octets(32);
+	trust_put.record = &trust;
+	trust.blocked = true;
+	trust.comment = "stolen";
+	PLAY(TRUST_PUT, trust_put, 0);
+	trust.anchor = octets(300);
+	PLAY(TRUST_PUT, trust_put, 0);
+	policy_put.record = &policy;
+	policy.setting = &list;
+	policy.n_setting = 1;
+	setting.name = "mode";
+	setting.value = "must";
+	PLAY(POLICY_PUT, policy_put, 0);
+	policy_put.level = text(".example.net");
+	PLAY(POLICY_PUT, policy_put, 0);
+	policy_put.record = NULL;
+	PLAY(POLICY_PUT, policy_put, 0);
+}
+
 /* To as many as an account may, to one more, and an hour later. */
 static void
 sending(void)
@@ -663,6 +772,7 @@ main(void)
 	mailboxes();
 	messages();
 	queue();
+	gateway();
 	cluster();
 	deletions();
 	for (unsigned i = 0; i < commands__command__descriptor.n_fields; i++) {

@@ -2,6 +2,56 @@
 
 #include "store/schema_trace.h"
 
+/* A private key with its certificate, one of somebody else's, and what is thought of them. */
+static void
+fill_gateway(void)
+{
+	static uint8_t sha256[SCHEMA_SHA256] = {1}, hash[SEAL_HASH] = {2};
+	Commands__Command c = COMMANDS__COMMAND__INIT;
+	Commands__KeyPut put = COMMANDS__KEY_PUT__INIT;
+	Commands__Key key = COMMANDS__KEY__INIT;
+	Commands__CertPut cert_put = COMMANDS__CERT_PUT__INIT;
+	Commands__Cert cert = COMMANDS__CERT__INIT;
+	Commands__TrustPut trust_put = COMMANDS__TRUST_PUT__INIT;
+	Commands__Trust trust = COMMANDS__TRUST__INIT;
+	Commands__PolicyPut policy_put = COMMANDS__POLICY_PUT__INIT;
+	Commands__Policy policy = COMMANDS__POLICY__INIT;
+	Commands__PolicySetting setting = COMMANDS__POLICY_SETTING__INIT, *list = &setting;
+
+	put.id = 4711;
+	put.record = &key;
+	put.wrapped_secret = world_bytes("the wrapped secret of a private key");
+	key.kind = COMMANDS__KEY__KIND__SMIME;
+	key.address = world_bytes("u0@example.org");
+	key.public_key = key.sealed = world_bytes("octets of it");
+	c.body_case = COMMANDS__COMMAND__BODY_KEY_PUT;
+	c.key_put = &put;
+	assert_int_equal(world_propose(&c, SLICE_EMPTY)->code, COMMAND_DONE);
+	cert_put.address = key.address;
+	cert_put.cert = &cert;
+	cert.der = world_bytes("a certificate");
+	cert.trust = 4;
+	cert.key = 4711;
+	cert.public_key = (ProtobufCBinaryData){sizeof hash, hash};
+	cert.until_sec = UINT64_C(1) << 40;
+	c.body_case = COMMANDS__COMMAND__BODY_CERT_PUT;
+	c.cert_put = &cert_put;
+	assert_int_equal(world_propose(&c, SLICE_EMPTY)->code, COMMAND_DONE);
+	trust_put.sha256 = (ProtobufCBinaryData){sizeof sha256, sha256};
+	trust_put.record = &trust;
+	trust.blocked = true;
+	c.body_case = COMMANDS__COMMAND__BODY_TRUST_PUT;
+	c.trust_put = &trust_put;
+	assert_int_equal(world_propose(&c, SLICE_EMPTY)->code, COMMAND_DONE);
+	policy_put.record = &policy;
+	policy.n_setting = 1;
+	policy.setting = &list;
+	setting.name = setting.value = "x";
+	c.body_case = COMMANDS__COMMAND__BODY_POLICY_PUT;
+	c.policy_put = &policy_put;
+	assert_int_equal(world_propose(&c, SLICE_EMPTY)->code, COMMAND_DONE);
+}
+
 /* A database with something in every table. */
 static int
 fill(void **state)
@@ -50,6 +100,7 @@ fill(void **state)
 	c.body_case = COMMANDS__COMMAND__BODY_STS_PUT;
 	c.sts_put = &sts;
 	assert_int_equal(world_propose(&c, SLICE_EMPTY)->code, COMMAND_DONE);
+	fill_gateway();
 	stage.account = WORLD_ACCOUNT;
 	c.body_case = COMMANDS__COMMAND__BODY_STAGE_OPEN;
 	c.stage_open = &stage;
@@ -100,7 +151,8 @@ a_row_that_is_lost_is_found_out_in_every_table(void **state)
 	static const enum db_table tables[] = {DB_DOMAIN, DB_ADDRESS, DB_ACCOUNT, DB_VAULT,
 		DB_EPOCH, DB_MAILBOX, DB_MAILBOX_NAME, DB_MESSAGE, DB_CHANGE, DB_ITEM, DB_RCPT,
 		DB_DUE, DB_RELAY, DB_HOP, DB_HOP_DUE, DB_OWNER, DB_REPEAT, DB_REPEAT_DUE,
-		DB_STS, DB_STS_DUE, DB_PAYLOAD, DB_LOG, DB_BODY, DB_GARBAGE, DB_SWEEP};
+		DB_STS, DB_STS_DUE, DB_KEY, DB_KEY_OF, DB_PAYLOAD, DB_LOG, DB_BODY, DB_GARBAGE,
+		DB_SWEEP};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
@@ -124,7 +176,8 @@ a_row_that_is_damaged_is_found_out_in_every_table(void **state)
 {
 	static const enum db_table tables[] = {DB_ACCOUNT, DB_ADDRESS, DB_SENT, DB_MAILBOX,
 		DB_MAILBOX_NAME, DB_MESSAGE, DB_CHANGE, DB_ITEM, DB_RCPT, DB_REPEAT, DB_PAYLOAD,
-		DB_STS, DB_LOG, DB_BODY, DB_HOP, DB_OWNER, DB_PROPOSER, DB_SWEEP, DB_TRACE};
+		DB_STS, DB_KEY, DB_CERT, DB_TRUST, DB_POLICY, DB_LOG, DB_BODY, DB_HOP, DB_OWNER,
+		DB_PROPOSER, DB_SWEEP, DB_TRACE};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {

@@ -1,0 +1,328 @@
+#include "store/apply_cert.h"
+
+#include "crypto/seal.h"
+#include "store/apply_hop.h"
+#include "store/apply_row.h"
+#include "store/apply_trust.h"
+#include "store/view_cert.h"
+#include "store/view_key.h"
+#include "store/view_queue.h"
+
+#define GOOD COMMANDS__CERT__STATE__GOOD
+#define PENDING COMMANDS__CERT__STATE__PENDING
+#define OLD COMMANDS__CERT__STATE__OLD
+
+struct row {
+	struct slice sha256;
+	Commands__Cert *cert;
+	bool is_blocked, is_changed;
+};
+/* One address, and the certificate that comes to it. */
+struct coming {
+	struct apply *a;
+	struct slice address;
+	struct row row[APPLY_CERT_PER_ADDRESS_MAX]; /* the others */
+	size_t n;
+	Commands__Cert fresh;
+	struct slice sha256;
+	Commands__Cert *known; /* the same one, as it was; NULL: it is new */
+	bool is_by_hand;
+	enum err e;
+};
+
+static bool
+take_row(void *arg, struct slice sha256, Commands__Cert *cert)
+{
+	struct coming *x = arg;
+	struct row *r = &x->row[x->n];
+
+	if (slice_eq(sha256, x->sha256)) {
+		x->known = cert;
+		return true;
+	}
+	if (x->n == APPLY_CERT_PER_ADDRESS_MAX) {
+		x->e = ERR_CORRUPT;
+		return false;
+	}
+	*r = (struct row){.sha256 = arena_dup(x->a->arena, sha256), .cert = cert};
+	x->e = apply_trust_is_blocked(x->a, r->sha256, &r->is_blocked);
+	x->n++;
+	return !x->e;
+}
+
+static bool
+has_same_key(const struct coming *x, const Commands__Cert *c)
+{
+	return slice_eq(codec_slice(x->fresh.public_key), codec_slice(c->public_key));
+}
+
+/* Is there another one that mail can go to now, with the same key, or with others? */
+static bool
+has_good(const struct coming *x, bool same_key)
+{
+	for (size_t i = 0; i < x->n; i++) {
+		const struct row *r = &x->row[i];
+
+		if (r->cert->state == GOOD && r->cert->until_sec > x->a->time_sec &&
+			!r->is_blocked && has_same_key(x, r->cert) == same_key)
+			return true;
+	}
+	return false;
+}
+
+static Commands__Cert__State
+judge(const struct coming *x, bool hold)
+{
+	if (x->is_by_hand || (x->known && x->known->state == GOOD) || has_good(x, true) ||
+		!has_good(x, false))
+		return GOOD;
+	if (x->known && x->known->state == OLD)
+		return OLD;
+	return hold ? PENDING : GOOD;
+}
+
+/* What was known of the same certificate. */
+static void
+merge(struct coming *x)
+{
+	Commands__Cert *f = &x->fresh;
+
+	f->added_sec = x->a->time_sec;
+	if (!x->known)
+		return;
+	f->added_sec = x->known->added_sec;
+	if (f->trust < x->known->trust)
+		f->trust = x->known->trust;
+	if (!f->key)
+		f->key = x->known->key;
+	if (!f->capabilities.len || f->capabilities_sec < x->known->capabilities_sec) {
+		f->capabilities = x->known->capabilities;
+		f->capabilities_sec = x->known->capabilities_sec;
+	}
+}
+
+/* The others, once it is good. */
+static void
+give_way(struct coming *x)
+{
+	const Commands__Cert *f = &x->fresh;
+
+	for (size_t i = 0; i < x->n; i++) {
+		Commands__Cert *c = x->row[i].cert;
+		bool does = has_same_key(x, c)
+				    ? c->trust <= f->trust && c->until_sec <= f->until_sec
+				    : x->is_by_hand;
+
+		/* What is encrypted to it must open. */
+		if (c->key && !f->key && !x->is_by_hand)
+			does = false;
+		if (!does || c->state == OLD)
+			continue;
+		c->state = OLD;
+		x->row[i].is_changed = true;
+	}
+}
+
+/* The first to go: what is old, then what is past its time, then, for one by hand, what is
+ * pending; none with a private key. */
+static unsigned
+worth(const struct coming *x, const Commands__Cert *c)
+{
+	if (c->key)
+		return UINT32_MAX;
+	if (c->state == OLD)
+		return 0;
+	if (c->until_sec <= x->a->time_sec)
+		return 1;
+	return c->state == PENDING && x->is_by_hand ? 2 : UINT32_MAX;
+}
+
+/* Room for one more. */
+static bool
+make_room(struct coming *x)
+{
+	struct schema_name_key k;
+	size_t first = 0;
+
+	if (x->known || x->n < APPLY_CERT_PER_ADDRESS_MAX)
+		return true;
+	for (size_t i = 1; i < x->n; i++) {
+		const Commands__Cert *c = x->row[i].cert, *f = x->row[first].cert;
+
+		if (worth(x, c) < worth(x, f) ||
+			(worth(x, c) == worth(x, f) && c->added_sec < f->added_sec))
+			first = i;
+	}
+	if (worth(x, x->row[first].cert) == UINT32_MAX)
+		return false;
+	x->e = db_del(x->a->txn, DB_CERT, schema_cert(&k, x->address, x->row[first].sha256));
+	x->row[first] = x->row[--x->n];
+	return true;
+}
+
+static bool
+wake_at_node(void *arg, uint32_t node, const struct schema_owner *owner)
+{
+	struct coming *x = arg;
+	struct slice prefix = SLICE_LIT(SCHEMA_KEY_HOP), k, v, name;
+	uint8_t at[sizeof(SCHEMA_KEY_HOP) + SCHEMA_NAME_MAX + 1];
+	struct schema_hop_key from;
+
+	(void)owner;
+	memcpy(at, prefix.p, prefix.n);
+	if (x->address.p[0] != '@') {
+		memcpy(at + prefix.n, x->address.p, x->address.n);
+		x->e = apply_hop_hurry(x->a, node, slice_of(at, prefix.n + x->address.n));
+		return !x->e;
+	}
+	/* The octet behind is the next name's first possible one. */
+	for (size_t n = prefix.n; !x->e; n = name.n + 1) {
+		x->e = db_first_from(
+			x->a->txn, DB_HOP, schema_hop(&from, node, slice_of(at, n)), &k, &v);
+		if (x->e)
+			break;
+		name = k.n > 4 ? slice_from(k, 4) : SLICE_EMPTY;
+		if (schema_get_u32(k.p) != node || !slice_starts(name, prefix) ||
+			name.n > SCHEMA_HOP_MAX)
+			break;
+		memcpy(at, name.p, name.n);
+		at[name.n] = 1;
+		name.p = at;
+		if (slice_ends(name, x->address))
+			x->e = apply_hop_hurry(x->a, node, name);
+	}
+	if (x->e == ERR_NOT_FOUND)
+		x->e = ERR_OK;
+	return !x->e;
+}
+
+/* Who missed it is due. */
+static enum err
+wake(struct coming *x)
+{
+	enum err e = view_queue_owners(x->a->txn, wake_at_node, x);
+
+	return e ? e : x->e;
+}
+
+static const char *
+check(const Commands__CertPut *c)
+{
+	const Commands__Cert *cert = c->cert;
+	struct slice address = codec_slice(c->address);
+
+	if (!schema_is_name(address) || !slice_has(address, '@'))
+		return "not an address";
+	if (!cert || !cert->der.len || cert->der.len > APPLY_CERT_DER_MAX ||
+		cert->public_key.len != SEAL_HASH || !cert->until_sec ||
+		cert->capabilities.len > APPLY_CERT_CAPABILITIES_MAX)
+		return "not a certificate";
+	if (cert->trust < SCHEMA_TRUST_HARVESTED || cert->trust > SCHEMA_TRUST_MANUAL)
+		return "no such trust";
+	return NULL;
+}
+
+/* Is the private key there, and the address's? */
+static enum err
+check_key(struct apply *a, struct slice address, uint64_t key, bool *has)
+{
+	Commands__Key *row;
+	enum err e = key ? view_key_get(a->txn, key, a->arena, &row) : ERR_OK;
+
+	*has = !e && (!key || (row->kind == COMMANDS__KEY__KIND__SMIME &&
+				      view_key_is_of(row, address)));
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+static enum err
+write(struct coming *x)
+{
+	struct schema_name_key k;
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < x->n && !e; i++)
+		if (x->row[i].is_changed)
+			e = apply_row_put(x->a, DB_CERT,
+				schema_cert(&k, x->address, x->row[i].sha256), x->row[i].cert);
+	if (!e)
+		e = apply_row_put(
+			x->a, DB_CERT, schema_cert(&k, x->address, x->sha256), &x->fresh);
+	return e || x->fresh.state != GOOD ? e : wake(x);
+}
+
+enum err
+apply_cert_put(struct apply *a, const Commands__CertPut *c)
+{
+	struct coming *x = arena_zalloc(a->arena, sizeof *x);
+	const char *why = check(c);
+	uint8_t sha256[SEAL_HASH];
+	bool has_key = false;
+	enum err e;
+
+	if (why)
+		return apply_refuse(a, COMMAND_INVALID, why);
+	seal_sha256(codec_slice(c->cert->der), sha256);
+	x->a = a;
+	x->address = codec_slice(c->address);
+	x->fresh = *c->cert;
+	x->sha256 = slice_of(sha256, sizeof sha256);
+	x->is_by_hand = c->cert->trust == SCHEMA_TRUST_MANUAL;
+	e = check_key(a, x->address, c->cert->key, &has_key);
+	if (!e && !has_key)
+		return apply_refuse(a, COMMAND_NOT_FOUND, "no such private key");
+	if (!e)
+		e = view_cert_each(a->txn, x->address, a->arena, take_row, x);
+	if (e || x->e)
+		return e ? e : x->e;
+	if (!make_room(x))
+		return apply_refuse(a, COMMAND_LIMIT, "too many certificates of this address");
+	if (x->e)
+		return x->e;
+	merge(x);
+	x->fresh.state = judge(x, c->hold);
+	if (x->fresh.state == GOOD)
+		give_way(x);
+	return write(x);
+}
+
+enum err
+apply_cert_del(struct apply *a, const Commands__CertDel *c)
+{
+	struct slice address = codec_slice(c->address), sha256 = codec_slice(c->sha256);
+	struct schema_name_key k;
+	enum err e = ERR_NOT_FOUND;
+
+	if (schema_is_name(address) && sha256.n == SCHEMA_SHA256)
+		e = db_del(a->txn, DB_CERT, schema_cert(&k, address, sha256));
+	return e == ERR_NOT_FOUND ? apply_refuse(a, COMMAND_NOT_FOUND, "no such certificate")
+				  : e;
+}
+
+struct forgetting {
+	uint64_t key;
+	struct slice gone[APPLY_CERT_PER_ADDRESS_MAX];
+	size_t n;
+	struct arena *arena;
+};
+
+static bool
+forget_row(void *arg, struct slice sha256, Commands__Cert *cert)
+{
+	struct forgetting *f = arg;
+
+	if (cert->key == f->key && f->n < APPLY_CERT_PER_ADDRESS_MAX)
+		f->gone[f->n++] = arena_dup(f->arena, sha256);
+	return true;
+}
+
+enum err
+apply_cert_forget_key(struct apply *a, struct slice address, uint64_t key)
+{
+	struct forgetting f = {.key = key, .arena = a->arena};
+	struct schema_name_key k;
+	enum err e = view_cert_each(a->txn, address, a->arena, forget_row, &f);
+
+	for (size_t i = 0; i < f.n && !e; i++)
+		e = apply_row_del(a, DB_CERT, schema_cert(&k, address, f.gone[i]));
+	return e;
+}

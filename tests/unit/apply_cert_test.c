@@ -1,0 +1,477 @@
+#include "tests/gateway_world.h"
+
+#include "store/schema.h"
+
+enum {
+	HARVESTED = GATEWAY__TRUST__HARVESTED,
+	VERIFIED = GATEWAY__TRUST__VERIFIED,
+	MANUAL = GATEWAY__TRUST__MANUAL
+};
+
+/* store/ mustn't see the engine's messages. */
+static void
+the_degrees_of_trust_are_the_engines(void **state)
+{
+	(void)state;
+	assert_int_equal(SCHEMA_TRUST_HARVESTED, GATEWAY__TRUST__HARVESTED);
+	assert_int_equal(SCHEMA_TRUST_DISCOVERED, GATEWAY__TRUST__DISCOVERED);
+	assert_int_equal(SCHEMA_TRUST_VERIFIED, GATEWAY__TRUST__VERIFIED);
+	assert_int_equal(SCHEMA_TRUST_MANUAL, GATEWAY__TRUST__MANUAL);
+}
+
+/* Each row: a known certificate "a" of key "k", then "b", and the states of both. */
+static void
+who_takes_whose_place_follows_from_trust_key_and_hold(void **state)
+{
+	static const struct {
+		int known_trust, known_days, new_trust;
+		const char *new_key;
+		bool may_replace;
+		int new_days;
+		const char *states; /* of a, b */
+	} rows[] = {
+		/* Another key: held, whatever its trust, but by hand. */
+		{HARVESTED, 100, HARVESTED, "l", false, 100, "GP"},
+		{HARVESTED, 100, VERIFIED, "l", false, 100, "GP"},
+		{VERIFIED, 100, HARVESTED, "l", false, 100, "GP"},
+		{MANUAL, 100, VERIFIED, "l", false, 100, "GP"},
+		{HARVESTED, 100, MANUAL, "l", false, 100, "OG"},
+		{VERIFIED, 100, MANUAL, "l", false, 100, "OG"},
+		{MANUAL, 100, MANUAL, "l", false, 100, "OG"},
+		/* Nothing is held: both are good, the better one is used. */
+		{HARVESTED, 100, HARVESTED, "l", true, 100, "GG"},
+		{MANUAL, 100, HARVESTED, "l", true, 100, "GG"},
+		{HARVESTED, 100, MANUAL, "l", true, 100, "OG"},
+		/* The known one is over by then. */
+		{MANUAL, -1, HARVESTED, "l", false, 100, "GG"},
+		{MANUAL, -1, MANUAL, "l", false, 100, "OG"},
+		/* The same key: a lower trust, or a shorter life, takes no place. */
+		{HARVESTED, 100, HARVESTED, "k", false, 100, "OG"},
+		{HARVESTED, 100, VERIFIED, "k", false, 200, "OG"},
+		{VERIFIED, 100, HARVESTED, "k", false, 200, "GG"},
+		{MANUAL, 100, VERIFIED, "k", false, 200, "GG"},
+		{VERIFIED, 200, VERIFIED, "k", false, 100, "GG"},
+		{HARVESTED, -1, HARVESTED, "k", false, 100, "OG"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char found[3] = "";
+
+		gateway_teardown(state);
+		gateway_setup(state);
+		assert_int_equal(gateway_put((struct gateway_cert){.name = "a",
+					 .key = "k",
+					 .trust = rows[i].known_trust,
+					 .days = rows[i].known_days}),
+			COMMAND_DONE);
+		assert_int_equal(gateway_state("a"), 'G');
+		assert_int_equal(gateway_put((struct gateway_cert){.name = "b",
+					 .key = rows[i].new_key,
+					 .trust = rows[i].new_trust,
+					 .days = rows[i].new_days,
+					 .may_replace = rows[i].may_replace}),
+			COMMAND_DONE);
+		found[0] = gateway_state("a");
+		found[1] = gateway_state("b");
+		if (strcmp(found, rows[i].states) != 0)
+			fail_msg("row %zu: %s, not %s", i, found, rows[i].states);
+	}
+}
+
+static void
+approving_a_pending_one_by_hand_makes_the_known_one_old(void **state)
+{
+	(void)state;
+	gateway_put((struct gateway_cert){.name = "a", .key = "k", .trust = HARVESTED});
+	gateway_put((struct gateway_cert){.name = "b", .key = "l", .trust = HARVESTED});
+	assert_int_equal(gateway_state("b"), 'P');
+	gateway_put((struct gateway_cert){.name = "b", .key = "l", .trust = HARVESTED});
+	assert_int_equal(gateway_state("b"), 'P');
+	gateway_put((struct gateway_cert){.name = "b", .key = "l", .trust = MANUAL});
+	assert_int_equal(gateway_state("b"), 'G');
+	assert_int_equal(gateway_state("a"), 'O');
+	/* Mail that still comes with the old one changes nothing, held or not. */
+	gateway_put((struct gateway_cert){.name = "a", .key = "k", .trust = VERIFIED});
+	gateway_put((struct gateway_cert){
+		.name = "a", .key = "k", .trust = VERIFIED, .may_replace = true});
+	assert_int_equal(gateway_state("a"), 'O');
+	/* Trust only rises. */
+	gateway_put((struct gateway_cert){.name = "b", .key = "l", .trust = HARVESTED});
+	assert_int_equal(gateway_cert_of(BOB, "b")->trust, MANUAL);
+	/* Once the new one is over the old one is good again. */
+	g.time_sec += 101 * 86400;
+	gateway_put((struct gateway_cert){.name = "a", .key = "k", .trust = VERIFIED});
+	assert_int_equal(gateway_state("a"), 'G');
+}
+
+static void
+a_pending_one_is_good_once_the_known_one_is_blocked(void **state)
+{
+	Commands__Command c = COMMANDS__COMMAND__INIT;
+	Commands__TrustPut q = COMMANDS__TRUST_PUT__INIT;
+	Commands__Trust trust = COMMANDS__TRUST__INIT;
+	uint8_t sha256[SEAL_HASH];
+
+	(void)state;
+	gateway_put((struct gateway_cert){.name = "a", .key = "k", .trust = VERIFIED});
+	gateway_put((struct gateway_cert){.name = "b", .key = "l", .trust = HARVESTED});
+	assert_int_equal(gateway_state("b"), 'P');
+	seal_sha256(slice_str("a"), sha256);
+	q.sha256 = (ProtobufCBinaryData){sizeof sha256, sha256};
+	q.record = &trust;
+	trust.blocked = true;
+	c.body_case = COMMANDS__COMMAND__BODY_TRUST_PUT;
+	c.trust_put = &q;
+	assert_int_equal(gateway_apply(&c), COMMAND_DONE);
+	gateway_put((struct gateway_cert){.name = "b", .key = "l", .trust = HARVESTED});
+	assert_int_equal(gateway_state("b"), 'G');
+}
+
+static void
+capabilities_are_the_newest_that_were_seen(void **state)
+{
+	Commands__Cert cert;
+	const struct gateway_cert q = {.name = "a", .key = "k", .trust = HARVESTED};
+
+	(void)state;
+	gateway_fill(&cert, &q);
+	cert.capabilities = gateway_text("gcm");
+	cert.capabilities_sec = 50;
+	gateway_put_cert(BOB, &cert, true);
+	cert.capabilities = gateway_text("cbc");
+	cert.capabilities_sec = 49;
+	gateway_put_cert(BOB, &cert, true);
+	assert_memory_equal(gateway_cert_of(BOB, "a")->capabilities.data, "gcm", 3);
+	cert.capabilities = gateway_text("");
+	cert.capabilities_sec = 60;
+	gateway_put_cert(BOB, &cert, true);
+	assert_memory_equal(gateway_cert_of(BOB, "a")->capabilities.data, "gcm", 3);
+	cert.capabilities = gateway_text("new");
+	cert.capabilities_sec = 51;
+	gateway_put_cert(BOB, &cert, true);
+	assert_memory_equal(gateway_cert_of(BOB, "a")->capabilities.data, "new", 3);
+	assert_int_equal(gateway_cert_of(BOB, "a")->added_sec, GATEWAY_NOW);
+}
+
+static void
+what_is_out_of_limits_is_refused_and_changes_nothing(void **state)
+{
+	static char local[SCHEMA_NAME_MAX + 2];
+	const struct gateway_cert q = {.name = "a", .key = "k", .trust = MANUAL};
+	Commands__Cert good, c;
+
+	(void)state;
+	gateway_fill(&good, &q);
+#define REFUSED(change)                                                                        \
+	do {                                                                                   \
+		c = good;                                                                      \
+		change;                                                                        \
+		assert_int_equal(gateway_put_cert(BOB, &c, true), COMMAND_INVALID);            \
+	} while (0)
+	REFUSED(c.der = gateway_some(0));
+	REFUSED(c.der = gateway_some(APPLY_CERT_DER_MAX + 1));
+	REFUSED(c.public_key = gateway_some(31));
+	REFUSED(c.public_key = gateway_some(33));
+	REFUSED(c.capabilities = gateway_some(APPLY_CERT_CAPABILITIES_MAX + 1));
+	REFUSED(c.until_sec = 0);
+	REFUSED(c.trust = 0);
+	REFUSED(c.trust = MANUAL + 1);
+	assert_int_equal(gateway_put_cert(BOB, NULL, true), COMMAND_INVALID);
+	assert_int_equal(gateway_put_cert("", &good, true), COMMAND_INVALID);
+	assert_int_equal(gateway_put_cert("example.net", &good, true), COMMAND_INVALID);
+	memset(local, 'x', SCHEMA_NAME_MAX + 1);
+	local[0] = '@';
+	assert_int_equal(gateway_put_cert(local, &good, true), COMMAND_INVALID);
+	assert_int_equal(gateway_rows(DB_CERT), 0);
+	local[SCHEMA_NAME_MAX] = '\0';
+	assert_int_equal(gateway_put_cert(local, &good, true), COMMAND_DONE);
+	good.der = gateway_some(APPLY_CERT_DER_MAX);
+	good.capabilities = gateway_some(APPLY_CERT_CAPABILITIES_MAX);
+	good.trust = HARVESTED;
+	assert_int_equal(gateway_put_cert("@example.net", &good, true), COMMAND_DONE);
+	assert_int_equal(gateway_rows(DB_CERT), 2);
+}
+
+/* Certificates number from to to, each of its own key. */
+static void
+put_many(int from, int to, int trust)
+{
+	char name[12];
+
+	for (int i = from; i < to; i++) {
+		snprintf(name, sizeof name, "%d", i);
+		g.time_sec++;
+		assert_int_equal(gateway_put((struct gateway_cert){
+					 .name = name, .key = name, .trust = trust}),
+			COMMAND_DONE);
+	}
+}
+
+static void
+a_full_address_takes_one_by_hand_in_the_place_of_the_oldest_pending(void **state)
+{
+	const struct gateway_cert more = {.name = "more", .key = "m", .trust = VERIFIED};
+	struct gateway_cert by_hand = more;
+
+	(void)state;
+	put_many(0, APPLY_CERT_PER_ADDRESS_MAX, HARVESTED);
+	assert_int_equal(gateway_state("0"), 'G');
+	assert_int_equal(gateway_state("1"), 'P');
+	assert_int_equal(gateway_put(more), COMMAND_LIMIT);
+	assert_int_equal(gateway_state("more"), '-');
+	by_hand.trust = MANUAL;
+	assert_int_equal(gateway_put(by_hand), COMMAND_DONE);
+	assert_int_equal(gateway_state("more"), 'G');
+	assert_int_equal(gateway_state("1"), '-');
+	/* All others are old now, so the oldest of them give way. */
+	assert_int_equal(gateway_state("0"), 'O');
+	by_hand.trust = HARVESTED;
+	by_hand.name = by_hand.key = "next";
+	assert_int_equal(gateway_put(by_hand), COMMAND_DONE);
+	assert_int_equal(gateway_state("next"), 'P');
+	assert_int_equal(gateway_state("0"), '-');
+	assert_int_equal(gateway_rows(DB_CERT), APPLY_CERT_PER_ADDRESS_MAX);
+}
+
+static void
+a_full_address_forgets_what_is_past_its_time(void **state)
+{
+	(void)state;
+	put_many(0, APPLY_CERT_PER_ADDRESS_MAX, HARVESTED);
+	g.time_sec += 101 * 86400;
+	put_many(100, 101, HARVESTED);
+	assert_int_equal(gateway_state("100"), 'G');
+	assert_int_equal(gateway_state("0"), '-');
+	assert_int_equal(gateway_state("1"), 'P');
+}
+
+static void
+a_certificate_names_a_private_key_of_its_own_address_alone(void **state)
+{
+	struct gateway_cert q = {.name = "a", .key = "k", .trust = MANUAL, .private_key = 7};
+
+	(void)state;
+	assert_int_equal(gateway_put(q), COMMAND_NOT_FOUND);
+	assert_int_equal(gateway_put_key(7, BOB), COMMAND_DONE);
+	assert_int_equal(gateway_put(q), COMMAND_DONE);
+	q.address = "eve@example.net";
+	assert_int_equal(gateway_put(q), COMMAND_NOT_FOUND);
+	/* What is harvested of it keeps its private key, and takes no place of it. */
+	q = (struct gateway_cert){.name = "a", .key = "k", .trust = VERIFIED};
+	gateway_put(q);
+	assert_int_equal(gateway_cert_of(BOB, "a")->key, 7);
+	q.name = "renewed elsewhere";
+	q.trust = MANUAL - 1;
+	q.days = 500;
+	gateway_put(q);
+	assert_int_equal(gateway_state("a"), 'G');
+	/* It goes with the key. */
+	assert_int_equal(gateway_del_key(7), COMMAND_DONE);
+	assert_int_equal(gateway_state("a"), '-');
+	assert_int_equal(gateway_state("renewed elsewhere"), 'G');
+}
+
+static void
+the_best_that_may_be_used_comes_first(void **state)
+{
+	struct db_txn *txn;
+	struct view_certs found;
+
+	(void)state;
+	gateway_put(
+		(struct gateway_cert){.name = "over", .key = "o", .trust = MANUAL, .days = -1});
+	gateway_put((struct gateway_cert){.name = "a", .key = "a", .trust = HARVESTED});
+	g.time_sec++;
+	gateway_put((struct gateway_cert){
+		.name = "b", .key = "b", .trust = HARVESTED, .may_replace = true});
+	gateway_put((struct gateway_cert){
+		.name = "c", .key = "c", .trust = VERIFIED, .may_replace = true});
+	gateway_put((struct gateway_cert){.name = "pending", .key = "p", .trust = VERIFIED});
+	gateway_put((struct gateway_cert){
+		.address = "@example.net", .name = "d", .key = "d", .trust = MANUAL});
+	gateway_put((struct gateway_cert){
+		.address = "bo@example.net", .name = "e", .key = "e", .trust = MANUAL});
+	txn = gateway_look();
+	assert_int_equal(
+		view_cert_usable(txn, slice_str(BOB), g.time_sec, &g.a, &found), ERR_OK);
+	db_abort(txn);
+	assert_int_equal(found.n, 4);
+	for (size_t i = 0; i < found.n; i++)
+		assert_int_equal(found.list[i].cert->der.data[0], "cbad"[i]);
+	assert_memory_equal(found.list[3].address.p, "@example.net", 12);
+	txn = gateway_look();
+	assert_int_equal(
+		view_cert_usable(txn, slice_str("x@example.org"), g.time_sec, &g.a, &found),
+		ERR_OK);
+	assert_int_equal(found.n, 0);
+	db_abort(txn);
+}
+
+static void
+deleting_takes_that_one_alone(void **state)
+{
+	Commands__Command c = COMMANDS__COMMAND__INIT;
+	Commands__CertDel q = COMMANDS__CERT_DEL__INIT;
+	uint8_t sha256[SEAL_HASH];
+
+	(void)state;
+	gateway_put((struct gateway_cert){.name = "a", .key = "a", .trust = HARVESTED});
+	gateway_put((struct gateway_cert){.name = "b", .key = "b", .trust = HARVESTED});
+	seal_sha256(slice_str("a"), sha256);
+	q.address = gateway_text(BOB);
+	q.sha256 = (ProtobufCBinaryData){31, sha256};
+	c.body_case = COMMANDS__COMMAND__BODY_CERT_DEL;
+	c.cert_del = &q;
+	assert_int_equal(gateway_apply(&c), COMMAND_NOT_FOUND);
+	q.sha256.len = 32;
+	assert_int_equal(gateway_apply(&c), COMMAND_DONE);
+	assert_int_equal(gateway_apply(&c), COMMAND_NOT_FOUND);
+	assert_int_equal(gateway_state("a"), '-');
+	assert_int_equal(gateway_state("b"), 'P');
+}
+
+/* --- who waits for one --- */
+
+/* A hop of node's that failed, to be tried much later; or one that nothing is known against. */
+static void
+put_hop(uint32_t node, const char *name, uint32_t tries)
+{
+	Commands__Hop hop = COMMANDS__HOP__INIT;
+	struct schema_hop_key k;
+	struct db_txn *txn;
+
+	hop.waiting = 1;
+	hop.tries = tries;
+	hop.next_try_sec = GATEWAY_NOW + 1000000;
+	assert_int_equal(db_begin(g.db, true, &txn), ERR_OK);
+	assert_int_equal(db_put(txn, DB_HOP, schema_hop(&k, node, slice_str(name)),
+				 codec_pack(&hop, &g.a)),
+		ERR_OK);
+	assert_int_equal(db_put(txn, DB_HOP_DUE,
+				 schema_hop_due(&k, node, hop.next_try_sec, slice_str(name)),
+				 SLICE_EMPTY),
+		ERR_OK);
+	assert_int_equal(db_commit(txn), ERR_OK);
+}
+
+static void
+put_owner(uint32_t node)
+{
+	struct schema_owner o = {.runs_node = node, .boot = 1, .epoch = 1};
+	uint8_t row[SCHEMA_OWNER_SIZE];
+	struct schema_key k;
+	struct db_txn *txn;
+
+	assert_int_equal(db_begin(g.db, true, &txn), ERR_OK);
+	assert_int_equal(
+		db_put(txn, DB_OWNER, schema_u32(&k, node), schema_owner_write(&o, row)),
+		ERR_OK);
+	assert_int_equal(db_commit(txn), ERR_OK);
+}
+
+static bool
+is_due(uint32_t node, const char *name)
+{
+	struct db_txn *txn = gateway_look();
+	struct schema_hop_key k;
+	struct slice v;
+	enum err e = db_get(
+		txn, DB_HOP_DUE, schema_hop_due(&k, node, g.time_sec, slice_str(name)), &v);
+
+	db_abort(txn);
+	return !e;
+}
+
+static void
+who_waits_for_a_certificate_is_due_on_every_node(void **state)
+{
+	(void)state;
+	put_owner(1);
+	put_owner(2);
+	put_hop(1, "key:" BOB, 1);
+	put_hop(2, "key:" BOB, 3);
+	put_hop(2, "key:bobby@example.net", 1);
+	put_hop(2, "key:" BOB "x", 1);
+	put_hop(2, "smtp:" BOB, 1);
+	gateway_put((struct gateway_cert){.name = "a", .key = "k", .trust = HARVESTED});
+	assert_true(is_due(1, "key:" BOB));
+	assert_true(is_due(2, "key:" BOB));
+	assert_false(is_due(2, "key:bobby@example.net"));
+	assert_false(is_due(2, "key:" BOB "x"));
+	assert_false(is_due(2, "smtp:" BOB));
+	assert_int_equal(gateway_rows(DB_HOP_DUE), 5);
+}
+
+static void
+a_pending_certificate_wakes_nobody(void **state)
+{
+	(void)state;
+	put_owner(1);
+	gateway_put((struct gateway_cert){.name = "a", .key = "k", .trust = HARVESTED});
+	put_hop(1, "key:" BOB, 1);
+	gateway_put((struct gateway_cert){.name = "b", .key = "l", .trust = HARVESTED});
+	assert_false(is_due(1, "key:" BOB));
+	gateway_put((struct gateway_cert){.name = "b", .key = "l", .trust = MANUAL});
+	assert_true(is_due(1, "key:" BOB));
+}
+
+static void
+a_domains_certificate_wakes_all_of_that_domain(void **state)
+{
+	(void)state;
+	put_owner(1);
+	put_hop(1, "filter:x@example.net", 1);
+	put_hop(1, "key:a@example.net", 1);
+	put_hop(1, "key:a@example.net.test", 1);
+	put_hop(1, "key:b@example.org", 1);
+	put_hop(1, "key:b@sub.example.net", 1);
+	put_hop(1, "key:z@example.net", 1);
+	put_hop(1, "smtp:x@example.net", 1);
+	gateway_put((struct gateway_cert){
+		.address = "@example.net", .name = "a", .key = "k", .trust = MANUAL});
+	assert_true(is_due(1, "key:a@example.net"));
+	assert_true(is_due(1, "key:z@example.net"));
+	assert_false(is_due(1, "key:a@example.net.test"));
+	assert_false(is_due(1, "key:b@example.org"));
+	assert_false(is_due(1, "key:b@sub.example.net"));
+	assert_false(is_due(1, "filter:x@example.net"));
+	assert_false(is_due(1, "smtp:x@example.net"));
+	assert_int_equal(gateway_rows(DB_HOP_DUE), 7);
+}
+
+/* Its recipients have times of their own. */
+static void
+a_hop_that_nothing_is_known_against_keeps_its_time(void **state)
+{
+	(void)state;
+	put_owner(1);
+	put_hop(1, "key:" BOB, 0);
+	gateway_put((struct gateway_cert){.name = "a", .key = "k", .trust = HARVESTED});
+	assert_false(is_due(1, "key:" BOB));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_degrees_of_trust_are_the_engines),
+		GATEWAY_TEST(who_takes_whose_place_follows_from_trust_key_and_hold),
+		GATEWAY_TEST(approving_a_pending_one_by_hand_makes_the_known_one_old),
+		GATEWAY_TEST(a_pending_one_is_good_once_the_known_one_is_blocked),
+		GATEWAY_TEST(capabilities_are_the_newest_that_were_seen),
+		GATEWAY_TEST(what_is_out_of_limits_is_refused_and_changes_nothing),
+		GATEWAY_TEST(
+			a_full_address_takes_one_by_hand_in_the_place_of_the_oldest_pending),
+		GATEWAY_TEST(a_full_address_forgets_what_is_past_its_time),
+		GATEWAY_TEST(a_certificate_names_a_private_key_of_its_own_address_alone),
+		GATEWAY_TEST(the_best_that_may_be_used_comes_first),
+		GATEWAY_TEST(deleting_takes_that_one_alone),
+		GATEWAY_TEST(who_waits_for_a_certificate_is_due_on_every_node),
+		GATEWAY_TEST(a_pending_certificate_wakes_nobody),
+		GATEWAY_TEST(a_domains_certificate_wakes_all_of_that_domain),
+		GATEWAY_TEST(a_hop_that_nothing_is_known_against_keeps_its_time),
+	};
+
+	seal_init();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
