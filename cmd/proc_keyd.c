@@ -5,8 +5,8 @@
  * Hears:    store (log keys); auth, smtpd and courier (their named keys); smtpd, imapd and, as
  *           a client, courier (TLS signatures); imapd (an account's secret, against a LOGIN
  *           permit); imapd and courier (wrapping, against LOGIN and ITEM permits); courier (new
- *           pairs, sealing to another queue key, secrets of join tokens); link (who wants to
- *           join: keyd_join).
+ *           pairs, sealing of private keys and to another queue key, secrets of join tokens);
+ *           link (who wants to join: keyd_join).
  * Touches:  no file and no network after its start; new TLS files come as fds from the parent.
  *           It keeps nothing: whoever asks brings the wrapped blob. */
 #include <fcntl.h>
@@ -400,6 +400,29 @@ on_sign(void *arg, struct ipc_frame *f)
 }
 
 static void
+on_seal_key(void *arg, struct ipc_frame *f)
+{
+	struct keyd *k = arg;
+	const Ipc__KeydSealKey *q = (const Ipc__KeydSealKey *)f->msg;
+	Ipc__KeydSealedKey a = IPC__KEYD_SEALED_KEY__INIT;
+	uint8_t wrapped[KEYRING_SECRET_WRAPPED];
+	struct buf sealed;
+	enum err e;
+
+	buf_init(&sealed, KEYRING_PRIVATE_MAX + SEAL_AEAD_EXTRA);
+	e = keyring_seal_private(
+		k->ring, q->id, slice_of(q->pkcs8.data, q->pkcs8.len), wrapped, &sealed);
+	a.wrapped_secret = (ProtobufCBinaryData){sizeof wrapped, wrapped};
+	a.sealed = (ProtobufCBinaryData){sealed.n, sealed.p};
+	if (e)
+		refuse(k, f, e);
+	else
+		ipc_answer(k->p->ipc, ipc_ticket(f), ERR_OK, &a.base);
+	seal_wipe(q->pkcs8.data, q->pkcs8.len);
+	buf_fini(&sealed);
+}
+
+static void
 start(struct proc *p)
 {
 	struct keyd *k = p->state;
@@ -411,6 +434,7 @@ start(struct proc *p)
 	ipc_on(p->ipc, IPC_KEYD_WRAP, on_wrap, k);
 	ipc_on(p->ipc, IPC_KEYD_RESEAL, on_reseal, k);
 	ipc_on(p->ipc, IPC_KEYD_OPEN, on_open, k);
+	ipc_on(p->ipc, IPC_KEYD_SEAL_KEY, on_seal_key, k);
 	ipc_on(p->ipc, IPC_KEYD_SIGN, on_sign, k);
 	ipc_on(p->ipc, IPC_TLS_FILE, on_tls_file, k);
 	keyd_join_start(k->join, p->ipc);

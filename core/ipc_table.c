@@ -55,6 +55,8 @@ static const struct ipc_rule rules[] = {
 		&ipc__keyd_resealed__descriptor, R(COURIER), R(KEYD), MEDIUM, false},
 	{IPC_KEYD_OPEN, "KEYD_OPEN", &ipc__keyd_open__descriptor, &ipc__keyd_secret__descriptor,
 		R(COURIER), R(KEYD), MEDIUM, false},
+	{IPC_KEYD_SEAL_KEY, "KEYD_SEAL_KEY", &ipc__keyd_seal_key__descriptor,
+		&ipc__keyd_sealed_key__descriptor, R(COURIER), R(KEYD), MEDIUM, false},
 	{IPC_AUTH_STEP, "AUTH_STEP", &ipc__auth_step__descriptor, &ipc__auth_result__descriptor,
 		R(SMTPD) | R(IMAPD), R(AUTH), MEDIUM, false},
 	{IPC_AUTH_HASH, "AUTH_HASH", &ipc__auth_hash__descriptor, &ipc__auth_hashed__descriptor,

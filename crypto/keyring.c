@@ -200,6 +200,69 @@ keyring_open_secret(const struct keyring *k, enum keyring_pair kind, uint64_t id
 	return e;
 }
 
+/* --- private keys --- */
+
+/* 'k' and the id, for the wrapped octets; 'p' for what is sealed under them. */
+static struct slice
+private_aad(char what, uint64_t id, uint8_t aad[9])
+{
+	aad[0] = (uint8_t)what;
+	big_endian_put_u64(aad + 1, id);
+	return slice_of(aad, 9);
+}
+
+enum err
+keyring_seal_private(const struct keyring *k, uint64_t id, struct slice pkcs8,
+	uint8_t wrapped[KEYRING_SECRET_WRAPPED], struct buf *sealed)
+{
+	struct seal_key with, own;
+	uint8_t aad[9];
+	enum err e;
+
+	if (!pkcs8.n || pkcs8.n > KEYRING_PRIVATE_MAX)
+		return ERR_TOO_BIG;
+	seal_subkey(k->master, "private keys", &with);
+	seal_key_new(&own);
+	seal_wrap(&with, private_aad('k', id, aad), &own, wrapped);
+	e = seal_box_key(&own, private_aad('p', id, aad), pkcs8, sealed);
+	seal_wipe(&with, sizeof with);
+	seal_wipe(&own, sizeof own);
+	return e;
+}
+
+enum err
+keyring_open_private(const struct keyring *k, uint64_t id, struct slice wrapped,
+	struct slice sealed, struct keyring_private *out)
+{
+	struct keyring_private private = {.n = sealed.n - SEAL_AEAD_EXTRA};
+	struct seal_key with, own;
+	uint8_t aad[9];
+	enum err e;
+
+	if (sealed.n <= SEAL_AEAD_EXTRA || private.n > KEYRING_PRIVATE_MAX)
+		return ERR_CRYPTO;
+	seal_subkey(k->master, "private keys", &with);
+	e = seal_unwrap(&with, private_aad('k', id, aad), wrapped, &own);
+	seal_wipe(&with, sizeof with);
+	if (e)
+		return e;
+	private.p = seal_secret_new(private.n);
+	e = seal_box_key_open_to(&own, private_aad('p', id, aad), sealed, private.p);
+	seal_wipe(&own, sizeof own);
+	if (e)
+		keyring_private_free(&private);
+	else
+		*out = private;
+	return e;
+}
+
+void
+keyring_private_free(struct keyring_private *private)
+{
+	seal_secret_free(private->p);
+	*private = (struct keyring_private){.p = NULL};
+}
+
 /* Mail after mail comes under the same key: it is unwrapped, and its public half
  * computed, once. */
 static enum err

@@ -19,7 +19,8 @@
 enum {
 	KEYRING_EPOCHS_MAX = 100000, /* then the oldest are forgotten: new epochs begin */
 	KEYRING_SECRET_WRAPPED = SEAL_WRAPPED,
-	KEYRING_EPOCH_SEALED = 32 + SEAL_BOX_EXTRA
+	KEYRING_EPOCH_SEALED = 32 + SEAL_BOX_EXTRA,
+	KEYRING_PRIVATE_MAX = 8192
 };
 enum keyring_named { KEYRING_AUTH = 1, KEYRING_REPEAT = 2, KEYRING_GUARD = 3, KEYRING_SRS = 4 };
 enum keyring_pair { KEYRING_ACCOUNT = 1, KEYRING_QUEUE = 2 };
@@ -51,6 +52,22 @@ void keyring_new_pair(const struct keyring *k, enum keyring_pair kind, uint64_t 
 /* The account's secret for the process that serves its session. ERR_CRYPTO. */
 enum err keyring_open_secret(const struct keyring *k, enum keyring_pair kind, uint64_t id,
 	struct slice wrapped, uint8_t secret[32]);
+
+/* A private key at rest: sealed under 32 random octets of its own, which are wrapped under the
+ * master key; both are bound to the key's id. Whoever destroys the wrapped ones destroys it.
+ * ERR_TOO_BIG: more than KEYRING_PRIVATE_MAX octets, or none; sealed has room for that and
+ * SEAL_AEAD_EXTRA. */
+enum err keyring_seal_private(const struct keyring *k, uint64_t id, struct slice pkcs8,
+	uint8_t wrapped[KEYRING_SECRET_WRAPPED], struct buf *sealed);
+/* PKCS#8, DER, in memory of seal_secret_new, which keyring_private_free wipes and frees.
+ * ERR_CRYPTO: of another key, or of another master key. */
+struct keyring_private {
+	uint8_t *p;
+	size_t n;
+};
+enum err keyring_open_private(const struct keyring *k, uint64_t id, struct slice wrapped,
+	struct slice sealed, struct keyring_private *out);
+void keyring_private_free(struct keyring_private *private);
 
 /* The data key of a queue item (queue_seal.h). */
 struct keyring_sealed {

@@ -152,6 +152,13 @@ seal_box_key_open(
 	return e;
 }
 
+enum err
+seal_box_key_open_to(
+	const struct seal_key *key, struct slice aad, struct slice sealed, uint8_t *out)
+{
+	return sealed.n < SEAL_AEAD_EXTRA ? ERR_CRYPTO : open_nonced(key, aad, sealed, out);
+}
+
 /* XChaCha20 takes its key for the rest from the first 16 octets of the nonce: with the purpose
  * there it is under a subkey of its own. */
 static void

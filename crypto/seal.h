@@ -68,6 +68,11 @@ enum err seal_box_key(
 enum err seal_box_key_open(
 	const struct seal_key *key, struct slice aad, struct slice sealed, struct buf *out);
 
+/* The same into out, which has room for sealed.n - SEAL_AEAD_EXTRA: memory of
+ * seal_secret_new. */
+enum err seal_box_key_open_to(
+	const struct seal_key *key, struct slice aad, struct slice sealed, uint8_t *out);
+
 void seal_wrap(const struct seal_key *with, struct slice aad, const struct seal_key *key,
 	uint8_t out[SEAL_WRAPPED]);
 enum err seal_unwrap(const struct seal_key *with, struct slice aad, struct slice wrapped,

@@ -15,6 +15,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct keyring_sealed sealed = {in, slice_cut(in, 0, SEAL_WRAPPED), 1};
 	uint8_t secret[32], wrapped[SEAL_WRAPPED], resealed[QUEUE_SEAL_SIZE];
 	struct seal_key out;
+	struct keyring_private private;
 	struct verifier v;
 	struct buf box;
 	bool is_new;
@@ -30,6 +31,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (!keyring_open_sealed(k, &sealed, &out) ||
 		!keyring_open_secret(k, KEYRING_ACCOUNT, 1, in, secret) ||
 		!keyring_reseal(k, &sealed, 2, in, resealed) ||
+		!keyring_open_private(k, 1, slice_cut(in, 0, SEAL_WRAPPED), in, &private) ||
 		(n && !keyring_log_key(k, in, &out, wrapped, &is_new)))
 		__builtin_trap();
 	buf_init(&box, 2 * n + 100);

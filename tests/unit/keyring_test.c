@@ -30,6 +30,71 @@ the_master_key_reads_back_and_garbage_does_not(void **state)
 	buf_fini(&b);
 }
 
+/* Flips one bit of what is wrapped or sealed, or names another id. */
+static void
+a_private_key_opens_under_its_id_with_its_own_wrapped_octets_alone(void **state)
+{
+	struct keyring *k = new_ring(), *other = new_ring();
+	uint8_t wrapped[KEYRING_SECRET_WRAPPED], again[KEYRING_SECRET_WRAPPED];
+	struct slice pkcs8 = SLICE_LIT("a private key"), w = slice_of(wrapped, sizeof wrapped);
+	struct keyring_private got = {0};
+	struct buf sealed, sealed_again;
+
+	(void)state;
+	buf_init(&sealed, 200);
+	buf_init(&sealed_again, 200);
+	assert_int_equal(keyring_seal_private(k, 7, pkcs8, wrapped, &sealed), ERR_OK);
+	assert_int_equal(keyring_seal_private(k, 7, pkcs8, again, &sealed_again), ERR_OK);
+	assert_int_equal(keyring_open_private(k, 7, w, buf_slice(&sealed), &got), ERR_OK);
+	assert_true(slice_eq(slice_of(got.p, got.n), pkcs8));
+	keyring_private_free(&got);
+	assert_null(got.p);
+	assert_int_equal(keyring_open_private(k, 8, w, buf_slice(&sealed), &got), ERR_CRYPTO);
+	assert_int_equal(
+		keyring_open_private(other, 7, w, buf_slice(&sealed), &got), ERR_CRYPTO);
+	/* Its own octets, not those of its twin. */
+	assert_int_equal(keyring_open_private(
+				 k, 7, slice_of(again, sizeof again), buf_slice(&sealed), &got),
+		ERR_CRYPTO);
+	for (size_t i = 0; i < sealed.n; i++) {
+		sealed.p[i] ^= 1;
+		assert_int_equal(
+			keyring_open_private(k, 7, w, buf_slice(&sealed), &got), ERR_CRYPTO);
+		sealed.p[i] ^= 1;
+		assert_int_equal(keyring_open_private(
+					 k, 7, w, slice_cut(buf_slice(&sealed), 0, i), &got),
+			ERR_CRYPTO);
+	}
+	assert_null(got.p);
+	buf_fini(&sealed);
+	buf_fini(&sealed_again);
+	keyring_free(k);
+	keyring_free(other);
+}
+
+static void
+a_private_key_has_at_most_so_many_octets(void **state)
+{
+	static uint8_t octets[KEYRING_PRIVATE_MAX + 1];
+	struct keyring *k = new_ring();
+	uint8_t wrapped[KEYRING_SECRET_WRAPPED];
+	struct buf sealed;
+
+	(void)state;
+	buf_init(&sealed, sizeof octets + SEAL_AEAD_EXTRA);
+	assert_int_equal(
+		keyring_seal_private(k, 7, SLICE_EMPTY, wrapped, &sealed), ERR_TOO_BIG);
+	assert_int_equal(
+		keyring_seal_private(k, 7, slice_of(octets, sizeof octets), wrapped, &sealed),
+		ERR_TOO_BIG);
+	assert_int_equal(keyring_seal_private(
+				 k, 7, slice_of(octets, KEYRING_PRIVATE_MAX), wrapped, &sealed),
+		ERR_OK);
+	assert_int_equal(sealed.n, KEYRING_PRIVATE_MAX + SEAL_AEAD_EXTRA);
+	buf_fini(&sealed);
+	keyring_free(k);
+}
+
 static void
 a_mail_goes_from_queue_key_to_epoch_key_to_account(void **state)
 {
@@ -163,6 +228,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_master_key_reads_back_and_garbage_does_not),
+		cmocka_unit_test(
+			a_private_key_opens_under_its_id_with_its_own_wrapped_octets_alone),
+		cmocka_unit_test(a_private_key_has_at_most_so_many_octets),
 		cmocka_unit_test(a_mail_goes_from_queue_key_to_epoch_key_to_account),
 		cmocka_unit_test(
 			a_queued_key_goes_from_one_queue_key_to_the_next_and_to_no_other),
