@@ -11,6 +11,7 @@
 
 #include "cmd/cli_check_cluster.h"
 #include "cmd/cli_check_net.h"
+#include "cmd/cli_check_policy.h"
 #include "cmd/cli_control.h"
 #include "cmd/cli_finding.h"
 #include "cmd/cli_port.h"
@@ -311,6 +312,10 @@ check_here(struct check *c)
 		check_master_key(c);
 		c->f.topic = "certificate";
 		check_certificate(c);
+	}
+	if (c->is_running && !c->f.config.arbiter) {
+		c->f.topic = "policy";
+		cli_check_policy(&c->f);
 	}
 	c->f.topic = "listeners";
 	check_listeners(c);

@@ -129,6 +129,14 @@ const struct cli_verb cli_verbs[] = {
 		"send this node's clients away, and let another one lead", cli_cluster_change},
 	{"cluster verify", "", "--json", "prove that all nodes have the same", cli_verify_run},
 
+	{"policy get", "[LEVEL]", "--json", "the settings of encryption that hold there",
+		cli_control_run},
+	{"policy set", "LEVEL NAME=VALUE...", "--json",
+		"change some; a value that is empty is inherited again", cli_control_run},
+	{"policy list", "", "--json", "what each level says", cli_control_run},
+	{"policy explain", "FROM TO", "--json",
+		"what becomes of a mail between two addresses, and why", cli_control_run},
+
 	{"dns", "NAME [TYPE]", "--json", "ask the DNS as the server does; is it proved?",
 		cli_control_run},
 	{"sts list", "", "--json", "the MTA-STS policies of other domains that are kept",

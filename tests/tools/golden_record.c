@@ -548,6 +548,13 @@ gateway(void)
 	PLAY(POLICY_PUT, policy_put, 0);
 	policy_put.level = text(".example.net");
 	PLAY(POLICY_PUT, policy_put, 0);
+	policy_put.change = true;
+	setting.name = "keep";
+	setting.value = "2h";
+	PLAY(POLICY_PUT, policy_put, 0);
+	setting.name = "mode";
+	setting.value = "";
+	PLAY(POLICY_PUT, policy_put, 0);
 	policy_put.record = NULL;
 	PLAY(POLICY_PUT, policy_put, 0);
 }

@@ -21,7 +21,7 @@ setup(void **state)
 }
 
 static uint32_t
-put(struct slice level, size_t settings)
+put_or_change(struct slice level, size_t settings, bool change)
 {
 	Commands__Command c = COMMANDS__COMMAND__INIT;
 	Commands__PolicyPut q = COMMANDS__POLICY_PUT__INIT;
@@ -33,7 +33,14 @@ put(struct slice level, size_t settings)
 	q.record = &row;
 	c.body_case = COMMANDS__COMMAND__BODY_POLICY_PUT;
 	c.policy_put = &q;
+	q.change = change;
 	return gateway_apply(&c);
+}
+
+static uint32_t
+put(struct slice level, size_t settings)
+{
+	return put_or_change(level, settings, false);
 }
 
 static size_t
@@ -46,6 +53,20 @@ settings_of(const char *level)
 	db_abort(txn);
 	assert_true(!e || e == ERR_NOT_FOUND);
 	return e ? 0 : row->n_setting;
+}
+
+static const char *
+value_of(const char *level, const char *name)
+{
+	struct db_txn *txn = gateway_look();
+	Commands__Policy *row = NULL;
+	enum err e = view_policy_get(txn, slice_str(level), &g.a, &row);
+
+	db_abort(txn);
+	for (size_t i = 0; !e && i < row->n_setting; i++)
+		if (strcmp(row->setting[i]->name, name) == 0)
+			return row->setting[i]->value;
+	return "none";
 }
 
 static bool
@@ -84,6 +105,52 @@ a_level_has_what_was_put_last(void **state)
 }
 
 static void
+a_change_leaves_all_else(void **state)
+{
+	static char a[] = "a", b[] = "b", nothing[] = "";
+
+	(void)state;
+	setting[0].value = setting[1].value = a;
+	assert_int_equal(put_or_change(SLICE_LIT("example.org"), 2, true), COMMAND_DONE);
+	setting[0].value = nothing;
+	setting[1].value = b;
+	setting[2].value = b;
+	assert_int_equal(put_or_change(SLICE_LIT("example.org"), 3, true), COMMAND_DONE);
+	assert_int_equal(settings_of("example.org"), 2);
+	assert_string_equal(value_of("example.org", "n0"), "none");
+	assert_string_equal(value_of("example.org", "n1"), "b");
+	assert_string_equal(value_of("example.org", "n2"), "b");
+	setting[0].value = a;
+	assert_int_equal(put_or_change(SLICE_LIT("example.org"), 1, true), COMMAND_DONE);
+	assert_int_equal(settings_of("example.org"), 3);
+	assert_string_equal(value_of("example.org", "n0"), "a");
+	assert_string_equal(value_of("example.org", "n1"), "b");
+	/* Nothing is left: no row. */
+	setting[0].value = setting[1].value = setting[2].value = nothing;
+	assert_int_equal(put_or_change(SLICE_LIT("example.org"), 3, true), COMMAND_DONE);
+	assert_int_equal(gateway_rows(DB_POLICY), 0);
+	assert_int_equal(put_or_change(SLICE_LIT("example.org"), 3, true), COMMAND_DONE);
+	assert_int_equal(gateway_rows(DB_POLICY), 0);
+}
+
+static void
+a_change_is_held_to_the_limits_too(void **state)
+{
+	static char other[] = "other", value[] = "a";
+	char *name = setting[0].name;
+
+	(void)state;
+	for (size_t i = 0; i < APPLY_POLICY_SETTINGS_MAX; i++)
+		setting[i].value = value;
+	assert_int_equal(put(SLICE_EMPTY, APPLY_POLICY_SETTINGS_MAX), COMMAND_DONE);
+	assert_int_equal(put_or_change(SLICE_EMPTY, 1, true), COMMAND_DONE);
+	setting[0].name = other;
+	assert_int_equal(put_or_change(SLICE_EMPTY, 1, true), COMMAND_INVALID);
+	assert_string_equal(value_of("", "other"), "none");
+	setting[0].name = name;
+}
+
+static void
 what_is_out_of_limits_is_refused_and_changes_nothing(void **state)
 {
 	static char name[APPLY_POLICY_NAME_MAX + 2], value[APPLY_POLICY_VALUE_MAX + 2];
@@ -118,6 +185,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			a_level_has_what_was_put_last, setup, gateway_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_change_leaves_all_else, setup, gateway_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_change_is_held_to_the_limits_too, setup, gateway_teardown),
 		cmocka_unit_test_setup_teardown(
 			what_is_out_of_limits_is_refused_and_changes_nothing, setup,
 			gateway_teardown),

@@ -1,0 +1,453 @@
+/* control_explain: `policy explain`: what would become of a mail from one address to another,
+ * by the very structure that decides, and with which certificates and keys. */
+#include <sysexits.h>
+#include <time.h>
+
+#include "cmd/control_policy.h"
+#include "core/codec.h"
+#include "core/mail_addr.h"
+#include "crypto/seal.h"
+#include "store/view_cert.h"
+#include "store/view_directory.h"
+#include "store/view_key.h"
+#include "store/view_trust.h"
+
+enum { HEX = 2 * SEAL_HASH + 1 };
+
+struct explaining {
+	struct control_request *r;
+	struct db_txn *txn;
+	struct arena *a;
+	struct slice from, to; /* canonical; from may be the null path */
+	bool is_inward;
+	uint64_t now_sec;
+	struct policy_side side[2];
+	struct policy_decision d;
+	const struct view_key *signs; /* NULL: none */
+	struct view_keys keys;	      /* outward the sender's, inward the recipient's */
+	struct view_certs usable;     /* outward */
+};
+
+static void
+put_hex(const uint8_t *p, size_t n, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		*out++ = digits[p[i] >> 4];
+		*out++ = digits[p[i] & 15];
+	}
+	*out = '\0';
+}
+
+/* --- settings --- */
+
+static const char *
+side_text(const struct policy_decision *d, enum policy_name name)
+{
+	const struct policy_said *said = policy_decided(d, name);
+
+	/* What is for all is nobody's. */
+	if (!policy_is_specific(said->level))
+		return "all";
+	return d->by[name] == POLICY_BOTH      ? "both"
+	       : d->by[name] == POLICY_SENDERS ? "sender"
+					       : "recipient";
+}
+
+static void
+add_other(struct explaining *x, json_t *list, enum policy_name name, const char *side,
+	const struct policy_level *level)
+{
+	struct slice value = control_policy_value(name, &level->value[name], x->a);
+	const char *who = policy_is_specific(level) ? side : "all";
+	struct buf text;
+
+	buf_init(&text, 2 * POLICY_VALUE_MAX);
+	buf_printf(&text, "%s %.*s: %.*s", who, SLICE_FMT(control_policy_of(level)),
+		SLICE_FMT(value));
+	json_array_append_new(list, control_json(buf_slice(&text)));
+	buf_fini(&text);
+}
+
+/* What was said, and doesn't hold. */
+static json_t *
+others(struct explaining *x, enum policy_name name)
+{
+	const struct policy_level *holds = policy_decided(&x->d, name)->level, *level;
+	enum policy_whose whose = policy_settings[name].whose;
+	json_t *list = json_array();
+
+	for (int i = 0; i < 2; i++) {
+		if (whose != POLICY_BOTH && (whose == POLICY_RECIPIENTS) != i)
+			continue;
+		for (size_t j = 0; j < x->side[i].n; j++) {
+			level = x->side[i].level[j];
+			/* Both have the cluster's. */
+			if (!level->text[name].n ||
+				(holds && slice_eq(level->name, holds->name)) ||
+				(i == 1 && whose == POLICY_BOTH && !level->name.n))
+				continue;
+			add_other(x, list, name, i ? "recipient" : "sender", level);
+		}
+	}
+	return list;
+}
+
+static json_t *
+settings_json(struct explaining *x)
+{
+	json_t *rows = json_array(), *row;
+
+	for (enum policy_name i = 0; i < POLICY_COUNT; i++) {
+		const struct policy_said *said = policy_decided(&x->d, i);
+
+		row = json_object();
+		json_object_set_new(row, "setting", json_string(policy_settings[i].name));
+		json_object_set_new(row, "value",
+			control_json(control_policy_value(i, &said->value, x->a)));
+		json_object_set_new(row, "level", control_json(control_policy_of(said->level)));
+		json_object_set_new(row, "of", json_string(side_text(&x->d, i)));
+		json_object_set_new(row, "overruled", others(x, i));
+		json_array_append_new(rows, row);
+	}
+	return rows;
+}
+
+/* --- certificates and keys --- */
+
+static const char *
+trust_text(uint32_t trust)
+{
+	static const char *const words[] = {
+		"none", "harvested", "discovered", "verified", "manual"};
+
+	return trust < sizeof words / sizeof *words ? words[trust] : "?";
+}
+
+static bool
+is_usable(const struct explaining *x, struct slice sha256)
+{
+	for (size_t i = 0; i < x->usable.n; i++)
+		if (slice_eq(x->usable.list[i].sha256, sha256))
+			return true;
+	return false;
+}
+
+static const char *
+use_text(struct explaining *x, struct slice sha256, const Commands__Cert *cert)
+{
+	bool is_blocked = false;
+
+	view_trust_is_blocked(x->txn, sha256, x->a, &is_blocked);
+	if (is_blocked)
+		return "no: it is blocked";
+	if (cert->state == COMMANDS__CERT__STATE__PENDING)
+		return "no: it waits for approval";
+	if (cert->state == COMMANDS__CERT__STATE__OLD)
+		return "no: another one took its place";
+	if (cert->until_sec < x->now_sec)
+		return "no: its time is over";
+	if (!is_usable(x, sha256))
+		return "no: it isn't valid now";
+	return slice_eq(x->usable.list[0].sha256, sha256) ? "yes, the best" : "yes";
+}
+
+struct listing {
+	struct explaining *x;
+	struct slice address;
+	json_t *rows;
+};
+
+static bool
+add_certificate(void *arg, struct slice sha256, Commands__Cert *cert)
+{
+	struct listing *l = arg;
+	json_t *row = json_object();
+	char hex[HEX];
+
+	put_hex(sha256.p, sha256.n < SEAL_HASH ? sha256.n : SEAL_HASH, hex);
+	json_object_set_new(row, "address", control_json(l->address));
+	json_object_set_new(row, "fingerprint", json_string(hex));
+	json_object_set_new(row, "trust", json_string(trust_text(cert->trust)));
+	json_object_set_new(row, "expires", json_integer((json_int_t)cert->until_sec));
+	json_object_set_new(row, "used", json_string(use_text(l->x, sha256, cert)));
+	json_array_append_new(l->rows, row);
+	return true;
+}
+
+/* @example.com, of ann@example.com. */
+static struct slice
+at_domain(struct slice address)
+{
+	size_t at = address.n;
+
+	while (at && address.p[at - 1] != '@')
+		at--;
+	return at ? slice_from(address, at - 1) : SLICE_EMPTY;
+}
+
+static enum err
+certificates_json(struct explaining *x, struct slice address, json_t *rows)
+{
+	struct listing l = {x, address, rows};
+	enum err e;
+
+	if (!address.n)
+		return ERR_OK;
+	e = view_cert_each(x->txn, address, x->a, add_certificate, &l);
+	l.address = at_domain(address);
+	return e ? e : view_cert_each(x->txn, l.address, x->a, add_certificate, &l);
+}
+
+static enum err
+find_keys(struct explaining *x)
+{
+	struct slice address = x->is_inward ? x->to : x->from;
+	const Commands__Key__Kind kind = COMMANDS__KEY__KIND__SMIME;
+	enum err e = ERR_OK;
+
+	x->keys.n = 0;
+	if (address.n)
+		e = view_key_of(x->txn, address, kind, x->a, &x->keys);
+	if (!e && address.n && !x->keys.n)
+		e = view_key_of(x->txn, at_domain(address), kind, x->a, &x->keys);
+	if (!e && x->keys.n && !x->is_inward && !x->keys.list[0].key->old)
+		x->signs = &x->keys.list[0];
+	return e;
+}
+
+static void
+fingerprint_of(const Commands__Key *key, char hex[HEX])
+{
+	uint8_t hash[SEAL_HASH];
+
+	if (key->n_certificate) {
+		seal_sha256(codec_slice(key->certificate[0]), hash);
+		put_hex(hash, sizeof hash, hex);
+	} else {
+		*hex = '\0';
+	}
+}
+
+static json_t *
+keys_json(const struct explaining *x)
+{
+	json_t *rows = json_array(), *row;
+	char hex[HEX], id[20];
+
+	for (size_t i = 0; i < x->keys.n; i++) {
+		const Commands__Key *key = x->keys.list[i].key;
+
+		row = json_object();
+		fingerprint_of(key, hex);
+		snprintf(id, sizeof id, "%llx", (unsigned long long)x->keys.list[i].id);
+		json_object_set_new(row, "id", json_string(id));
+		json_object_set_new(row, "address", control_json(codec_slice(key->address)));
+		json_object_set_new(row, "fingerprint", json_string(hex));
+		json_object_set_new(row, "created", json_integer((json_int_t)key->created_sec));
+		json_object_set_new(row, "used",
+			json_string(x->is_inward		   ? "opens"
+				    : &x->keys.list[i] == x->signs ? "signs"
+								   : "no"));
+		json_array_append_new(rows, row);
+	}
+	return rows;
+}
+
+/* --- in words --- */
+
+static void
+say_without(const struct explaining *x, struct buf *out)
+{
+	struct slice keep = control_policy_value(
+		POLICY_KEEP, &policy_decided(&x->d, POLICY_KEEP)->value, x->a);
+
+	if (policy_decided(&x->d, POLICY_KEEP)->value.number)
+		buf_printf(out,
+			"waits for a certificate of %.*s, %.*s at most, then bounces; "
+			"`hairpin cert import` brings one",
+			SLICE_FMT(x->to), SLICE_FMT(keep));
+	else
+		buf_printf(out,
+			"bounces, as there is no certificate of %.*s; `hairpin cert import` "
+			"brings one",
+			SLICE_FMT(x->to));
+}
+
+static void
+say_encrypted(const struct explaining *x, struct buf *out)
+{
+	char hex[HEX];
+
+	if (x->usable.n) {
+		put_hex(x->usable.list[0].sha256.p, SEAL_HASH, hex);
+		buf_printf(out, "encrypted, to certificate %s", hex);
+	} else {
+		say_without(x, out);
+	}
+}
+
+static void
+say_outward(const struct explaining *x, struct buf *out)
+{
+	const struct policy_said *mode = policy_decided(&x->d, POLICY_MODE);
+	bool can = x->usable.n > 0;
+
+	switch ((Gateway__Settings__Mode)mode->value.number) {
+	case GATEWAY__SETTINGS__MODE__NEVER:
+		buf_put_str(out, "leaves without encryption; with a trigger: bounces, as "
+				 "mode=never says no");
+		break;
+	case GATEWAY__SETTINGS__MODE__ON_TRIGGER:
+		buf_put_str(out, "leaves without encryption; with a trigger: ");
+		say_encrypted(x, out);
+		break;
+	case GATEWAY__SETTINGS__MODE__WHEN_POSSIBLE:
+		if (!can)
+			buf_printf(out,
+				"leaves without encryption, as there is no certificate of "
+				"%.*s; with a trigger: ",
+				SLICE_FMT(x->to));
+		say_encrypted(x, out);
+		break;
+	case GATEWAY__SETTINGS__MODE__MUST:
+		say_encrypted(x, out);
+		break;
+	case _GATEWAY__SETTINGS__MODE_IS_INT_SIZE:
+		break;
+	}
+}
+
+static void
+say_signed(const struct explaining *x, struct buf *out)
+{
+	static const char *const when[] = {
+		"no: sign=never", "with a trigger", "if it is encrypted", "yes"};
+	uint32_t sign = policy_decided(&x->d, POLICY_SIGN)->value.number;
+	char hex[HEX];
+
+	if (!x->signs) {
+		buf_printf(out, "no: %.*s has no key; `hairpin key import` brings one",
+			SLICE_FMT(x->from.n ? x->from : SLICE_LIT("<>")));
+		return;
+	}
+	fingerprint_of(x->signs->key, hex);
+	buf_put_str(out, when[sign]);
+	if (sign)
+		buf_printf(out, ", with the key of certificate %s", hex);
+}
+
+static void
+say_inward(const struct explaining *x, struct buf *out)
+{
+	if (x->keys.n)
+		buf_printf(out,
+			"opened with the keys of %.*s if it is encrypted, verified if "
+			"it is signed",
+			SLICE_FMT(x->to));
+	else
+		buf_printf(out,
+			"verified if it is signed; left as it is if it is encrypted: %.*s "
+			"has no key",
+			SLICE_FMT(x->to));
+}
+
+static void
+set_words(const struct explaining *x, json_t *out, const char *name,
+	void (*say)(const struct explaining *x, struct buf *out))
+{
+	struct buf text;
+
+	buf_init(&text, 4 * POLICY_VALUE_MAX);
+	say(x, &text);
+	json_object_set_new(out, name, control_json(buf_slice(&text)));
+	buf_fini(&text);
+}
+
+/* --- the whole --- */
+
+static enum err
+look(struct explaining *x)
+{
+	struct courier *c = x->r->courier;
+	Commands__Domain *ours;
+	enum err e = courier_policy_side(c, x->txn, x->from, x->a, &x->side[0]);
+
+	if (!e)
+		e = courier_policy_side(c, x->txn, x->to, x->a, &x->side[1]);
+	if (e)
+		return e;
+	policy_decide(&x->side[0], &x->side[1], &x->d);
+	x->is_inward = !view_directory_domain(
+		x->txn, slice_from(at_domain(x->to), 1), x->a, &ours);
+	if (!x->is_inward)
+		e = view_cert_usable(x->txn, x->to, x->now_sec, x->a, &x->usable);
+	return e ? e : find_keys(x);
+}
+
+static enum err
+answer(struct explaining *x, json_t *out)
+{
+	json_t *certificates = json_array();
+	enum err e = certificates_json(x, x->is_inward ? x->from : x->to, certificates);
+
+	json_object_set_new(out, "from", control_json(x->from.n ? x->from : SLICE_LIT("<>")));
+	json_object_set_new(out, "to", control_json(x->to));
+	json_object_set_new(out, "way", json_string(x->is_inward ? "in" : "out"));
+	if (x->is_inward) {
+		set_words(x, out, "mail", say_inward);
+	} else {
+		set_words(x, out, "mail", say_outward);
+		set_words(x, out, "signed", say_signed);
+	}
+	json_object_set_new(out, "settings", settings_json(x));
+	json_object_set_new(out, "certificates", certificates);
+	json_object_set_new(out, "keys", keys_json(x));
+	return e;
+}
+
+static bool
+read_from(struct control_request *r, struct slice *from)
+{
+	const char *text = control_text(r, "from");
+
+	*from = SLICE_EMPTY;
+	if (text && !strcmp(text, "<>"))
+		return true;
+	*from = control_address(r, "from", false);
+	return from->n > 0;
+}
+
+static void
+policy_explain(struct control_request *r)
+{
+	struct explaining *x = arena_zalloc(&r->arena, sizeof *x);
+	json_t *out;
+	enum err e;
+
+	x->r = r;
+	x->a = &r->arena;
+	x->now_sec = courier_now_sec(r->courier);
+	if (!read_from(r, &x->from))
+		return;
+	x->to = control_address(r, "to", false);
+	if (!x->to.n || !(x->txn = control_read(r)))
+		return;
+	out = json_object();
+	e = look(x);
+	if (!e)
+		e = answer(x, out);
+	view_end(r->courier->view);
+	if (!e) {
+		control_reply(r, out);
+		return;
+	}
+	json_decref(out);
+	control_policy_fail(r, e);
+}
+
+const struct control_verb control_explain_verbs[] = {
+	{"policy explain", policy_explain},
+	{NULL, NULL},
+};
