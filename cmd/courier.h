@@ -25,6 +25,7 @@ enum {
 };
 
 struct courier_job;
+struct courier_filter;
 struct courier_key;
 struct courier_relay;
 struct courier_login;
@@ -39,6 +40,8 @@ struct courier {
 	bool has_guard_key;
 	struct courier_job *jobs; /* list */
 	uint32_t job_count;
+	struct courier_filter *filters; /* list: mails that are with the engine */
+	uint64_t filter_bytes;		/* of these, and of what may come of them */
 	struct loop_timer *pump_timer;
 	bool pump_soon, pump_now, is_yielding;
 	bool has_srs_key; /* nothing is begun before */
@@ -59,6 +62,8 @@ void courier_pump_now(struct courier *c);
 void courier_pump_later(struct courier *c);
 /* A permit for keyd to open this item's key. out: PERMIT_SIZE octets. */
 void courier_permit(const struct courier *c, uint64_t item, uint8_t *out);
+/* One for keyd to use a private key, while this item is in hand. */
+void courier_permit_key(const struct courier *c, uint64_t key, uint64_t item, uint8_t *out);
 
 /* Begins work on the due recipients of an item, unless it is being worked on. txn: for reading,
  * until return. */
@@ -81,6 +86,14 @@ bool courier_key_owes(struct courier *c);
 /* c->view is open then. */
 bool courier_open_view(struct courier *c);
 
+/* What a command brings along: octets, or those of a file. */
+struct courier_body {
+	struct slice octets;
+	int fd; /* -1: none */
+	uint64_t fd_size;
+};
+struct ipc_question *courier_propose_body(struct courier *c, const Commands__Command *cmd,
+	const struct courier_body *body, ipc_answer_cb cb, void *arg);
 /* Proposes; body may be empty. cb as in ipc_ask: answer is Ipc__Proposed. Returns the
  * question. */
 struct ipc_question *courier_propose(struct courier *c, const Commands__Command *cmd,

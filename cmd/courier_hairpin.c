@@ -22,14 +22,23 @@ courier_hairpin_is_for(const Commands__Item *item, const Commands__Rcpt *rcpt, s
 	return filter.n && slice_eq(filter, hop);
 }
 
-bool
-courier_hairpin_is_gateways(const Commands__Item *item)
+uint32_t
+courier_hairpin_gateway(const Commands__Item *item)
 {
 	const Commands__Enqueue *env = item->envelope;
 	struct smtp_hop hop;
 
-	return env->n_filter && !smtp_hop_parse(codec_slice(env->filter[0]), &hop) &&
-	       hop.transport == SMTP_HOP_SMTP;
+	for (uint32_t i = 0; i < env->n_filter; i++)
+		if (!smtp_hop_parse(codec_slice(env->filter[i]), &hop) &&
+			hop.transport == SMTP_HOP_SMTP)
+			return i + 1;
+	return 0;
+}
+
+bool
+courier_hairpin_is_gateways(const Commands__Item *item)
+{
+	return courier_hairpin_gateway(item) != 0;
 }
 
 /* --- the mail's client --- */
@@ -143,7 +152,6 @@ courier_hairpin_fields(
 
 	if (!c->has_guard_key)
 		return ERR_UNAVAILABLE;
-	smtp_guard_put_mark(way == LOOP_GUARD_IN, out);
 	/* A report of ours has none: the hop limit ends it. */
 	if (mail.body_hash.n) {
 		buf_put_str(out, SMTP_GUARD_FIELD ": ");

@@ -5,6 +5,7 @@
 
 #include "cmd/courier_filter.h"
 #include "cmd/courier_hairpin.h"
+#include "cmd/courier_late.h"
 #include "cmd/courier_relay.h"
 #include "cmd/courier_step.h"
 #include "core/codec.h"
@@ -14,6 +15,7 @@
 #include "core/zone.h"
 #include "crypto/loop_guard.h"
 #include "crypto/permit.h"
+#include "crypto/queue_seal.h"
 #include "smtp/smtp_hop.h"
 #include "smtp/smtp_route.h"
 #include "store/command.h"
@@ -62,6 +64,7 @@ end(struct courier_job *j)
 		at = &(*at)->next;
 	*at = j->next;
 	c->job_count--;
+	courier_filter_fini(&j->filter);
 	courier_step_fini(&j->s);
 	arena_reset(&j->arena);
 	free(j);
@@ -250,12 +253,17 @@ last_try(struct courier_job *j, struct db_txn *txn, Commands__Rcpt *r)
 	return hop->last_status[0] ? hop->last_status : r->last_status;
 }
 
-/* Its hop didn't let it go, and its deadline has come. */
+/* Its hop didn't let it go, and its deadline has come; or it waited for a certificate. */
 static void
 decide_late(struct courier_job *j, struct db_txn *txn, Commands__Rcpt *r, Commands__RcptStep *s)
 {
-	const char *why = last_try(j, txn, r);
+	const char *why;
 
+	if (courier_late_is_hop(codec_slice(r->hop))) {
+		courier_late_decide(&j->s, r, s);
+		return;
+	}
+	why = last_try(j, txn, r);
 	if (courier_now_sec(j->c) >= courier_step_end_sec(&j->s)) {
 		courier_step_expire(&j->s, s, why);
 	} else if (!courier_step_warn(&j->s, r, s,
@@ -290,7 +298,7 @@ decide_pass(struct courier_job *j, struct db_txn *txn, const Commands__RcptRow *
 	unsigned way = 0;
 	enum err e = courier_hairpin_way(j->c, txn, codec_slice(row->rcpt->address), &way);
 
-	if (j->is_begun && way != j->filter.way)
+	if ((j->is_begun && way != j->filter.way) || j->s.n > courier_filter_max(j->s.item))
 		j->s.n--;
 	else
 		j->filter.way = way;
@@ -350,6 +358,9 @@ say(const struct courier_job *j, size_t i, const Commands__Result *r)
 		return;
 	if (!code && j->s.passed)
 		say_passed(j, i, r);
+	else if (s->outcome == COMMANDS__OUTCOME__OUTCOME_WAIT && !code)
+		log_info("%s: to=<%.*s>, hop=%.*s, status=waiting (%s)", id, SLICE_FMT(to),
+			SLICE_FMT(codec_slice(s->hop)), s->status);
 	if (code)
 		log_info("%s: to=<%.*s>, status=deferred (%s)", id, SLICE_FMT(to),
 			command_code_text((enum command_code)code));
@@ -358,12 +369,13 @@ say(const struct courier_job *j, size_t i, const Commands__Result *r)
 			id, SLICE_FMT(to),
 			(unsigned long long)(courier_now_sec(j->c) - j->s.item->queued_sec),
 			uid);
-	else if (s->outcome != COMMANDS__OUTCOME__OUTCOME_PASS)
+	else if (s->outcome < COMMANDS__OUTCOME__OUTCOME_PASS)
 		log_info("%s: to=<%.*s>, status=%s%s%s%s", id, SLICE_FMT(to), word[s->outcome],
 			s->status[0] ? " (" : "", s->status, s->status[0] ? ")" : "");
 }
 
 static void propose_steps(struct courier_job *j);
+static void act_on_group(struct courier_job *j);
 static void ask_wrap(struct courier_job *j);
 
 /* Deliveries that apply refused: the mailbox is full now, or its account has gone. */
@@ -393,6 +405,8 @@ turn_refused(struct courier_job *j, const Commands__Result *r)
 	}
 	j->s.n = kept;
 	j->s.passed = NULL;
+	j->s.body = NULL;
+	j->s.n_fact = 0;
 	return kept > 0;
 }
 
@@ -417,6 +431,8 @@ on_stepped(void *arg, enum err e, const ProtobufCMessage *answer)
 		give_up(j, "step", e ? e : ERR_CORRUPT);
 		return;
 	}
+	if (j->filter.answer && !r->code)
+		courier_filter_say(&j->filter);
 	for (size_t i = 0; i < j->s.n && i < r->n_step_code && i < r->n_uid; i++)
 		say(j, i, r);
 	if (!j->fresh && lacks_epoch(r)) {
@@ -430,7 +446,10 @@ on_stepped(void *arg, enum err e, const ProtobufCMessage *answer)
 		propose_steps(j);
 		return;
 	}
-	end(j);
+	if (j->filter.answer && !r->code && courier_filter_next(&j->filter))
+		act_on_group(j);
+	else
+		end(j);
 }
 
 static void
@@ -504,21 +523,42 @@ ask_wrap(struct courier_job *j)
 		(struct ipc_wait){COURIER_ASK_MS, on_wrapped, j});
 }
 
+/* The data key of what is delivered: the item's, or that of a new text. */
+static enum err
+find_sealed_key(struct courier_job *j)
+{
+	const Commands__Enqueue *env = j->s.item->envelope;
+	uint8_t *sealed = arena_alloc(&j->arena, QUEUE_SEAL_SIZE);
+	struct queue_seal sealer = {0};
+	enum err e;
+
+	j->wrap.sealed_key = env->sealed_key;
+	j->wrap.queue_key = env->queue_key;
+	if (!j->s.body)
+		return ERR_OK;
+	if (!j->s.has_queue_key)
+		return ERR_UNAVAILABLE;
+	e = queue_seal(&sealer, j->s.queue_public, &j->s.body->key, sealed);
+	queue_seal_wipe(&sealer);
+	j->wrap.sealed_key = (ProtobufCBinaryData){QUEUE_SEAL_SIZE, sealed};
+	j->wrap.queue_key = j->s.queue_key;
+	return e;
+}
+
 static enum err
 prepare_wrap(struct courier_job *j)
 {
-	const Commands__Enqueue *env = j->s.item->envelope;
 	struct vault_row *secret = arena_alloc(&j->arena, sizeof *secret);
 	uint8_t *permit = arena_alloc(&j->arena, PERMIT_SIZE);
-	enum err e = view_vault_get(j->c->vault, VAULT_QUEUE, env->queue_key, secret);
+	enum err e = find_sealed_key(j);
 
+	if (!e)
+		e = view_vault_get(j->c->vault, VAULT_QUEUE, j->wrap.queue_key, secret);
 	if (e)
 		return e;
 	courier_permit(j->c, j->s.id, permit);
 	j->wrap.permit = (ProtobufCBinaryData){PERMIT_SIZE, permit};
 	j->wrap.item = j->s.id;
-	j->wrap.sealed_key = env->sealed_key;
-	j->wrap.queue_key = env->queue_key;
 	j->wrap.queue_wrapped_secret = (ProtobufCBinaryData){secret->n, secret->secret};
 	return ERR_OK;
 }
@@ -558,6 +598,8 @@ goes_on(struct courier_job *j)
 	struct db_txn *txn;
 	bool ok;
 
+	if (!j->s.passed || j->s.passed->filter || j->s.n != 1 || j->s.left_out)
+		return false;
 	if (view_begin(j->c->view, &txn))
 		return false;
 	ok = !smtp_route(
@@ -574,17 +616,33 @@ goes_on(struct courier_job *j)
 }
 
 static void
+act_on_group(struct courier_job *j)
+{
+	if (goes_on(j))
+		ask_wrap(j);
+	else
+		propose_steps(j);
+}
+
+/* What it needs isn't there now, but will be: keyd, or the database as it is. */
+static bool
+is_passing(enum err e)
+{
+	return e == ERR_UNAVAILABLE || e == ERR_BUSY;
+}
+
+static void
 on_filtered(void *arg, enum err e, const ProtobufCMessage *answer)
 {
 	struct courier_job *j = arg;
 
 	(void)answer;
-	if (!e && goes_on(j))
-		ask_wrap(j);
-	else if (!e)
-		propose_steps(j);
+	if (!e)
+		act_on_group(j);
 	else if (!j->s.has_key)
 		give_up(j, "keyd", e);
+	else if (is_passing(e))
+		give_up(j, "the content filter in this node", e);
 	else
 		put_off_all(j, "4.3.0 the content filter in this node failed");
 }

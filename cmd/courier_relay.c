@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "cmd/courier_hairpin.h"
+#include "cmd/courier_late.h"
 #include "cmd/courier_relay_inner.h"
 #include "cmd/courier_sts.h"
 #include "core/clock.h"
@@ -388,6 +389,10 @@ look_at_hop(void *arg, struct slice name)
 	struct arena a;
 	uint32_t tries, before;
 
+	if (courier_late_is_hop(name)) {
+		l->e = courier_late_look(l->r->c, l->txn, l->node, name);
+		return !l->e;
+	}
 	if (is_being_put_off(l->r, name))
 		return true;
 	arena_init(&a, 0);

@@ -30,6 +30,9 @@ action_of(const struct courier_step *s, size_t i, enum smtp_dsn_action *action)
 	case COMMANDS__OUTCOME__OUTCOME_WARN:
 		*action = SMTP_DSN_DELAYED;
 		return true;
+	case COMMANDS__OUTCOME__OUTCOME_WAIT:
+		*action = SMTP_DSN_DELAYED;
+		return !s->row[i]->rcpt->warned;
 	case COMMANDS__OUTCOME__OUTCOME_DELIVER:
 		*action = SMTP_DSN_DELIVERED;
 		return true;
@@ -148,8 +151,9 @@ report_rcpt(const struct courier_step *s, size_t i, enum smtp_dsn_action action)
 static enum smtp_dsn_returns
 returns_of(const struct courier_step *s, const struct smtp_dsn *d)
 {
-	/* RFC 3461 4.3: RET is about failures; all other reports have the header. */
-	if (s->item->envelope->ret == SMTP_RET_HDRS)
+	/* RFC 3461 4.3: RET is about failures; all other reports have the header. What came
+	 * encrypted doesn't go back in the clear. */
+	if (s->item->envelope->ret == SMTP_RET_HDRS || s->item->envelope->was_decrypted)
 		return SMTP_DSN_HEADER;
 	for (size_t i = 0; i < d->rcpts; i++)
 		if (d->rcpt[i].action == SMTP_DSN_FAILED)
@@ -233,6 +237,7 @@ make_item(struct courier_step *s, const struct smtp_dsn *d, struct slice text,
 	Commands__Enqueue **out, struct slice *sealed)
 {
 	struct report *r = arena_zalloc(s->arena, sizeof *r);
+	uint32_t gateway = courier_hairpin_gateway(s->item);
 	struct slice sender;
 	enum err e = seal_report(s, r, text, sealed);
 
@@ -245,8 +250,8 @@ make_item(struct courier_step *s, const struct smtp_dsn *d, struct slice text,
 	if (!mail_addr_foreign_text(codec_slice(r->rcpt.address), s->arena, &sender))
 		r->rcpt.address = codec_bytes(sender);
 	r->rcpt.stage = COMMANDS__STAGE__STAGE_ROUTE;
-	if (courier_hairpin_is_gateways(s->item)) {
-		r->q.filter = s->item->envelope->filter;
+	if (gateway) {
+		r->q.filter = &s->item->envelope->filter[gateway - 1];
 		r->q.n_filter = r->rcpt.filter = 1;
 		r->rcpt.stage = COMMANDS__STAGE__STAGE_FILTER;
 	}

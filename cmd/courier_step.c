@@ -1,9 +1,11 @@
 #include "cmd/courier_step.h"
 
+#include "cmd/courier_file.h"
 #include "cmd/courier_report.h"
 #include "core/codec.h"
 #include "core/ipc.pb-c.h"
 #include "crypto/permit.h"
+#include "crypto/queue_seal.h"
 #include "smtp/smtp_slots.h"
 #include "store/floor.h"
 #include "store/view.h"
@@ -190,36 +192,65 @@ courier_step_open(struct courier_step *s, ipc_answer_cb cb, void *arg)
 	return ERR_OK;
 }
 
-enum err
-courier_step_part(struct courier_step *s, uint32_t n, struct buf *out, bool *is_last)
+/* plain: opened, else as it lies there. */
+static enum err
+get_part(struct courier_step *s, uint32_t n, const struct view_mailbox_part *part,
+	struct buf *plain)
 {
+	uint8_t *room;
+	enum err e;
+
+	if (part->sealed.n < SEAL_TAG)
+		return ERR_CORRUPT;
+	room = buf_room(plain, part->sealed.n - SEAL_TAG);
+	e = room ? seal_part_open(&s->key, n, part->is_last, part->sealed, room) : ERR_TOO_BIG;
+	if (!e)
+		buf_grow(plain, part->sealed.n - SEAL_TAG);
+	return e;
+}
+
+/* One of plain and sealed is NULL. */
+static enum err
+read_part(struct courier_step *s, uint32_t n, struct buf *plain, struct buf *sealed,
+	bool *is_last)
+{
+	struct buf *out = plain ? plain : sealed;
+	size_t before = out->n;
 	struct view *view = s->c->view;
 	struct view_mailbox_part part;
 	struct db_txn *txn;
 	struct arena a;
-	uint8_t *room;
 	enum err e = view_begin(view, &txn);
 
 	if (e)
 		return e;
 	arena_init(&a, 0);
 	e = view_mailbox_part(txn, s->item->payload, n, &a, &part);
-	if (!e && part.sealed.n < SEAL_TAG)
-		e = ERR_CORRUPT;
-	if (!e) {
-		room = buf_room(out, part.sealed.n - SEAL_TAG);
-		e = room ? seal_part_open(&s->key, n, part.is_last, part.sealed, room)
-			 : ERR_TOO_BIG;
-	}
-	if (!view_is_valid(view)) {
+	if (!e && plain)
+		e = get_part(s, n, &part, plain);
+	else if (!e && !buf_put_slice(sealed, part.sealed))
+		e = ERR_TOO_BIG;
+	if (!view_is_valid(view))
 		e = ERR_BUSY;
-	} else if (!e) {
-		buf_grow(out, part.sealed.n - SEAL_TAG);
+	if (!e)
 		*is_last = part.is_last;
-	}
+	else
+		out->n = before;
 	arena_reset(&a);
 	view_end(view);
 	return e;
+}
+
+enum err
+courier_step_part(struct courier_step *s, uint32_t n, struct buf *out, bool *is_last)
+{
+	return read_part(s, n, out, NULL, is_last);
+}
+
+enum err
+courier_step_sealed_part(struct courier_step *s, uint32_t n, struct buf *out, bool *is_last)
+{
+	return read_part(s, n, NULL, out, is_last);
 }
 
 /* The first part is longer than what a report may return. */
@@ -238,11 +269,30 @@ read_front(struct courier_step *s)
 /* --- proposing --- */
 
 /* All steps and their report; ERR_TOO_BIG: more than a command may hold. */
+/* The new text's data key, sealed to the newest queue key. */
+static enum err
+fill_passed(struct courier_step *s)
+{
+	uint8_t *sealed = arena_alloc(s->arena, QUEUE_SEAL_SIZE);
+	struct queue_seal sealer = {0};
+	enum err e;
+
+	if (!s->body)
+		return ERR_OK;
+	if (!s->has_queue_key)
+		return ERR_UNAVAILABLE;
+	e = queue_seal(&sealer, s->queue_public, &s->body->key, sealed);
+	queue_seal_wipe(&sealer);
+	s->passed->sealed_key = (ProtobufCBinaryData){QUEUE_SEAL_SIZE, sealed};
+	s->passed->queue_key = s->queue_key;
+	return e;
+}
+
 static enum err
 fill(struct courier_step *s, enum smtp_dsn_returns returns, Commands__Step *step,
 	struct slice *sealed)
 {
-	enum err e = ERR_OK;
+	enum err e = fill_passed(s);
 
 	*sealed = SLICE_EMPTY;
 	step->item = s->id;
@@ -253,8 +303,10 @@ fill(struct courier_step *s, enum smtp_dsn_returns returns, Commands__Step *step
 	step->relay = (char *)(uintptr_t)(s->relay ? s->relay : "");
 	step->tls = (char *)(uintptr_t)(s->tls ? s->tls : "");
 	step->passed = s->passed;
+	step->n_fact = s->n_fact;
+	step->fact = s->fact;
 	step->bounce = NULL;
-	if (courier_report_is_due(s))
+	if (!e && courier_report_is_due(s))
 		e = courier_report_make(s, returns, &step->bounce, sealed);
 	if (!e && commands__step__get_packed_size(step) + sealed->n > STEP_MAX)
 		e = ERR_TOO_BIG;
@@ -292,7 +344,8 @@ propose_again(struct courier_step *s)
 {
 	struct db_txn *txn;
 
-	if (s->is_again || !courier_report_is_due(s) || view_begin(s->c->view, &txn))
+	if (s->is_again || (!s->body && !courier_report_is_due(s)) ||
+		view_begin(s->c->view, &txn))
 		return false;
 	s->is_again = true;
 	s->has_queue_key = view_directory_queue_key(txn, &s->queue_key, s->queue_public) ==
@@ -316,14 +369,37 @@ on_stepped(void *arg, enum err e, const ProtobufCMessage *answer)
 	s->cb(s->cb_arg, e, answer);
 }
 
+/* A new text goes with its command if both fit a frame, else in a file. */
+static enum err
+put_body(struct courier_step *s, const Commands__Step *step, struct courier_body *body)
+{
+	struct courier_step_body *b = s->body;
+	enum err e;
+
+	if (!b)
+		return ERR_OK;
+	if (b->fd < 0 && commands__step__get_packed_size(step) + b->octets.n > STEP_MAX) {
+		e = courier_file_make(b->octets, &b->fd);
+		if (e)
+			return e;
+	}
+	if (b->fd < 0)
+		body->octets = b->octets;
+	body->fd = b->fd;
+	body->fd_size = b->fd < 0 ? 0 : b->sealed_size;
+	return ERR_OK;
+}
+
 static enum err
 propose(struct courier_step *s)
 {
+	struct courier_body body = {.fd = -1};
 	Commands__Command cmd = COMMANDS__COMMAND__INIT;
 	Commands__Step step = COMMANDS__STEP__INIT;
-	struct slice sealed;
-	enum err e = fill_what_fits(s, &step, &sealed);
+	enum err e = fill_what_fits(s, &step, &body.octets);
 
+	if (!e)
+		e = put_body(s, &step, &body);
 	/* Who may have been adopted stops here; apply would refuse it. */
 	if (!e && !courier_leases(s->c, 0))
 		e = ERR_UNAVAILABLE;
@@ -331,7 +407,7 @@ propose(struct courier_step *s)
 		return e;
 	cmd.body_case = COMMANDS__COMMAND__BODY_STEP;
 	cmd.step = &step;
-	s->question = courier_propose(s->c, &cmd, sealed, on_stepped, s);
+	s->question = courier_propose_body(s->c, &cmd, &body, on_stepped, s);
 	return ERR_OK;
 }
 
@@ -415,5 +491,7 @@ courier_step_next(struct courier_step *s)
 	s->left_out = 0;
 	s->hop = NULL;
 	s->passed = NULL;
+	s->body = NULL;
+	s->n_fact = 0;
 	return s->n > 0;
 }

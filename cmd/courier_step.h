@@ -11,6 +11,14 @@
 /* What stands before the words of the last try, once a mail's time is over. */
 #define COURIER_STEP_LAST_TRY "; the last try: "
 
+/* A sealed text, and its data key. */
+struct courier_step_body {
+	struct seal_key key;
+	uint64_t size, sealed_size; /* size: in the clear */
+	struct slice octets;	    /* if fd is -1 */
+	int fd;			    /* sealed memfd, or -1 */
+};
+
 struct courier_step {
 	struct courier *c;
 	struct arena *arena; /* of the work; all below lives in it */
@@ -20,8 +28,11 @@ struct courier_step {
 	Commands__RcptRow **row; /* beside step */
 	Commands__RcptStep **step;
 	size_t n, left_out;
-	Commands__HopStep *hop;	  /* what was seen of the next hop, or NULL */
-	Commands__Passed *passed; /* what the engine made of it, or NULL */
+	Commands__HopStep *hop;		/* what was seen of the next hop, or NULL */
+	Commands__Passed *passed;	/* what the engine made of it, or NULL */
+	struct courier_step_body *body; /* if that is a new text, or NULL */
+	Commands__StepFact **fact;	/* what it found */
+	size_t n_fact;
 	/* SENT: the server that took it; does it tell the sender itself, as it offers DSN; is
 	 * the mailbox there, as with LMTP? */
 	struct slice remote;
@@ -59,6 +70,9 @@ enum err courier_step_add(
 enum err courier_step_open(struct courier_step *s, ipc_answer_cb cb, void *arg);
 /* Appends part n of the body. Not within another transaction of the view. */
 enum err courier_step_part(struct courier_step *s, uint32_t n, struct buf *out, bool *is_last);
+/* The same as it lies there, sealed. */
+enum err courier_step_sealed_part(
+	struct courier_step *s, uint32_t n, struct buf *out, bool *is_last);
 
 /* --- outcomes --- */
 /* status is borrowed. */

@@ -13,6 +13,7 @@
 
 #include "cmd/control.h"
 #include "cmd/courier.h"
+#include "cmd/courier_filter.h"
 #include "cmd/courier_login.h"
 #include "cmd/courier_relay.h"
 #include "cmd/courier_sender.h"
@@ -38,6 +39,17 @@ courier_permit(const struct courier *c, uint64_t item, uint8_t *out)
 	permit_issue(&c->permit_key, &p, out);
 }
 
+void
+courier_permit_key(const struct courier *c, uint64_t key, uint64_t item, uint8_t *out)
+{
+	struct permit p = {.kind = PERMIT_KEY,
+		.id = key,
+		.detail = item,
+		.expiry_sec = clock_wall_sec() + PERMIT_SEC};
+
+	permit_issue(&c->permit_key, &p, out);
+}
+
 bool
 courier_leases(const struct courier *c, uint32_t ms)
 {
@@ -57,14 +69,24 @@ struct ipc_question *
 courier_propose(struct courier *c, const Commands__Command *cmd, struct slice body,
 	ipc_answer_cb cb, void *arg)
 {
+	struct courier_body b = {.octets = body, .fd = -1};
+
+	return courier_propose_body(c, cmd, &b, cb, arg);
+}
+
+struct ipc_question *
+courier_propose_body(struct courier *c, const Commands__Command *cmd,
+	const struct courier_body *body, ipc_answer_cb cb, void *arg)
+{
 	Ipc__Propose q = IPC__PROPOSE__INIT;
 	struct ipc_question *asked;
 	struct arena a;
 
 	arena_init(&a, 4096);
 	q.command = codec_bytes(codec_pack(cmd, &a));
-	q.body = codec_bytes(body);
-	asked = ipc_ask(c->p->ipc, IPC_PROPOSE, &q.base, -1,
+	q.body = codec_bytes(body->octets);
+	q.fd_size = body->fd_size;
+	asked = ipc_ask(c->p->ipc, IPC_PROPOSE, &q.base, body->fd,
 		(struct ipc_wait){COURIER_ASK_MS, cb, arg});
 	arena_reset(&a);
 	return asked;
@@ -302,6 +324,7 @@ start(struct proc *p)
 	rest_init(&c->rest, p->loop, &c->view);
 	memcpy(c->permit_key.b, p->permit_item_key, sizeof c->permit_key.b);
 	ipc_on(p->ipc, IPC_WATCH, on_watch, c);
+	courier_filter_init(c);
 	c->control = control_new(c);
 	c->relay = courier_relay_new(c);
 	/* An arbiter answers the command line alone. */

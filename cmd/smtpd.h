@@ -96,6 +96,8 @@ struct smtpd_client {
 	/* mail */
 	struct smtpd_body body;
 	struct buf head, index; /* sealed */
+	struct buf author;	/* the one address in From, canonical, or empty */
+	bool answers_decrypted;
 	uint32_t head_size;
 	uint8_t sealed_key[QUEUE_SEAL_SIZE];
 	uint64_t queue_key;
@@ -135,6 +137,8 @@ enum err smtpd_lookup_room(struct smtpd_client *c);
 /* Of who is logged in: its limits, and what it sent as of now. */
 enum err smtpd_lookup_sending(
 	struct smtpd_client *c, struct sending_limits *limits, struct sending *use);
+/* Is one of these mails, by their hashes, known as decrypted here? */
+enum err smtpd_lookup_opened(struct smtpd *d, struct slice hashes, bool *is_known);
 enum err smtpd_lookup_queue_key(struct smtpd *d, uint64_t *id, uint8_t public_key[32]);
 struct smtpd_login {
 	uint64_t account; /* 0: unknown or disabled */

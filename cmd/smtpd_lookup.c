@@ -11,6 +11,7 @@
 #include "smtp/smtp_poster.h"
 #include "smtp/smtp_srs.h"
 #include "store/view_directory.h"
+#include "store/view_opened.h"
 #include "store/view_sending.h"
 
 enum { TRIES = 3, ROOM_RCPT_MAX = 16 };
@@ -315,6 +316,35 @@ smtpd_lookup_queue_key(struct smtpd *d, uint64_t *id, uint8_t public_key[32])
 	struct queue_key k = {id, public_key};
 
 	return look(d, look_queue_key, &k);
+}
+
+struct opened {
+	struct slice hashes;
+	bool *is_known;
+};
+
+static enum err
+look_opened(struct smtpd *d, struct db_txn *txn, void *arg)
+{
+	const struct opened *o = arg;
+	uint64_t until_sec;
+	enum err e = ERR_NOT_FOUND;
+
+	(void)d;
+	for (size_t at = 0; at + SCHEMA_OPENED_HASH <= o->hashes.n && e == ERR_NOT_FOUND;
+		at += SCHEMA_OPENED_HASH)
+		e = view_opened_until(txn, o->hashes.p + at, &until_sec);
+	*o->is_known = !e;
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err
+smtpd_lookup_opened(struct smtpd *d, struct slice hashes, bool *is_known)
+{
+	struct opened o = {hashes, is_known};
+
+	*is_known = false;
+	return hashes.n ? look(d, look_opened, &o) : ERR_OK;
 }
 
 /* A text that is no network holds nobody. */

@@ -23,7 +23,8 @@ enum {
 	LIFT_MS = 100,
 	ORIGIN_MAX = 2048,
 	PLACE_MAX = 300,
-	FULL_MAX = 200
+	FULL_MAX = 200,
+	FROM_MAX = 320
 };
 
 void
@@ -32,6 +33,7 @@ smtpd_queue_drop(struct smtpd_client *c)
 	smtpd_body_end(&c->body);
 	buf_fini(&c->head);
 	buf_fini(&c->index);
+	buf_fini(&c->author);
 	c->has_repeat_key = false;
 }
 
@@ -145,6 +147,19 @@ tell_scored(struct smtpd_client *c, enum err e, struct slice refusal)
 	smtpd_client_answer(c, &ev);
 }
 
+static enum err
+take_found(struct smtpd_client *c, const Ipc__FilterScored *r)
+{
+	buf_init(&c->index, INDEX_SEALED_MAX);
+	buf_init(&c->author, FROM_MAX);
+	if (!buf_put_slice(&c->index, codec_slice(r->index)))
+		return ERR_TOO_BIG;
+	/* It is canonical, so that a longer one is nobody's. */
+	if (!buf_put_slice(&c->author, codec_slice(r->from)))
+		buf_clear(&c->author);
+	return smtpd_lookup_opened(c->d, codec_slice(r->answered), &c->answers_decrypted);
+}
+
 static void
 on_scored(void *arg, enum err e, const ProtobufCMessage *answer)
 {
@@ -159,9 +174,7 @@ on_scored(void *arg, enum err e, const ProtobufCMessage *answer)
 		refusal = slice_str(
 			r->reply && *r->reply ? r->reply : "550 5.7.1 Message refused");
 	} else {
-		buf_init(&c->index, INDEX_SEALED_MAX);
-		if (!buf_put_slice(&c->index, codec_slice(r->index)))
-			e = ERR_TOO_BIG;
+		e = take_found(c, r);
 	}
 	tell_scored(c, e, refusal);
 }
@@ -423,7 +436,12 @@ fill_rcpts(const struct smtpd_client *c, struct arena *a, Commands__Enqueue *q)
 		rows[i].orcpt = codec_bytes(env->rcpt[i].orcpt);
 		rows[i].notify = env->rcpt[i].notify;
 		filter = filter_of(c, &env->rcpt[i]);
-		rows[i].filter = *filter ? take_filter(q, filter) : 0;
+		/* A gateway's engine is in this node; behind it the mail goes back. */
+		rows[i].filter = c->at->kind == CONFIG_FILTER ? take_filter(q, SMTP_HOP_LOCAL)
+				 : *filter		      ? take_filter(q, filter)
+							      : 0;
+		if (c->at->kind == CONFIG_FILTER)
+			take_filter(q, filter);
 		rows[i].stage = *filter ? COMMANDS__STAGE__STAGE_FILTER
 					: COMMANDS__STAGE__STAGE_ROUTE;
 		q->rcpt[i] = &rows[i];
@@ -537,6 +555,8 @@ fill(struct smtpd_client *c, struct arena *a, Commands__Enqueue *q)
 		q->recipients_per_day = c->sending.per_day;
 	}
 	q->message_id = codec_bytes(env->message_id);
+	q->from = codec_bytes(buf_slice(&c->author));
+	q->answers_decrypted = c->answers_decrypted;
 	if (c->at->kind == CONFIG_FILTER)
 		q->body_hash = codec_bytes(env->body_hash);
 	q->guard_ways = c->guard_ways;

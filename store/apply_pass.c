@@ -1,11 +1,14 @@
 #include "store/apply_pass.h"
 
+#include "core/codec.h"
+#include "store/apply_opened.h"
 #include "store/apply_payload.h"
 #include "store/apply_queue.h"
+#include "store/apply_queue_key.h"
 #include "store/apply_trace.h"
 #include "store/view_queue.h"
 
-enum { HEAD_SEALED_MAX = 262144 };
+enum { BLOB_MAX = 262144, HASH_MAX = 64, HARVEST_MAX = 64 };
 
 bool
 apply_pass_moves(const Commands__Step *c)
@@ -25,17 +28,47 @@ apply_pass_is_sound(const Commands__Step *c)
 	for (size_t i = 0; i < c->n_step; i++)
 		if (c->step[i]->outcome != all)
 			return false;
-	return c->n_step && c->passed->sealed_head.len <= HEAD_SEALED_MAX;
+	if (c->passed->body && all == COMMANDS__OUTCOME__OUTCOME_DELIVER && c->n_step != 1)
+		return false;
+	return c->n_step && c->passed->sealed_head.len <= BLOB_MAX &&
+	       (!c->passed->opened.len || c->passed->opened.len == SCHEMA_TRACE_HASH) &&
+	       c->passed->n_harvest <= HARVEST_MAX;
+}
+
+enum err
+apply_pass_check(struct apply *a, const Commands__Passed *p, bool *ok)
+{
+	enum err e = ERR_OK;
+
+	*ok = true;
+	if (!p || !p->body)
+		return ERR_OK;
+	*ok = p->sealed_key.len && p->sealed_key.len <= BLOB_MAX && p->sealed_head.len &&
+	      p->sealed_index.len <= BLOB_MAX && p->body_hash.len <= HASH_MAX;
+	if (*ok)
+		e = apply_queue_key_is_open(a, p->queue_key, ok);
+	if (!e && *ok)
+		e = apply_payload_check(a, p->body, ok);
+	return e;
+}
+
+/* Always further on: nobody goes in a circle. */
+bool
+apply_pass_may(
+	const Commands__Passed *p, const Commands__Item *item, const Commands__Rcpt *rcpt)
+{
+	return !p || !p->filter ||
+	       (p->filter > rcpt->filter && p->filter <= item->envelope->n_filter);
 }
 
 /* What a recipient is behind the filter: as it came, and nothing was tried yet. */
 static Commands__Rcpt
-behind_filter(const struct apply *a, const Commands__Rcpt *r)
+behind_filter(const struct apply *a, const Commands__Passed *p, const Commands__Rcpt *r)
 {
 	Commands__Rcpt out = *r;
 
-	out.stage = COMMANDS__STAGE__STAGE_ROUTE;
-	out.filter = 0;
+	out.filter = p->filter;
+	out.stage = out.filter ? COMMANDS__STAGE__STAGE_FILTER : COMMANDS__STAGE__STAGE_ROUTE;
 	out.tries = 0;
 	out.last_try_sec = 0;
 	out.last_status = (char *)(uintptr_t)protobuf_c_empty_string;
@@ -44,20 +77,40 @@ behind_filter(const struct apply *a, const Commands__Rcpt *r)
 }
 
 void
-apply_pass_put_head(const Commands__Passed *p, Commands__Enqueue *envelope)
+apply_pass_put(const Commands__Passed *p, Commands__Enqueue *envelope)
 {
-	if (!p || !p->sealed_head.len)
+	if (!p)
 		return;
-	envelope->sealed_head = p->sealed_head;
-	envelope->head_size = p->head_size;
+	if (p->sealed_head.len) {
+		envelope->sealed_head = p->sealed_head;
+		envelope->head_size = p->head_size;
+	}
+	envelope->was_decrypted |= p->opened.len > 0;
+	if (!p->body)
+		return;
+	envelope->body = p->body;
+	envelope->sealed_key = p->sealed_key;
+	envelope->queue_key = p->queue_key;
+	envelope->sealed_index = p->sealed_index;
+	envelope->body_8bit = p->body_8bit;
+	envelope->header_8bit = p->header_8bit;
+	envelope->body_hash = p->body_hash;
+}
+
+enum err
+apply_pass_learn(struct apply *a, const Commands__Passed *p)
+{
+	return p && p->opened.len ? apply_opened_put(a, p->opened.data, p->opened_until_sec)
+				  : ERR_OK;
 }
 
 /* A recipient's row as it is, and its change; is_done: it leaves the item. Named twice in one
  * command it is another step by then: *before is NULL. */
 static enum err
-pass_one(struct apply *a, Commands__Item *item, const Commands__RcptStep *step, bool is_done,
-	Commands__RcptRow **before)
+pass_one(struct apply *a, Commands__Item *item, const struct apply_trace_pass *p,
+	const Commands__RcptStep *step, Commands__RcptRow **before)
 {
+	bool is_done = p->into != item->id;
 	Commands__RcptRow after;
 	Commands__Rcpt rcpt;
 	enum err e = view_queue_rcpt(a->txn, item->id, step->rcpt, a->arena, before);
@@ -69,7 +122,7 @@ pass_one(struct apply *a, Commands__Item *item, const Commands__RcptStep *step, 
 		return ERR_OK;
 	}
 	after = **before;
-	rcpt = behind_filter(a, after.rcpt);
+	rcpt = behind_filter(a, p->passed, after.rcpt);
 	after.rcpt = is_done ? after.rcpt : &rcpt;
 	after.done = is_done;
 	after.step++;
@@ -91,12 +144,15 @@ make_item(struct apply *a, const Commands__Item *from, const Commands__Passed *p
 	Commands__Item item = *from;
 	Commands__Enqueue envelope = *from->envelope;
 	struct apply_queue_known *known;
-	enum err e = apply_payload_ref(a, from->payload);
+	enum err e = p->body ? apply_payload_make(a, p->body)
+			     : apply_payload_ref(a, from->payload);
 
 	item.id = a->index;
+	if (p->body)
+		item.payload = a->index;
 	item.rcpt_count = item.rcpt_left = 0;
 	item.envelope = &envelope;
-	apply_pass_put_head(p, &envelope);
+	apply_pass_put(p, &envelope);
 	if (!e)
 		e = apply_queue_know(a, &item, l->n, &known);
 	if (!e)
@@ -104,6 +160,20 @@ make_item(struct apply *a, const Commands__Item *from, const Commands__Passed *p
 	if (!e)
 		e = apply_trace_split(a, &item, from->id);
 	return e ? e : apply_queue_put_item(a, &item);
+}
+
+/* All who were left have it: it is what the engine made of it. */
+static enum err
+turn_into(struct apply *a, const Commands__Passed *p, Commands__Item *item)
+{
+	enum err e = ERR_OK;
+
+	apply_pass_put(p, item->envelope);
+	if (!p->body)
+		return ERR_OK;
+	e = apply_payload_unref(a, item->payload);
+	item->payload = a->index;
+	return e ? e : apply_payload_make(a, p->body);
 }
 
 enum err
@@ -117,13 +187,13 @@ apply_pass(struct apply *a, const Commands__Step *c, Commands__Item *item)
 	enum err e = ERR_OK;
 
 	for (size_t i = 0; i < c->n_step && !e; i++) {
-		e = pass_one(a, item, c->step[i], !is_all, &before);
+		e = pass_one(a, item, &pass, c->step[i], &before);
 		a->result->step_code[i] = before || e ? COMMAND_DONE : COMMAND_STALE;
 		a->result->uid[i] = 0;
 		if (e || !before)
 			continue;
 		e = apply_trace_passed(a, &pass, c->step[i]->rcpt, before->rcpt);
-		l.rcpt[l.n] = behind_filter(a, before->rcpt);
+		l.rcpt[l.n] = behind_filter(a, c->passed, before->rcpt);
 		l.list[l.n] = &l.rcpt[l.n];
 		l.n++;
 	}
@@ -131,8 +201,5 @@ apply_pass(struct apply *a, const Commands__Step *c, Commands__Item *item)
 	if (e)
 		return e;
 	a->result->id = pass.into;
-	if (!is_all)
-		return make_item(a, item, c->passed, &l);
-	apply_pass_put_head(c->passed, item->envelope);
-	return ERR_OK;
+	return is_all ? turn_into(a, c->passed, item) : make_item(a, item, c->passed, &l);
 }

@@ -25,20 +25,33 @@ struct stepping {
 	enum command_code code;
 };
 
+static bool
+has_body(const Commands__Passed *p)
+{
+	return p && p->body;
+}
+
+/* What comes with the entry, or NULL. */
+static const Commands__Body *
+body_of(const Commands__Step *c)
+{
+	return c->bounce ? c->bounce->body : has_body(c->passed) ? c->passed->body : NULL;
+}
+
 static struct schema_message
 delivered(const struct stepping *s)
 {
 	Commands__Enqueue envelope = *s->item->envelope;
 	const Commands__Delivery *d = s->step->delivery;
 
-	apply_pass_put_head(s->passed, &envelope);
+	apply_pass_put(s->passed, &envelope);
 	return (struct schema_message){
 		.flags = (uint8_t)(d->flags & 31),
 		.internal_date_sec = (int64_t)s->item->queued_sec,
 		.zone_min = (int16_t)(d->zone_min % 1440),
 		.head_size = envelope.head_size,
 		.size = envelope.body->size,
-		.payload = s->item->payload,
+		.payload = has_body(s->passed) ? s->a->index : s->item->payload,
 		.epoch = d->epoch,
 		.wrapped_key = codec_slice(d->wrapped_key),
 		.delivered_to = codec_slice(d->delivered_to),
@@ -96,8 +109,10 @@ deliver(struct stepping *s)
 	if (!e)
 		e = apply_message_insert(a, box, r, &m, &s->uid);
 	/* With the last one the item ends, and has no use for its own reference. */
-	s->has_payload = s->item->rcpt_left == 1;
-	if (!e && !s->has_payload)
+	s->has_payload = s->item->rcpt_left == 1 && !has_body(s->passed);
+	if (!e && has_body(s->passed))
+		e = apply_payload_make(a, s->passed->body);
+	else if (!e && !s->has_payload)
 		e = apply_payload_ref(a, s->item->payload);
 	if (!e)
 		e = apply_row_put_mailbox(a, box);
@@ -181,6 +196,11 @@ outcome(struct stepping *s)
 		file_under_hop(s);
 		r->next_try_sec = s->a->time_sec;
 		return ERR_OK;
+	case COMMANDS__OUTCOME__OUTCOME_WAIT:
+		file_under_hop(s);
+		r->warned = true;
+		r->next_try_sec = s->a->time_sec;
+		return ERR_OK;
 	case COMMANDS__OUTCOME__OUTCOME_WARN:
 		r->warned = true;
 		r->deadline_sec = s->step->deadline_sec;
@@ -246,22 +266,26 @@ step_one(struct stepping *s, const Commands__Step *c)
 	return e ? e : trace(s, c, &rcpt, count);
 }
 
-/* A bounce must be good, and all steps fresh, before anything is done: both or neither. */
+/* What the command brings must be good, and all steps fresh, before anything is done: all or
+ * nothing. */
 static enum err
-check_whole(struct apply *a, const Commands__Step *c, bool *ok)
+check_whole(struct apply *a, const Commands__Step *c, const Commands__Item *item, bool *ok)
 {
 	Commands__RcptRow *row;
 	const char *why = NULL;
 	enum err e;
 
 	*ok = true;
-	if (!c->bounce && !c->passed)
+	if (!c->bounce && !c->passed && !c->n_fact)
 		return ERR_OK;
 	e = c->bounce ? apply_queue_check(a, c->bounce, &why) : ERR_OK;
-	*ok = !why && apply_pass_is_sound(c);
+	if (!e)
+		e = apply_pass_check(a, c->passed, ok);
+	*ok = *ok && !why && apply_pass_is_sound(c);
 	for (size_t i = 0; i < c->n_step && !e && *ok; i++) {
 		e = view_queue_rcpt(a->txn, c->item, c->step[i]->rcpt, a->arena, &row);
-		*ok = !e && !row->done && row->step == c->step[i]->step;
+		*ok = !e && !row->done && row->step == c->step[i]->step &&
+		      apply_pass_may(c->passed, item, row->rcpt);
 		e = e == ERR_NOT_FOUND ? ERR_OK : e;
 	}
 	return e;
@@ -294,7 +318,7 @@ check_all(struct apply *a, const Commands__Step *c, Commands__Item *item, bool *
 	enum err e = ERR_OK;
 
 	*ok = true;
-	for (size_t i = 0; i < c->n_step && c->bounce && !e; i++) {
+	for (size_t i = 0; i < c->n_step && body_of(c) && !e; i++) {
 		struct stepping s = {
 			.a = a, .item = item, .step = c->step[i], .passed = c->passed};
 
@@ -347,11 +371,11 @@ apply_step(struct apply *a, const Commands__Step *c)
 		return e;
 	/* A held item rests, what was on its way when the hold came included. */
 	if (!e && !item->held && runs && c->n_step <= APPLY_STEP_MAX)
-		e = check_whole(a, c, &ok);
+		e = check_whole(a, c, item, &ok);
 	if (e && e != ERR_NOT_FOUND)
 		return e;
 	if (!ok) {
-		e = apply_payload_refuse(a, c->bounce ? c->bounce->body : NULL);
+		e = apply_payload_refuse(a, body_of(c));
 		return e ? e : apply_refuse(a, COMMAND_STALE, "the item has moved on");
 	}
 	a->result->id = item->id;
@@ -360,12 +384,16 @@ apply_step(struct apply *a, const Commands__Step *c)
 	e = check_all(a, c, item, &ok);
 	if (!e && !ok) {
 		a->result->n_step_code = a->result->n_uid = c->n_step;
-		return apply_payload_refuse(a, c->bounce->body);
+		return apply_payload_refuse(a, body_of(c));
 	}
+	if (!e)
+		e = apply_trace_facts(a, item, c);
 	if (!e && apply_pass_moves(c))
 		e = apply_pass(a, c, item);
 	else if (!e)
 		e = step_all(a, c, item, &has_payload);
+	if (!e)
+		e = apply_pass_learn(a, c->passed);
 	if (!e && c->bounce)
 		e = apply_queue_make(a, c->bounce, c->item);
 	if (!e && c->hop)

@@ -192,6 +192,8 @@ is_told(const struct apply_trace_step *s)
 		return !notify || notify & NOTIFY_FAILURE;
 	case COMMANDS__OUTCOME__OUTCOME_WARN:
 		return !notify || notify & NOTIFY_DELAY;
+	case COMMANDS__OUTCOME__OUTCOME_WAIT:
+		return !s->before->warned && (!notify || notify & NOTIFY_DELAY);
 	case COMMANDS__OUTCOME__OUTCOME_DELIVER:
 	case COMMANDS__OUTCOME__OUTCOME_EXPAND:
 	case COMMANDS__OUTCOME__OUTCOME_SENT:
@@ -277,6 +279,7 @@ fill_step(struct apply *a, const struct apply_trace_step *s, Commands__Trace *t,
 		*kind = SCHEMA_TRACE_BOUNCED;
 		break;
 	case COMMANDS__OUTCOME__OUTCOME_RELAY:
+	case COMMANDS__OUTCOME__OUTCOME_WAIT:
 		*kind = SCHEMA_TRACE_WAITS;
 		break;
 	case COMMANDS__OUTCOME__OUTCOME_WARN:
@@ -315,6 +318,48 @@ apply_trace_passed(struct apply *a, const struct apply_trace_pass *p, uint32_t r
 	t.text = arena_str(a->arena, buf_slice(&text));
 	buf_fini(&text);
 	return put(a, &row, &t);
+}
+
+/* rcpt: SCHEMA_TRACE_NOBODY, or whose address it has. */
+static enum err
+put_fact(struct apply *a, const Commands__Item *item, uint32_t rcpt, char *text)
+{
+	struct schema_trace row = {.kind = SCHEMA_TRACE_FILTERED,
+		.node = a->node,
+		.item = item->id,
+		.rcpt = rcpt,
+		.life_sec = item->envelope->trace_life_sec};
+	Commands__Trace t = COMMANDS__TRACE__INIT;
+	Commands__RcptRow *of;
+	enum err e = ERR_OK;
+
+	if (rcpt != SCHEMA_TRACE_NOBODY) {
+		e = view_queue_rcpt(a->txn, item->id, rcpt, a->arena, &of);
+		if (e)
+			return e == ERR_NOT_FOUND ? ERR_OK : e;
+		t.address = of->rcpt->address;
+	}
+	t.text = text;
+	return put(a, &row, &t);
+}
+
+enum err
+apply_trace_facts(struct apply *a, const Commands__Item *item, const Commands__Step *c)
+{
+	size_t left = item->envelope->trace_life_sec ? APPLY_TRACE_FACTS_MAX : 0;
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < c->n_fact && left && !e; i++) {
+		const Commands__StepFact *f = c->fact[i];
+
+		if (f->n_rcpt == 0) {
+			e = put_fact(a, item, SCHEMA_TRACE_NOBODY, f->text);
+			left--;
+		}
+		for (size_t k = 0; k < f->n_rcpt && left && !e; k++, left--)
+			e = put_fact(a, item, f->rcpt[k], f->text);
+	}
+	return e;
 }
 
 enum err

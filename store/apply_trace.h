@@ -15,6 +15,7 @@ enum {
 	APPLY_TRACE_ROWS_MAX = 2000000,
 	APPLY_TRACE_TRIM_EVERY = 64,
 	APPLY_TRACE_TRIM_MAX = 128,
+	APPLY_TRACE_FACTS_MAX = 256,
 	APPLY_TRACE_LIFE_MAX_SEC = 366 * 86400
 };
 
@@ -42,6 +43,10 @@ struct apply_trace_pass {
 };
 enum err apply_trace_passed(struct apply *a, const struct apply_trace_pass *p, uint32_t rcpt,
 	const Commands__Rcpt *before);
+/* What the engine found: a row for each recipient that a fact names, APPLY_TRACE_FACTS_MAX at
+ * most. */
+enum err apply_trace_facts(
+	struct apply *a, const Commands__Item *item, const Commands__Step *c);
 /* The item a->index was made for recipients of another one. */
 enum err apply_trace_split(struct apply *a, const Commands__Item *made, uint64_t from);
 /* first: of the recipients that it names, or NULL. */

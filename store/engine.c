@@ -1,5 +1,6 @@
 #include "store/engine.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -405,8 +406,18 @@ engine_status(const struct engine *e, struct engine_status *s)
 
 /* --- proposing --- */
 
-/* A spool file comes from a less privileged process: a regular file of that file system, as
- * long as announced. */
+/* What nobody can change any more is good wherever it lies. */
+static bool
+is_sealed(int fd)
+{
+	const int all = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals >= 0 && (seals & all) == all;
+}
+
+/* A body's file comes from a less privileged process: a regular file of the spool's file
+ * system, or a sealed memfd, as long as announced. */
 static enum err
 check_spool(const struct engine *e, const struct engine_proposal *p)
 {
@@ -416,7 +427,7 @@ check_spool(const struct engine *e, const struct engine_proposal *p)
 		return ERR_OK;
 	if (fstat(p->fd, &st) || !S_ISREG(st.st_mode) || p->fd_size == 0 ||
 		(uint64_t)st.st_size < p->fd_size ||
-		(e->has_spool && st.st_dev != e->spool_dev))
+		(e->has_spool && st.st_dev != e->spool_dev && !is_sealed(p->fd)))
 		return ERR_SYNTAX;
 	return p->fd_size > ENGINE_BODY_MAX ? ERR_TOO_BIG : ERR_OK;
 }

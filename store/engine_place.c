@@ -33,7 +33,9 @@ body_of(Commands__Command *c)
 	case COMMANDS__COMMAND__BODY_APPEND:
 		return &c->append->body;
 	case COMMANDS__COMMAND__BODY_STEP:
-		return c->step->bounce ? &c->step->bounce->body : NULL;
+		return c->step->bounce	 ? &c->step->bounce->body
+		       : c->step->passed ? &c->step->passed->body
+					 : NULL;
 	default:
 		return NULL;
 	}

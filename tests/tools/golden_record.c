@@ -343,6 +343,8 @@ step(uint64_t item, uint32_t rcpt, Commands__Outcome outcome)
 	one.stage = COMMANDS__STAGE__STAGE_DELIVER;
 	if (outcome == COMMANDS__OUTCOME__OUTCOME_RELAY)
 		one.hop = text("smtp:example.net");
+	if (outcome == COMMANDS__OUTCOME__OUTCOME_WAIT)
+		one.hop = text("key:far@example.net");
 	one.deadline_sec = g.time_sec + 5000;
 	if (outcome == COMMANDS__OUTCOME__OUTCOME_DELIVER)
 		one.delivery = &delivery;
@@ -415,6 +417,55 @@ hops(void)
 	step(item, 1, COMMANDS__OUTCOME__OUTCOME_SENT);
 	queue_control.hop = text("");
 	PLAY(QUEUE_CONTROL, queue_control, 0);
+}
+
+/* An engine lets one wait, and makes a new text for another, which was decrypted. */
+static void
+engine_passes(uint64_t item)
+{
+	Commands__Step step = COMMANDS__STEP__INIT;
+	Commands__RcptStep one = COMMANDS__RCPT_STEP__INIT, *list = &one;
+	Commands__Passed passed = COMMANDS__PASSED__INIT;
+	Commands__StepFact fact[2] = {COMMANDS__STEP_FACT__INIT, COMMANDS__STEP_FACT__INIT};
+	Commands__StepFact *facts[] = {&fact[0], &fact[1]};
+	uint32_t number = 1;
+
+	one.rcpt = 1;
+	one.outcome = COMMANDS__OUTCOME__OUTCOME_PASS;
+	fact[0].text = "decrypted with AES-256-GCM";
+	fact[1].text = "for one";
+	fact[1].rcpt = &number;
+	fact[1].n_rcpt = 1;
+	passed.sealed_head = octets(50);
+	passed.head_size = 26;
+	passed.words = "in";
+	passed.body = body_of(400);
+	passed.sealed_key = octets(100);
+	passed.queue_key = 1;
+	passed.sealed_index = octets(70);
+	passed.body_8bit = true;
+	passed.body_hash = octets(32);
+	passed.opened = octets(16);
+	passed.opened_until_sec = g.time_sec + 2000;
+	step.item = item;
+	step.epoch = 1;
+	step.step = &list;
+	step.n_step = 1;
+	step.passed = &passed;
+	step.fact = facts;
+	step.n_fact = 2;
+	PLAY(STEP, step, 400);
+	/* The same again is stale, and its body garbage. */
+	PLAY(STEP, step, 400);
+}
+
+static void
+engine(void)
+{
+	uint64_t item = enqueue("repeat-d");
+
+	step(item, 2, COMMANDS__OUTCOME__OUTCOME_WAIT);
+	engine_passes(item);
 }
 
 /* Fetched, fetched anew, one that is refused, one that says that it is over. */
@@ -683,6 +734,7 @@ queue(void)
 	step(later, 3, COMMANDS__OUTCOME__OUTCOME_MOVE);
 	sending();
 	hops();
+	engine();
 	sts();
 	filtered();
 	passed();

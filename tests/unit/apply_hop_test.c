@@ -264,6 +264,47 @@ a_hop_that_failed_is_tried_for_all_at_its_own_time(void **state)
 }
 
 static void
+who_waits_for_a_certificate_was_told_and_stands_behind_it(void **state)
+{
+	static const char key[] = "key:x@outside.test";
+	uint64_t item = enqueue("a@example.org", 2);
+	struct step wait = {.item = item,
+		.outcome = COMMANDS__OUTCOME__OUTCOME_WAIT,
+		.hop = key,
+		.failed = key,
+		.next_try_sec = time_sec + LATER};
+
+	(void)state;
+	assert_int_equal(step(wait), COMMAND_DONE);
+	wait.rcpt = 1;
+	wait.failed = NULL;
+	assert_int_equal(step(wait), COMMAND_DONE);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(rcpt_of(item, i)->stage, COMMANDS__STAGE__STAGE_RELAY);
+		assert_int_equal(rcpt_of(item, i)->deadline_sec, time_sec + 5 * LATER);
+		assert_true(rcpt_of(item, i)->warned);
+	}
+	assert_int_equal(hop_of(key)->waiting, 2);
+	assert_int_equal(hops_due(time_sec + LATER - 1), 0);
+	/* There is a certificate: all of them are asked for again, one by one. */
+	assert_int_equal(control(0, COMMANDS__QUEUE_CONTROL__VERB__RETRY, key), COMMAND_DONE);
+	assert_int_equal(hops_due(time_sec + 10), 1);
+	wait = (struct step){
+		.item = item, .number = 1, .outcome = COMMANDS__OUTCOME__OUTCOME_MOVE};
+	assert_int_equal(step(wait), COMMAND_DONE);
+	assert_int_equal(rcpt_of(item, 0)->stage, COMMANDS__STAGE__STAGE_FILTER);
+	assert_int_equal(hops_due(time_sec + 10), 1);
+	wait.rcpt = 1;
+	assert_int_equal(step(wait), COMMAND_DONE);
+	assert_null(hop_of(key));
+	assert_int_equal(world_violations(false), 0);
+	/* Not behind nothing. */
+	wait.number = 2;
+	wait.outcome = COMMANDS__OUTCOME__OUTCOME_WAIT;
+	assert_int_equal(step(wait), COMMAND_INVALID);
+}
+
+static void
 the_only_one_who_waits_keeps_what_is_known_of_the_hop(void **state)
 {
 	uint64_t item = enqueue("a@example.org", 1);
@@ -497,6 +538,9 @@ main(void)
 			world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_hop_that_failed_is_tried_for_all_at_its_own_time, world_setup,
+			world_teardown),
+		cmocka_unit_test_setup_teardown(
+			who_waits_for_a_certificate_was_told_and_stands_behind_it, world_setup,
 			world_teardown),
 		cmocka_unit_test_setup_teardown(
 			the_only_one_who_waits_keeps_what_is_known_of_the_hop, world_setup,

@@ -1,9 +1,12 @@
 #include "tests/store_world.h"
 
 #include "store/view_mailbox.h"
+#include "store/view_opened.h"
 #include "store/view_queue.h"
 
 enum { EPOCH = 1, RCPTS = 4 };
+
+static uint32_t filter_of_all = 2;
 
 static uint64_t
 enqueue(int n)
@@ -22,7 +25,7 @@ enqueue(int n)
 		rcpt[i].address = codec_bytes(arena_dup(&world.a, slice_str(address)));
 		rcpt[i].orcpt = world_bytes("rfc822;first@x");
 		rcpt[i].notify = 2;
-		rcpt[i].filter = 2;
+		rcpt[i].filter = filter_of_all;
 		list[i] = &rcpt[i];
 	}
 	body.size = body.sealed_size = 4;
@@ -50,6 +53,10 @@ struct pass {
 	uint32_t first, n, number;
 	const char *head;
 	bool has_odd_outcome, has_double;
+	const char *body; /* a new one, or NULL */
+	bool has_closed_key;
+	uint32_t filter;
+	const char *opened;
 };
 
 static Commands__Result *
@@ -59,6 +66,7 @@ pass(struct pass p)
 	Commands__Step q = COMMANDS__STEP__INIT;
 	Commands__RcptStep one[RCPTS], *list[RCPTS];
 	Commands__Passed passed = COMMANDS__PASSED__INIT;
+	Commands__Body body = COMMANDS__BODY__INIT;
 
 	for (uint32_t i = 0; i < p.n; i++) {
 		commands__rcpt_step__init(&one[i]);
@@ -71,6 +79,20 @@ pass(struct pass p)
 		one[0].outcome = COMMANDS__OUTCOME__OUTCOME_SENT;
 	passed.sealed_head = world_bytes(p.head);
 	passed.head_size = 99;
+	if (p.body) {
+		body.size = 3;
+		body.sealed_size = strlen(p.body);
+		passed.body = &body;
+		passed.sealed_key = world_bytes("its own data key");
+		passed.queue_key = p.has_closed_key ? 2 : 1;
+		passed.sealed_index = world_bytes("its own index");
+		passed.body_8bit = true;
+	}
+	passed.filter = p.filter;
+	if (p.opened) {
+		passed.opened = world_bytes(p.opened);
+		passed.opened_until_sec = 1893456000;
+	}
 	q.item = p.item;
 	q.epoch = EPOCH;
 	q.n_step = p.n;
@@ -78,7 +100,7 @@ pass(struct pass p)
 	q.passed = &passed;
 	c.body_case = COMMANDS__COMMAND__BODY_STEP;
 	c.step = &q;
-	return world_propose(&c, SLICE_EMPTY);
+	return world_propose(&c, p.body ? slice_str(p.body) : SLICE_EMPTY);
 }
 
 /* NULL: gone. */
@@ -132,7 +154,13 @@ static void
 a_mail_that_all_recipients_pass_with_stays_itself(void **state)
 {
 	uint64_t item = enqueue(2);
-	Commands__Result *r = pass((struct pass){item, 0, 2, 0, "after", false, false});
+	Commands__Result *r = pass((struct pass){.item = item,
+		.first = 0,
+		.n = 2,
+		.number = 0,
+		.head = "after",
+		.has_odd_outcome = false,
+		.has_double = false});
 
 	(void)state;
 	assert_int_equal(r->code, COMMAND_DONE);
@@ -147,7 +175,13 @@ a_mail_that_all_recipients_pass_with_stays_itself(void **state)
 	}
 	assert_int_equal(world_violations(false), 0);
 	/* An old step number, told twice: nobody passes again. */
-	r = pass((struct pass){item, 0, 2, 0, "again", false, false});
+	r = pass((struct pass){.item = item,
+		.first = 0,
+		.n = 2,
+		.number = 0,
+		.head = "again",
+		.has_odd_outcome = false,
+		.has_double = false});
 	assert_int_equal(r->code, COMMAND_STALE);
 	assert_true(head_is(item, "after", 99));
 }
@@ -156,7 +190,13 @@ static void
 those_who_pass_otherwise_become_an_item_with_the_same_payload(void **state)
 {
 	uint64_t item = enqueue(3), made;
-	Commands__Result *r = pass((struct pass){item, 1, 2, 0, "other", false, false});
+	Commands__Result *r = pass((struct pass){.item = item,
+		.first = 1,
+		.n = 2,
+		.number = 0,
+		.head = "other",
+		.has_odd_outcome = false,
+		.has_double = false});
 	const Commands__RcptRow *row;
 
 	(void)state;
@@ -180,10 +220,147 @@ those_who_pass_otherwise_become_an_item_with_the_same_payload(void **state)
 	assert_int_equal(row_of(item, 0)->rcpt->filter, 2);
 	assert_int_equal(world_violations(false), 0);
 	/* Who is left passes last, and the item stays. */
-	r = pass((struct pass){item, 0, 1, 0, "last", false, false});
+	r = pass((struct pass){.item = item,
+		.first = 0,
+		.n = 1,
+		.number = 0,
+		.head = "last",
+		.has_odd_outcome = false,
+		.has_double = false});
 	assert_int_equal(r->id, item);
 	assert_true(head_is(item, "last", 99));
 	assert_int_equal(world_count(DB_ITEM), 2);
+	assert_int_equal(world_violations(false), 0);
+}
+
+static void
+a_new_body_takes_the_place_of_the_old_one(void **state)
+{
+	uint64_t item = enqueue(2), payload;
+	Commands__Result *r = pass(
+		(struct pass){.item = item, .n = 2, .head = "after", .body = "a new body"});
+	const Commands__Enqueue *env = item_of(item)->envelope;
+
+	(void)state;
+	assert_int_equal(r->code, COMMAND_DONE);
+	assert_int_equal(r->id, item);
+	payload = item_of(item)->payload;
+	assert_int_not_equal(payload, item);
+	assert_int_equal(payload_count(payload), 1);
+	assert_int_equal(world_count(DB_PAYLOAD), 1);
+	assert_true(slice_eq(codec_slice(env->sealed_key), SLICE_LIT("its own data key")));
+	assert_true(slice_eq(codec_slice(env->sealed_index), SLICE_LIT("its own index")));
+	assert_int_equal(env->body->size, 3);
+	assert_true(env->body_8bit);
+	assert_int_equal(world_violations(false), 0);
+	/* Told twice, nothing of it stays. */
+	r = pass((struct pass){.item = item, .n = 2, .head = "again", .body = "once more"});
+	assert_int_equal(r->code, COMMAND_STALE);
+	assert_int_equal(world_count(DB_PAYLOAD), 1);
+	assert_true(head_is(item, "after", 99));
+	assert_int_equal(world_violations(false), 0);
+}
+
+static void
+those_with_a_new_body_become_an_item_with_it(void **state)
+{
+	uint64_t item = enqueue(3), made;
+	Commands__Result *r = pass((struct pass){
+		.item = item, .first = 1, .n = 2, .head = "other", .body = "a new body"});
+
+	(void)state;
+	made = r->id;
+	assert_int_not_equal(made, item);
+	assert_int_equal(item_of(made)->payload, made);
+	assert_int_equal(payload_count(made), 1);
+	assert_int_equal(payload_count(item), 1);
+	assert_true(slice_eq(codec_slice(item_of(item)->envelope->sealed_key),
+		SLICE_LIT("a sealed data key")));
+	assert_int_equal(world_violations(false), 0);
+}
+
+static void
+a_new_body_under_a_key_that_isn_t_open_is_refused(void **state)
+{
+	uint64_t item = enqueue(2);
+
+	(void)state;
+	assert_int_equal(pass((struct pass){.item = item,
+				      .n = 2,
+				      .head = "other",
+				      .body = "a new body",
+				      .has_closed_key = true})
+				 ->code,
+		COMMAND_STALE);
+	/* Nor is a body without a head, which would be sealed under the old key. */
+	assert_int_equal(
+		pass((struct pass){.item = item, .n = 2, .head = "", .body = "a new body"})
+			->code,
+		COMMAND_STALE);
+	assert_true(head_is(item, "before", 6));
+	assert_int_equal(world_count(DB_PAYLOAD), 1);
+	assert_int_equal(world_violations(false), 0);
+}
+
+static uint64_t
+opened_until(const char *hash)
+{
+	uint64_t until_sec = 0;
+	struct db_txn *txn;
+
+	assert_int_equal(db_begin(engine_db(world.e), false, &txn), ERR_OK);
+	(void)view_opened_until(txn, (const uint8_t *)hash, &until_sec);
+	db_abort(txn);
+	return until_sec;
+}
+
+static void
+what_was_decrypted_is_remembered(void **state)
+{
+	uint64_t item = enqueue(2);
+
+	(void)state;
+	assert_int_equal(
+		pass((struct pass){.item = item, .n = 1, .head = "a", .opened = "too short"})
+			->code,
+		COMMAND_STALE);
+	assert_int_equal(pass((struct pass){.item = item,
+				      .n = 1,
+				      .head = "a",
+				      .body = "plain",
+				      .opened = "0123456789abcdef"})
+				 ->code,
+		COMMAND_DONE);
+	assert_int_equal(opened_until("0123456789abcdef"), 1893456000);
+	assert_int_equal(opened_until("0123456789abcdee"), 0);
+	assert_false(item_of(item)->envelope->was_decrypted);
+	assert_true(item_of(item + 2)->envelope->was_decrypted);
+	assert_int_equal(world_violations(false), 0);
+}
+
+static void
+who_passes_may_have_another_filter_next(void **state)
+{
+	uint64_t item = enqueue(1);
+	const Commands__RcptRow *row;
+
+	(void)state;
+	/* Their own is the second. */
+	assert_int_equal(
+		pass((struct pass){.item = item, .n = 1, .head = "a", .filter = 3})->code,
+		COMMAND_STALE);
+	assert_int_equal(
+		pass((struct pass){.item = item, .n = 1, .head = "a", .filter = 2})->code,
+		COMMAND_STALE);
+	filter_of_all = 1;
+	item = enqueue(1);
+	filter_of_all = 2;
+	assert_int_equal(
+		pass((struct pass){.item = item, .n = 1, .head = "a", .filter = 2})->code,
+		COMMAND_DONE);
+	row = row_of(item, 0);
+	assert_int_equal(row->rcpt->filter, 2);
+	assert_int_equal(row->rcpt->stage, COMMANDS__STAGE__STAGE_FILTER);
 	assert_int_equal(world_violations(false), 0);
 }
 
@@ -260,14 +437,42 @@ one_stale_step_refuses_all(void **state)
 	uint64_t item = enqueue(3);
 
 	(void)state;
-	assert_int_equal(
-		pass((struct pass){item, 2, 1, 0, "a", false, false})->code, COMMAND_DONE);
-	assert_int_equal(
-		pass((struct pass){item, 0, 3, 0, "b", false, false})->code, COMMAND_STALE);
-	assert_int_equal(
-		pass((struct pass){item, 0, 2, 1, "b", false, false})->code, COMMAND_STALE);
-	assert_int_equal(
-		pass((struct pass){item, 2, 2, 0, "b", false, false})->code, COMMAND_STALE);
+	assert_int_equal(pass((struct pass){.item = item,
+				      .first = 2,
+				      .n = 1,
+				      .number = 0,
+				      .head = "a",
+				      .has_odd_outcome = false,
+				      .has_double = false})
+				 ->code,
+		COMMAND_DONE);
+	assert_int_equal(pass((struct pass){.item = item,
+				      .first = 0,
+				      .n = 3,
+				      .number = 0,
+				      .head = "b",
+				      .has_odd_outcome = false,
+				      .has_double = false})
+				 ->code,
+		COMMAND_STALE);
+	assert_int_equal(pass((struct pass){.item = item,
+				      .first = 0,
+				      .n = 2,
+				      .number = 1,
+				      .head = "b",
+				      .has_odd_outcome = false,
+				      .has_double = false})
+				 ->code,
+		COMMAND_STALE);
+	assert_int_equal(pass((struct pass){.item = item,
+				      .first = 2,
+				      .n = 2,
+				      .number = 0,
+				      .head = "b",
+				      .has_odd_outcome = false,
+				      .has_double = false})
+				 ->code,
+		COMMAND_STALE);
 	assert_true(head_is(item, "before", 6));
 	assert_int_equal(item_of(item)->rcpt_left, 2);
 	assert_int_equal(world_violations(false), 0);
@@ -279,14 +484,35 @@ what_isn_t_a_pass_is_refused(void **state)
 	uint64_t item = enqueue(2);
 
 	(void)state;
-	assert_int_equal(
-		pass((struct pass){item, 0, 2, 0, "b", true, false})->code, COMMAND_STALE);
-	assert_int_equal(
-		pass((struct pass){item, 0, 0, 0, "b", false, false})->code, COMMAND_STALE);
+	assert_int_equal(pass((struct pass){.item = item,
+				      .first = 0,
+				      .n = 2,
+				      .number = 0,
+				      .head = "b",
+				      .has_odd_outcome = true,
+				      .has_double = false})
+				 ->code,
+		COMMAND_STALE);
+	assert_int_equal(pass((struct pass){.item = item,
+				      .first = 0,
+				      .n = 0,
+				      .number = 0,
+				      .head = "b",
+				      .has_odd_outcome = false,
+				      .has_double = false})
+				 ->code,
+		COMMAND_STALE);
 	assert_int_equal(item_of(item)->rcpt_left, 2);
 	/* Named twice it passes once. */
-	assert_int_equal(
-		pass((struct pass){enqueue(3), 0, 2, 0, "b", false, true})->code, COMMAND_DONE);
+	assert_int_equal(pass((struct pass){.item = enqueue(3),
+				      .first = 0,
+				      .n = 2,
+				      .number = 0,
+				      .head = "b",
+				      .has_odd_outcome = false,
+				      .has_double = true})
+				 ->code,
+		COMMAND_DONE);
 	assert_int_equal(world_violations(false), 0);
 }
 
@@ -296,8 +522,15 @@ an_engine_may_leave_a_mail_as_it_is(void **state)
 	uint64_t item = enqueue(2);
 
 	(void)state;
-	assert_int_equal(
-		pass((struct pass){item, 0, 2, 0, "", false, false})->code, COMMAND_DONE);
+	assert_int_equal(pass((struct pass){.item = item,
+				      .first = 0,
+				      .n = 2,
+				      .number = 0,
+				      .head = "",
+				      .has_odd_outcome = false,
+				      .has_double = false})
+				 ->code,
+		COMMAND_DONE);
 	assert_true(head_is(item, "before", 6));
 	assert_int_equal(row_of(item, 0)->rcpt->stage, COMMANDS__STAGE__STAGE_ROUTE);
 }
@@ -312,7 +545,13 @@ who_has_passed_and_is_routed_anew_doesn_t_pass_again(void **state)
 	uint64_t item = enqueue(1);
 
 	(void)state;
-	pass((struct pass){item, 0, 1, 0, "after", false, false});
+	pass((struct pass){.item = item,
+		.first = 0,
+		.n = 1,
+		.number = 0,
+		.head = "after",
+		.has_odd_outcome = false,
+		.has_double = false});
 	one.step = 1;
 	one.outcome = COMMANDS__OUTCOME__OUTCOME_RELAY;
 	one.hop = world_bytes("smtp:outside.test");
@@ -338,6 +577,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		pass_test(a_mail_that_all_recipients_pass_with_stays_itself),
 		pass_test(those_who_pass_otherwise_become_an_item_with_the_same_payload),
+		pass_test(a_new_body_takes_the_place_of_the_old_one),
+		pass_test(those_with_a_new_body_become_an_item_with_it),
+		pass_test(a_new_body_under_a_key_that_isn_t_open_is_refused),
+		pass_test(what_was_decrypted_is_remembered),
+		pass_test(who_passes_may_have_another_filter_next),
 		pass_test(who_passes_may_be_delivered_in_the_same_step),
 		pass_test(one_stale_step_refuses_all),
 		pass_test(what_isn_t_a_pass_is_refused),
