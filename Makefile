@@ -21,7 +21,7 @@ PKG_build := gcc libc6-dev binutils pkg-config protobuf-c-compiler libprotobuf-c
 PKG_test := $(PKG_build) libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 \
 	universal-ctags python3 file curl swaks libnet-ssleay-perl isync libsasl2-modules neomutt \
 	openssl ldnsutils libfstrm0 strace procps xfsprogs e2fsprogs mount util-linux mandoc iproute2 systemd \
-	postfix dovecot-core dovecot-imapd dovecot-lmtpd
+	postfix dovecot-core dovecot-imapd dovecot-lmtpd gpgsm gpg-agent python3-cryptography
 PKG_compose := $(PKG_test) docker.io docker-compose iptables
 PKG_bench := $(PKG_test) dovecot-sieve
 # The goals that need no package, those that need few, and those that need more.

@@ -15,6 +15,7 @@
 #include "cmd/cli_mime.h"
 #include "cmd/cli_restore.h"
 #include "cmd/cli_serve.h"
+#include "cmd/cli_smime.h"
 #include "cmd/cli_store.h"
 #include "cmd/cli_verify.h"
 #include "core/spelling.h"
@@ -150,6 +151,11 @@ const struct cli_verb cli_verbs[] = {
 	{"imap envelope", "<MAIL", "", "ENVELOPE of a mail", cli_mime_imap},
 	{"addr parse", "ADDRESS", "--json", "is it one, and what is its canonical form",
 		cli_mime_addr},
+	{"smime encrypt", "CERT... <PART", "--cipher --oaep --der",
+		"encrypt a MIME part to certificates", cli_smime_encrypt},
+	{"smime decrypt", "KEY CERT <MAIL", "",
+		"take an encryption off, if the key's certificate is named in it",
+		cli_smime_decrypt},
 
 	{"help", "[VERB [WORD]]", "", "this page, or one verb and its options", cli_help_run},
 	{"version", "", "", "say the version", cli_help_version},
@@ -202,6 +208,9 @@ const struct cli_option cli_verbs_options[] = {
 	{"--local", NULL, "look at this machine alone: no DNS, no calls to others"},
 	{"--outbound", "HOST", "call HOST or HOST:PORT to see if mail can leave"},
 	{"--offline", NULL, "read the database itself: no server is needed"},
+	{"--cipher", "NAME", "auto, aes128-cbc, aes256-cbc, aes128-gcm, aes256-gcm"},
+	{"--oaep", NULL, "for RSA keys by OAEP, else by PKCS#1 v1.5"},
+	{"--der", NULL, "CMS itself comes out, else a mail that has it in base64"},
 	{"--json", NULL, "answer in JSON"},
 	{0},
 };

@@ -87,9 +87,9 @@ group_of(EVP_PKEY *key)
 	char name[32] = "X25519";
 	size_t i = 0, n = sizeof groups / sizeof groups[0];
 
-	if (!EVP_PKEY_is_a(key, "X25519") &&
-		(!EVP_PKEY_is_a(key, "EC") ||
-			EVP_PKEY_get_group_name(key, name, sizeof name, NULL) != 1))
+	if (!key || (!EVP_PKEY_is_a(key, "X25519") &&
+			    (!EVP_PKEY_is_a(key, "EC") || EVP_PKEY_get_group_name(key, name,
+								  sizeof name, NULL) != 1)))
 		return n;
 	while (i < n && strcmp(name, groups[i].group) != 0)
 		i++;

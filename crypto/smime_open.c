@@ -112,8 +112,18 @@ name_of(const struct cms_recipient *r, const struct candidate *c)
 		X509_get0_pubkey(cms_recipient_id_certificate(c->id)));
 
 	if (r->kind == CMS_RECIPIENT_AGREE)
-		return agree ? agree : "ECDH";
+		return agree;
 	return slice_ends(r->oid, SLICE_LIT("\x01\x01\x07")) ? "RSA-OAEP" : "RSA";
+}
+
+/* A RecipientInfo of the other kind that names our certificate is for another one of the same
+ * issuer and number, as self-signed ones are sometimes made. */
+static bool
+goes_with(const struct cms_recipient *r, const struct candidate *c)
+{
+	bool is_agreed = cms_agree_name(X509_get0_pubkey(cms_recipient_id_certificate(c->id)));
+
+	return is_agreed == (r->kind == CMS_RECIPIENT_AGREE);
 }
 
 /* One that is longer than keyd takes is none of ours. */
@@ -123,7 +133,8 @@ note(struct candidate *c, const struct cms_recipient *r, struct slice der)
 	struct cms_der key;
 	struct slice entry;
 
-	if (!c->id || c->recipient_info.n || !cms_recipient_find(r, c->id, &key, &entry))
+	if (!c->id || c->recipient_info.n || !goes_with(r, c) ||
+		!cms_recipient_find(r, c->id, &key, &entry))
 		return;
 	if (r->kind == CMS_RECIPIENT_AGREE)
 		put_agree(r, entry, &c->recipient_info);

@@ -592,6 +592,47 @@ keys_are_tried_in_their_order_and_only_those_that_are_named(void **state)
 	buf_fini(&ber);
 }
 
+static void
+a_certificate_of_the_same_issuer_and_number_is_told_by_its_kind_of_key(void **state)
+{
+	struct smime_world_key twins[3] = {0};
+	struct gateway_keys keyd = smime_world_keys(twins);
+	STACK_OF(X509) *certificates = sk_X509_new_null();
+	BIO *in = BIO_new_mem_buf(text, (int)sizeof text - 1);
+	CMS_ContentInfo *cms;
+	uint8_t *der = NULL;
+	int n;
+
+	(void)state;
+	smime_world_make(&twins[0], EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)1024), 9);
+	smime_world_make(&twins[1], EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256"), 9);
+	for (size_t i = 0; i < 2; i++)
+		sk_X509_push(certificates, twins[i].x509);
+	cms = CMS_encrypt(certificates, in, EVP_aes_128_cbc(), CMS_BINARY);
+	n = i2d_CMS_ContentInfo(cms, &der);
+	for (size_t i = 0; i < 2; i++) {
+		Gateway__Key *ours[] = {&twins[i].key};
+		struct smime_opened facts;
+		struct smime_open *o;
+		struct buf plain;
+
+		twins[i].key.id = i + 1;
+		buf_init(&plain, 1000);
+		o = smime_open_new(
+			&(struct smime_open_setup){ours, 1, &keyd, text_into(&plain)});
+		smime_open_feed(o, slice_of(der, (size_t)n));
+		assert_int_equal(smime_open_finish(o, &facts), ERR_OK);
+		assert_true(slice_eq(buf_slice(&plain), slice_str(text)));
+		smime_open_free(o);
+		buf_fini(&plain);
+		smime_world_forget(&twins[i]);
+	}
+	OPENSSL_free(der);
+	CMS_ContentInfo_free(cms);
+	sk_X509_free(certificates);
+	BIO_free(in);
+}
+
 static enum err
 full(void *arg, struct slice octets)
 {
@@ -658,6 +699,8 @@ main(void)
 			all_that_can_be_wrong_with_a_padding_or_a_key_shows_at_the_end),
 		cmocka_unit_test(recipients_are_taken_up_to_their_limit),
 		cmocka_unit_test(keys_are_tried_in_their_order_and_only_those_that_are_named),
+		cmocka_unit_test(
+			a_certificate_of_the_same_issuer_and_number_is_told_by_its_kind_of_key),
 		cmocka_unit_test(what_the_sink_says_stays),
 		cmocka_unit_test(other_kinds_are_not_opened),
 	};
