@@ -37,8 +37,7 @@ const struct policy_setting policy_settings[POLICY_COUNT] = {
 		"[signed by ...]"},
 	[POLICY_REPLIES_MUST] = {"replies_must", POLICY_SENDERS, "yes", YES_NO,
 		"a reply to a mail that was decrypted here is encrypted, or doesn't leave"},
-	[POLICY_KEEP] = {"keep", POLICY_SENDERS, "5d",
-		"a time like 5d (s, m, h, d), at most 90d",
+	[POLICY_KEEP] = {"keep", POLICY_BOTH, "5d", "a time like 5d (s, m, h, d), at most 90d",
 		"how long a mail that must be encrypted waits for a certificate; 0: it "
 		"bounces at once"},
 	[POLICY_RSA_BITS_MIN] = {"rsa_bits_min", POLICY_BOTH, "2048",

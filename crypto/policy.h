@@ -10,7 +10,7 @@
  *   factory                          the defaults below
  * Of a setting that is one side's (policy_settings.whose) the nearest level of that side
  * holds. Of one that is both sides': what is said for an address or domain beats what is said
- * for all; of two equals the stricter (the greater value) holds. */
+ * for all; of two equals the stricter (the greater value; of keep the longer time) holds. */
 #ifndef CRYPTO_POLICY_H
 #define CRYPTO_POLICY_H
 

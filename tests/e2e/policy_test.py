@@ -4,6 +4,7 @@ kill; every mistake is answered with the next step."""
 import json
 import os
 import re
+import shlex
 import sys
 import threading
 
@@ -11,6 +12,7 @@ sys.path.insert(0, sys.path[0])
 import hp  # noqa: E402
 
 EX_USAGE = 64
+DOCS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs")
 FACTORY = {"mode": "when-possible", "sign": "always", "cipher": "auto", "opaque": "no",
            "subject_trigger": r"\[encrypt\]", "header_trigger": "none", "sign_trigger": r"\[sign\]", "tag_subject": "no",
            "replies_must": "yes", "keep": "5d", "rsa_bits_min": "2048", "hold_changed_keys": "yes"}
@@ -33,7 +35,7 @@ def factory_is_what_holds_at_first(s):
 
 
 def the_manual_has_each_setting_with_its_default():
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/hairpin.8")) as f:
+    with open(os.path.join(DOCS, "hairpin.8")) as f:
         items = re.findall(r"^\.It Cm ([a-z_]+) No = Li (.*)$", f.read(), re.M)
     assert {name: value.replace("\\e", "\\") for name, value in items} == FACTORY, items
 
@@ -83,9 +85,16 @@ def decisions_are_explained(s):
     s.cli("policy", "set", "example.org", "mode=never")
     assert mode("u0@example.org", "bob@partner.example") == (
         "never", "example.org", "both", [both, "recipient partner.example: never"])
-    # The sender's alone; a recipient's level has no say.
     keep = explained(s, "u0@example.org", "bob@x.partner.example")["keep"]
-    assert keep == {"setting": "keep", "value": "3d", "level": "u0@example.org", "of": "sender", "overruled": []}, keep
+    assert keep == {"setting": "keep", "value": "3d", "level": "u0@example.org", "of": "sender",
+                    "overruled": ["recipient .partner.example: 2h"]}, keep
+    # The sender's alone; a recipient's level has no say.
+    s.cli("policy", "set", "bob@x.partner.example", "header_trigger=X: y")
+    trigger = explained(s, "u0@example.org", "bob@x.partner.example")["header_trigger"]
+    assert trigger == {"setting": "header_trigger", "value": "Sensitivity: confidential", "level": "u0@example.org",
+                       "of": "sender", "overruled": []}, trigger
+    assert explained(s, "<>", "bob@x.partner.example")["header_trigger"]["level"] == "factory"
+    s.cli("policy", "set", "bob@x.partner.example", "header_trigger=")
     # Ours by their address without the detail; others' details are their own affair.
     assert explained(s, "U0+x@example.org", "bob@partner.example")["keep"]["level"] == "u0@example.org"
     s.cli("policy", "set", "bob@elsewhere.example", "mode=must")
@@ -164,6 +173,24 @@ def check_names_what_is_dangerous(s):
     assert "- warning: mail to everybody must" in text and "to mend: take it back" in text, text
 
 
+def the_recipes_are_taken_as_they_stand(s):
+    with open(os.path.join(DOCS, "hairpin-recipes.7")) as f:
+        text = f.read().replace(" \\e\n", " ").replace("\\e", "\\")
+    commands = [shlex.split(line) for line in re.findall(r"^# hairpin policy (.*)$", text, re.M)]
+    assert len(commands) > 10, commands
+    before = s.json("policy", "list")
+    for words in commands:
+        s.cli("policy", *words)
+    assert settings(s, "sub.partner.example")["mode"] == ("must", ".partner.example")
+    assert settings(s)["header_trigger"] == ("Sensitivity: ^company-confidential$", "cluster")
+    for words in commands:
+        if words[0] == "set":
+            s.cli("policy", "set", words[1], *{one.split("=")[0] + "=" for one in words[2:]})
+    for row in before["rows"]:
+        s.cli("policy", "set", row["level"], *row["settings"])
+    assert s.json("policy", "list") == before
+
+
 def two_at_once_both_have_their_way(s):
     def put(n, name):
         for i in range(n):
@@ -193,6 +220,7 @@ def main():
         decisions_are_explained(s)
         words_say_what_happens(s)
         mistakes_are_answered_with_the_next_step(s)
+        the_recipes_are_taken_as_they_stand(s)
         check_names_what_is_dangerous(s)
         two_at_once_both_have_their_way(s)
         what_was_set_stays(s)
