@@ -168,9 +168,9 @@ add_certificate(void *arg, struct slice sha256, Commands__Cert *cert)
 
 	put_hex(sha256.p, sha256.n < SEAL_HASH ? sha256.n : SEAL_HASH, hex);
 	json_object_set_new(row, "address", control_json(l->address));
-	json_object_set_new(row, "fingerprint", json_string(hex));
+	json_object_set_new(row, "sha256", json_string(hex));
 	json_object_set_new(row, "trust", json_string(trust_text(cert->trust)));
-	json_object_set_new(row, "expires", json_integer((json_int_t)cert->until_sec));
+	json_object_set_new(row, "ends", json_integer((json_int_t)cert->until_sec));
 	json_object_set_new(row, "used", json_string(use_text(l->x, sha256, cert)));
 	json_array_append_new(l->rows, row);
 	return true;
@@ -241,10 +241,10 @@ keys_json(const struct explaining *x)
 
 		row = json_object();
 		fingerprint_of(key, hex);
-		snprintf(id, sizeof id, "%llx", (unsigned long long)x->keys.list[i].id);
+		snprintf(id, sizeof id, "%014llx", (unsigned long long)x->keys.list[i].id);
 		json_object_set_new(row, "id", json_string(id));
 		json_object_set_new(row, "address", control_json(codec_slice(key->address)));
-		json_object_set_new(row, "fingerprint", json_string(hex));
+		json_object_set_new(row, "certificate", json_string(hex));
 		json_object_set_new(row, "created", json_integer((json_int_t)key->created_sec));
 		json_object_set_new(row, "used",
 			json_string(x->is_inward		   ? "opens"
@@ -266,11 +266,11 @@ say_without(const struct explaining *x, struct buf *out)
 	if (policy_decided(&x->d, POLICY_KEEP)->value.number)
 		buf_printf(out,
 			"waits for a certificate of %.*s, %.*s at most, then bounces; "
-			"`hairpin cert import` brings one",
+			"`hairpin cert add` brings one",
 			SLICE_FMT(x->to), SLICE_FMT(keep));
 	else
 		buf_printf(out,
-			"bounces, as there is no certificate of %.*s; `hairpin cert import` "
+			"bounces, as there is no certificate of %.*s; `hairpin cert add` "
 			"brings one",
 			SLICE_FMT(x->to));
 }

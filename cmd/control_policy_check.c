@@ -153,7 +153,7 @@ judge_mode(
 	if (level->value[POLICY_MODE].number == GATEWAY__SETTINGS__MODE__MUST &&
 		!is_ours(k, level->name) && !has_certificate(k, level->name))
 		add(k, "warning", level->name,
-			"bring their certificates (`hairpin cert import`), or choose "
+			"bring their certificates (`hairpin cert add`), or choose "
 			"mode=when-possible",
 			"mail to %.*s must be encrypted, and there is no certificate of "
 			"anybody there: it waits, then bounces",
