@@ -19,7 +19,8 @@ enum { MATCHES = 20000, DEPTH = 20000, HEAP_KIB = 8192, NEST = 50 };
 static pcre2_code *
 compile(struct slice pattern, int *error, size_t *at)
 {
-	const uint32_t options = PCRE2_UTF | PCRE2_CASELESS | PCRE2_NEVER_BACKSLASH_C;
+	const uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_CASELESS |
+				 PCRE2_NEVER_BACKSLASH_C;
 	pcre2_compile_context *context = pcre2_compile_context_create(NULL);
 	pcre2_code *code;
 

@@ -15,7 +15,7 @@ enum {
 	POLICY_TRIGGER_PATTERN_MAX = 500, /* octets */
 	POLICY_TRIGGER_TEXT_MAX = 4096,	  /* octets of UTF-8 that are searched */
 	POLICY_TRIGGER_CUTS_MAX = 8,	  /* matches that are taken out of one subject */
-	POLICY_TRIGGER_FIELDS_MAX = 16,	  /* fields of one name that are searched */
+	POLICY_TRIGGER_FIELDS_MAX = 64,	  /* fields of one name that are searched */
 	POLICY_TRIGGER_NAME_MAX = 76	  /* octets of a field's name */
 };
 

@@ -175,6 +175,8 @@ what_is_not_there_is_not_found(void **state)
 	finds("", " anything", POLICY_TRIGGER_NO);
 	finds("GEHEIM", " =?utf-8?q?geheim?=", POLICY_TRIGGER_YES);
 	finds("STRASSE|ÄRA", " ära", POLICY_TRIGGER_YES);
+	finds("\\bgeheim\\b", " ungeheim", POLICY_TRIGGER_NO);
+	finds("\\bübel\\b", " ein Übel", POLICY_TRIGGER_YES);
 	finds("^geheim:", " Geheim: x", POLICY_TRIGGER_YES);
 	finds("^geheim:", " Re: Geheim: x", POLICY_TRIGGER_NO);
 	/* What can't be used, or was stored by a program that knew more: never plain. */
