@@ -1,0 +1,17 @@
+/* cert_x509: a certificate's DER as OpenSSL has it, for crypto/ only. Pure. */
+#ifndef CRYPTO_CERT_X509_H
+#define CRYPTO_CERT_X509_H
+
+#include <openssl/x509v3.h>
+
+#include "core/slice.h"
+
+enum { CERT_X509_DER_MAX = 65536 };
+
+/* The whole of the slice. NULL: it isn't one certificate, or is longer than CERT_X509_DER_MAX
+ * octets. Leaves no error in OpenSSL's queue. Free with X509_free. */
+X509 *cert_x509_parse(struct slice der);
+/* Lower-case hex, terminated. */
+void cert_x509_sha256(struct slice der, char hex[65]);
+
+#endif
