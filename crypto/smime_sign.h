@@ -12,6 +12,7 @@ struct smime_sign_setup {
 	const struct gateway_keys *keys;
 	uint64_t now_sec;
 	bool is_opaque;	     /* the content is in it */
+	bool is_pss;	     /* RSASSA-PSS with a key that may do either */
 	struct text_sink to; /* ContentInfo */
 };
 /* The name for micalg; "sha-256", static. NULL: no usable certificate (expired, key usage). */
