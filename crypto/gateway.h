@@ -19,9 +19,9 @@
 
 enum {
 	GATEWAY_LAYERS_MAX = 8,
-	GATEWAY_HEADER_MAX =
-		262144, /* octets of the mail's header; a larger one passes untouched,
-				       or bounces where encryption must be */
+	/* Octets of the mail's header. A larger one bounces, either way: no mark, no trigger
+	 * and no type could be looked for in it. */
+	GATEWAY_HEADER_MAX = 262144,
 	GATEWAY_RECIPIENTS_MAX = 64, /* of one question */
 	GATEWAY_BODIES_MAX = GATEWAY_RECIPIENTS_MAX
 };
@@ -39,8 +39,8 @@ struct gateway_answer {
 	size_t bodies;
 };
 /* ERR_UNAVAILABLE: keyd can't be asked now; ERR_FULL, ERR_IO, ERR_CORRUPT: the body or the
- * room; ERR_LIMIT: too many recipients. All of these: ask again later. Whatever the mail holds
- * is an answer. */
+ * room; ERR_LIMIT: too many recipients. All of these: ask again later. Whatever the mail
+ * holds is an answer. */
 enum err gateway_run(const struct gateway *e, struct gateway_answer *out);
 
 #endif

@@ -9,6 +9,8 @@ bench-engine: $(B)/release/tests/bench/engine_bench ## how fast the store commit
 	$<
 bench-catchup: $(B)/release/tests/bench/catchup_bench ## how fast a database is streamed, beside the disk: MIB (2000)
 	$< $${TMPDIR:-/tmp} $${MIB:-2000}
+bench-gateway: $(B)/release/tests/bench/gateway_bench ## what the encryption engine costs, beside its private-key operations
+	$<
 bench: $(B)/release/hairpin ## beside Postfix and Dovecot: ratios (PEERS: the load generators' folder)
 	@B=$(abspath $(B)) tests/bench/run $(PEERS) --rounds $(ROUNDS)
 bench-cluster: $(B)/release/hairpin $(B)/release/tests/tools/net_switch ## three nodes beside one and a Postfix; large mail, delay, fail-over
@@ -17,4 +19,4 @@ bench-queue: $(B)/release/hairpin ## 100,000 mails for 1,000 dead destinations, 
 	@HAIRPIN=$< tests/bench/queue 100000 1000 $(ROUNDS)
 bench-relay: $(B)/release/hairpin ## mail that leaves for another server, beside a Postfix
 	@B=$(abspath $(B)) tests/bench/relay $(PEERS) --rounds $(ROUNDS)
-.PHONY: bench-queue bench-relay bench-cluster bench bench-engine bench-catchup
+.PHONY: bench-gateway bench-queue bench-relay bench-cluster bench bench-engine bench-catchup

@@ -1,0 +1,550 @@
+#include "crypto/gateway_in.h"
+
+#include "core/codec.h"
+#include "crypto/gateway_judge.h"
+#include "crypto/gateway_show.h"
+#include "crypto/smime_open.h"
+
+/* A mail or part whose layers are looked at. */
+struct entity {
+	const struct text *text;
+	struct gateway_head head;
+};
+/* How far the mail of some recipients was looked into. */
+struct reading {
+	struct reading *next;
+	struct gateway_show show;
+	struct entity now; /* what is looked at: shown, or the first part of multipart/signed */
+	size_t layers;
+	bool is_over; /* no layer any more that could be taken off */
+};
+struct in {
+	struct gateway_work *w;
+	struct gateway_judge_from from;
+	struct reading *todo, *done;
+	uint32_t rsa_bits_min;
+};
+
+static const struct gateway *
+engine(const struct in *in)
+{
+	return in->w->e;
+}
+
+static void
+end(struct reading *r)
+{
+	r->is_over = true;
+}
+
+/* --- an entity out of a text --- */
+
+/* What isn't MIME has no header: all of it is text. */
+static enum err
+read_entity(struct in *in, const struct text *t, struct entity *out)
+{
+	enum err e = gateway_head_read(t, engine(in)->arena, &out->head);
+
+	out->text = t;
+	if (!e && out->head.n && out->head.field[0].name.n == 0) {
+		out->head.n = 0;
+		out->head.body_at = 0;
+	}
+	return e;
+}
+
+/* It takes the place of all that was around it. ERR_TOO_BIG, its header's: it doesn't. */
+static enum err
+show(struct in *in, struct reading *r, const struct text *t)
+{
+	struct entity opened;
+	enum err e = read_entity(in, t, &opened);
+
+	if (e == ERR_TOO_BIG) {
+		gateway_answer_fact(in->w, &r->show.some,
+			"the part inside has too large a header: left as it is");
+		end(r);
+		return ERR_OK;
+	}
+	if (e)
+		return e;
+	r->now = opened;
+	r->show.text = opened.text;
+	r->show.head = opened.head;
+	r->show.is_rebuilt = true;
+	return ERR_OK;
+}
+
+/* A sink of the room, in canonical lines. */
+static enum err
+begin_text(struct in *in, struct gateway_mime_canon *canon, struct text_sink *to)
+{
+	struct text_sink room;
+	enum err e = gateway_answer_open(in->w, &room);
+
+	if (!e)
+		*to = gateway_mime_canon_into(canon, room);
+	return e;
+}
+
+static void
+tell_octets(struct in *in, const struct reading *r, const struct gateway_mime_canon *canon)
+{
+	if (canon->odd)
+		gateway_answer_fact(in->w, &r->show.some,
+			"%llu octets in it are none of a mail's text: it may have been "
+			"tampered "
+			"with",
+			(unsigned long long)canon->odd);
+}
+
+/* --- signatures --- */
+
+static struct smime_verify_setup
+verify_setup(const struct in *in)
+{
+	return (struct smime_verify_setup){.trust = {engine(in)->q, in->rsa_bits_min}};
+}
+
+static enum err
+feed_verify(void *arg, struct slice octets)
+{
+	return smime_verify_feed(arg, octets);
+}
+
+static bool
+is_ours(enum err e)
+{
+	return e == ERR_UNAVAILABLE || e == ERR_FULL || e == ERR_IO || e == ERR_CORRUPT;
+}
+
+static void
+cannot_be_read(struct in *in, struct reading *r, const char *why)
+{
+	struct gateway_mark m = {GATEWAY_MARK_NEUTRAL, slice_str(why), SLICE_EMPTY};
+
+	gateway_answer_fact(in->w, &r->show.some, "signature: it can't be looked at: %s", why);
+	if (m.result > r->show.mark.result)
+		r->show.mark = m;
+	end(r);
+}
+
+/* What the machine says in the end; no signers where it says nothing. */
+static enum err
+finish_verify(struct in *in, struct reading *r, struct smime_verify *v, enum err e)
+{
+	struct smime_signer *signers = NULL;
+	struct gateway_judge_layer layer;
+	size_t n = 0;
+
+	if (!is_ours(e))
+		e = smime_verify_finish(v, engine(in)->arena, &signers, &n);
+	layer = (struct gateway_judge_layer){signers, n};
+	if (!e)
+		gateway_judge_signers(in->w, &r->show.some, &in->from, &layer, &r->show.mark);
+	smime_verify_free(v);
+	return e;
+}
+
+static enum err
+read_signature(const struct entity *n, const struct gateway_mime_two *two, struct buf *out)
+{
+	struct text_sink to = text_into(out);
+
+	return gateway_mime_decode(n->text, two->second_body, two->second_encoding, &to);
+}
+
+/* The signed part may itself be encrypted: it is looked at next, and stays what is shown as
+ * long as it isn't opened. */
+static enum err
+enter_signed(struct in *in, struct reading *r, struct gateway_mime_range range)
+{
+	struct text_span *span = arena_alloc(engine(in)->arena, sizeof *span);
+	struct text *part = arena_alloc(engine(in)->arena, sizeof *part);
+	struct gateway_mime m;
+	enum smime_kind kind = SMIME_UNKNOWN;
+	enum err e;
+
+	*span = (struct text_span){r->now.text, range.at};
+	*part = text_part(span, range.end - range.at);
+	e = read_entity(in, part, &r->now);
+	if (e == ERR_TOO_BIG) {
+		end(r);
+		return ERR_OK;
+	}
+	if (e)
+		return e;
+	gateway_mime_look(&r->now.head, part, &m);
+	if (m.kind == GATEWAY_MIME_CMS)
+		e = gateway_mime_cms(part, &m, &kind);
+	if (kind != SMIME_ENVELOPED && kind != SMIME_AUTH_ENVELOPED)
+		end(r);
+	return e;
+}
+
+static enum err
+verify_detached(struct in *in, struct reading *r)
+{
+	struct smime_verify_setup setup = verify_setup(in);
+	const struct text *t = r->now.text;
+	struct gateway_mime_two two;
+	struct smime_verify *v;
+	struct buf signature;
+	enum err e = gateway_mime_split(t, &two);
+
+	buf_init(&signature, SMIME_SIGNATURE_MAX);
+	if (!e)
+		e = read_signature(&r->now, &two, &signature);
+	if (!e) {
+		setup.detached = buf_slice(&signature);
+		v = smime_verify_new(&setup);
+		e = gateway_mime_lines(t, two.first, &(struct text_sink){feed_verify, v});
+		e = finish_verify(in, r, v, e);
+	}
+	buf_fini(&signature);
+	if (e && !is_ours(e)) {
+		cannot_be_read(in, r, "multipart/signed is malformed");
+		return ERR_OK;
+	}
+	return e ? e : enter_signed(in, r, two.first);
+}
+
+static enum err
+verify_opaque(struct in *in, struct reading *r, const struct gateway_mime *m)
+{
+	struct smime_verify_setup setup = verify_setup(in);
+	struct gateway_mime_canon canon;
+	struct smime_verify *v;
+	struct text *content;
+	enum err e = begin_text(in, &canon, &setup.to), closing;
+
+	if (e)
+		return e;
+	v = smime_verify_new(&setup);
+	e = gateway_mime_decode(
+		r->now.text, m->body, m->encoding, &(struct text_sink){feed_verify, v});
+	e = finish_verify(in, r, v, e);
+	if (!e)
+		e = gateway_mime_canon_end(&canon);
+	closing = gateway_answer_room(in->w, &content);
+	if (e && !is_ours(e)) {
+		cannot_be_read(in, r, "application/pkcs7-mime is malformed");
+		return ERR_OK;
+	}
+	e = e ? e : closing;
+	if (!e && content->size == 0)
+		end(r);
+	else if (!e)
+		e = show(in, r, content);
+	return e;
+}
+
+/* --- encryption --- */
+
+static bool
+has_key(const struct in *in, uint32_t recipient, const Gateway__Key *key)
+{
+	const Gateway__Party *p = engine(in)->q->recipient[recipient];
+
+	for (size_t i = 0; i < p->n_key; i++)
+		if (p->key[i] == key || p->key[i]->id == key->id)
+			return true;
+	return false;
+}
+
+static bool
+has_any(Gateway__Key *const *list, size_t n, const Gateway__Key *key)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i]->id == key->id)
+			return true;
+	return false;
+}
+
+/* All keys of some, each once. */
+static size_t
+gather_keys(const struct in *in, const struct gateway_some *some, Gateway__Key ***keys)
+{
+	const Gateway__Question *q = engine(in)->q;
+	size_t room = 1, n = 0;
+
+	for (size_t i = 0; i < some->n; i++)
+		room += q->recipient[some->i[i]]->n_key;
+	*keys = arena_alloc(engine(in)->arena, room * sizeof **keys);
+	for (size_t i = 0; i < some->n; i++) {
+		const Gateway__Party *p = q->recipient[some->i[i]];
+
+		for (size_t k = 0; k < p->n_key; k++)
+			if (!has_any(*keys, n, p->key[k]))
+				(*keys)[n++] = p->key[k];
+	}
+	return n;
+}
+
+static enum err
+feed_open(void *arg, struct slice octets)
+{
+	return smime_open_feed(arg, octets);
+}
+
+static enum err
+forget(void *arg, struct slice octets)
+{
+	(void)arg;
+	(void)octets;
+	return ERR_OK;
+}
+
+/* One try with the keys of some of them. */
+static enum err
+try_keys(struct in *in, const struct entity *n, const struct gateway_some *some,
+	struct text_sink to, struct smime_opened *facts)
+{
+	struct smime_open_setup setup = {.keys = engine(in)->keys, .to = to};
+	struct gateway_mime m;
+	struct smime_open *o;
+	Gateway__Key **keys;
+	enum err e;
+
+	setup.n_key = gather_keys(in, some, &keys);
+	setup.key = keys;
+	if (setup.n_key == 0)
+		return ERR_NOT_FOUND;
+	gateway_mime_look(&n->head, n->text, &m);
+	o = smime_open_new(&setup);
+	e = gateway_mime_decode(n->text, m.body, m.encoding, &(struct text_sink){feed_open, o});
+	/* A feed's error is the machine's own, or the text's. */
+	if (e != ERR_IO && e != ERR_CORRUPT)
+		e = smime_open_finish(o, facts);
+	smime_open_free(o);
+	return e;
+}
+
+static enum err
+open_text(struct in *in, struct reading *r, struct smime_opened *facts, struct text **content)
+{
+	struct gateway_mime_canon canon;
+	struct text_sink to;
+	enum err e = begin_text(in, &canon, &to), closing;
+
+	if (e)
+		return e;
+	e = try_keys(in, &r->now, &r->show.some, to, facts);
+	if (!e)
+		e = gateway_mime_canon_end(&canon);
+	closing = gateway_answer_room(in->w, content);
+	if (!e && closing)
+		e = closing;
+	if (!e)
+		tell_octets(in, r, &canon);
+	return e;
+}
+
+static void
+stay_closed(struct in *in, struct reading *r, enum err e)
+{
+	r->show.closed = "encrypted, not opened here";
+	if (e == ERR_NOT_FOUND)
+		gateway_answer_fact(in->w, &r->show.some,
+			"encrypted to nobody whose key is here: passed on as it is");
+	else if (e == ERR_UNSUPPORTED)
+		gateway_answer_fact(in->w, &r->show.some,
+			"encrypted by an algorithm that isn't known here: passed on as it is");
+	else
+		gateway_answer_fact(in->w, &r->show.some,
+			"encrypted, and can't be opened: passed on as it is");
+	end(r);
+}
+
+/* Those to whom it was encrypted too. The others get a reading of their own, which finds the
+ * layer closed: nobody reads what wasn't encrypted to him. */
+static enum err
+keep_entitled(struct in *in, struct reading *r, const struct smime_opened *facts)
+{
+	struct reading *others = arena_alloc(engine(in)->arena, sizeof *others);
+	struct text_sink nowhere = {forget, NULL};
+	struct smime_opened again;
+	struct gateway_some some = r->show.some;
+	enum err e;
+
+	*others = *r;
+	others->show.some.n = r->show.some.n = 0;
+	for (size_t i = 0; i < some.n; i++) {
+		struct gateway_some one = {{some.i[i]}, 1};
+
+		e = has_key(in, some.i[i], facts->key)
+			    ? ERR_OK
+			    : try_keys(in, &others->now, &one, nowhere, &again);
+		if (is_ours(e))
+			return e;
+		if (e)
+			others->show.some.i[others->show.some.n++] = some.i[i];
+		else
+			r->show.some.i[r->show.some.n++] = some.i[i];
+	}
+	if (others->show.some.n) {
+		others->next = in->todo;
+		in->todo = others;
+		stay_closed(in, others, ERR_NOT_FOUND);
+	}
+	return ERR_OK;
+}
+
+static void
+tell_opened(struct in *in, struct reading *r, const struct smime_opened *facts)
+{
+	char print[GATEWAY_ANSWER_PRINT] = "unknown";
+
+	if (facts->key->n_certificate)
+		gateway_answer_print(codec_slice(facts->key->certificate[0]), print);
+	gateway_answer_fact(in->w, &r->show.some,
+		"decrypted: %s, %s, certificate %s, of %zu recipients%s", facts->algorithm,
+		facts->recipient, print, facts->recipients,
+		facts->is_authenticated ? "" : "; nothing proves that it wasn't changed");
+	r->show.was_opened = true;
+	r->show.is_open_to_change |= !facts->is_authenticated;
+	r->show.algorithm = facts->algorithm;
+}
+
+static enum err
+open_layer(struct in *in, struct reading *r)
+{
+	struct smime_opened facts;
+	struct text *content;
+	enum err e = open_text(in, r, &facts, &content);
+
+	if (is_ours(e) || e == ERR_TOO_BIG)
+		return e;
+	if (e) {
+		stay_closed(in, r, e);
+		return ERR_OK;
+	}
+	e = keep_entitled(in, r, &facts);
+	if (e)
+		return e;
+	tell_opened(in, r, &facts);
+	in->w->out->answer.was_decrypted = true;
+	return show(in, r, content);
+}
+
+/* --- layer by layer --- */
+
+static enum err
+peel_cms(struct in *in, struct reading *r, const struct gateway_mime *m)
+{
+	enum smime_kind kind;
+	enum err e = gateway_mime_cms(r->now.text, m, &kind);
+
+	if (e)
+		return e;
+	switch (kind) {
+	case SMIME_SIGNED:
+		return verify_opaque(in, r, m);
+	case SMIME_ENVELOPED:
+	case SMIME_AUTH_ENVELOPED:
+		return open_layer(in, r);
+	case SMIME_COMPRESSED:
+		gateway_answer_fact(in->w, &r->show.some, "compressed: left as it is");
+		break;
+	case SMIME_UNKNOWN:
+		gateway_answer_fact(in->w, &r->show.some,
+			"it says application/pkcs7-mime, but is something else: left as it is");
+		break;
+	}
+	end(r);
+	return ERR_OK;
+}
+
+static void
+tell_flaw(struct in *in, struct reading *r, const char *flaw)
+{
+	gateway_answer_fact(
+		in->w, &r->show.some, "signed or encrypted, but not for sure: %s", flaw);
+	if (r->show.mark.result == GATEWAY_MARK_NONE)
+		r->show.mark.words = slice_str(flaw);
+}
+
+static enum err
+peel(struct in *in, struct reading *r)
+{
+	struct gateway_mime m;
+	bool is_layer;
+
+	gateway_mime_look(&r->now.head, r->now.text, &m);
+	is_layer = m.kind == GATEWAY_MIME_SIGNED || m.kind == GATEWAY_MIME_CMS;
+	if (is_layer && r->layers++ < GATEWAY_LAYERS_MAX)
+		return m.kind == GATEWAY_MIME_SIGNED ? verify_detached(in, r)
+						     : peel_cms(in, r, &m);
+	if (m.flaw)
+		tell_flaw(in, r, m.flaw);
+	else if (is_layer)
+		gateway_answer_fact(in->w, &r->show.some,
+			"more than %d layers: the rest is left as it is", GATEWAY_LAYERS_MAX);
+	else if (m.kind != GATEWAY_MIME_PLAIN)
+		gateway_answer_fact(in->w, &r->show.some, "OpenPGP: left as it is");
+	end(r);
+	return ERR_OK;
+}
+
+static enum err
+peel_all(struct in *in, struct reading *r)
+{
+	enum err e = ERR_OK;
+
+	while (!r->is_over && !e)
+		e = peel(in, r);
+	r->next = in->done;
+	in->done = r;
+	return e;
+}
+
+static void
+tell_forged(struct in *in, unsigned forged)
+{
+	if (forged & GATEWAY_MARK_FORGED_RESULTS)
+		gateway_answer_fact(in->w, NULL,
+			"taken out: an Authentication-Results in the name of this gateway");
+	if (forged & GATEWAY_MARK_FORGED_FIELD)
+		gateway_answer_fact(in->w, NULL, "taken out: X-Hairpin- fields");
+	if (forged & GATEWAY_MARK_FORGED_TAG)
+		gateway_answer_fact(in->w, NULL,
+			"taken out: a tag in the subject as this gateway writes it");
+}
+
+/* The strictest of all: one verdict for the mail. */
+static uint32_t
+rsa_bits_min(const Gateway__Question *q)
+{
+	uint32_t most = 0;
+
+	for (size_t i = 0; i < q->n_recipient; i++)
+		if (q->recipient[i]->settings && q->recipient[i]->settings->rsa_bits_min > most)
+			most = q->recipient[i]->settings->rsa_bits_min;
+	return most;
+}
+
+enum err
+gateway_in_run(struct gateway_work *w, const struct gateway_head *head)
+{
+	const struct gateway *e = w->e;
+	struct in in = {.w = w, .rsa_bits_min = rsa_bits_min(e->q)};
+	struct reading first = {.now = {e->body, *head}}, *r;
+	struct gateway_head outer;
+	enum err err = ERR_OK;
+
+	for (; first.show.some.n < e->q->n_recipient; first.show.some.n++)
+		first.show.some.i[first.show.some.n] = (uint32_t)first.show.some.n;
+	first.show.text = e->body;
+	first.show.head = *head;
+	gateway_head_copy(head, &outer);
+	tell_forged(&in, gateway_mark_strip(&outer, slice_str(e->q->authserv_id)));
+	gateway_judge_read(head, e->arena, &in.from);
+	in.todo = &first;
+	while ((r = in.todo) && !err) {
+		in.todo = r->next;
+		err = peel_all(&in, r);
+	}
+	for (r = in.done; r && !err; r = r->next)
+		err = gateway_show_answer(w, &r->show, &outer);
+	return err;
+}

@@ -1,0 +1,276 @@
+#include "crypto/gateway_out.h"
+
+#include "core/codec.h"
+#include "core/mail_addr.h"
+#include "crypto/gateway_build.h"
+#include "crypto/gateway_from.h"
+#include "crypto/gateway_mark.h"
+#include "crypto/gateway_plan.h"
+#include "crypto/smime_seal.h"
+#include "crypto/smime_verify.h"
+
+struct out {
+	struct gateway_work *w;
+	struct gateway_plan *plan;
+	struct gateway_build build;
+	struct smime_sign_setup sign; /* key NULL: there is none for this mail */
+	bool is_told;		      /* of the signature */
+};
+
+/* --- who signs --- */
+
+/* A key of the sender's that may sign, and whose certificate is for the one From. */
+static void
+find_signer(struct out *o, const struct gateway_head *h)
+{
+	const Gateway__Question *q = o->w->e->q;
+	struct slice from;
+	const char *why = gateway_from_read(h, o->w->e->arena, &from);
+	size_t n = q->sender && !why ? q->sender->n_key : 0;
+
+	o->sign = (struct smime_sign_setup){.keys = o->w->e->keys, .now_sec = q->now_sec};
+	for (size_t i = 0; i < n; i++) {
+		struct smime_signer who = {0};
+
+		o->sign.key = q->sender->key[i];
+		if (!o->sign.key->may_sign || !o->sign.key->n_certificate)
+			continue;
+		who.certificate = codec_slice(o->sign.key->certificate[0]);
+		if (smime_signer_is(&who, from) && smime_sign_micalg(&o->sign))
+			return;
+	}
+	o->sign.key = NULL;
+	if (why)
+		gateway_answer_fact(o->w, NULL, "not signed: %s", why);
+	else
+		gateway_answer_fact(o->w, NULL,
+			"not signed: no key with a valid certificate for %.*s is here",
+			SLICE_FMT(from));
+}
+
+static void
+decide_signer(struct out *o, const struct gateway_head *h)
+{
+	const Gateway__Question *q = o->w->e->q;
+	bool is_wanted = false;
+
+	for (size_t i = 0; i < q->n_recipient; i++)
+		is_wanted |= o->plan->one[i].sign;
+	if (is_wanted)
+		find_signer(o, h);
+	for (size_t i = 0; i < q->n_recipient; i++)
+		o->plan->one[i].sign &= o->sign.key != NULL;
+}
+
+static void
+tell_signed(struct out *o, bool is_opaque)
+{
+	char print[GATEWAY_ANSWER_PRINT];
+
+	if (!o->is_told)
+		gateway_answer_fact(o->w, NULL, "signed: %s, %s, certificate %s",
+			is_opaque ? "opaque" : "detached", smime_sign_micalg(&o->sign),
+			gateway_answer_print(codec_slice(o->sign.key->certificate[0]), print));
+	o->is_told = true;
+}
+
+/* The entity that a recipient's mail is made of. A signature that can't be made isn't worth a
+ * bounce: whoever reads it misses a mark, that's all. */
+static enum err
+entity_for(struct out *o, struct gateway_plan_one *one, const struct text **entity)
+{
+	bool is_opaque = one->opaque;
+	enum err e;
+
+	if (!one->sign)
+		return gateway_build_plain(&o->build, entity);
+	e = gateway_build_signed(&o->build, &o->sign, &is_opaque, entity);
+	if (e == ERR_CRYPTO) {
+		gateway_answer_fact(o->w, NULL, "not signed: the key doesn't sign");
+		one->sign = false;
+		return gateway_build_plain(&o->build, entity);
+	}
+	if (!e)
+		tell_signed(o, is_opaque);
+	return e;
+}
+
+/* --- what they get --- */
+
+static const char *
+cipher_text(Gateway__Settings__Cipher c)
+{
+	static const char *const texts[] = {
+		"unknown", "AES-128-CBC", "AES-256-CBC", "AES-128-GCM", "AES-256-GCM"};
+
+	return (unsigned)c < 5 ? texts[c] : texts[0];
+}
+
+static enum err
+write_outer(const struct gateway_head *h, const struct text_sink *to)
+{
+	enum err e = gateway_head_write(h, GATEWAY_HEAD_OUTER, to);
+
+	e = e ? e : to->put(to->arg, SLICE_LIT("MIME-Version: 1.0"));
+	return e ? e : to->put(to->arg, slice_str(gateway_head_line_end(h)));
+}
+
+static enum err
+write_sealed(struct out *o, const struct gateway_some *some, const struct text *entity,
+	const struct text_sink *to)
+{
+	Gateway__Certificate *certificates[GATEWAY_RECIPIENTS_MAX];
+	struct gateway_build_seal seal = {.to = certificates, .n = some->n};
+	Gateway__Settings__Cipher wanted = gateway_plan_settings(o->w, some->i[0])->cipher;
+	enum err e;
+
+	for (size_t i = 0; i < some->n; i++)
+		certificates[i] = o->plan->one[some->i[i]].certificate;
+	seal.cipher = smime_seal_cipher(certificates, some->n, wanted);
+	e = gateway_build_sealed(entity, &seal, to);
+	if (!e)
+		gateway_answer_fact(o->w, some, "encrypted: %s, for %zu recipient%s",
+			cipher_text(seal.cipher), some->n, some->n == 1 ? "" : "s");
+	return e;
+}
+
+static enum err
+write_plain(struct out *o, const struct gateway_head *h, const struct text_sink *to)
+{
+	const struct text *body = o->w->e->body;
+	enum err e = gateway_head_write(h, GATEWAY_HEAD_ALL, to);
+
+	e = e ? e : to->put(to->arg, slice_str(gateway_head_line_end(h)));
+	return e ? e : text_copy(body, h->body_at, body->size - h->body_at, to);
+}
+
+static enum err
+write_body(struct out *o, const struct gateway_some *some, const struct text *entity,
+	Gateway__Group *g)
+{
+	const struct gateway_plan_one *one = &o->plan->one[some->i[0]];
+	const struct gateway_head *h = &o->plan->variant[one->variant].head;
+	struct text_sink to;
+	enum err e = gateway_answer_open(o->w, &to), closing;
+
+	if (e)
+		return e;
+	if (!entity) {
+		e = write_plain(o, h, &to);
+	} else {
+		e = write_outer(h, &to);
+		if (!e && one->certificate)
+			e = write_sealed(o, some, entity, &to);
+		else if (!e)
+			e = text_copy(entity, 0, entity->size, &to);
+	}
+	closing = gateway_answer_close(o->w, g);
+	return e ? e : closing;
+}
+
+static void
+bounce(struct out *o, Gateway__Group *g, const char *words)
+{
+	g->action = GATEWAY__GROUP__ACTION__BOUNCE;
+	g->body = 0;
+	g->status = (char *)(uintptr_t) "5.7.5";
+	g->words = (char *)(uintptr_t)words;
+	(void)o;
+}
+
+static enum err
+pass(struct out *o, const struct gateway_some *some)
+{
+	struct gateway_plan_one *one = &o->plan->one[some->i[0]];
+	const struct gateway_head *h = &o->plan->variant[one->variant].head;
+	Gateway__Group *g = gateway_answer_group(o->w, some);
+	const struct text *entity = NULL;
+	enum err e = ERR_OK;
+
+	if (one->certificate || one->sign)
+		e = entity_for(o, one, &entity);
+	if (!e && !one->certificate && !one->sign)
+		entity = NULL;
+	if (!e && (entity || h->is_changed))
+		e = write_body(o, some, entity, g);
+	if (e == ERR_CRYPTO) {
+		gateway_answer_fact(o->w, some, "bounces: it can't be encrypted");
+		bounce(o, g,
+			"it couldn't be encrypted, although a certificate is known: see "
+			"hairpin why");
+		e = ERR_OK;
+	}
+	return e;
+}
+
+static void
+hold_back(struct out *o, uint32_t i)
+{
+	const struct gateway_plan_one *one = &o->plan->one[i];
+	struct gateway_some some = {{i}, 1};
+	Gateway__Group *g = gateway_answer_group(o->w, &some);
+	struct slice canonical, address = codec_slice(o->w->e->q->recipient[i]->address);
+
+	bounce(o, g, one->words);
+	if (one->fate == GATEWAY_PLAN_BOUNCE)
+		return;
+	if (mail_addr_canonical_text(address, o->w->e->arena, &canonical))
+		return;
+	g->action = GATEWAY__GROUP__ACTION__WAIT;
+	g->status = (char *)(uintptr_t) "4.7.5";
+	g->wait_for = codec_bytes(canonical);
+	g->keep_sec = gateway_plan_settings(o->w, i)->keep_sec;
+}
+
+static bool
+get_the_same(const struct gateway_plan_one *a, const struct gateway_plan_one *b)
+{
+	return b->fate == GATEWAY_PLAN_PASS && a->variant == b->variant && a->sign == b->sign &&
+	       (!a->sign || a->opaque == b->opaque) && !a->certificate == !b->certificate &&
+	       (!a->certificate || (a->cipher == b->cipher && !a->alone && !b->alone));
+}
+
+static enum err
+answer(struct out *o)
+{
+	size_t n = o->w->e->q->n_recipient;
+	bool is_done[GATEWAY_RECIPIENTS_MAX] = {false};
+	enum err e = ERR_OK;
+
+	for (uint32_t i = 0; i < n && !e; i++) {
+		struct gateway_some some = {{i}, 1};
+
+		if (is_done[i])
+			continue;
+		if (o->plan->one[i].fate != GATEWAY_PLAN_PASS) {
+			hold_back(o, i);
+			continue;
+		}
+		for (uint32_t k = i + 1; k < n; k++) {
+			if (is_done[k] || !get_the_same(&o->plan->one[i], &o->plan->one[k]))
+				continue;
+			some.i[some.n++] = k;
+			is_done[k] = true;
+		}
+		e = pass(o, &some);
+	}
+	return e;
+}
+
+enum err
+gateway_out_run(struct gateway_work *w, const struct gateway_head *head)
+{
+	struct out o = {.w = w};
+	struct gateway_head stripped;
+	enum err e;
+
+	gateway_head_copy(head, &stripped);
+	if (gateway_mark_strip(&stripped, slice_str(w->e->q->authserv_id)))
+		gateway_answer_fact(w, NULL, "taken out: marks that look like this gateway's");
+	gateway_build_init(&o.build, w, head);
+	e = gateway_plan_make(w, head, &stripped, &o.plan);
+	if (e)
+		return e;
+	decide_signer(&o, &stripped);
+	return answer(&o);
+}
