@@ -1,4 +1,5 @@
-/* cert_x509: a certificate's DER as OpenSSL has it, for crypto/ only. Pure. */
+/* cert_x509: a certificate's DER as OpenSSL has it, for crypto/ only. Pure but for a memory
+ * of what was read last: whoever gets a certificate shares it, and changes nothing of it. */
 #ifndef CRYPTO_CERT_X509_H
 #define CRYPTO_CERT_X509_H
 

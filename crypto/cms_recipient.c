@@ -6,6 +6,7 @@
 #include <openssl/x509v3.h>
 
 #include "core/must.h"
+#include "crypto/cert_x509.h"
 
 enum { SKI_TRANSPORT = 0x80, SKI_AGREE = 0xa0, SKI_MAX = 256 };
 
@@ -84,13 +85,11 @@ struct cms_recipient_id {
 struct cms_recipient_id *
 cms_recipient_id_new(struct slice certificate)
 {
-	const uint8_t *p = certificate.p;
-	X509 *x = d2i_X509(NULL, &p, (long)certificate.n);
+	X509 *x = cert_x509_parse(certificate);
 	struct cms_recipient_id *id;
 	uint8_t *serial = NULL;
 	int n;
 
-	ERR_clear_error();
 	if (!x)
 		return NULL;
 	id = must_zalloc(sizeof *id);

@@ -4,6 +4,7 @@
 #include <openssl/rsa.h>
 
 #include "core/must.h"
+#include "crypto/cert_x509.h"
 #include "crypto/cms_agree.h"
 #include "crypto/cms_der.h"
 #include "crypto/smime_capability.h"
@@ -41,12 +42,10 @@ is_usable(EVP_PKEY *key)
 enum err
 smime_recipient_init(struct smime_recipient *r, struct slice certificate, unsigned capabilities)
 {
-	const uint8_t *p = certificate.p;
 	enum err e = ERR_SYNTAX;
 
 	memset(r, 0, sizeof *r);
-	if (certificate.n)
-		r->certificate = d2i_X509(NULL, &p, (long)certificate.n);
+	r->certificate = cert_x509_parse(certificate);
 	if (r->certificate) {
 		if (capabilities & SMIME_CAPABILITY_OAEP_SHA1)
 			r->oaep = "SHA1";
