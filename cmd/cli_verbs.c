@@ -9,6 +9,7 @@
 #include "cmd/cli_container.h"
 #include "cmd/cli_control.h"
 #include "cmd/cli_demo.h"
+#include "cmd/cli_gateway.h"
 #include "cmd/cli_help.h"
 #include "cmd/cli_init.h"
 #include "cmd/cli_join.h"
@@ -23,6 +24,7 @@
 #define ACCOUNT                                                                                \
 	"--full-name --quota-bytes --quota-messages --recipients-per-hour "                    \
 	"--recipients-per-day --send-as"
+#define GATEWAY "--policy --from --to --key --cert --ca --now --hostname --json"
 #define FILTERS "--sender --to --hop --stage --node --held --older-than --status"
 
 const struct cli_verb cli_verbs[] = {
@@ -144,6 +146,11 @@ const struct cli_verb cli_verbs[] = {
 		cli_control_run},
 	{"sts show", "DOMAIN", "--json", "one of them", cli_control_run},
 
+	{"gateway in", "<MAIL", GATEWAY, "what the engine makes of a mail that comes",
+		cli_gateway_run},
+	{"gateway out", "<MAIL", GATEWAY " --reply",
+		"what the engine makes of a mail that leaves", cli_gateway_run},
+
 	{"mime dump", "<MAIL", "", "the parts of a mail and where they are, in JSON",
 		cli_mime_dump},
 	{"imap bodystructure", "<MAIL", "", "BODYSTRUCTURE of a mail", cli_mime_imap},
@@ -193,7 +200,7 @@ const struct cli_option cli_verbs_options[] = {
 	{"--enable", NULL, "the contrary"},
 	{"--keep", NULL, "leave a copy in the user's own mailbox"},
 	{"--sender", "FROM", "mail of that sender, of @DOMAIN, or reports: <>"},
-	{"--to", "TO", "to that address, or to @DOMAIN"},
+	{"--to", "TO", "to that address, or to @DOMAIN; several with commas, for gateway"},
 	{"--hop", "HOP", "that waits for that server, as `queue hops` names it"},
 	{"--stage", "NAME", "route, deliver or relay"},
 	{"--node", "N", "that node works on it"},
@@ -205,6 +212,13 @@ const struct cli_option cli_verbs_options[] = {
 	{"--vault", "FOLDER", "the folder with the copy of the vault"},
 	{"--estate", NULL, "two clusters, mail and gateway, and a partner outside"},
 	{"--defaults", NULL, "each key's default, type and bounds; reads no file"},
+	{"--policy", "FILE", "the policy; else the factory's"},
+	{"--from", "ADDRESS", "the envelope's sender; else the mail's From"},
+	{"--key", "FILES", "private keys with their certificates, PEM, commas between"},
+	{"--cert", "FILES", "certificates of others, PEM, commas between"},
+	{"--ca", "FILES", "authorities to trust, PEM, commas between"},
+	{"--now", "SECONDS", "the time, since 1970; else it is now"},
+	{"--reply", NULL, "it answers a mail that was decrypted"},
 	{"--local", NULL, "look at this machine alone: no DNS, no calls to others"},
 	{"--outbound", "HOST", "call HOST or HOST:PORT to see if mail can leave"},
 	{"--offline", NULL, "read the database itself: no server is needed"},
