@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cmd/cli_check_cluster.h"
+#include "cmd/cli_check_key.h"
 #include "cmd/cli_check_net.h"
 #include "cmd/cli_check_policy.h"
 #include "cmd/cli_control.h"
@@ -312,6 +313,8 @@ check_here(struct check *c)
 		check_master_key(c);
 		c->f.topic = "certificate";
 		check_certificate(c);
+		c->f.topic = "keys";
+		cli_check_key(&c->f);
 	}
 	if (c->is_running && !c->f.config.arbiter) {
 		c->f.topic = "policy";

@@ -28,7 +28,8 @@ static const struct {
 	{"--hours", "hours", 'n'}, {"--undo", "undo", 'y'}, {"--sender", "sender", 't'},
 	{"--to", "to", 't'}, {"--hop", "hop", 't'}, {"--stage", "stage", 't'},
 	{"--node", "node", 'n'}, {"--held", "held", 'y'}, {"--older-than", "older_than", 'd'},
-	{"--status", "status", 't'}, {"--all", "all", 'y'}, {"--via", "via", 't'}};
+	{"--status", "status", 't'}, {"--all", "all", 'y'}, {"--via", "via", 't'},
+	{"--trusted", "trusted", 'y'}, {"--comment", "comment", 't'}, {"--pem", "pem", 'y'}};
 enum { OPTIONS = sizeof options / sizeof *options };
 
 /* --- asking --- */
@@ -286,8 +287,20 @@ print_table(const json_t *request, const json_t *rows)
 	static const char *const steps[] = {
 		"time", "node", "id", "stage", "event", "recipient", "where", NULL};
 
-	if (is_verb(request, "why"))
+	static const char *const keys[] = {
+		"id", "kind", "addresses", "key", "ends", "state", NULL};
+	static const char *const certs[] = {
+		"name", "address", "state", "trust", "key", "ends", NULL};
+	static const char *const trusted[] = {"name", "state", "ends", "subject", NULL};
+	const char *verb = json_string_value(json_object_get(request, "verb"));
+
+	if (!strcmp(verb, "why"))
 		cli_table_put_columns(rows, steps, "text");
+	else if (!strcmp(verb, "key list") && json_array_size(rows))
+		cli_table_put_columns(rows, keys, "selector");
+	else if (!strcmp(verb, "cert list") && json_array_size(rows))
+		cli_table_put_columns(
+			rows, json_object_get(request, "trusted") ? trusted : certs, "comment");
 	else
 		cli_table_put_rows(rows);
 }

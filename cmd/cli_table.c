@@ -11,8 +11,8 @@ enum { COLUMNS_MAX = 32, GAP = 2, INDENT = 4 };
 static bool
 is_time(const char *key)
 {
-	static const char *const times[] = {
-		"created", "queued", "next_try", "failing_since", "ends", "fetched", NULL};
+	static const char *const times[] = {"created", "queued", "next_try", "failing_since",
+		"begins", "ends", "fetched", "expires", "added", NULL};
 
 	for (const char *const *t = times; *t; t++)
 		if (!strcmp(key, *t))

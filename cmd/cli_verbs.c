@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmd/cli_backup.h"
+#include "cmd/cli_cert.h"
 #include "cmd/cli_check.h"
 #include "cmd/cli_cluster.h"
 #include "cmd/cli_config.h"
@@ -13,6 +14,8 @@
 #include "cmd/cli_help.h"
 #include "cmd/cli_init.h"
 #include "cmd/cli_join.h"
+#include "cmd/cli_key.h"
+#include "cmd/cli_key_export.h"
 #include "cmd/cli_mime.h"
 #include "cmd/cli_restore.h"
 #include "cmd/cli_serve.h"
@@ -100,6 +103,35 @@ const struct cli_verb cli_verbs[] = {
 	{"service set", "ADDRESS", ACCOUNT " --from-network --disable --enable --json",
 		"change what the options name", cli_control_run},
 
+	{"key import", "FILE [ADDRESS...]", "--password --password-file --json",
+		"take in a private key with its certificate: .p12, .pfx, PEM", cli_key_import},
+	{"key create", "ADDRESS...", "--kind --days --csr --json",
+		"make a private key and a certificate, or a request for one", cli_key_create},
+	{"key list", "[ADDRESS]", "--json", "the private keys", cli_control_run},
+	{"key show", "ID", "--json", "one of them, with its certificate", cli_control_run},
+	{"key export", "ID", "--p12 --pem --password --password-file --json",
+		"a private key out of the data folder; as root", cli_key_export_run},
+	{"key retire", "ID", "--json", "it opens what comes, and signs no more",
+		cli_control_run},
+	{"key delete", "ID", "--json", "destroy it: mail encrypted to it can't be read again",
+		cli_control_run},
+	{"cert add", "FILE [ADDRESS...]", "--password --password-file --json",
+		"certificates that mail is encrypted to, of others or of domains",
+		cli_cert_add},
+	{"cert list", "[ADDRESS]", "--trusted --json",
+		"whose there are, how far they are believed, what waits for approval",
+		cli_control_run},
+	{"cert show", "SHA256", "--pem --json", "one of them", cli_cert_show},
+	{"cert approve", "SHA256 [ADDRESS]", "--json",
+		"use it from now on, in the place of the others", cli_control_run},
+	{"cert delete", "SHA256 [ADDRESS]", "--json", "forget it", cli_control_run},
+	{"cert block", "SHA256", "--comment --json",
+		"never encrypt to it, nor believe what it signed", cli_control_run},
+	{"cert trust", "FILE|SHA256", "--comment --password --password-file --json",
+		"believe an authority, or one certificate", cli_cert_trust},
+	{"cert untrust", "SHA256", "--json", "neither trust nor block it any more",
+		cli_control_run},
+
 	{"queue list", "", FILTERS " --json", "what waits, and for what", cli_control_run},
 	{"queue show", "ID", "--json", "one mail, and how it came", cli_control_run},
 	{"queue hops", "", "--json", "the servers that mail waits for, the most wanted first",
@@ -174,7 +206,7 @@ const struct cli_option cli_verbs_options[] = {
 	{"--domain", "DOMAIN", "the first mail domain; else asked for"},
 	{"--user", "NAME", "the first user, NAME or NAME@DOMAIN; else asked for"},
 	{"--password", "WORD", "else asked for, or standard input's first line"},
-	{"--password-file", "FILE", "whose first line is the first user's password"},
+	{"--password-file", "FILE", "whose first line is the password"},
 	{"--hostname", "HOST", "this machine's name in the DNS; else mail.DOMAIN"},
 	{"--data", "FOLDER", "the data folder; else /var/lib/hairpin"},
 	{"--listen", "ADDRESS", "numeric address of the listeners; else 0.0.0.0"},
@@ -210,6 +242,13 @@ const struct cli_option cli_verbs_options[] = {
 	{"--all", NULL, "all mail of the queue"},
 	{"--via", "HOP", "that way, like smtp:[192.0.2.1]:25; else routed anew"},
 	{"--vault", "FOLDER", "the folder with the copy of the vault"},
+	{"--kind", "K", "rsa2048, rsa3072 (if not said), rsa4096, p256, p384"},
+	{"--days", "N", "how long the certificate is good; else 730"},
+	{"--csr", NULL, "print a request for a certificate instead of making one"},
+	{"--p12", "FILE", "write a new PKCS#12 file, under a password"},
+	{"--pem", NULL, "print it as PEM"},
+	{"--trusted", NULL, "what is trusted or blocked by hand"},
+	{"--comment", "TEXT", "why; is shown with it"},
 	{"--estate", NULL, "two clusters, mail and gateway, and a partner outside"},
 	{"--defaults", NULL, "each key's default, type and bounds; reads no file"},
 	{"--policy", "FILE", "the policy; else the factory's"},

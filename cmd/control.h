@@ -66,6 +66,7 @@ extern const struct control_verb control_note_verbs[];
 extern const struct control_verb control_directory_verbs[], control_account_verbs[],
 	control_group_verbs[], control_queue_verbs[], control_cluster_verbs[],
 	control_dns_verbs[], control_sts_verbs[], control_why_verbs[], control_policy_verbs[],
-	control_explain_verbs[], control_policy_check_verbs[];
+	control_explain_verbs[], control_policy_check_verbs[], control_key_verbs[],
+	control_cert_verbs[];
 
 #endif

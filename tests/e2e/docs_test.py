@@ -48,7 +48,7 @@ def program_verbs():
         for one in re.split(r"^hairpin ", usage, flags=re.M)[1:]:
             folded = re.split(r"\n {4}(?! )", one)[0]  # what follows explains
             words = re.match(rf"({group}(?: [a-z]+)?)(.*)", " ".join(folded.split()))
-            options = set(re.findall(r"\[(--[a-z-]+)", words[2]))
+            options = set(re.findall(r"\[(--[a-z0-9-]+)", words[2]))
             arguments = re.sub(r"\[--[^]]*\]", "", words[2]).strip()
             verbs[words[1]] = (arguments, options)
     return verbs
@@ -73,7 +73,7 @@ def manual_verbs():
         line, _, text = item.partition("\n")
         words = plain("Cm " + line)
         name = re.match(r"[a-z-]+(?: [a-z]+(?= |$))?", words)[0]
-        options = set(re.findall(r"\bFl Fl ([a-z-]+)", text + line))
+        options = set(re.findall(r"\bFl Fl ([a-z0-9-]+)", text + line))
         arguments = re.sub(r"\[--[^]]*\]", "", words[len(name):]).strip()
         assert name not in verbs, name
         verbs[name] = (arguments.replace(" ...", "..."), {"--" + o for o in options})

@@ -1,0 +1,30 @@
+/* cli_key_file: files with keys and certificates, for the verbs of both: read with their
+ * password, judged, and said what is wrong with them. */
+#ifndef CMD_CLI_KEY_FILE_H
+#define CMD_CLI_KEY_FILE_H
+
+#include <jansson.h>
+
+#include "cmd/cli.h"
+#include "crypto/cert_info.h"
+#include "crypto/key_file.h"
+
+/* EX_OK, or why not, which was said. The password is --password's or --password-file's; if the
+ * file wants one, and there is none, it is asked for. */
+int cli_key_file_read(
+	const struct cli_line *line, const char *path, struct arena *a, struct key_file *out);
+/* --password, or --password-file's first line; *word stays NULL if neither was given. */
+int cli_key_file_password(const struct cli_line *line, struct arena *a, const char **word);
+/* Base64. */
+json_t *cli_key_file_base64(struct slice octets);
+/* The words from `first` on as addresses; without any those that the certificate names.
+ * NULL: there are none, which was said. */
+json_t *cli_key_file_addresses(
+	const struct cli_line *line, size_t first, const struct cert_info *info);
+/* Says on standard error what is odd about the certificate, for these addresses. */
+void cli_key_file_warn(const char *path, const struct cert_info *info, const json_t *addresses);
+/* A new file of mode 600, synced; one that is there stays. EX_OK, or why not, which was
+ * said. */
+int cli_key_file_write(const char *path, struct slice octets);
+
+#endif
