@@ -21,7 +21,8 @@ PKG_build := gcc libc6-dev binutils pkg-config protobuf-c-compiler libprotobuf-c
 PKG_test := $(PKG_build) libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 \
 	universal-ctags python3 file curl swaks libnet-ssleay-perl isync libsasl2-modules neomutt \
 	openssl ldnsutils libfstrm0 strace procps xfsprogs e2fsprogs mount util-linux mandoc iproute2 systemd \
-	postfix dovecot-core dovecot-imapd dovecot-lmtpd gpgsm gpg-agent python3-cryptography
+	postfix dovecot-core dovecot-imapd dovecot-lmtpd gpgsm gpg-agent python3-cryptography opendkim python3-dkim \
+	python3-nacl
 PKG_compose := $(PKG_test) docker.io docker-compose iptables
 PKG_bench := $(PKG_test) dovecot-sieve
 # The goals that need no package, those that need few, and those that need more.
@@ -31,7 +32,7 @@ WANTS := $(or $(WANTS),$(if $(filter-out \
 	all release debug objects install demo,$(GOALS)),test,$(if $(GOALS),build)))
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 # What brings a service along that nobody asked for: it isn't started, now or at a boot.
-SERVICES := postfix dovecot-core
+SERVICES := postfix dovecot-core opendkim
 # A stamp that make includes: when the rule below had to make it, make starts anew.
 include $(WANTS:%=$(B)/packages-%)
 $(B)/packages-%: Makefile $(wildcard /var/lib/dpkg/status)

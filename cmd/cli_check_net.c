@@ -70,7 +70,7 @@ read_file(struct net *n, const char *below, struct buf *out)
 }
 
 static void
-read_key(struct net *n, struct slice domain, enum dkim_sign_kind kind, struct slice *out)
+read_key(struct net *n, struct slice domain, enum dkim_key_kind kind, struct slice *out)
 {
 	char below[CLI_FINDING_PATH];
 	struct buf pem, record;
@@ -80,7 +80,7 @@ read_key(struct net *n, struct slice domain, enum dkim_sign_kind kind, struct sl
 	snprintf(below, sizeof below, "keys/dkim/%.*s.%s.pem", SLICE_FMT(domain),
 		publish_selector(kind));
 	read_file(n, below, &pem);
-	if (!dkim_sign_record(buf_slice(&pem), &record))
+	if (!dkim_key_record(buf_slice(&pem), &record))
 		*out = arena_dup(&n->arena, buf_slice(&record));
 	buf_fini_secret(&pem);
 	buf_fini(&record);
@@ -129,7 +129,7 @@ read_domains(struct net *n)
 		}
 	for (size_t i = 0; i < n->site.domains; i++)
 		for (unsigned kind = 0; kind < PUBLISH_KEYS; kind++)
-			read_key(n, domain[i].name, (enum dkim_sign_kind)kind,
+			read_key(n, domain[i].name, (enum dkim_key_kind)kind,
 				&domain[i].dkim[kind]);
 	json_decref(request);
 }

@@ -103,14 +103,14 @@ read_options(struct init *in, const struct cli_line *line)
 }
 
 static int
-make_dkim(struct init *in, enum dkim_sign_kind kind)
+make_dkim(struct init *in, enum dkim_key_kind kind)
 {
 	struct buf pem;
 	char below[PATH_ROOM];
 	int code;
 
 	buf_init(&pem, 16384);
-	if (dkim_sign_new_key(kind, &pem, &in->dkim[kind]))
+	if (dkim_key_new(kind, &pem, &in->dkim[kind]))
 		return cli_fail(EX_SOFTWARE, "a DKIM key could not be made");
 	snprintf(
 		below, sizeof below, "keys/dkim/%s.%s.pem", in->domain, publish_selector(kind));
@@ -138,8 +138,8 @@ make_keys(struct init *in)
 	if (!code)
 		code = cli_setup_certificate(&in->s, names, 2);
 	if (!code)
-		code = make_dkim(in, DKIM_SIGN_RSA);
-	return code ? code : make_dkim(in, DKIM_SIGN_ED25519);
+		code = make_dkim(in, DKIM_KEY_RSA);
+	return code ? code : make_dkim(in, DKIM_KEY_ED25519);
 }
 
 /* --- the database, and what goes in by the front door --- */
@@ -294,7 +294,7 @@ static void
 print_records(const struct init *in)
 {
 	const struct publish_domain d = {slice_str(in->domain), slice_str(in->s.hostname),
-		{buf_slice(&in->dkim[DKIM_SIGN_RSA]), buf_slice(&in->dkim[DKIM_SIGN_ED25519])}};
+		{buf_slice(&in->dkim[DKIM_KEY_RSA]), buf_slice(&in->dkim[DKIM_KEY_ED25519])}};
 	struct publish_record list[PUBLISH_MAX];
 	struct arena a;
 	struct buf line;

@@ -10,6 +10,7 @@
 #include "cmd/cli_container.h"
 #include "cmd/cli_control.h"
 #include "cmd/cli_demo.h"
+#include "cmd/cli_dkim.h"
 #include "cmd/cli_gateway.h"
 #include "cmd/cli_help.h"
 #include "cmd/cli_init.h"
@@ -182,6 +183,9 @@ const struct cli_verb cli_verbs[] = {
 		cli_gateway_run},
 	{"gateway out", "<MAIL", GATEWAY " --reply",
 		"what the engine makes of a mail that leaves", cli_gateway_run},
+	{"dkim sign", "<MAIL",
+		"--domain --selector --key --ed25519-selector --ed25519-key --now",
+		"a mail with its DKIM signatures on top", cli_dkim_sign},
 
 	{"mime dump", "<MAIL", "", "the parts of a mail and where they are, in JSON",
 		cli_mime_dump},
@@ -203,7 +207,7 @@ const struct cli_verb cli_verbs[] = {
 
 const struct cli_option cli_verbs_options[] = {
 	{"-c", "FILE", "the configuration file"},
-	{"--domain", "DOMAIN", "the first mail domain; else asked for"},
+	{"--domain", "DOMAIN", "the mail domain; the first one is asked for else"},
 	{"--user", "NAME", "the first user, NAME or NAME@DOMAIN; else asked for"},
 	{"--password", "WORD", "else asked for, or standard input's first line"},
 	{"--password-file", "FILE", "whose first line is the password"},
@@ -258,6 +262,9 @@ const struct cli_option cli_verbs_options[] = {
 	{"--ca", "FILES", "authorities to trust, PEM, commas between"},
 	{"--now", "SECONDS", "the time, since 1970; else it is now"},
 	{"--reply", NULL, "it answers a mail that was decrypted"},
+	{"--selector", "NAME", "under which the DNS has the public key"},
+	{"--ed25519-selector", "NAME", "of a second key"},
+	{"--ed25519-key", "FILE", "the second key, in PEM"},
 	{"--local", NULL, "look at this machine alone: no DNS, no calls to others"},
 	{"--outbound", "HOST", "call HOST or HOST:PORT to see if mail can leave"},
 	{"--offline", NULL, "read the database itself: no server is needed"},

@@ -8,9 +8,9 @@
 enum { TXT_STRING_MAX = 255 };
 
 const char *
-publish_selector(enum dkim_sign_kind kind)
+publish_selector(enum dkim_key_kind kind)
 {
-	return kind == DKIM_SIGN_RSA ? "rsa" : "ed25519";
+	return kind == DKIM_KEY_RSA ? "rsa" : "ed25519";
 }
 
 static struct slice __attribute__((format(printf, 2, 3)))

@@ -5,9 +5,9 @@
 
 #include "core/arena.h"
 #include "core/buf.h"
-#include "crypto/dkim_sign.h"
+#include "crypto/dkim_key.h"
 
-/* KEYS: enum dkim_sign_kind; LINE: octets of a record's line. */
+/* KEYS: enum dkim_key_kind; LINE: octets of a record's line. */
 enum { PUBLISH_KEYS = 2, PUBLISH_MAX = 4 + PUBLISH_KEYS, PUBLISH_LINE = 4096 };
 
 enum publish_kind { PUBLISH_MX, PUBLISH_ADDRESS, PUBLISH_SPF, PUBLISH_DKIM, PUBLISH_DMARC };
@@ -31,6 +31,6 @@ size_t publish_list(const struct publish_domain *d, struct arena *a,
 void publish_format(const struct publish_record *r, struct buf *out);
 /* The selector under which a key is published, and which its file below keys/dkim/ has in its
  * name: DOMAIN.SELECTOR.pem. */
-const char *publish_selector(enum dkim_sign_kind kind);
+const char *publish_selector(enum dkim_key_kind kind);
 
 #endif

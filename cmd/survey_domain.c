@@ -29,7 +29,7 @@ judge_one(struct survey_site *s, const struct survey_site_domain *one)
 {
 	struct publish_domain d = {.domain = one->name,
 		.hostname = slice_str(s->f->config.hostname),
-		.dkim = {one->dkim[DKIM_SIGN_RSA], one->dkim[DKIM_SIGN_ED25519]}};
+		.dkim = {one->dkim[DKIM_KEY_RSA], one->dkim[DKIM_KEY_ED25519]}};
 	struct publish_record *record = arena_alloc(&s->run, PUBLISH_MAX * sizeof *record);
 	size_t n = publish_list(&d, &s->run, record), faults;
 	bool is_there = true, lacks_sts;

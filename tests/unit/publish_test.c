@@ -18,7 +18,7 @@ a_domain_has_this_list(void **state)
 				"rua=mailto:postmaster@d.test\""},
 	};
 	struct publish_domain d = {SLICE_LIT("d.test"), SLICE_LIT("mail.d.test"),
-		{[DKIM_SIGN_RSA] = SLICE_LIT("one"), [DKIM_SIGN_ED25519] = SLICE_LIT("two")}};
+		{[DKIM_KEY_RSA] = SLICE_LIT("one"), [DKIM_KEY_ED25519] = SLICE_LIT("two")}};
 	struct publish_record list[PUBLISH_MAX];
 	struct arena a;
 	struct buf line;
@@ -33,7 +33,7 @@ a_domain_has_this_list(void **state)
 		assert_int_equal(list[i].kind, want[i].kind);
 		assert_true(slice_eq(buf_slice(&line), slice_str(want[i].line)));
 	}
-	d.dkim[DKIM_SIGN_RSA] = SLICE_EMPTY;
+	d.dkim[DKIM_KEY_RSA] = SLICE_EMPTY;
 	assert_int_equal(publish_list(&d, &a, list), sizeof want / sizeof *want - 1);
 	assert_slice(list[3].name, "ed25519._domainkey.d.test");
 	buf_fini(&line);
