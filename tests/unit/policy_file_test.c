@@ -81,7 +81,7 @@ a_file_decides_as_its_sections_say(void **state)
 		w.f, SLICE_LIT("Ann@example.com"), SLICE_LIT("b@partner.example"), &w.a, &d);
 	assert_slice(policy_decided(&d, POLICY_SUBJECT_TRIGGER)->value.pattern,
 		"\\[a ;b\\] # not a comment = here");
-	assert_int_equal(policy_decided(&d, POLICY_KEEP)->value.number, 5 * 86400);
+	assert_int_equal(policy_decided(&d, POLICY_KEEP)->value.number, 2 * 3600);
 	assert_int_equal(policy_decided(&d, POLICY_SIGN)->value.number, 0);
 	assert_int_equal(policy_decided(&d, POLICY_OPAQUE)->value.number, 1);
 	close_world(&w);
