@@ -402,13 +402,11 @@ says(struct rewriting *w, struct slice wanted)
 
 /* Lines break before a blank. */
 static void
-put_folded(struct slice line, struct buf *out)
+put_folded(struct slice line, const char *line_end, struct buf *out)
 {
 	size_t column = NAME, n;
 
 	line = slice_trim(line);
-	if (!line.n)
-		return;
 	buf_put_u8(out, ' ');
 	for (column++; line.n; line = slice_from(line, n)) {
 		for (n = 0; n < line.n && is_blank_at(line, n);)
@@ -416,7 +414,7 @@ put_folded(struct slice line, struct buf *out)
 		while (n < line.n && !is_blank_at(line, n))
 			n++;
 		if (column + n > LINE && is_blank_at(line, 0)) {
-			buf_put_str(out, "\r\n");
+			buf_put_str(out, line_end);
 			column = 0;
 		}
 		buf_put_slice(out, slice_cut(line, 0, n));
@@ -425,7 +423,7 @@ put_folded(struct slice line, struct buf *out)
 }
 
 static void
-rewrite(const struct subject *s, struct buf *out)
+rewrite(const struct subject *s, const char *line_end, struct buf *out)
 {
 	const struct piece *p = (const struct piece *)(const void *)s->pieces.p;
 	struct piece all = {.at = 0, .n = s->text.n};
@@ -450,10 +448,19 @@ rewrite(const struct subject *s, struct buf *out)
 		else
 			put_words(left, &w.line);
 	}
-	put_folded(buf_slice(&w.line), out);
+	put_folded(buf_slice(&w.line), line_end, out);
 	buf_fini(&w.line);
 	buf_fini(&w.part);
 	buf_fini(&wanted);
+}
+
+/* As the body's first one, else as mail has it. */
+static const char *
+line_end_of(struct slice body)
+{
+	size_t at = slice_find(body, '\n');
+
+	return at < body.n && (at == 0 || body.p[at - 1] != '\r') ? "\n" : "\r\n";
 }
 
 enum policy_trigger_found
@@ -472,7 +479,7 @@ policy_trigger_subject(struct slice pattern, struct slice body, struct buf *with
 	found = find(&m, buf_slice(&s.text), &where);
 	if (found == POLICY_TRIGGER_YES && without) {
 		cut_all(&s, &m, where);
-		rewrite(&s, without);
+		rewrite(&s, line_end_of(body), without);
 	}
 	subject_fini(&s);
 	matcher_fini(&m);

@@ -28,10 +28,11 @@ bool policy_trigger_check(struct slice pattern, struct buf *why);
 bool policy_trigger_check_field(struct slice setting, struct buf *why);
 
 /* body: of the field Subject, folds and all. without: if it is YES, what is left of the body is
- * appended: folded, with the blank behind the colon and without the last line end, or nothing;
- * encoded words that the match doesn't touch stay as they are, others are written anew, whole.
- * All of it is left if what fits is an empty text (a look-ahead). At most 6 times the body's
- * octets and 200 are written. NULL: isn't wanted. An empty pattern is never found. */
+ * appended: folded as the body was, with the blank behind the colon (never less) and without
+ * the last line end; encoded words that the match doesn't touch stay as they are, others are
+ * written anew, whole. All of it is left if what fits is an empty text (a look-ahead). At most
+ * 6 times the body's octets and 200 are written. NULL: isn't wanted. An empty pattern is never
+ * found. */
 enum policy_trigger_found policy_trigger_subject(
 	struct slice pattern, struct slice body, struct buf *without);
 /* Is there a field of that name in which the pattern is found? header: raw, many fields. Empty

@@ -14,13 +14,15 @@ look_at_lines(struct slice body)
 {
 	struct slice line;
 
-	for (bool is_first = true; body.n; is_first = false) {
-		line = slice_cut(body, 0, slice_find_slice(body, SLICE_LIT("\r\n")));
+	must(body.n && body.p[0] == ' ');
+	while (body.n > 1) {
+		line = slice_cut(body, 0, slice_find(body, '\n'));
+		body = slice_from(body, line.n + 1);
+		if (slice_ends(line, SLICE_LIT("\r")))
+			line.n--;
 		must(line.n && (line.p[0] == ' ' || line.p[0] == '\t'));
 		must(slice_trim(line).n > 0);
-		must(!slice_has(line, '\n') && !slice_has(line, '\r') && !slice_has(line, 0));
-		must(is_first || slice_trim(line).n > 0);
-		body = slice_from(body, line.n + 2);
+		must(!slice_has(line, '\r') && !slice_has(line, 0));
 	}
 }
 

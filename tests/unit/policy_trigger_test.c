@@ -69,8 +69,8 @@ what_matched_goes_with_one_blank(void **state)
 	left_raw(ENCRYPT, " the [Encrypt] offer", " the offer");
 	left_raw(ENCRYPT, " the  [encrypt]  offer", " the  offer");
 	left_raw(ENCRYPT, "the[encrypt]offer", " theoffer");
-	left_raw(ENCRYPT, " [encrypt]", "");
-	left_raw(ENCRYPT, " \r\n [encrypt]\r\n ", "");
+	left_raw(ENCRYPT, " [encrypt]", " ");
+	left_raw(ENCRYPT, " \r\n [encrypt]\r\n ", " ");
 	left_raw(ENCRYPT, " [encrypt] a [encrypt] b [encrypt]", " a b");
 	left_raw(ENCRYPT, " Re: [encrypt][encrypt] a", " Re: a");
 	left_raw(ENCRYPT, " the\r\n [encrypt]\r\n\toffer", " the offer");
@@ -108,7 +108,7 @@ a_match_within_encoded_words_leaves_encoded_words(void **state)
 	left(ENCRYPT, " =?ISO-2022-JP?B?GyRCRnxLXBsoQltlbmNyeXB0XRskQkZ8GyhC?=", "日本日");
 	/* All of a word. */
 	left_raw(ENCRYPT, " a =?utf-8?Q?[encrypt]?= b", " a b");
-	left_raw(ENCRYPT, " =?utf-8?Q?[encrypt]?=", "");
+	left_raw(ENCRYPT, " =?utf-8?Q?[encrypt]?=", " ");
 }
 
 static void
@@ -145,6 +145,20 @@ raw_octets_that_are_no_utf_8_stay(void **state)
 }
 
 static void
+lines_end_with_lf_where_they_did(const char *body)
+{
+	struct buf in, out;
+
+	buf_init(&in, 2000);
+	buf_init(&out, 10000);
+	buf_printf(&in, " a\n%s", body);
+	policy_trigger_subject(SLICE_LIT(ENCRYPT), buf_slice(&in), &out);
+	assert_true(slice_has(buf_slice(&out), '\n') && !slice_has(buf_slice(&out), '\r'));
+	buf_fini(&in);
+	buf_fini(&out);
+}
+
+static void
 long_subjects_are_folded(void **state)
 {
 	char body[1200] = " [encrypt]", text[1200] = "", words[4000] = " =?utf-8?Q?[encrypt]";
@@ -155,6 +169,7 @@ long_subjects_are_folded(void **state)
 		strcat(text, i ? " many words" : "many words");
 	}
 	left(ENCRYPT, body, text);
+	lines_end_with_lf_where_they_did(body);
 	text[0] = '\0';
 	for (int i = 0; i < 300; i++) {
 		strcat(words, "=C3=A4");
