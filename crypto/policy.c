@@ -312,9 +312,16 @@ parse_domain_level(struct slice text, struct arena *a, struct slice *name, struc
 
 	if (bad)
 		return refuse_level(why, text, bad);
+	/* Whatever case it was typed in: no domain has one of these two names. */
+	if (!is_below && slice_eq(domain, SLICE_LIT("factory")))
+		return refuse_level(
+			why, text, "what the factory says can't be changed, but overruled");
+	if (!is_below && slice_eq(domain, SLICE_LIT("cluster")))
+		domain = SLICE_EMPTY;
 	p = arena_alloc(a, domain.n + 1);
 	p[0] = '.';
-	memcpy(p + 1, domain.p, domain.n);
+	if (domain.n)
+		memcpy(p + 1, domain.p, domain.n);
 	*name = is_below ? slice_of(p, domain.n + 1) : domain;
 	return true;
 }
@@ -324,15 +331,8 @@ policy_parse_level(struct slice text, struct arena *a, struct slice *name, struc
 {
 	const char *bad;
 
-	if (slice_eq(text, SLICE_LIT("cluster"))) {
-		*name = SLICE_EMPTY;
-		return true;
-	}
 	if (!text.n)
 		return refuse_level(why, text, "it is empty");
-	if (slice_eq(text, SLICE_LIT("factory")))
-		return refuse_level(
-			why, text, "what the factory says can't be changed, but overruled");
 	if (text.p[0] == '@')
 		return refuse_level(why, text, "a domain stands without @");
 	if (slice_starts(text, SLICE_LIT("*.")))

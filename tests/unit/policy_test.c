@@ -233,6 +233,8 @@ levels_have_one_form_each(void **state)
 {
 	(void)state;
 	level_is("cluster", "");
+	level_is("Cluster", "");
+	level_is(".cluster", ".cluster");
 	level_is("Example.COM", "example.com");
 	level_is(".Example.com", ".example.com");
 	level_is("bücher.example", "xn--bcher-kva.example");
@@ -242,6 +244,7 @@ levels_have_one_form_each(void **state)
 	level_isnt("@example.com", "a domain stands without @");
 	level_isnt("*.example.com", "without *");
 	level_isnt("factory", "can't be changed");
+	level_isnt("FACTORY", "can't be changed");
 	level_isnt("exa mple.com", "a level is cluster, .example.com");
 	level_isnt(".", "is no level");
 	level_isnt("..example.com", "is no level");
