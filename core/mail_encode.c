@@ -104,11 +104,12 @@ qp_end(struct mail_encode *e, struct buf *out)
 
 /* --- base64 ---------------------------------------------------------------------- */
 
+static const char alphabet[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 static void
 put_group(struct mail_encode *e, struct buf *out)
 {
-	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	uint32_t bits = (uint32_t)e->held[0] << 16 | (uint32_t)e->held[1] << 8 | e->held[2];
 	char group[4];
 
@@ -124,20 +125,63 @@ put_group(struct mail_encode *e, struct buf *out)
 	e->held_n = 0;
 }
 
+/* Whole groups of one line at a time, of which nothing waits. Octets taken. */
+static size_t
+put_groups(struct mail_encode *e, struct slice in, struct buf *out)
+{
+	size_t groups = in.n / 3, left;
+	const uint8_t *p = in.p;
+	uint8_t *to;
+
+	if (e->column == MAIL_ENCODE_LINE_MAX && groups) {
+		buf_put(out, "\r\n", 2);
+		e->column = 0;
+	}
+	left = (size_t)(MAIL_ENCODE_LINE_MAX - e->column) / 4;
+	groups = groups < left ? groups : left;
+	to = groups ? buf_room(out, 4 * groups) : NULL;
+	for (size_t i = 0; to && i < groups; i++, p += 3) {
+		uint32_t bits = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+
+		*to++ = (uint8_t)alphabet[bits >> 18];
+		*to++ = (uint8_t)alphabet[bits >> 12 & 63];
+		*to++ = (uint8_t)alphabet[bits >> 6 & 63];
+		*to++ = (uint8_t)alphabet[bits & 63];
+	}
+	if (to)
+		buf_grow(out, 4 * groups);
+	e->column = (uint8_t)(e->column + 4 * groups);
+	return 3 * groups;
+}
+
 /* --- both ------------------------------------------------------------------------ */
+
+static void
+base64_feed(struct mail_encode *e, struct slice in, struct buf *out)
+{
+	size_t n;
+
+	while (in.n) {
+		n = e->held_n ? 0 : put_groups(e, in, out);
+		if (n == 0) {
+			e->held[e->held_n++] = in.p[0];
+			if (e->held_n == sizeof e->held)
+				put_group(e, out);
+			n = 1;
+		}
+		in = slice_from(in, n);
+	}
+}
 
 void
 mail_encode_feed(struct mail_encode *e, struct slice in, struct buf *out)
 {
-	for (size_t i = 0; i < in.n; i++) {
-		if (e->encoding == MAIL_ENCODING_QP) {
-			qp_octet(e, in.p[i], out);
-			continue;
-		}
-		e->held[e->held_n++] = in.p[i];
-		if (e->held_n == sizeof e->held)
-			put_group(e, out);
+	if (e->encoding != MAIL_ENCODING_QP) {
+		base64_feed(e, in, out);
+		return;
 	}
+	for (size_t i = 0; i < in.n; i++)
+		qp_octet(e, in.p[i], out);
 }
 
 void
