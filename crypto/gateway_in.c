@@ -1,9 +1,15 @@
 #include "crypto/gateway_in.h"
 
+#include <openssl/evp.h>
+
 #include "core/codec.h"
+#include "core/must.h"
 #include "crypto/gateway_judge.h"
 #include "crypto/gateway_show.h"
 #include "crypto/smime_open.h"
+
+/* Of one mail, each of which may read it once for each recipient. */
+enum { SPLITS_MAX = 4 };
 
 /* A mail or part whose layers are looked at. */
 struct entity {
@@ -22,6 +28,7 @@ struct in {
 	struct gateway_work *w;
 	struct gateway_judge_from from;
 	struct reading *todo, *done;
+	unsigned splits;
 	uint32_t rsa_bits_min;
 };
 
@@ -288,10 +295,9 @@ feed_open(void *arg, struct slice octets)
 }
 
 static enum err
-forget(void *arg, struct slice octets)
+feed_hash(void *arg, struct slice octets)
 {
-	(void)arg;
-	(void)octets;
+	must(EVP_DigestUpdate(arg, octets.p, octets.n) == 1);
 	return ERR_OK;
 }
 
@@ -356,25 +362,51 @@ stay_closed(struct in *in, struct reading *r, enum err e)
 	end(r);
 }
 
-/* Those to whom it was encrypted too. The others get a reading of their own, which finds the
- * layer closed: nobody reads what wasn't encrypted to him. */
+/* One more recipient's own keys give the very text that was opened: to name him in a
+ * RecipientInfo isn't enough, nor that what his key gives has a good padding by chance, as
+ * whoever has seen a ciphertext could add an entry for himself. */
 static enum err
-keep_entitled(struct in *in, struct reading *r, const struct smime_opened *facts)
+opens_the_same(
+	struct in *in, const struct reading *r, uint32_t recipient, const struct text *content)
+{
+	EVP_MD_CTX *hash[2] = {EVP_MD_CTX_new(), EVP_MD_CTX_new()};
+	struct gateway_some one = {{recipient}, 1};
+	struct gateway_mime_canon canon;
+	struct smime_opened facts;
+	uint8_t sum[2][EVP_MAX_MD_SIZE];
+	struct text_sink to;
+	enum err e;
+
+	for (int i = 0; i < 2; i++)
+		must(hash[i] && EVP_DigestInit_ex(hash[i], EVP_sha256(), NULL) == 1);
+	to = gateway_mime_canon_into(&canon, (struct text_sink){feed_hash, hash[0]});
+	e = try_keys(in, &r->now, &one, to, &facts);
+	e = e ? e : gateway_mime_canon_end(&canon);
+	e = e ? e
+	      : text_copy(content, 0, content->size, &(struct text_sink){feed_hash, hash[1]});
+	for (int i = 0; i < 2; i++) {
+		must(EVP_DigestFinal_ex(hash[i], sum[i], NULL) == 1);
+		EVP_MD_CTX_free(hash[i]);
+	}
+	return e ? e : memcmp(sum[0], sum[1], 32) ? ERR_NOT_FOUND : ERR_OK;
+}
+
+/* Those to whom it was encrypted too. The others get a reading of their own: nobody reads what
+ * wasn't encrypted to him, and nobody is kept from his own by another one's entry. */
+static enum err
+keep_entitled(struct in *in, struct reading *r, const struct smime_opened *facts,
+	const struct text *content)
 {
 	struct reading *others = arena_alloc(engine(in)->arena, sizeof *others);
-	struct text_sink nowhere = {forget, NULL};
-	struct smime_opened again;
 	struct gateway_some some = r->show.some;
 	enum err e;
 
 	*others = *r;
 	others->show.some.n = r->show.some.n = 0;
 	for (size_t i = 0; i < some.n; i++) {
-		struct gateway_some one = {{some.i[i]}, 1};
-
 		e = has_key(in, some.i[i], facts->key)
 			    ? ERR_OK
-			    : try_keys(in, &others->now, &one, nowhere, &again);
+			    : opens_the_same(in, others, some.i[i], content);
 		if (is_ours(e))
 			return e;
 		if (e)
@@ -385,7 +417,10 @@ keep_entitled(struct in *in, struct reading *r, const struct smime_opened *facts
 	if (others->show.some.n) {
 		others->next = in->todo;
 		in->todo = others;
-		stay_closed(in, others, ERR_NOT_FOUND);
+		if (in->splits++ < SPLITS_MAX)
+			others->layers--; /* it is looked at anew, with their keys */
+		else
+			stay_closed(in, others, ERR_NOT_FOUND);
 	}
 	return ERR_OK;
 }
@@ -419,7 +454,7 @@ open_layer(struct in *in, struct reading *r)
 		stay_closed(in, r, e);
 		return ERR_OK;
 	}
-	e = keep_entitled(in, r, &facts);
+	e = keep_entitled(in, r, &facts, content);
 	if (e)
 		return e;
 	tell_opened(in, r, &facts);

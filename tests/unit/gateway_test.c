@@ -152,6 +152,55 @@ an_expired_certificate_is_not_encrypted_to(void **state)
 	assert_true(has(slice_str(gateway_people_group(&w, 0)->words), "bob@partner.example"));
 }
 
+/* Carl saw a ciphertext to Bob, put an entry for himself beside Bob's, and sends it to both.
+ * Of 256 content keys one gives a padding that looks good. */
+static void
+an_entry_for_oneself_opens_nothing(void **state)
+{
+	static const char to_two[] = "From: ann@example.org\r\nTo: bob@partner.example, "
+				     "carl@partner.example\r\n\r\nsecret\r\n";
+	const Gateway__Group *g;
+	struct slice out;
+	unsigned tries = 0;
+
+	(void)state;
+	ann_to_bob();
+	gateway_people_to(&w, "carl@partner.example", carl);
+	w.settings.cipher = GATEWAY__SETTINGS__CIPHER__AES256_CBC;
+	assert_int_equal(gateway_people_ask(&w, slice_str(to_two)), ERR_OK);
+	out = gateway_people_body(&w, gateway_people_group(&w, 1));
+	do {
+		gateway_people_begin(&w, IN);
+		gateway_people_to(&w, carl->address, carl);
+		w.false_for = carl->key.id;
+		w.false_cek[0] = (uint8_t)tries;
+		w.false_cek[1] = (uint8_t)(tries >> 8);
+		assert_int_equal(gateway_people_ask(&w, out), ERR_OK);
+	} while (!w.answer.answer.was_decrypted && ++tries < 10000);
+	assert_true(w.answer.answer.was_decrypted);
+	assert_false(has(gateway_people_body(&w, gateway_people_group(&w, 0)), "secret"));
+	gateway_people_begin(&w, IN);
+	gateway_people_to(&w, bob->address, bob);
+	gateway_people_to(&w, carl->address, carl);
+	w.false_for = carl->key.id;
+	assert_int_equal(gateway_people_ask(&w, out), ERR_OK);
+	assert_true(w.answer.answer.was_decrypted);
+	assert_true(gateway_people_group(&w, 0)->body > 0);
+	g = gateway_people_group(&w, 1);
+	assert_false(has(gateway_people_body(&w, g), "secret"));
+	/* Nor does it keep Bob from his mail where Carl comes first. */
+	gateway_people_begin(&w, IN);
+	gateway_people_to(&w, carl->address, carl);
+	gateway_people_to(&w, bob->address, bob);
+	w.false_for = carl->key.id;
+	assert_int_equal(gateway_people_ask(&w, out), ERR_OK);
+	assert_int_equal(w.answer.answer.n_group, 2);
+	assert_true(has(codec_slice(gateway_people_group(&w, 1)->head), "smime=pass"));
+	w.false_for = 0;
+	assert_int_equal(gateway_people_ask(&w, out), ERR_OK);
+	assert_int_equal(w.answer.answer.n_group, 1);
+}
+
 /* --- nothing leaves plain --- */
 
 static void
@@ -412,6 +461,7 @@ main(void)
 		cmocka_unit_test(a_certificate_of_no_authority_is_learned_and_not_believed),
 		cmocka_unit_test(a_blocked_certificate_is_neither_learned_nor_encrypted_to),
 		cmocka_unit_test(an_expired_certificate_is_not_encrypted_to),
+		cmocka_unit_test(an_entry_for_oneself_opens_nothing),
 		cmocka_unit_test(a_fault_of_keyd_is_an_error_and_no_mail),
 		cmocka_unit_test(a_full_room_is_an_error_at_every_step),
 		cmocka_unit_test(must_without_a_certificate_waits_or_bounces_in_words),
