@@ -179,8 +179,11 @@ agree(EVP_PKEY *own, EVP_PKEY *peer, uint8_t secret[SECRET_MAX], size_t *n)
 	bool ok;
 
 	*n = SECRET_MAX;
+	/* The peer needs no second look: that its point is on the curve was seen when it was
+	 * read, and there are no points of small order on it. */
 	ok = ctx && EVP_PKEY_derive_init(ctx) == 1 &&
-	     EVP_PKEY_derive_set_peer(ctx, peer) == 1 && EVP_PKEY_derive(ctx, secret, n) == 1;
+	     EVP_PKEY_derive_set_peer_ex(ctx, peer, 0) == 1 &&
+	     EVP_PKEY_derive(ctx, secret, n) == 1;
 	EVP_PKEY_CTX_free(ctx);
 	return ok;
 }

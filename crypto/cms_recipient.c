@@ -1,12 +1,7 @@
 #include "crypto/cms_recipient.h"
 
-#include <stdlib.h>
-
 #include <openssl/err.h>
-#include <openssl/x509v3.h>
-
-#include "core/must.h"
-#include "crypto/cert_x509.h"
+#include <openssl/x509.h>
 
 enum { SKI_TRANSPORT = 0x80, SKI_AGREE = 0xa0, SKI_MAX = 256 };
 
@@ -76,103 +71,66 @@ cms_recipient_parse(struct slice der, struct cms_recipient *r)
 
 /* --- names ----------------------------------------------------------------------------- */
 
-struct cms_recipient_id {
-	X509 *certificate;
-	struct buf serial; /* INTEGER, DER */
-	const ASN1_OCTET_STRING *ski;
-};
-
-struct cms_recipient_id *
-cms_recipient_id_new(struct slice certificate)
-{
-	X509 *x = cert_x509_parse(certificate);
-	struct cms_recipient_id *id;
-	uint8_t *serial = NULL;
-	int n;
-
-	if (!x)
-		return NULL;
-	id = must_zalloc(sizeof *id);
-	id->certificate = x;
-	id->ski = X509_get0_subject_key_id(x);
-	n = i2d_ASN1_INTEGER(X509_get0_serialNumber(x), &serial);
-	must(n > 0);
-	buf_init(&id->serial, (size_t)n);
-	buf_put(&id->serial, serial, (size_t)n);
-	OPENSSL_free(serial);
-	return id;
-}
-
-void
-cms_recipient_id_free(struct cms_recipient_id *id)
-{
-	if (!id)
-		return;
-	X509_free(id->certificate);
-	buf_fini(&id->serial);
-	free(id);
-}
-
-X509 *
-cms_recipient_id_certificate(const struct cms_recipient_id *id)
-{
-	return id->certificate;
-}
-
 static bool
-is_ski(const struct cms_der *octets, const struct cms_recipient_id *id)
+is_ski(const struct cms_der *octets, const struct cms_certificate *c)
 {
 	struct buf ski;
 	bool is;
 
-	if (!id->ski)
+	if (c->ski.n == 0)
 		return false;
 	buf_init(&ski, SKI_MAX);
-	is = cms_der_octets(octets, &ski) &&
-	     slice_eq(buf_slice(&ski), slice_of(ASN1_STRING_get0_data(id->ski),
-					       (size_t)ASN1_STRING_length(id->ski)));
+	is = cms_der_octets(octets, &ski) && slice_eq(buf_slice(&ski), c->ski);
 	buf_fini(&ski);
+	return is;
+}
+
+/* As RFC 5280 section 7.1 compares names, whatever string types they have. */
+static bool
+is_same_name(struct slice a, struct slice b)
+{
+	const uint8_t *p = a.p, *q = b.p;
+	X509_NAME *x, *y;
+	bool is;
+
+	if (slice_eq(a, b))
+		return true;
+	x = d2i_X509_NAME(NULL, &p, (long)a.n);
+	y = d2i_X509_NAME(NULL, &q, (long)b.n);
+	is = x && y && X509_NAME_cmp(x, y) == 0;
+	X509_NAME_free(x);
+	X509_NAME_free(y);
+	ERR_clear_error();
 	return is;
 }
 
 /* IssuerAndSerialNumber ::= SEQUENCE { issuer, serialNumber } */
 static bool
-is_issuer_and_serial(struct slice body, const struct cms_recipient_id *id)
+is_issuer_and_serial(struct slice body, const struct cms_certificate *c)
 {
 	struct cms_der issuer, serial;
-	X509_NAME *name;
-	const uint8_t *p;
-	bool is;
 
-	if (!cms_der_next(&body, &issuer) || !cms_der_next(&body, &serial) ||
-		!slice_eq(serial.whole, buf_slice(&id->serial)))
-		return false;
-	p = issuer.whole.p;
-	name = d2i_X509_NAME(NULL, &p, (long)issuer.whole.n);
-	/* As RFC 5280 section 7.1 compares names: whatever string types they have. */
-	is = name && X509_NAME_cmp(name, X509_get_issuer_name(id->certificate)) == 0;
-	X509_NAME_free(name);
-	ERR_clear_error();
-	return is;
+	return cms_der_next(&body, &issuer) && cms_der_next(&body, &serial) &&
+	       slice_eq(serial.whole, c->serial) && is_same_name(issuer.whole, c->issuer);
 }
 
 static bool
-is_named(const struct cms_der *name, const struct cms_recipient_id *id, uint8_t ski_tag)
+is_named(const struct cms_der *name, const struct cms_certificate *c, uint8_t ski_tag)
 {
 	struct slice key_id = name->body;
 	struct cms_der octets;
 
 	if (name->tag == CMS_DER_SEQUENCE)
-		return is_issuer_and_serial(name->body, id);
+		return is_issuer_and_serial(name->body, c);
 	/* [0] IMPLICIT of an OCTET STRING in pieces is the same as of RecipientKeyIdentifier
 	 * ::= SEQUENCE { subjectKeyIdentifier, date, other }: which it is, the kind says. */
 	if (ski_tag == SKI_TRANSPORT)
-		return (name->tag | 0x20) == CMS_DER_0 && is_ski(name, id);
-	return name->tag == SKI_AGREE && take_octets(&key_id, &octets) && is_ski(&octets, id);
+		return (name->tag | 0x20) == CMS_DER_0 && is_ski(name, c);
+	return name->tag == SKI_AGREE && take_octets(&key_id, &octets) && is_ski(&octets, c);
 }
 
 bool
-cms_recipient_find(const struct cms_recipient *r, const struct cms_recipient_id *id,
+cms_recipient_find(const struct cms_recipient *r, const struct cms_certificate *c,
 	struct cms_der *key, struct slice *entry)
 {
 	struct slice rest = r->keys.body;
@@ -181,14 +139,14 @@ cms_recipient_find(const struct cms_recipient *r, const struct cms_recipient_id 
 	if (r->kind == CMS_RECIPIENT_TRANSPORT) {
 		*key = r->key;
 		*entry = SLICE_EMPTY;
-		return is_named(&r->id, id, SKI_TRANSPORT);
+		return is_named(&r->id, c, SKI_TRANSPORT);
 	}
 	/* RecipientEncryptedKey ::= SEQUENCE { rid, encryptedKey } */
 	while (r->kind == CMS_RECIPIENT_AGREE && cms_der_next(&rest, &e)) {
 		struct slice body = e.body;
 
 		if (e.tag == CMS_DER_SEQUENCE && cms_der_next(&body, &name) &&
-			is_named(&name, id, SKI_AGREE) && take_octets(&body, key)) {
+			is_named(&name, c, SKI_AGREE) && take_octets(&body, key)) {
 			*entry = e.whole;
 			return true;
 		}

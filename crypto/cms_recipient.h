@@ -4,9 +4,7 @@
 #ifndef CRYPTO_CMS_RECIPIENT_H
 #define CRYPTO_CMS_RECIPIENT_H
 
-#include <openssl/x509.h>
-
-#include "crypto/cms_der.h"
+#include "crypto/cms_certificate.h"
 
 enum cms_recipient_kind {
 	CMS_RECIPIENT_OTHER, /* a password's, a shared key's, one to come */
@@ -27,16 +25,9 @@ struct cms_recipient {
 /* False: it isn't one of these, or malformed. */
 bool cms_recipient_parse(struct slice der, struct cms_recipient *r);
 
-/* A certificate, as it is named. */
-struct cms_recipient_id;
-/* NULL: no certificate. */
-struct cms_recipient_id *cms_recipient_id_new(struct slice certificate);
-void cms_recipient_id_free(struct cms_recipient_id *id); /* NULL is fine */
-/* Borrowed. */
-X509 *cms_recipient_id_certificate(const struct cms_recipient_id *id);
 /* The encrypted key (an OCTET STRING) for that certificate. False: it isn't named. *entry: its
  * RecipientEncryptedKey, whole; empty if it is no KeyAgreeRecipientInfo. */
-bool cms_recipient_find(const struct cms_recipient *r, const struct cms_recipient_id *id,
+bool cms_recipient_find(const struct cms_recipient *r, const struct cms_certificate *c,
 	struct cms_der *key, struct slice *entry);
 
 #endif

@@ -28,43 +28,33 @@ is_ours(EVP_PKEY *pkey)
 
 /* From the key alone, so that the same octets have the same answer for ever. */
 static void
-make_secret(EVP_PKEY *pkey, uint8_t secret[PRIVATE_KEY_SECRET])
+make_secret(struct slice pkcs8, uint8_t secret[PRIVATE_KEY_SECRET])
 {
 	static const uint8_t label[] = "hairpin content key of nothing";
-	uint8_t *der = NULL;
-	int n = i2d_PrivateKey(pkey, &der);
 	unsigned size = PRIVATE_KEY_SECRET;
 
-	must(n > 0 && HMAC(EVP_sha256(), label, sizeof label, der, (size_t)n, secret, &size));
-	OPENSSL_clear_free(der, (size_t)n);
+	must(HMAC(EVP_sha256(), label, sizeof label, pkcs8.p, pkcs8.n, secret, &size));
 }
 
 enum err
 private_key_parse(struct slice pkcs8, struct private_key **key)
 {
-	const uint8_t *p = pkcs8.p;
-	PKCS8_PRIV_KEY_INFO *info;
 	EVP_PKEY *pkey;
+	enum err e;
 
 	tls_init();
-	if (pkcs8.n == 0 || pkcs8.n > PRIVATE_KEY_DER_MAX)
+	if (pkcs8.n > PRIVATE_KEY_DER_MAX)
 		return ERR_SYNTAX;
-	info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)pkcs8.n);
-	if (!info || p != pkcs8.p + pkcs8.n) {
-		PKCS8_PRIV_KEY_INFO_free(info);
-		ERR_clear_error();
-		return ERR_SYNTAX;
-	}
-	pkey = EVP_PKCS82PKEY(info);
-	PKCS8_PRIV_KEY_INFO_free(info);
-	ERR_clear_error();
-	if (!pkey || !is_ours(pkey)) {
+	e = private_key_read(pkcs8, &pkey);
+	if (e)
+		return e;
+	if (!is_ours(pkey)) {
 		EVP_PKEY_free(pkey);
 		return ERR_UNSUPPORTED;
 	}
 	*key = must_zalloc(sizeof **key);
 	(*key)->pkey = pkey;
-	make_secret(pkey, (*key)->secret);
+	make_secret(pkcs8, (*key)->secret);
 	return ERR_OK;
 }
 
@@ -124,7 +114,7 @@ static enum err
 agree(const struct private_key *k, struct slice certificate, const struct cms_recipient *r,
 	size_t cek_size, uint8_t *cek)
 {
-	struct cms_recipient_id *id = cms_recipient_id_new(certificate);
+	struct cms_certificate ours;
 	uint8_t kek[CMS_AGREE_KEK_MAX];
 	struct cms_agree a;
 	struct cms_der wrapped;
@@ -136,7 +126,8 @@ agree(const struct private_key *k, struct slice certificate, const struct cms_re
 	buf_init(&ukm, UKM_MAX);
 	if (!e)
 		e = take_peer(k, r->originator, &peer);
-	if (!e && peer && id && cms_recipient_find(r, id, &wrapped, &entry) &&
+	if (!e && peer && cms_certificate_parse(certificate, &ours) &&
+		cms_recipient_find(r, &ours, &wrapped, &entry) &&
 		(r->ukm.whole.n == 0 || cms_der_octets(&r->ukm, &ukm))) {
 		a.ukm = buf_slice(&ukm);
 		if (cms_agree_kek(&a, k->pkey, peer, kek))
@@ -145,7 +136,6 @@ agree(const struct private_key *k, struct slice certificate, const struct cms_re
 	OPENSSL_cleanse(kek, sizeof kek);
 	EVP_PKEY_free(peer);
 	buf_fini(&ukm);
-	cms_recipient_id_free(id);
 	ERR_clear_error();
 	return e;
 }

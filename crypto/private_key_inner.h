@@ -14,6 +14,9 @@ struct private_key {
 	uint8_t secret[PRIVATE_KEY_SECRET]; /* what content keys that are none come from */
 };
 
+/* ERR_SYNTAX, ERR_UNSUPPORTED; kinds and sizes that we don't use come, too. */
+enum err private_key_read(struct slice pkcs8, EVP_PKEY **key);
+
 /* KeyTransRecipientInfo with RSA: cek holds what it is to be if anything is wrong, and is
  * overwritten if nothing is, without a branch or an address that says which.
  * ERR_UNSUPPORTED. */

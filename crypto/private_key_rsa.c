@@ -1,5 +1,6 @@
 #include <openssl/err.h>
 #include <openssl/rsa.h>
+#include <openssl/x509.h>
 
 #include "core/must.h"
 #include "crypto/private_key_inner.h"

@@ -5,7 +5,6 @@
 #include <openssl/err.h>
 
 #include "core/must.h"
-#include "crypto/cms_agree.h"
 #include "crypto/cms_content.h"
 #include "crypto/cms_recipient.h"
 #include "crypto/cms_walk.h"
@@ -16,7 +15,8 @@ enum { CHUNK = 16384 };
 
 /* One of our keys, and what the mail has for it. */
 struct candidate {
-	struct cms_recipient_id *id;
+	struct cms_certificate certificate; /* borrows the key's */
+	bool is_there;
 	struct buf recipient_info; /* empty: the mail doesn't name it */
 	const char *name;	   /* of its algorithm */
 };
@@ -59,9 +59,11 @@ smime_open_new(const struct smime_open_setup *setup)
 		const Gateway__Key *key = setup->key[i];
 
 		buf_init(&o->candidate[i].recipient_info, GATEWAY_KEYS_RECIPIENT_MAX);
-		if (key->n_certificate)
-			o->candidate[i].id = cms_recipient_id_new(
-				slice_of(key->certificate[0].data, key->certificate[0].len));
+		o->candidate[i].is_there = key->n_certificate &&
+					   cms_certificate_parse(
+						   slice_of(key->certificate[0].data,
+							   key->certificate[0].len),
+						   &o->candidate[i].certificate);
 	}
 	buf_init(&o->algorithm, SMIME_STRUCTURE_MAX);
 	buf_init(&o->attributes, SMIME_STRUCTURE_MAX);
@@ -74,10 +76,8 @@ smime_open_free(struct smime_open *o)
 {
 	if (!o)
 		return;
-	for (size_t i = 0; i < o->setup.n_key; i++) {
-		cms_recipient_id_free(o->candidate[i].id);
+	for (size_t i = 0; i < o->setup.n_key; i++)
 		buf_fini(&o->candidate[i].recipient_info);
-	}
 	free(o->candidate);
 	cms_walk_free(o->walk);
 	EVP_CIPHER_CTX_free(o->ctx);
@@ -108,11 +108,8 @@ put_agree(const struct cms_recipient *r, struct slice entry, struct buf *out)
 static const char *
 name_of(const struct cms_recipient *r, const struct candidate *c)
 {
-	const char *agree = cms_agree_name(
-		X509_get0_pubkey(cms_recipient_id_certificate(c->id)));
-
 	if (r->kind == CMS_RECIPIENT_AGREE)
-		return agree;
+		return cms_certificate_agrees(&c->certificate);
 	return slice_ends(r->oid, SLICE_LIT("\x01\x01\x07")) ? "RSA-OAEP" : "RSA";
 }
 
@@ -121,9 +118,8 @@ name_of(const struct cms_recipient *r, const struct candidate *c)
 static bool
 goes_with(const struct cms_recipient *r, const struct candidate *c)
 {
-	bool is_agreed = cms_agree_name(X509_get0_pubkey(cms_recipient_id_certificate(c->id)));
-
-	return is_agreed == (r->kind == CMS_RECIPIENT_AGREE);
+	return (cms_certificate_agrees(&c->certificate) != NULL) ==
+	       (r->kind == CMS_RECIPIENT_AGREE);
 }
 
 /* One that is longer than keyd takes is none of ours. */
@@ -133,8 +129,8 @@ note(struct candidate *c, const struct cms_recipient *r, struct slice der)
 	struct cms_der key;
 	struct slice entry;
 
-	if (!c->id || c->recipient_info.n || !goes_with(r, c) ||
-		!cms_recipient_find(r, c->id, &key, &entry))
+	if (!c->is_there || c->recipient_info.n || !goes_with(r, c) ||
+		!cms_recipient_find(r, &c->certificate, &key, &entry))
 		return;
 	if (r->kind == CMS_RECIPIENT_AGREE)
 		put_agree(r, entry, &c->recipient_info);

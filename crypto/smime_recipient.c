@@ -4,37 +4,21 @@
 #include <openssl/rsa.h>
 
 #include "core/must.h"
-#include "crypto/cert_x509.h"
 #include "crypto/cms_agree.h"
 #include "crypto/cms_der.h"
 #include "crypto/smime_capability.h"
 
-enum { NUMBER_MAX = SMIME_RECIPIENT_RSA_MAX / 8, NAME_MAX_OCTETS = 65536, POINT_MAX = 200 };
+enum { NUMBER_MAX = SMIME_RECIPIENT_RSA_MAX / 8, POINT_MAX = 200 };
 
 #define PKCS_1 "\x2a\x86\x48\x86\xf7\x0d\x01\x01"
 
 /* --- whom ------------------------------------------------------------------------------ */
 
-/* A certificate for OAEP alone (RFC 4055 section 1.2), which OpenSSL has no key type for. */
-static EVP_PKEY *
-oaep_key(const X509 *certificate)
-{
-	ASN1_OBJECT *oid;
-	const uint8_t *p;
-	int n;
-
-	if (X509_PUBKEY_get0_param(&oid, &p, &n, NULL, X509_get_X509_PUBKEY(certificate)) !=
-			1 ||
-		OBJ_obj2nid(oid) != NID_rsaesOaep)
-		return NULL;
-	return d2i_PublicKey(EVP_PKEY_RSA, NULL, &p, n);
-}
-
 static bool
 is_usable(EVP_PKEY *key)
 {
 	if (!EVP_PKEY_is_a(key, "RSA"))
-		return cms_agree_name(key) != NULL;
+		return true;
 	return EVP_PKEY_get_bits(key) >= SMIME_RECIPIENT_RSA_MIN &&
 	       EVP_PKEY_get_bits(key) <= SMIME_RECIPIENT_RSA_MAX;
 }
@@ -42,32 +26,24 @@ is_usable(EVP_PKEY *key)
 enum err
 smime_recipient_init(struct smime_recipient *r, struct slice certificate, unsigned capabilities)
 {
-	enum err e = ERR_SYNTAX;
-
 	memset(r, 0, sizeof *r);
-	r->certificate = cert_x509_parse(certificate);
-	if (r->certificate) {
-		if (capabilities & SMIME_CAPABILITY_OAEP_SHA1)
-			r->oaep = "SHA1";
-		if (capabilities & SMIME_CAPABILITY_OAEP)
-			r->oaep = "SHA256";
-		r->key = oaep_key(r->certificate);
-		if (r->key && !r->oaep)
-			r->oaep = "SHA256";
-		if (!r->key)
-			r->key = X509_get_pubkey(r->certificate);
-		e = r->key && is_usable(r->key) ? ERR_OK : ERR_UNSUPPORTED;
-	}
-	ERR_clear_error();
-	if (e)
-		smime_recipient_fini(r);
-	return e;
+	if (!cms_certificate_parse(certificate, &r->certificate))
+		return ERR_SYNTAX;
+	if (capabilities & SMIME_CAPABILITY_OAEP_SHA1)
+		r->oaep = "SHA1";
+	if ((capabilities & SMIME_CAPABILITY_OAEP) ||
+		(r->certificate.kind == CMS_CERTIFICATE_RSA_OAEP && !r->oaep))
+		r->oaep = "SHA256";
+	r->key = cms_certificate_key(&r->certificate);
+	if (r->key && is_usable(r->key))
+		return ERR_OK;
+	smime_recipient_fini(r);
+	return ERR_UNSUPPORTED;
 }
 
 void
 smime_recipient_fini(struct smime_recipient *r)
 {
-	X509_free(r->certificate);
 	EVP_PKEY_free(r->key);
 	memset(r, 0, sizeof *r);
 }
@@ -82,18 +58,10 @@ smime_recipient_is_agreed(const struct smime_recipient *r)
 static void
 put_name(const struct smime_recipient *r, struct buf *out)
 {
-	X509_NAME *issuer = X509_get_issuer_name(r->certificate);
-	const ASN1_INTEGER *serial = X509_get0_serialNumber(r->certificate);
-	int issuer_n = i2d_X509_NAME(issuer, NULL), serial_n = i2d_ASN1_INTEGER(serial, NULL);
-	size_t at = out->n,
-	       n = issuer_n > 0 && serial_n > 0 ? (size_t)(issuer_n + serial_n) : 0;
-	uint8_t *p = n ? buf_room(out, n) : NULL;
+	size_t at = out->n;
 
-	if (p) {
-		i2d_X509_NAME(issuer, &p);
-		i2d_ASN1_INTEGER(serial, &p);
-		buf_grow(out, n);
-	}
+	buf_put_slice(out, r->certificate.issuer);
+	buf_put_slice(out, r->certificate.serial);
 	cms_der_wrap(out, at, CMS_DER_SEQUENCE);
 }
 

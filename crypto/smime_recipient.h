@@ -3,15 +3,13 @@
 #ifndef CRYPTO_SMIME_RECIPIENT_H
 #define CRYPTO_SMIME_RECIPIENT_H
 
-#include <openssl/x509.h>
-
-#include "core/buf.h"
 #include "core/err.h"
+#include "crypto/cms_certificate.h"
 
 enum { SMIME_RECIPIENT_RSA_MIN = 1024, SMIME_RECIPIENT_RSA_MAX = 16384 };
 
 struct smime_recipient {
-	X509 *certificate;
+	struct cms_certificate certificate; /* borrows */
 	EVP_PKEY *key;
 	const char *oaep; /* NULL: PKCS#1 v1.5; else the digest, "SHA1" or "SHA256" */
 };

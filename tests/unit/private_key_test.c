@@ -87,6 +87,34 @@ keys_of_other_kinds_and_sizes_are_unsupported(void **state)
 	EVP_PKEY_free(small);
 }
 
+/* RFC 5915 section 3: the public half is optional. Such a key is the same for all that it is
+ * used for. */
+static void
+an_ec_key_may_come_without_its_public_half(void **state)
+{
+	EVP_PKEY *pkey = EVP_PKEY_dup(keys[P256].pkey);
+	PKCS8_PRIV_KEY_INFO *info;
+	struct gateway_keys_sign q = {SLICE_LIT("what is signed"), NID_sha256, false};
+	struct private_key *k;
+	struct buf signature;
+	uint8_t *der = NULL;
+	int n;
+
+	(void)state;
+	EVP_PKEY_set_int_param(pkey, OSSL_PKEY_PARAM_EC_INCLUDE_PUBLIC, 0);
+	info = EVP_PKEY2PKCS8(pkey);
+	n = i2d_PKCS8_PRIV_KEY_INFO(info, &der);
+	assert_true(n > 0 && n < 100);
+	assert_int_equal(private_key_parse(slice_of(der, (size_t)n), &k), ERR_OK);
+	buf_init(&signature, 1000);
+	assert_int_equal(private_key_sign(k, &q, &signature), ERR_OK);
+	buf_fini(&signature);
+	private_key_free(k);
+	OPENSSL_free(der);
+	PKCS8_PRIV_KEY_INFO_free(info);
+	EVP_PKEY_free(pkey);
+}
+
 /* --- RSA ------------------------------------------------------------------------------- */
 
 #define PKCS1 "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00"
@@ -640,6 +668,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys_are_read_whole_or_not_at_all),
 		cmocka_unit_test(keys_of_other_kinds_and_sizes_are_unsupported),
+		cmocka_unit_test(an_ec_key_may_come_without_its_public_half),
 		cmocka_unit_test(pkcs1_opens_with_any_size_of_content_key),
 		cmocka_unit_test(a_wrong_padding_has_a_key_too_that_opens_nothing),
 		cmocka_unit_test(numbers_that_are_no_ciphertext_have_a_key_too),
