@@ -4,7 +4,7 @@ ROUNDS ?= 3
 $(B)/release/tests/%: tests/%.c $(B)/release/libhairpin.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(BASE) $(WARN) $(CFLAGS_release) -o $@ $< $(B)/release/libhairpin.a $(LIBS)
+	$(Q)$(CC) $(BASE) $(WARN) $(CFLAGS_release) -o $@ $< $(B)/release/libhairpin.a -lcmocka $(LIBS) -lm
 bench-engine: $(B)/release/tests/bench/engine_bench ## how fast the store commits, without network
 	$<
 bench-catchup: $(B)/release/tests/bench/catchup_bench ## how fast a database is streamed, beside the disk: MIB (2000)
@@ -19,4 +19,8 @@ bench-queue: $(B)/release/hairpin ## 100,000 mails for 1,000 dead destinations, 
 	@HAIRPIN=$< tests/bench/queue 100000 1000 $(ROUNDS)
 bench-relay: $(B)/release/hairpin ## mail that leaves for another server, beside a Postfix
 	@B=$(abspath $(B)) tests/bench/relay $(PEERS) --rounds $(ROUNDS)
-.PHONY: bench-gateway bench-queue bench-relay bench-cluster bench bench-engine bench-catchup
+bench-smime: $(B)/release/tests/bench/smime_bench ## mails of 16 KiB sealed and opened, beside the keys' operations alone
+	$<
+bench-timing: $(B)/release/tests/bench/smime_timing_bench ## does a private key's time tell right paddings from wrong ones? EACH (20000)
+	$< $${EACH:-20000}
+.PHONY: bench-smime bench-timing bench-gateway bench-queue bench-relay bench-cluster bench bench-engine bench-catchup

@@ -145,7 +145,7 @@ def examples_of_the_manual_are_accepted():
 
 
 def pages_are_well_formed():
-    for name in os.listdir(DOCS):
+    for name in (n for n in os.listdir(DOCS) if not n.endswith(".md")):
         r = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", f"{DOCS}/{name}"], capture_output=True, text=True)
         assert r.returncode == 0 and r.stdout == "", r.stdout
         refs = set(re.findall(r"^\.Xr (\S+) (\d)", page(name), re.M)) - {("systemd", "1")}

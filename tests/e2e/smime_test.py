@@ -8,8 +8,10 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, sys.path[0])
+import interop  # noqa: E402
 from smime_keys import Gpgsm, Keys, openssl  # noqa: E402
 
 PROGRAM, RELEASE = os.environ["HAIRPIN"], os.environ["HAIRPIN_RELEASE"]
@@ -17,7 +19,6 @@ EX_USAGE, EX_DATAERR, EX_NOINPUT = 64, 65, 66
 TEXT = b"Content-Type: text/plain; charset=utf-8\r\n\r\nGr\xc3\xbc\xc3\x9fe, und ein Geheimnis.\r\n" * 9
 RSA_AND_EC = ["rsa", "p256", "p384", "p521"]
 OURS = ["aes128-cbc", "aes256-cbc", "aes128-gcm", "aes256-gcm"]
-THEIRS = ["aes128", "aes192", "aes256", "des3", "aes-128-gcm", "aes-192-gcm", "aes-256-gcm"]
 
 
 def run(*words, data=b"", program=RELEASE, **more):
@@ -45,54 +46,92 @@ def refused(k, name, data, **more):
 # --- both ways --------------------------------------------------------------------------------------
 
 
-def we_read_openssl(k):
-    n = 0
+KEYS = [("RSA PKCS#1 v1.5", "rsa", None), ("RSA OAEP SHA-1", "rsa", "sha1"), ("RSA OAEP SHA-256", "rsa", "sha256"),
+        ("ECDH P-256", "p256", None), ("ECDH P-384", "p384", None), ("ECDH P-521", "p521", None),
+        ("X25519", "x25519", None)]
+# What openssl, we and gpgsm call them; None: it can't be asked for.
+CIPHERS = [("3DES-CBC", "des3", None, "3DES"), ("AES-128-CBC", "aes128", "aes128-cbc", "AES"),
+           ("AES-192-CBC", "aes192", None, "AES192"), ("AES-256-CBC", "aes256", "aes256-cbc", "AES256"),
+           ("AES-128-GCM", "aes-128-gcm", "aes128-gcm", None), ("AES-192-GCM", "aes-192-gcm", None, None),
+           ("AES-256-GCM", "aes-256-gcm", "aes256-gcm", None)]
+
+
+def ours(k, name, oaep, cipher):
+    """None: we don't write that."""
+    if cipher is None or oaep == "sha1":
+        return None
+    return encrypt(k.crt(name), "--der", "--cipher", cipher, *(["--oaep"] if oaep else []))
+
+
+def reads(k, name, data):
+    r = run("decrypt", k.key(name), k.crt(name), data=data)
+    return r.returncode == 0 and r.stdout == TEXT
+
+
+def from_openssl(k, name, oaep, cipher):
+    how = ["-keyopt", "rsa_padding_mode:oaep", "-keyopt", f"rsa_oaep_md:{oaep}"] if oaep else []
+    r = openssl("cms", "-encrypt", "-binary", f"-{cipher}", "-outform", "DER", "-recip", k.crt(name), *how, data=TEXT,
+                check=False)
+    return reads(k, name, r.stdout) if r.returncode == 0 else None
+
+
+def to_openssl(k, name, data):
+    r = openssl("cms", "-decrypt", "-binary", "-inform", "DER", "-inkey", k.key(name), "-recip", k.crt(name), data=data,
+                check=False)
+    return r.returncode == 0 and r.stdout == TEXT
+
+
+def from_gpgsm(k, g, name, oaep, cipher):
+    if cipher is None or name != "rsa" or oaep:
+        return None
+    data = g.run("--cipher-algo", cipher, "--encrypt", "--recipient", f"{name}@example.org", data=TEXT).stdout
+    return reads(k, name, data)
+
+
+def to_gpgsm(g, name, data):
+    return g.run("--decrypt", data=data, check=False).stdout == TEXT if name == "rsa" else None
+
+
+def matrix(k, g):
+    """All combinations, each way; those that worked are counted."""
+    table = interop.Table("key", "cipher", "openssl reads ours", "we read openssl's", "gpgsm reads ours",
+                          "we read gpgsm's")
+    for label, name, oaep in KEYS:
+        for cipher, theirs, own, gpg in CIPHERS:
+            data = ours(k, name, oaep, own)
+            assert data is None or reads(k, name, data), (label, cipher)
+            table.add(label, cipher, data and to_openssl(k, name, data), from_openssl(k, name, oaep, theirs),
+                      data and to_gpgsm(g, name, data), from_gpgsm(k, g, name, oaep, gpg))
+    interop.settle("encryption", table)
+    cells = [c for row in table.rows[1:] for c in row[2:]]
+    # Whatever openssl and gpgsm write we read.
+    assert all("no" not in (row[3], row[5]) for row in table.rows), table.text()
+    return cells.count("yes")
+
+
+def forms_of_openssl(k):
+    """DER, mail, BER; a recipient by its key identifier; digests of OAEP and of the KDF."""
     for name in RSA_AND_EC:
-        for cipher in THEIRS:
-            for form in (["-outform", "DER"], ["-outform", "SMIME"], ["-outform", "DER", "-stream", "-keyid"]):
+        for cipher in ("aes128", "aes-256-gcm"):
+            for form in (["-outform", "SMIME"], ["-outform", "DER", "-stream", "-keyid"]):
                 data = openssl("cms", "-encrypt", "-binary", f"-{cipher}", *form, k.crt(name), data=TEXT)
                 assert decrypt(k, name, data) == TEXT, (name, cipher, form)
-                n += 1
-    for digest in ("sha1", "sha256", "sha384", "sha512"):
-        data = openssl("cms", "-encrypt", "-binary", "-aes256", "-outform", "DER", "-recip", k.crt("rsa"), "-keyopt",
-                       "rsa_padding_mode:oaep", "-keyopt", f"rsa_oaep_md:{digest}", data=TEXT)
-        assert decrypt(k, "rsa", data) == TEXT, digest
-        n += 1
-    for kdf in ("sha1", "sha224", "sha256", "sha384", "sha512"):
-        data = openssl("cms", "-encrypt", "-binary", "-aes256", "-outform", "DER", "-recip", k.crt("p256"), "-keyopt",
-                       f"ecdh_kdf_md:{kdf}", data=TEXT)
-        assert decrypt(k, "p256", data) == TEXT, kdf
-        n += 1
-    return n
+    for option, name, digests in (("rsa_oaep_md", "rsa", ("sha384", "sha512")),
+                                  ("ecdh_kdf_md", "p256", ("sha1", "sha224", "sha256", "sha384", "sha512"))):
+        for digest in digests:
+            more = ["-keyopt", "rsa_padding_mode:oaep"] if name == "rsa" else []
+            data = openssl("cms", "-encrypt", "-binary", "-aes256", "-outform", "DER", "-recip", k.crt(name), *more,
+                           "-keyopt", f"{option}:{digest}", data=TEXT)
+            assert decrypt(k, name, data) == TEXT, digest
 
 
-def openssl_reads_us(k):
-    n = 0
+def mails_and_many(k, g):
     for name in RSA_AND_EC:
-        for cipher in OURS:
-            for form in ("DER", "SMIME"):
-                for more in ([], ["--oaep"]) if name == "rsa" else ([],):
-                    data = encrypt(k.crt(name), "--cipher", cipher, *more, *(["--der"] if form == "DER" else []))
-                    back = openssl("cms", "-decrypt", "-binary", "-inform", form, "-inkey", k.key(name), "-recip",
-                                   k.crt(name), data=data)
-                    assert back == TEXT, (name, cipher, form, more)
-                    n += 1
-    return n
-
-
-def with_gpgsm(k, g):
-    n = 0
-    for cipher in ("AES", "AES192", "AES256", "3DES"):
-        data = g.run("--cipher-algo", cipher, "--encrypt", "--recipient", "rsa@example.org", data=TEXT).stdout
-        assert decrypt(k, "rsa", data) == TEXT, cipher
-        n += 1
-    for cipher in ("aes128-cbc", "aes256-cbc"):
-        assert g.run("--decrypt", data=encrypt(k.crt("rsa"), "--cipher", cipher, "--der")).stdout == TEXT, cipher
-        n += 1
+        mail = encrypt(k.crt(name))
+        assert openssl("cms", "-decrypt", "-binary", "-inkey", k.key(name), "-recip", k.crt(name), data=mail) == TEXT
     many = encrypt(*(k.crt(x) for x in ["p256", "x25519", "rsa"]), "--cipher", "aes256-cbc", "--der")
     # It complains of the certificates that it has not, and goes on.
-    assert g.run("--decrypt", data=many, check=False).stdout == TEXT
-    return n + 1
+    assert to_gpgsm(g, "rsa", many) and to_openssl(k, "rsa", many) and to_openssl(k, "p256", many)
 
 
 # --- X25519, by the RFCs -----------------------------------------------------------------------------
@@ -242,13 +281,19 @@ def misuse(k):
 
 
 def peak(words, source, target):
-    """Octets of memory that the program had at most."""
+    """Octets of memory that the program had at most, until all of its input but the end had come. (What wait4 says
+    begins with the memory of this process.)"""
     with open(source, "rb") as i, open(target, "wb") as o:
-        p = subprocess.Popen([RELEASE, "smime", *words], stdin=i, stdout=o)
-        _, status, used = os.wait4(p.pid, 0)
-        p.returncode = os.waitstatus_to_exitcode(status)
-    assert p.returncode == 0, words
-    return used.ru_maxrss * 1024
+        p = subprocess.Popen([RELEASE, "smime", *words], stdin=subprocess.PIPE, stdout=o, bufsize=0)
+        while part := i.read(1 << 16):
+            p.stdin.write(part)
+        # The pipe holds one part: a moment later it is taken.
+        time.sleep(0.05)
+        with open(f"/proc/{p.pid}/status") as f:
+            most = int(re.search(r"VmHWM:\s*(\d+) kB", f.read())[1]) * 1024
+        p.stdin.close()
+        assert p.wait(60) == 0, words
+    return most
 
 
 def large(k):
@@ -275,10 +320,11 @@ def main():
         k = Keys(folder)
         g = Gpgsm(k, "rsa")
         try:
-            n = with_gpgsm(k, g)
+            n = matrix(k, g)
+            mails_and_many(k, g)
         finally:
             g.close()
-        n += we_read_openssl(k) + openssl_reads_us(k)
+        forms_of_openssl(k)
         x25519(k)
         as_mail(k)
         wrong(k)
