@@ -10,11 +10,13 @@
 #include <unistd.h>
 
 #include "cmd/cli_verbs.h"
+#include "core/clock.h"
 #include "core/mail_decode.h"
 #include "core/mail_encode.h"
 #include "core/mail_header.h"
 #include "core/mail_type.h"
 #include "core/must.h"
+#include "crypto/cert_check.h"
 #include "crypto/pem_der.h"
 #include "crypto/private_key.h"
 #include "crypto/smime_open.h"
@@ -169,10 +171,12 @@ static const uint8_t announces_oaep[] = {0x30, 0x0d, 0x30, 0x0b, 0x06, 0x09, 0x2
 	0x86, 0xf7, 0x0d, 0x01, 0x01, 0x07};
 
 static int
-add_recipient(struct encrypt *x, size_t i)
+add_recipient(struct encrypt *x, size_t i, uint64_t now_sec)
 {
+	const struct cert_check_rules rules = {CERT_CHECK_TO_ENCRYPT, now_sec, 0};
 	struct pem_der *pem = arena_zalloc(&x->arena, sizeof *pem);
 	const char *path = x->line->word[i];
+	enum smime_problem problem;
 	int code = read_pem(path, &x->arena, pem);
 
 	if (code)
@@ -187,6 +191,11 @@ add_recipient(struct encrypt *x, size_t i)
 		x->to[i]->capabilities.data = (uint8_t *)(uintptr_t)announces_oaep;
 		x->to[i]->capabilities.len = sizeof announces_oaep;
 	}
+	problem = cert_check_alone(pem->certificate[0], &rules);
+	if (problem == SMIME_PROBLEM_PURPOSE)
+		return cli_fail(EX_DATAERR, "%s: the certificate isn't for encryption", path);
+	if (problem)
+		return cli_fail(EX_DATAERR, "%s: %s", path, smime_problem_text(problem));
 	if (smime_seal_check(x->to[i]))
 		return cli_fail(EX_DATAERR, "%s: the key isn't one for encryption", path);
 	return EX_OK;
@@ -268,19 +277,33 @@ read_cipher(const struct cli_line *line, Gateway__Settings__Cipher *cipher)
 		    : EX_OK;
 }
 
+static int
+read_now(const struct cli_line *line, uint64_t *now_sec)
+{
+	struct slice now = slice_str(cli_value(line, "--now"));
+
+	*now_sec = clock_wall_sec();
+	if (now.n && !slice_u64(now, INT64_MAX, now_sec))
+		return cli_misused(line->verb, "--now wants seconds since 1970");
+	return EX_OK;
+}
+
 int
 cli_smime_encrypt(const struct cli_line *line)
 {
 	struct encrypt *x = must_zalloc(sizeof *x);
 	Gateway__Settings__Cipher cipher;
+	uint64_t now_sec = 0;
 	int code = read_cipher(line, &cipher);
 
 	tls_init();
 	x->line = line;
 	arena_init(&x->arena, CHUNK);
 	output_init(&x->out);
+	if (!code)
+		code = read_now(line, &now_sec);
 	for (size_t i = 0; i < line->words && !code; i++)
-		code = add_recipient(x, i);
+		code = add_recipient(x, i, now_sec);
 	if (!code)
 		code = encrypt(x, cipher);
 	smime_seal_free(x->seal);
@@ -458,7 +481,8 @@ cli_smime_decrypt(const struct cli_line *line)
 {
 	struct decrypt *d = must_zalloc(sizeof *d);
 	struct arena a;
-	int code;
+	uint64_t now_sec;
+	int code = read_now(line, &now_sec);
 
 	tls_init();
 	arena_init(&a, CHUNK);
@@ -467,7 +491,8 @@ cli_smime_decrypt(const struct cli_line *line)
 	gateway__key__init(&d->key);
 	d->key.n_certificate = 1;
 	d->key.certificate = &d->certificate;
-	code = take_key(d, line, &a);
+	if (!code)
+		code = take_key(d, line, &a);
 	if (!code)
 		code = decrypt(d);
 	smime_open_free(d->open);

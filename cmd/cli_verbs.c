@@ -193,9 +193,9 @@ const struct cli_verb cli_verbs[] = {
 	{"imap envelope", "<MAIL", "", "ENVELOPE of a mail", cli_mime_imap},
 	{"addr parse", "ADDRESS", "--json", "is it one, and what is its canonical form",
 		cli_mime_addr},
-	{"smime encrypt", "CERT... <PART", "--cipher --oaep --der",
+	{"smime encrypt", "CERT... <PART", "--cipher --oaep --der --now",
 		"encrypt a MIME part to certificates", cli_smime_encrypt},
-	{"smime decrypt", "KEY CERT <MAIL", "",
+	{"smime decrypt", "KEY CERT <MAIL", "--now",
 		"take an encryption off, if the key's certificate is named in it",
 		cli_smime_decrypt},
 

@@ -269,7 +269,10 @@ def misuse(k):
         pass
     for words, code in ((("encrypt",), EX_USAGE), (("encrypt", k.crt("rsa"), "--cipher", "des3"), EX_USAGE),
                         (("encrypt", f"{k.folder}/none"), EX_NOINPUT), (("encrypt", f"{k.folder}/empty"), EX_DATAERR),
-                        (("encrypt", k.crt("ed25519")), EX_DATAERR),
+                        (("encrypt", k.crt("ed25519")), EX_DATAERR), (("encrypt", k.crt("ca")), EX_DATAERR),
+                        (("encrypt", k.crt("rsa"), "--now", "today"), EX_USAGE),
+                        (("encrypt", k.crt("rsa"), "--now", "1000000000"), EX_DATAERR),
+                        (("encrypt", k.crt("rsa"), "--now", str(int(time.time()) + 366 * 86400)), EX_DATAERR),
                         (("decrypt", k.key("rsa")), EX_USAGE), (("decrypt", k.key("rsa"), k.crt("p256")), EX_DATAERR),
                         (("decrypt", k.crt("rsa"), k.crt("rsa")), EX_DATAERR),
                         (("decrypt", k.key("ed25519"), k.crt("rsa")), EX_DATAERR)):
