@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cmd/keyd_join.h"
+#include "cmd/keyd_private.h"
 #include "cmd/proc.h"
 #include "core/arena.h"
 #include "core/clock.h"
@@ -426,6 +427,7 @@ static void
 start(struct proc *p)
 {
 	struct keyd *k = p->state;
+	struct seal_key permit_key;
 
 	ipc_on(p->ipc, IPC_KEYD_LOG_KEY, on_log_key, k);
 	ipc_on(p->ipc, IPC_KEYD_NAMED_KEY, on_named_key, k);
@@ -437,6 +439,9 @@ start(struct proc *p)
 	ipc_on(p->ipc, IPC_KEYD_SEAL_KEY, on_seal_key, k);
 	ipc_on(p->ipc, IPC_KEYD_SIGN, on_sign, k);
 	ipc_on(p->ipc, IPC_TLS_FILE, on_tls_file, k);
+	memcpy(permit_key.b, p->permit_item_key, sizeof permit_key.b);
+	keyd_private_new(p->ipc, k->ring, &permit_key);
+	seal_wipe(&permit_key, sizeof permit_key);
 	keyd_join_start(k->join, p->ipc);
 }
 
