@@ -43,7 +43,7 @@ struct courier {
 	struct courier_filter *filters; /* list: mails that are with the engine */
 	uint64_t filter_bytes;		/* of these, and of what may come of them */
 	struct loop_timer *pump_timer;
-	bool pump_soon, pump_now, is_yielding;
+	bool pump_soon, pump_now, is_yielding, is_putting_off;
 	bool has_srs_key; /* nothing is begun before */
 	struct courier_key *key;
 	struct courier_relay *relay;

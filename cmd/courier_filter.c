@@ -26,6 +26,17 @@ courier_filter_is_for(const Commands__Item *item, const Commands__Rcpt *rcpt)
 	return slice_eq(view_queue_filter(item, rcpt), SLICE_LIT(SMTP_HOP_LOCAL));
 }
 
+uint32_t
+courier_filter_again(const Commands__Item *item, const Commands__Rcpt *rcpt)
+{
+	const Commands__Enqueue *env = item->envelope;
+
+	for (uint32_t i = 0; i < env->n_filter && env->was_decrypted && !rcpt->is_out; i++)
+		if (slice_eq(codec_slice(env->filter[i]), SLICE_LIT(SMTP_HOP_LOCAL)))
+			return i + 1;
+	return 0;
+}
+
 size_t
 courier_filter_max(const Commands__Item *item)
 {

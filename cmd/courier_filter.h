@@ -49,6 +49,9 @@ struct courier_filter {
 void courier_filter_init(struct courier *c);
 /* Does the engine of this node have the recipient in hand before it is routed? */
 bool courier_filter_is_for(const Commands__Item *item, const Commands__Rcpt *rcpt);
+/* The mail was decrypted here, and leaves again for this recipient: the engine has it in hand
+ * once more, as it mustn't leave in the clear. The place of that filter; 0: it needn't. */
+uint32_t courier_filter_again(const Commands__Item *item, const Commands__Rcpt *rcpt);
 /* So many recipients of it may be in one question. */
 size_t courier_filter_max(const Commands__Item *item);
 /* f is filled down to arg, the rest is zero, and lives until courier_filter_fini. cb(arg, e,

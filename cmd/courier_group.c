@@ -5,8 +5,9 @@
 #include "core/codec.h"
 #include "crypto/loop_guard.h"
 #include "store/schema_trace.h"
+#include "store/view_cert.h"
 
-enum { FACTS_MAX = 128, STATUS_MAX = 900, SEALED_HEAD_MAX = 131072 };
+enum { HARVEST_MAX = 16, FACTS_MAX = 128, STATUS_MAX = 900, SEALED_HEAD_MAX = 131072 };
 
 /* --- is it sound? --- */
 
@@ -140,6 +141,61 @@ fill_body(struct courier_filter *f, Commands__Passed *p, struct courier_filter_m
 	f->s->body = &m->body;
 }
 
+/* Does the log know as much of it already? */
+static bool
+is_known(struct courier_filter *f, struct db_txn *txn, const Gateway__Harvest *h)
+{
+	uint8_t sha256[SEAL_HASH];
+	Commands__Cert *row;
+
+	seal_sha256(codec_slice(h->der), sha256);
+	return !view_cert_get(txn, codec_slice(h->address), slice_of(sha256, sizeof sha256),
+		       f->s->arena, &row) &&
+	       row->trust >= (uint32_t)h->trust &&
+	       (!h->capabilities.len ||
+		       slice_eq(codec_slice(row->capabilities), codec_slice(h->capabilities)));
+}
+
+static Commands__CertPut *
+cert_put(struct courier_filter *f, const Gateway__Harvest *h)
+{
+	Commands__CertPut *c = arena_alloc(f->s->arena, sizeof *c);
+	Commands__Cert *cert = arena_alloc(f->s->arena, sizeof *cert);
+	const Gateway__Settings *settings = f->question->recipient[0]->settings;
+
+	commands__cert_put__init(c);
+	commands__cert__init(cert);
+	/* By hand it comes from people alone. */
+	cert->trust = h->trust < GATEWAY__TRUST__VERIFIED ? (uint32_t)h->trust
+							  : GATEWAY__TRUST__VERIFIED;
+	cert->der = h->der;
+	cert->capabilities = h->capabilities;
+	cert->capabilities_sec = h->signed_sec;
+	cert->public_key = h->public_key;
+	cert->until_sec = h->until_sec;
+	c->address = h->address;
+	c->cert = cert;
+	c->hold = !settings || settings->hold_changed_keys;
+	return c;
+}
+
+/* With the first who get it. */
+static void
+fill_harvest(struct courier_filter *f, Commands__Passed *p)
+{
+	const Gateway__Answer *a = f->answer;
+	struct view *view = f->s->c->view;
+	struct db_txn *txn;
+
+	if (f->has_passed_one || !a->n_harvest || view_begin(view, &txn))
+		return;
+	p->harvest = arena_alloc(f->s->arena, HARVEST_MAX * sizeof *p->harvest);
+	for (size_t i = 0; i < a->n_harvest && p->n_harvest < HARVEST_MAX; i++)
+		if (!is_known(f, txn, a->harvest[i]))
+			p->harvest[p->n_harvest++] = cert_put(f, a->harvest[i]);
+	view_end(view);
+}
+
 static void
 pass(struct courier_filter *f, uint32_t group)
 {
@@ -158,6 +214,8 @@ pass(struct courier_filter *f, uint32_t group)
 		p->opened = f->passed->message_id;
 		p->opened_until_sec = courier_now_sec(s->c) + COURIER_FILTER_OPENED_SEC;
 	}
+	fill_harvest(f, p);
+	f->has_passed_one = true;
 	s->passed = p;
 	for (size_t i = 0; i < s->n; i++)
 		s->step[i]->outcome = COMMANDS__OUTCOME__OUTCOME_PASS;

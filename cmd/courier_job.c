@@ -222,6 +222,11 @@ decide_route(struct courier_job *j, struct db_txn *txn, const Commands__RcptRow 
 	j->into += route.n_into;
 	if (route.kind == SMTP_ROUTE_FAIL) {
 		courier_step_fail(s, route.status);
+	} else if (route.kind == SMTP_ROUTE_RELAY &&
+		   courier_filter_again(j->s.item, row->rcpt)) {
+		s->outcome = COMMANDS__OUTCOME__OUTCOME_MOVE;
+		s->stage = COMMANDS__STAGE__STAGE_FILTER;
+		s->filter = courier_filter_again(j->s.item, row->rcpt);
 	} else if (route.kind == SMTP_ROUTE_RELAY) {
 		decide_relay(j, txn, row, s);
 	} else if (is_for_one(j, &route)) {

@@ -2,9 +2,11 @@
 
 #include "cmd/courier_relay.h"
 #include "core/codec.h"
-#include "smtp/smtp_slots.h"
+#include "core/log.h"
 #include "store/schema.h"
+#include "store/view_cert.h"
 #include "store/view_hop.h"
+#include "store/view_queue.h"
 
 enum { JOB_RCPTS = 64 };
 
@@ -126,12 +128,70 @@ gather(void *arg, const struct schema_relay *row)
 	return true;
 }
 
+static void
+on_put_off(void *arg, enum err e, const ProtobufCMessage *answer)
+{
+	struct courier *c = arg;
+
+	(void)answer;
+	c->is_putting_off = false;
+	if (e)
+		log_warn("hop: %s", err_text(e));
+}
+
+/* Still none: the hop alone is put off. One at a time; the others are due still. */
+static enum err
+put_hop_off(struct courier *c, struct db_txn *txn, uint32_t node, struct slice hop)
+{
+	Commands__Command cmd = COMMANDS__COMMAND__INIT;
+	Commands__HopStep h = COMMANDS__HOP_STEP__INIT;
+	struct schema_owner owner;
+	enum err e = c->is_putting_off ? ERR_OK : view_queue_owner(txn, node, &owner);
+
+	if (e || c->is_putting_off)
+		return e;
+	h.node = node;
+	h.epoch = owner.epoch;
+	h.name = codec_bytes(hop);
+	h.failed = true;
+	h.next_try_sec = courier_now_sec(c) + c->p->config.retry_max_sec;
+	h.status = "4.7.5 there is no certificate yet";
+	cmd.body_case = COMMANDS__COMMAND__BODY_HOP_STEP;
+	cmd.hop_step = &h;
+	c->is_putting_off = true;
+	courier_propose(c, &cmd, SLICE_EMPTY, on_put_off, c);
+	return ERR_OK;
+}
+
+/* Has anything changed? There is a certificate, or somebody wants to have it tried now. */
+static enum err
+is_worth_it(struct courier *c, struct db_txn *txn, uint32_t node, struct slice hop, bool *is)
+{
+	uint64_t now_sec = courier_now_sec(c);
+	struct view_certs found;
+	Commands__Hop *row;
+	struct arena a;
+	enum err e;
+
+	arena_init(&a, 0);
+	e = view_cert_usable(
+		txn, slice_from(hop, sizeof COURIER_LATE_HOP - 1), now_sec, &a, &found);
+	if (!e)
+		e = view_hop_get(txn, node, hop, &a, &row);
+	*is = !e && (found.n > 0 || now_sec < row->last_try_sec + c->p->config.retry_max_sec);
+	arena_reset(&a);
+	return e;
+}
+
 enum err
 courier_late_look(struct courier *c, struct db_txn *txn, uint32_t node, struct slice hop)
 {
 	struct looking l = {.c = c, .txn = txn};
-	enum err e = ERR_OK;
+	bool is;
+	enum err e = is_worth_it(c, txn, node, hop, &is);
 
+	if (!e && !is)
+		return put_hop_off(c, txn, node, hop);
 	for (uint8_t lane = 0; lane < SCHEMA_LANES && !e; lane++) {
 		struct schema_relay from = {.node = node, .hop = hop, .lane = lane};
 

@@ -3,10 +3,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/filterd_keys.h"
 #include "cmd/filterd_read.h"
 #include "core/codec.h"
 #include "core/ipc.pb-c.h"
 #include "core/mail_header.h"
+#include "crypto/cert_info.h"
 #include "crypto/gateway.h"
 #include "crypto/text_sealed.h"
 #include "imap/imap_index.h"
@@ -95,24 +97,40 @@ read_mail(struct passing *p)
 
 /* --- the engine --- */
 
-/* Everybody gets the mail as it is. */
 static enum err
 run(struct passing *p)
 {
-	Gateway__Group *group = arena_alloc(&p->arena, sizeof *group),
-		       **list = arena_alloc(&p->arena, sizeof *list);
-	size_t n = p->question->n_recipient;
+	struct gateway_keys keys = filterd_keys(p->ipc);
+	struct text_room room = text_sealed_room(p->sealed_room);
+	struct gateway g = {.q = p->question,
+		.body = &p->text,
+		.keys = &keys,
+		.room = &room,
+		.arena = &p->arena};
 
-	gateway__answer__init(&p->out.answer);
-	gateway__group__init(group);
-	group->recipient = arena_alloc(&p->arena, n * sizeof *group->recipient);
-	for (group->n_recipient = 0; group->n_recipient < n; group->n_recipient++)
-		group->recipient[group->n_recipient] = (uint32_t)group->n_recipient;
-	group->head = p->question->head;
-	*list = group;
-	p->out.answer.n_group = 1;
-	p->out.answer.group = list;
-	return ERR_OK;
+	return gateway_run(&g, &p->out);
+}
+
+/* What the log is to know of certificates, which reads none itself. */
+static void
+read_harvest(struct passing *p)
+{
+	Gateway__Answer *a = &p->out.answer;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < a->n_harvest; i++) {
+		Gateway__Harvest *h = a->harvest[i];
+		struct cert_info info;
+
+		if (cert_info_read(codec_slice(h->der), &p->arena, &info) ||
+			info.until_sec <= 0)
+			continue;
+		h->public_key = codec_bytes(arena_dup(
+			&p->arena, slice_of(info.key_sha256, sizeof info.key_sha256)));
+		h->until_sec = (uint64_t)info.until_sec;
+		a->harvest[kept++] = h;
+	}
+	a->n_harvest = kept;
 }
 
 /* --- what was made --- */
@@ -273,6 +291,7 @@ pass(struct passing *p)
 	if (!e)
 		e = seal_heads(p);
 	if (!e) {
+		read_harvest(p);
 		p->answer.answer = codec_bytes(codec_pack(&p->out.answer, &p->arena));
 		if (p->answer.answer.len > ANSWER_MAX)
 			e = ERR_TOO_BIG;

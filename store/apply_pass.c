@@ -1,6 +1,7 @@
 #include "store/apply_pass.h"
 
 #include "core/codec.h"
+#include "store/apply_cert.h"
 #include "store/apply_opened.h"
 #include "store/apply_payload.h"
 #include "store/apply_queue.h"
@@ -63,11 +64,12 @@ apply_pass_may(
 
 /* What a recipient is behind the filter: as it came, and nothing was tried yet. */
 static Commands__Rcpt
-behind_filter(const struct apply *a, const Commands__Passed *p, const Commands__Rcpt *r)
+behind_filter(const struct apply *a, const struct apply_trace_pass *p, const Commands__Rcpt *r)
 {
 	Commands__Rcpt out = *r;
 
-	out.filter = p->filter;
+	out.filter = p->passed->filter;
+	out.is_out = r->is_out || p->item->envelope->was_decrypted;
 	out.stage = out.filter ? COMMANDS__STAGE__STAGE_FILTER : COMMANDS__STAGE__STAGE_ROUTE;
 	out.tries = 0;
 	out.last_try_sec = 0;
@@ -100,8 +102,19 @@ apply_pass_put(const Commands__Passed *p, Commands__Enqueue *envelope)
 enum err
 apply_pass_learn(struct apply *a, const Commands__Passed *p)
 {
-	return p && p->opened.len ? apply_opened_put(a, p->opened.data, p->opened_until_sec)
-				  : ERR_OK;
+	Commands__Result before = *a->result;
+	enum err e = ERR_OK;
+
+	if (!p)
+		return ERR_OK;
+	if (p->opened.len)
+		e = apply_opened_put(a, p->opened.data, p->opened_until_sec);
+	/* One that can't be kept is none of the mail's business. */
+	for (size_t i = 0; i < p->n_harvest && !e; i++) {
+		e = apply_cert_put(a, p->harvest[i]);
+		*a->result = before;
+	}
+	return e;
 }
 
 /* A recipient's row as it is, and its change; is_done: it leaves the item. Named twice in one
@@ -122,7 +135,7 @@ pass_one(struct apply *a, Commands__Item *item, const struct apply_trace_pass *p
 		return ERR_OK;
 	}
 	after = **before;
-	rcpt = behind_filter(a, p->passed, after.rcpt);
+	rcpt = behind_filter(a, p, after.rcpt);
 	after.rcpt = is_done ? after.rcpt : &rcpt;
 	after.done = is_done;
 	after.step++;
@@ -193,7 +206,7 @@ apply_pass(struct apply *a, const Commands__Step *c, Commands__Item *item)
 		if (e || !before)
 			continue;
 		e = apply_trace_passed(a, &pass, c->step[i]->rcpt, before->rcpt);
-		l.rcpt[l.n] = behind_filter(a, c->passed, before->rcpt);
+		l.rcpt[l.n] = behind_filter(a, &pass, before->rcpt);
 		l.list[l.n] = &l.rcpt[l.n];
 		l.n++;
 	}

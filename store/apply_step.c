@@ -211,6 +211,12 @@ outcome(struct stepping *s)
 			s->code = COMMAND_INVALID;
 			return ERR_OK;
 		}
+		if (s->step->filter > s->item->envelope->n_filter) {
+			s->code = COMMAND_INVALID;
+			return ERR_OK;
+		}
+		if (s->step->filter)
+			r->filter = s->step->filter;
 		r->stage = s->step->stage;
 		r->next_try_sec = s->a->time_sec;
 		return ERR_OK;

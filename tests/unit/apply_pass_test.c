@@ -1,5 +1,6 @@
 #include "tests/store_world.h"
 
+#include "crypto/gateway.pb-c.h"
 #include "store/view_mailbox.h"
 #include "store/view_opened.h"
 #include "store/view_queue.h"
@@ -57,6 +58,7 @@ struct pass {
 	bool has_closed_key;
 	uint32_t filter;
 	const char *opened;
+	const char *der; /* of a certificate that came with it, or NULL */
 };
 
 static Commands__Result *
@@ -67,6 +69,8 @@ pass(struct pass p)
 	Commands__RcptStep one[RCPTS], *list[RCPTS];
 	Commands__Passed passed = COMMANDS__PASSED__INIT;
 	Commands__Body body = COMMANDS__BODY__INIT;
+	Commands__CertPut put = COMMANDS__CERT_PUT__INIT, *puts = &put;
+	Commands__Cert cert = COMMANDS__CERT__INIT;
 
 	for (uint32_t i = 0; i < p.n; i++) {
 		commands__rcpt_step__init(&one[i]);
@@ -92,6 +96,16 @@ pass(struct pass p)
 	if (p.opened) {
 		passed.opened = world_bytes(p.opened);
 		passed.opened_until_sec = 1893456000;
+	}
+	if (p.der) {
+		put.address = world_bytes("b@outside.test");
+		put.cert = &cert;
+		cert.der = world_bytes(p.der);
+		cert.trust = GATEWAY__TRUST__HARVESTED;
+		cert.public_key = world_bytes("0123456789abcdef0123456789abcdef");
+		cert.until_sec = 1893456000;
+		passed.harvest = &puts;
+		passed.n_harvest = 1;
 	}
 	q.item = p.item;
 	q.epoch = EPOCH;
@@ -339,6 +353,26 @@ what_was_decrypted_is_remembered(void **state)
 }
 
 static void
+a_certificate_that_came_with_it_is_kept_if_it_can_be(void **state)
+{
+	uint64_t item = enqueue(2);
+
+	(void)state;
+	assert_int_equal(
+		pass((struct pass){.item = item, .n = 1, .head = "a", .der = "its octets"})
+			->code,
+		COMMAND_DONE);
+	assert_int_equal(world_count(DB_CERT), 1);
+	/* One that isn't good doesn't keep the mail. */
+	assert_int_equal(
+		pass((struct pass){.item = item, .first = 1, .n = 1, .head = "a", .der = ""})
+			->code,
+		COMMAND_DONE);
+	assert_int_equal(world_count(DB_CERT), 1);
+	assert_int_equal(world_violations(false), 0);
+}
+
+static void
 who_passes_may_have_another_filter_next(void **state)
 {
 	uint64_t item = enqueue(1);
@@ -581,6 +615,7 @@ main(void)
 		pass_test(those_with_a_new_body_become_an_item_with_it),
 		pass_test(a_new_body_under_a_key_that_isn_t_open_is_refused),
 		pass_test(what_was_decrypted_is_remembered),
+		pass_test(a_certificate_that_came_with_it_is_kept_if_it_can_be),
 		pass_test(who_passes_may_have_another_filter_next),
 		pass_test(who_passes_may_be_delivered_in_the_same_step),
 		pass_test(one_stale_step_refuses_all),
