@@ -11,6 +11,7 @@
 #include "crypto/cms_der.h"
 #include "crypto/cms_signer.h"
 #include "crypto/cms_walk.h"
+#include "crypto/tls.h"
 
 enum {
 	SETS_MAX = 2 * SMIME_STRUCTURE_MAX,
@@ -183,6 +184,7 @@ smime_verify_new(const struct smime_verify_setup *setup)
 	bool is_opaque = setup->detached.n == 0;
 	struct cms_walk_to to = {on_element, is_opaque ? on_content : on_content_inside, v};
 
+	tls_init();
 	v->setup = *setup;
 	arena_init(&v->arena, 4096);
 	buf_init(&v->certificates, SETS_MAX);
