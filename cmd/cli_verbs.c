@@ -21,6 +21,7 @@
 #include "cmd/cli_restore.h"
 #include "cmd/cli_serve.h"
 #include "cmd/cli_smime.h"
+#include "cmd/cli_smime_signed.h"
 #include "cmd/cli_store.h"
 #include "cmd/cli_verify.h"
 #include "core/spelling.h"
@@ -198,6 +199,10 @@ const struct cli_verb cli_verbs[] = {
 	{"smime decrypt", "KEY CERT <MAIL", "--now",
 		"take an encryption off, if the key's certificate is named in it",
 		cli_smime_decrypt},
+	{"smime sign", "KEY CERT [CHAIN] <PART", "--opaque --pss --der --now",
+		"sign a MIME part", cli_smime_signed_sign},
+	{"smime verify", "CAFILE <MAIL", "--crl --now",
+		"print what was signed, if the signature is good", cli_smime_signed_verify},
 
 	{"help", "[VERB [WORD]]", "", "this page, or one verb and its options", cli_help_run},
 	{"version", "", "", "say the version", cli_help_version},
@@ -266,6 +271,10 @@ const struct cli_option cli_verbs_options[] = {
 	{"--ed25519-key", "FILE", "the second key, in PEM"},
 	{"--local", NULL, "look at this machine alone: no DNS, no calls to others"},
 	{"--outbound", "HOST", "call HOST or HOST:PORT to see if mail can leave"},
+	{"--opaque", NULL, "the content inside of the signature"},
+	{"--crl", "FILE", "what the authorities take back: a CRL in DER"},
+	{"--pss", NULL, "RSASSA-PSS with an RSA key"},
+	{"--now", "SECONDS", "the time, since 1970; else it is now"},
 	{"--offline", NULL, "read the database itself: no server is needed"},
 	{"--cipher", "NAME", "auto, aes128-cbc, aes256-cbc, aes128-gcm, aes256-gcm"},
 	{"--oaep", NULL, "for RSA keys by OAEP, else by PKCS#1 v1.5"},

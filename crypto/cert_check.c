@@ -9,6 +9,7 @@
 #include "core/codec.h"
 #include "core/must.h"
 #include "crypto/cert_x509.h"
+#include "crypto/tls.h"
 #include "crypto/tls_pem.h"
 #include "crypto/tls_trust.h"
 
@@ -376,6 +377,19 @@ check_chain(const struct cert_check *c, STACK_OF(X509) * chain, enum smime_probl
 }
 
 /* --- revoked ---------------------------------------------------------------------------- */
+
+bool
+cert_check_is_crl(struct slice der)
+{
+	const uint8_t *p = der.p;
+	X509_CRL *crl;
+
+	tls_init();
+	crl = der.n ? d2i_X509_CRL(NULL, &p, (long)der.n) : NULL;
+	X509_CRL_free(crl);
+	ERR_clear_error();
+	return crl && p == der.p + der.n;
+}
 
 static bool
 names(X509_CRL *crl, X509 *cert, X509 *issuer)

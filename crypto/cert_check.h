@@ -40,6 +40,8 @@ struct cert_check_rules {
 /* What the certificate says of itself, whoever made it: ALGORITHM, EXPIRED, PURPOSE, or
  * NONE; NO_CERTIFICATE: der isn't one. */
 enum smime_problem cert_check_alone(struct slice der, const struct cert_check_rules *rules);
+/* One whole CRL? Not whose, nor whether it is signed. */
+bool cert_check_is_crl(struct slice der);
 /* "RSA 2048", "P-256", "Ed25519"; "unknown". */
 void cert_check_key(struct slice der, char text[CERT_CHECK_KEY_TEXT]);
 

@@ -61,6 +61,7 @@ def plain(macros):
     """The words of an .It line without the macros."""
     text = re.sub(r"\bFl Fl ", "--", macros)
     text = re.sub(r"\bFl ", "-", text)
+    text = re.sub(r"\bOo (.*?) Oc\b", r"[\1]", text)
     text = re.sub(r"\bOp ((?:--\S+|Ar \S+))", r"[\1]", text)
     text = re.sub(r" Ns ", "", text)
     return re.sub(r"\b(Cm|Ar|Li) ?", "", text).strip()

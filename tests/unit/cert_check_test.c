@@ -524,6 +524,10 @@ a_list_that_the_issuer_signed_revokes(void **state)
 	bool is_manual;
 
 	(void)state;
+	assert_true(cert_check_is_crl(good));
+	assert_false(cert_check_is_crl(slice_cut(good, 0, good.n - 1)));
+	assert_false(cert_check_is_crl(ann.der));
+	assert_false(cert_check_is_crl(SLICE_EMPTY));
 	begin(&w);
 	w.q.n_crl = 1;
 	for (size_t i = 0; i < 5; i++) {
