@@ -175,7 +175,7 @@ cert_check_alone(struct slice der, const struct cert_check_rules *rules)
 
 /* --- who is believed -------------------------------------------------------------------- */
 
-/* Parsed once: it takes milliseconds, and is the same for ever. */
+/* The authorities in the program. Parsed once: it takes milliseconds. */
 static STACK_OF(X509) * built_in(void)
 {
 	static STACK_OF(X509) * roots;
@@ -193,19 +193,14 @@ static STACK_OF(X509) * built_in(void)
 	return roots;
 }
 
-static void
-hash_of(X509 *cert, uint8_t hash[HASH])
-{
-	must(X509_digest(cert, EVP_sha256(), hash, NULL) == 1);
-}
-
 static const Gateway__Verdict *
 verdict(const Gateway__Question *q, X509 *cert)
 {
 	const Gateway__Verdict *found = NULL;
 	uint8_t hash[HASH];
 
-	hash_of(cert, hash);
+	if (q->n_verdict)
+		must(X509_digest(cert, EVP_sha256(), hash, NULL) == 1);
 	for (size_t i = 0; i < q->n_verdict; i++) {
 		const Gateway__Verdict *v = q->verdict[i];
 
@@ -243,6 +238,21 @@ put(struct cert_check *c, STACK_OF(X509) * to, X509 *cert)
 		must(sk_X509_push(is_blocked(c->q, cert) ? c->blocked : to, cert) > 0);
 }
 
+/* Only what may have signed it becomes an anchor: OpenSSL looks at each of them for each step
+ * of a chain, which takes longer than to verify it. */
+static void
+add_built_in(struct cert_check *c, X509 *below)
+{
+	for (int i = 0; c->q->system_anchors && i < sk_X509_num(built_in()); i++) {
+		X509 *root = sk_X509_value(built_in(), i);
+
+		if (X509_NAME_cmp(X509_get_subject_name(root), X509_get_issuer_name(below)))
+			continue;
+		must(X509_up_ref(root) == 1);
+		put(c, c->anchors, root);
+	}
+}
+
 struct cert_check *
 cert_check_new(const Gateway__Question *q, uint32_t rsa_bits_min)
 {
@@ -256,12 +266,6 @@ cert_check_new(const Gateway__Question *q, uint32_t rsa_bits_min)
 	must(c->anchors && c->others && c->blocked);
 	for (size_t i = 0; i < q->n_anchor; i++)
 		put(c, c->anchors, cert_x509_parse(codec_slice(q->anchor[i])));
-	for (int i = 0; q->system_anchors && i < sk_X509_num(built_in()); i++) {
-		X509 *root = sk_X509_value(built_in(), i);
-
-		must(X509_up_ref(root) == 1);
-		put(c, c->anchors, root);
-	}
 	for (size_t i = 0; i < q->n_intermediate; i++)
 		cert_check_add(c, codec_slice(q->intermediate[i]));
 	return c;
@@ -281,7 +285,11 @@ cert_check_free(struct cert_check *c)
 void
 cert_check_add(struct cert_check *c, struct slice der)
 {
-	put(c, c->others, cert_x509_parse(der));
+	X509 *cert = cert_x509_parse(der);
+
+	if (cert)
+		add_built_in(c, cert);
+	put(c, c->others, cert);
 }
 
 /* --- the chain -------------------------------------------------------------------------- */
@@ -451,6 +459,7 @@ cert_check_run(struct cert_check *c, struct slice der, enum cert_check_use use, 
 	*is_manual = false;
 	if (!cert)
 		return SMIME_PROBLEM_NO_CERTIFICATE;
+	add_built_in(c, cert);
 	*is_manual = is_manual_trust(c->q, cert, der);
 	p = run(c, cert, use, *is_manual);
 	X509_free(cert);

@@ -2,79 +2,77 @@
 
 #include <openssl/err.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "core/must.h"
+#include "core/rand.h"
 #include "crypto/tls.h"
 
-/* OpenSSL 3 takes about as long to read a certificate's key as to use a private one, and one
- * mail asks for the same few certificates a dozen times, the next mail again. So those that
- * were read last are kept, by their octets: a place for each remainder of their hash. */
-enum { KEPT = 128, KEPT_DER_MAX = 8192 };
-
-static struct kept {
+static struct {
 	X509 *cert;
-	size_t n;
-	uint8_t der[KEPT_DER_MAX];
-} * kept[KEPT];
+	struct slice der; /* own copy */
+} kept[CERT_X509_KEPT];
+static uint64_t seed; /* so that nobody knows which ones are in each other's place */
 
-static struct kept **
-place_of(struct slice der)
+static size_t
+place(struct slice der)
 {
-	uint32_t hash = 2166136261u;
+	uint64_t hash;
 
-	/* What tells two apart stands at the end (the signature) for sure. */
-	for (size_t i = der.n > 64 ? der.n - 64 : 0; i < der.n; i++)
-		hash = (hash ^ der.p[i]) * 16777619u;
-	return &kept[hash % KEPT];
-}
-
-static X509 *
-look_up(struct slice der)
-{
-	struct kept *k = *place_of(der);
-
-	if (!k || !slice_eq(slice_of(k->der, k->n), der))
-		return NULL;
-	must(X509_up_ref(k->cert) == 1);
-	return k->cert;
+	if (!seed)
+		seed = rand_u64() | 1;
+	hash = seed;
+	for (size_t i = 0; i < der.n; i++)
+		hash = (hash ^ der.p[i]) * UINT64_C(0x100000001b3);
+	return (size_t)(hash >> 32) % CERT_X509_KEPT;
 }
 
 static void
-keep(struct slice der, X509 *cert)
+keep(size_t at, X509 *cert, struct slice der)
 {
-	struct kept **place = place_of(der), *k = *place;
+	uint8_t *copy = must_alloc(der.n);
 
-	if (der.n > KEPT_DER_MAX)
-		return;
-	if (!k)
-		k = *place = must_zalloc(sizeof *k);
-	X509_free(k->cert);
+	X509_free(kept[at].cert);
+	free((void *)(uintptr_t)kept[at].der.p);
+	memcpy(copy, der.p, der.n);
+	kept[at].der = slice_of(copy, der.n);
+	kept[at].cert = cert;
 	must(X509_up_ref(cert) == 1);
-	k->cert = cert;
-	k->n = der.n;
-	memcpy(k->der, der.p, der.n);
 }
 
-X509 *
-cert_x509_parse(struct slice der)
+static X509 *
+parse(struct slice der)
 {
 	const uint8_t *p = der.p;
-	X509 *cert;
+	X509 *cert = d2i_X509(NULL, &p, (long)der.n);
 
-	tls_init();
-	if (der.n == 0 || der.n > CERT_X509_DER_MAX)
-		return NULL;
-	cert = look_up(der);
-	if (cert)
-		return cert;
-	cert = d2i_X509(NULL, &p, (long)der.n);
 	if (cert && p != der.p + der.n) {
 		X509_free(cert);
 		cert = NULL;
 	}
 	ERR_clear_error();
+	return cert;
+}
+
+X509 *
+cert_x509_parse(struct slice der)
+{
+	size_t at;
+	X509 *cert;
+
+	tls_init();
+	if (der.n == 0 || der.n > CERT_X509_DER_MAX)
+		return NULL;
+	if (der.n > CERT_X509_KEPT_DER)
+		return parse(der);
+	at = place(der);
+	if (slice_eq(kept[at].der, der)) {
+		must(X509_up_ref(kept[at].cert) == 1);
+		return kept[at].cert;
+	}
+	cert = parse(der);
 	if (cert)
-		keep(der, cert);
+		keep(at, cert, der);
 	return cert;
 }
 

@@ -50,6 +50,39 @@ keep(struct buf *to, bool *has, struct slice der)
 	return buf_put_slice(to, e.body) ? ERR_OK : ERR_SYNTAX;
 }
 
+static void
+start_digest(struct smime_verify *v, size_t index)
+{
+	if (v->digest[index])
+		return;
+	v->digest[index] = EVP_MD_CTX_new();
+	must(v->digest[index] &&
+		EVP_DigestInit_ex(v->digest[index],
+			EVP_get_digestbynid(cms_algorithm_nid(index)), NULL) == 1);
+}
+
+/* digestAlgorithms: it may say anything, and each SignerInfo, which comes behind the content,
+ * has its own. So what most of them use is always hashed by, and all if it says something
+ * strange; a signature by another digest than those fits no text. */
+static void
+start_named(struct smime_verify *v, struct slice set)
+{
+	struct slice all, one;
+	bool is_strange = !cms_der_take(&set, CMS_DER_SET, &all) || all.n == 0;
+
+	start_digest(v, cms_algorithm_index(NID_sha256));
+	while (!is_strange && all.n) {
+		int nid = cms_der_take(&all, CMS_DER_SEQUENCE, &one) ? cms_algorithm_digest(one)
+								     : NID_undef;
+
+		is_strange = nid == NID_undef;
+		if (!is_strange)
+			start_digest(v, cms_algorithm_index(nid));
+	}
+	for (size_t i = 0; is_strange && i < CMS_ALGORITHM_DIGESTS; i++)
+		start_digest(v, i);
+}
+
 static enum err
 on_element(void *arg, enum cms_walk_place place, struct slice der)
 {
@@ -66,7 +99,8 @@ on_element(void *arg, enum cms_walk_place place, struct slice der)
 		v->has_type = true;
 		return ERR_OK;
 	}
-	/* digestAlgorithms: it may say anything; each SignerInfo has its own. */
+	if (!v->has_type && der.p[0] == CMS_DER_SET && v->setup.detached.n == 0)
+		start_named(v, der);
 	if (!v->has_type)
 		return ERR_OK;
 	if (der.p[0] == CMS_DER_0)
@@ -108,17 +142,6 @@ on_content_inside(void *arg, struct slice octets)
 	(void)arg;
 	(void)octets;
 	return ERR_SYNTAX;
-}
-
-static void
-start_digest(struct smime_verify *v, size_t index)
-{
-	if (v->digest[index])
-		return;
-	v->digest[index] = EVP_MD_CTX_new();
-	must(v->digest[index] &&
-		EVP_DigestInit_ex(v->digest[index],
-			EVP_get_digestbynid(cms_algorithm_nid(index)), NULL) == 1);
 }
 
 /* --- what is in it ----------------------------------------------------------------------- */
@@ -192,9 +215,6 @@ smime_verify_new(const struct smime_verify_setup *setup)
 	v->walk = cms_walk_new(&to);
 	if (!is_opaque)
 		begin_detached(v);
-	/* Which of them are asked for comes behind the content. */
-	for (size_t i = 0; is_opaque && i < CMS_ALGORITHM_DIGESTS; i++)
-		start_digest(v, i);
 	return v;
 }
 

@@ -612,6 +612,10 @@ the_list_of_digests_may_say_anything(void **state)
 	assert_int_equal(error_of(d, SLICE_EMPTY), ERR_OK);
 	d.digests = SLICE_LIT("\x31\x0d" SHA384_ID);
 	assert_int_equal(error_of(d, SLICE_EMPTY), ERR_OK);
+	d.digests = SLICE_LIT("\x31\x0d" SHA256_ID);
+	assert_int_equal(error_of(d, SLICE_EMPTY), ERR_OK);
+	d.digests = SLICE_LIT("\x31\x02\x05\x00");
+	assert_int_equal(error_of(d, SLICE_EMPTY), ERR_OK);
 }
 
 static enum err
