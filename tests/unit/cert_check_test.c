@@ -4,6 +4,8 @@
 
 #include "crypto/tls_pem.h"
 #include "crypto/tls_trust.h"
+#include <openssl/ec.h>
+
 #include "tests/pki.h"
 #include "tests/test.h"
 
@@ -277,6 +279,24 @@ weak_keys_and_digests_are_refused_all_along(void **state)
 	w.anchor[0] = codec_bytes(weak.der);
 	assert_int_equal(judge(&w, (struct pki_how){.by = &weak}), SMIME_PROBLEM_NONE);
 	pki_free(&weak);
+}
+
+/* CVE-2020-0601: with parameters of its own a key can be made for anybody's point. */
+static void
+a_curve_has_a_name(void **state)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+	struct pki own = {.key = NULL};
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	must(EVP_PKEY_keygen_init(ctx) == 1 && EVP_PKEY_CTX_set_group_name(ctx, "P-256") == 1 &&
+		EVP_PKEY_CTX_set_ec_param_enc(ctx, OPENSSL_EC_EXPLICIT_CURVE) == 1 &&
+		EVP_PKEY_generate(ctx, &own.key) == 1);
+	assert_int_equal(judge(&w, (struct pki_how){.same = &own}), SMIME_PROBLEM_ALGORITHM);
+	EVP_PKEY_free(own.key);
+	EVP_PKEY_CTX_free(ctx);
 }
 
 static void
@@ -623,6 +643,7 @@ main(void)
 		cmocka_unit_test(a_built_in_authority_counts_if_the_question_says_so),
 		cmocka_unit_test(time_is_that_of_the_question),
 		cmocka_unit_test(weak_keys_and_digests_are_refused_all_along),
+		cmocka_unit_test(a_curve_has_a_name),
 		cmocka_unit_test(md5_is_refused),
 		cmocka_unit_test(a_certificate_says_what_it_is_for),
 		cmocka_unit_test(an_authority_has_to_be_one),
