@@ -4,6 +4,7 @@
  * can open a key: export reads the data folder itself (cmd/cli_key_export). */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "cmd/control_cert_row.h"
@@ -87,8 +88,12 @@ key_list(struct control_request *r)
 {
 	struct slice *address = arena_alloc(&r->arena, sizeof *address);
 
-	if (control_text(r, "address")) {
-		*address = control_address(r, "address", true);
+	const char *said = control_text(r, "address");
+
+	if (said) {
+		/* DKIM keys are a domain's. */
+		*address = strchr(said, '@') ? control_address(r, "address", true)
+					     : control_domain(r, "address");
 		if (!address->n)
 			return;
 		r->state = address;

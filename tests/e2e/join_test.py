@@ -343,6 +343,19 @@ def mail_that_one_takes_is_on_the_other(one, two):
     eventually(lambda: json.loads(two.cli("user", "show", "ann@example.org", "--json"))["messages"] >= 1)
 
 
+def make_key(node, address):
+    return json.loads(node.cli("key", "create", address, "--kind", "p256", "--json"))["rows"][0]["id"]
+
+
+def private_keys_are_on_each_data_node(one, two, early):
+    """One that was there before the other joined, and one that came later."""
+    for key in (early, make_key(one, "late@example.org")):
+        mine = one.cli("key", "export", key, "--pem")
+        assert "BEGIN PRIVATE KEY" in mine
+        eventually(lambda: run("key", "export", key, "--pem", "-c", two.conf).stdout == mine)
+    assert one.cli("cert", "list") == two.cli("cert", "list")
+
+
 def a_node_that_is_away_is_named(one, two, three):
     three.stop()
     said = eventually(lambda: next((p for p in one.status()["problems"] if "node 3 (dc3.example.org) is away since"
@@ -471,10 +484,12 @@ def main():
         what_a_member_has_is_refused_and_the_token_stays_good(one, two, four, one.token())
         three.join(one.token("--arbiter"), "--arbiter")
         the_data_node_has_the_keys_and_the_common_configuration(one, two)
+        early = make_key(one, "early@example.org")
         two.start()
         three.start()
         all_three_are_members_and_vote(one, two, three)
         mail_that_one_takes_is_on_the_other(one, two)
+        private_keys_are_on_each_data_node(one, two, early)
         the_arbiter_has_no_key(one, three)
         the_arbiter_says_where_to_ask(three, folder)
         a_node_that_is_away_is_named(one, two, three)

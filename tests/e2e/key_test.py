@@ -3,6 +3,7 @@
 wrong with one is said with the next step, and a deleted key's octets are gone from the vault."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -180,7 +181,7 @@ def wrong_files(s, f):
 
 
 def made_here(s, f):
-    row, = s.json("key", "create", "new@example.org", "--kind", "p256", "--days", "10")["rows"]
+    row, = s.json("key", "create", "new@example.org", "--kind", "p256", "--days", "100")["rows"]
     with open(f["new.pem"], "w") as out:
         out.write(s.cli("cert", "show", row["certificate"], "--pem").stdout)
     text = openssl("x509", "-in", f["new.pem"], "-noout", "-text").decode()
@@ -264,6 +265,43 @@ def shredded(s, f):
     assert s.json("store", "check")["violations"] == []
 
 
+def shredded_in_backups(s, f):
+    """An old database opens nothing of a deleted key with today's vault and master key; with the old vault it does."""
+    row, = s.json("key", "create", "past@example.org", "--kind", "p256")["rows"]
+    s.stop()
+    old = s.dir + "/old"
+    shutil.copytree(s.data, old, ignore=shutil.ignore_patterns("*.sock"))
+    s.start()
+    assert "store compact" in s.cli("key", "delete", row["id"]).stdout
+    s.cli("store", "compact")
+    with open(s.conf) as conf, open(f["old.conf"], "w") as to:
+        to.write(conf.read().replace(s.data, old))
+    export = [PROGRAM, "key", "export", row["id"], "--pem", "-c", f["old.conf"]]
+    assert "BEGIN PRIVATE KEY" in subprocess.run(export, capture_output=True, text=True).stdout
+    shutil.copy(s.data + "/vault/secrets", old + "/vault/secrets")
+    r = subprocess.run(export, capture_output=True, text=True)
+    assert r.returncode == EX_NOINPUT and "no secret of that key" in r.stderr and not r.stdout, r
+
+
+def expiring(s, f):
+    """`check` warns 30 days ahead, and of what is over."""
+    def said():
+        found = json.loads(s.cli("check", "--local", "--json", check=False).stdout)
+        return [x for x in found if x["topic"] == "keys"]
+
+    assert said() == [], said()
+    f.issue("soon", "email:soon@example.org", days=29)
+    f.issue("later", "email:later@example.org", days=31)
+    for name in ("soon", "later"):
+        s.cli("key", "import", f.join(name + ".all", name + ".key", name + ".pem"))
+    f.issue("partner", "email:soon@partner.test", days=5)
+    s.cli("cert", "add", f["partner.pem"])
+    found = said()
+    assert sorted((x["severity"], "expires in" in x["what"]) for x in found) == [("warning", True)] * 2, found
+    assert {"soon@example.org", "soon@partner.test"} == {a for x in found for a in x["what"].split() if "@" in a}, found
+    assert "hairpin key import" in str(found) and "hairpin cert add" in str(found), found
+
+
 def row_of(vault, key):
     """The wrapped secret of a private key: store/vault_image.h."""
     with open(vault, "rb") as file:
@@ -285,6 +323,8 @@ def main():
         made_here(s, f)
         certificates(s, f)
         shredded(s, f)
+        expiring(s, f)
+        shredded_in_backups(s, f)
         # All of it is on disk.
         before = json.dumps([s.json("key", "list"), s.json("cert", "list")], sort_keys=True)
         s.kill()

@@ -711,6 +711,7 @@ secrets_that_the_vault_does_not_hold_are_refused(void **state)
 	assert_int_equal(hear_secret(VAULT_QUEUE, 1, VAULT_IMAGE_SECRET), ERR_OK);
 	assert_int_equal(hear_secret(VAULT_QUEUE, 1, VAULT_IMAGE_SECRET + 1), ERR_TOO_BIG);
 	assert_int_equal(hear_secret(VAULT_QUEUE, 1, 0), ERR_SYNTAX);
+	assert_int_equal(hear_secret(VAULT_KEY, 1, 9), ERR_OK);
 	assert_int_equal(hear_secret('x', 1, 9), ERR_SYNTAX);
 	assert_int_equal(hear_secret(256 + 'a', 1, 9), ERR_SYNTAX);
 	assert_int_equal(hear_secret(VAULT_ACCOUNT, UINT64_MAX, 9), ERR_SYNTAX);

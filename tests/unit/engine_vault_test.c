@@ -196,6 +196,71 @@ what_a_crash_kept_from_the_vault_is_done_in_the_next_life(void **state)
 	}
 }
 
+/* A private key goes the same way. */
+static enum err
+key_put(uint64_t id)
+{
+	Commands__Command c = COMMANDS__COMMAND__INIT;
+	Commands__KeyPut put = COMMANDS__KEY_PUT__INIT;
+	Commands__Key record = COMMANDS__KEY__INIT;
+
+	put.id = id;
+	put.record = &record;
+	put.wrapped_secret = world_bytes(secret_of(id));
+	record.kind = COMMANDS__KEY__KIND__SMIME;
+	record.address = world_bytes("u0@example.org");
+	record.public_key = record.sealed = world_bytes("octets of it");
+	c.body_case = COMMANDS__COMMAND__BODY_KEY_PUT;
+	c.key_put = &put;
+	return propose(&c);
+}
+
+static enum err
+key_del(uint64_t id)
+{
+	Commands__Command c = COMMANDS__COMMAND__INIT;
+	Commands__KeyDel del = COMMANDS__KEY_DEL__INIT;
+
+	del.id = id;
+	c.body_case = COMMANDS__COMMAND__BODY_KEY_DEL;
+	c.key_del = &del;
+	return propose(&c);
+}
+
+static bool
+has_private_key(uint64_t id)
+{
+	struct vault_row row;
+	uint64_t at;
+
+	return !vault_image_find(vault_file(engine_vault(world.e)), VAULT_KEY, id, &at, &row);
+}
+
+static void
+a_crash_keeps_no_private_key_and_no_deletion_of_one_from_the_vault(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		fault.write_in = i == 0;
+		fault.sync_in = i == 1;
+		assert_int_equal(key_put(1), ERR_IO);
+		memset(&fault, 0, sizeof fault);
+		world_reopen();
+		assert_true(has_private_key(1));
+		assert_true(file_has("secrets", secret_of(1)));
+		assert_false(file_has("data.mdb", secret_of(1)));
+		assert_int_equal(world_violations(false), 0);
+		fault.write_in = i == 0;
+		fault.sync_in = i == 1;
+		assert_int_equal(key_del(1), ERR_IO);
+		memset(&fault, 0, sizeof fault);
+		world_reopen();
+		assert_false(has_private_key(1));
+		assert_false(file_has("secrets", secret_of(1)));
+		assert_int_equal(world_violations(false), 0);
+	}
+}
+
 static void
 an_older_database_leaves_the_keys_of_the_newer_one_alone(void **state)
 {
@@ -415,6 +480,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_secret_is_in_the_vault_and_not_in_the_database_until_its_account_goes),
 		T(what_a_crash_kept_from_the_vault_is_done_in_the_next_life),
+		T(a_crash_keeps_no_private_key_and_no_deletion_of_one_from_the_vault),
 		T(an_older_database_leaves_the_keys_of_the_newer_one_alone),
 		T(an_older_vault_is_found_out_and_gives_no_deleted_key_back),
 		T(without_its_vault_a_database_is_not_opened),
