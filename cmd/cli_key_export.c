@@ -166,7 +166,9 @@ put(struct export *x)
 {
 	const char *path = cli_value(x->line, "--p12");
 	struct slice cert[KEY_FILE_CHAIN_MAX];
-	struct key_make_file f = {.pkcs8 = slice_of(x->private.p, x->private.n), .cert = cert};
+	struct key_make_file f = {.pkcs8 = slice_of(x->private.p, x->private.n),
+		.cert = cert,
+		.is_old = cli_has(x->line, "--old")};
 	int code = cli_key_file_password(x->line, &x->a, &f.password);
 
 	for (; f.certs < x->key->n_certificate && f.certs < KEY_FILE_CHAIN_MAX; f.certs++)
@@ -200,6 +202,8 @@ cli_key_export_run(const struct cli_line *line)
 		return code;
 	if (!cli_value(line, "--p12") == !cli_has(line, "--pem"))
 		return cli_misused(line->verb, "say either --p12 FILE or --pem");
+	if (cli_has(line, "--old") && !cli_value(line, "--p12"))
+		return cli_misused(line->verb, "--old goes with --p12");
 	if (config_load(cli_config_path(line), &x.config, &why))
 		return cli_fail(EX_CONFIG, "%s", why.text);
 	seal_init();

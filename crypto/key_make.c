@@ -264,6 +264,7 @@ key_make_p12(const struct key_make_file *q, struct buf *out)
 	EVP_PKEY *key = key_pkcs8_parse(q->pkcs8);
 	X509 *own = q->certs ? cert_x509_parse(q->cert[0]) : NULL;
 	STACK_OF(X509) *chain = sk_X509_new_null();
+	int cipher = q->is_old ? NID_pbe_WithSHA1And3_Key_TripleDES_CBC : NID_aes_256_cbc;
 	PKCS12 *p12 = NULL;
 	uint8_t *der = NULL;
 	int n = -1;
@@ -277,9 +278,10 @@ key_make_p12(const struct key_make_file *q, struct buf *out)
 			must(sk_X509_push(chain, one) > 0);
 	}
 	if (key && (own || !q->certs))
-		p12 = PKCS12_create(q->password, NULL, key, own, chain, NID_aes_256_cbc,
-			NID_aes_256_cbc, ITERATIONS, ITERATIONS, 0);
-	if (p12)
+		p12 = PKCS12_create(
+			q->password, NULL, key, own, chain, cipher, cipher, ITERATIONS, -1, 0);
+	if (p12 && PKCS12_set_mac(p12, q->password, -1, NULL, 0, ITERATIONS,
+			   q->is_old ? EVP_sha1() : EVP_sha256()) == 1)
 		n = i2d_PKCS12(p12, &der);
 	e = n <= 0 ? ERR_CRYPTO : buf_put(out, der, (size_t)n) ? ERR_OK : ERR_LIMIT;
 	OPENSSL_free(der);

@@ -29,11 +29,12 @@ struct key_make_file {
 	const char *password;
 	const struct slice *cert; /* DER; the first, if any, is the key's */
 	size_t certs;
+	bool is_old; /* of PKCS#12: for programs that don't read today's ciphers */
 };
 /* Appended: the key, encrypted if there is a password, then the certificates. ERR_CRYPTO;
  * ERR_LIMIT: out is full. */
 enum err key_make_pem(const struct key_make_file *q, struct buf *out);
-/* PKCS#12 with AES-256 and SHA-256, appended. */
+/* PKCS#12 with AES-256 and SHA-256, appended; is_old: with 3DES and SHA-1. */
 enum err key_make_p12(const struct key_make_file *q, struct buf *out);
 /* Appended, PEM. ERR_SYNTAX: not a certificate. */
 enum err key_make_cert_pem(struct slice der, struct buf *out);

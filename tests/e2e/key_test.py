@@ -129,6 +129,7 @@ def export_again(s, f):
     row, = s.json("key", "list", "rc2@example.org")["rows"]
     out = f["out.p12"]
     refused(s, EX_USAGE, "--p12 FILE or --pem", "key", "export", row["id"])
+    refused(s, EX_USAGE, "--old goes with --p12", "key", "export", row["id"], "--pem", "--old")
     refused(s, EX_USAGE, "a password", "key", "export", row["id"], "--p12", out)
     s.cli("key", "export", row["id"], "--p12", out, "--password", "wörd")
     assert os.stat(out).st_mode & 0o777 == 0o600
@@ -148,6 +149,30 @@ def export_again(s, f):
     # Round trip: its own file goes in again for another address.
     row, = s.json("key", "import", out, "again@example.org", "--password", "wörd")["rows"]
     assert row["addresses"] == ["again@example.org"], row
+
+
+def another_program(s, f):
+    """gpgsm's files (RC2-40 and 3DES in one) go in, and ours into gpgsm."""
+    f.issue("gpg", "email:gpg@example.org", kind=("-newkey", "rsa:2048"))
+    out = f["gpgsm.p12"]
+
+    def gpgsm(home, *words):
+        os.makedirs(f[home], mode=0o700, exist_ok=True)
+        r = subprocess.run(["gpgsm", "--homedir", f[home], "--batch", "--pinentry-mode", "loopback", "--passphrase-fd",
+                            "0", *words], input=b"word\n", capture_output=True, timeout=20)
+        assert r.returncode == 0, r
+        return (r.stdout + r.stderr).decode()
+
+    try:
+        gpgsm("one", "--import", f.p12("gpg", "word", DES3))
+        gpgsm("one", "-o", out, "--export-secret-key-p12", "gpg@example.org")
+        row, = s.json("key", "import", out, "--password", "word")["rows"]
+        assert row["certificate"] == fingerprint(f["gpg.pem"]) and row["key"] == "RSA 2048", row
+        s.cli("key", "export", row["id"], "--p12", f["ours.p12"], "--password", "word", "--old")
+        assert "secret keys imported: 1" in gpgsm("two", "--import", f["ours.p12"])
+    finally:
+        for home in ("one", "two"):
+            subprocess.run(["gpgconf", "--homedir", f[home], "--kill", "gpg-agent"], stderr=subprocess.DEVNULL)
 
 
 def wrong_files(s, f):
@@ -319,6 +344,7 @@ def main():
         import_kinds(s, f)
         import_pem(s, f)
         export_again(s, f)
+        another_program(s, f)
         wrong_files(s, f)
         made_here(s, f)
         certificates(s, f)

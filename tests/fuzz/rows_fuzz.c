@@ -223,7 +223,7 @@ read_queue(struct db_txn *txn, uint64_t id, struct arena *a)
 	(void)view_queue_rcpt(txn, id, 0, a, &rcpt);
 	(void)view_queue_rcpts(txn, id, a, on_rcpt, NULL);
 	(void)view_queue_items(txn, id, a, on_item, NULL);
-	(void)view_queue_keys(txn, a, &keys);
+	(void)view_queue_keys(txn, a, &keys, &n);
 	(void)view_queue_owner(txn, (uint32_t)id, &owner);
 	(void)view_queue_owners(txn, on_owner, NULL);
 	(void)view_queue_due(txn, 1, id, on_due, NULL);

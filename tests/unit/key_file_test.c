@@ -85,6 +85,20 @@ a_pkcs12_file_opens_with_its_password_alone(void **state)
 }
 
 static void
+a_pkcs12_file_for_old_programs_opens_too(void **state)
+{
+	const struct key_make_file q = {
+		.pkcs8 = key, .password = "secret", .cert = cert, .certs = 2, .is_old = true};
+	struct key_file f;
+
+	(void)state;
+	assert_int_equal(key_make_p12(&q, &file), ERR_OK);
+	assert_int_equal(read("secret", &f), ERR_OK);
+	check_both(&f);
+	assert_int_equal(read("x", &f), ERR_AUTH);
+}
+
+static void
 a_pkcs12_file_may_have_no_password(void **state)
 {
 	const struct key_make_file q = {.pkcs8 = key, .password = "", .cert = cert, .certs = 1};
@@ -231,6 +245,7 @@ main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_pkcs12_file_opens_with_its_password_alone),
+		T(a_pkcs12_file_for_old_programs_opens_too),
 		T(a_pkcs12_file_may_have_no_password),
 		T(pem_is_read_encrypted_and_not),
 		T(der_is_a_key_or_a_certificate),
