@@ -139,13 +139,18 @@ add_traditional(struct reading *r, const char *header, uint8_t *data, long n)
 {
 	EVP_CIPHER_INFO how;
 	const uint8_t *p = data;
+	EVP_PKEY *key;
 
 	if (PEM_get_EVP_CIPHER_INFO((char *)(uintptr_t)header, &how) != 1)
 		return ERR_UNSUPPORTED;
 	r->asked = false;
 	if (PEM_do_header(&how, data, &n, give_password, r) != 1)
 		return !r->password && r->asked ? ERR_DENIED : ERR_AUTH;
-	return add_key(r, d2i_AutoPrivateKey(NULL, &p, n));
+	key = d2i_AutoPrivateKey(NULL, &p, n);
+	/* One wrong password of 256 ends in a padding that is right. */
+	if (!key && r->asked)
+		return ERR_AUTH;
+	return add_key(r, key);
 }
 
 /* One block of PEM. What isn't a key or a certificate is passed over. */

@@ -1,6 +1,8 @@
 #include "tests/test.h"
 
 #include "crypto/key_file.h"
+
+#include <stdio.h>
 #include "crypto/key_make.h"
 #include "crypto/rc2_cbc.h"
 #include "crypto/seal.h"
@@ -133,6 +135,34 @@ pem_is_read_encrypted_and_not(void **state)
 	assert_int_equal(read(NULL, &f), ERR_DENIED);
 }
 
+/* Of the old form, which has no check of its own: one wrong password of 256 ends in a padding
+ * that is right. */
+static void
+an_old_encrypted_key_says_of_each_wrong_password_that_it_is(void **state)
+{
+	static const char pem[] =
+		"-----BEGIN EC PRIVATE KEY-----\n"
+		"Proc-Type: 4,ENCRYPTED\n"
+		"DEK-Info: AES-128-CBC,BF9F362D1799D2E06586CF89FF275310\n"
+		"\n"
+		"gtTZ2pM0P20t/ByWVC4kCIsEMFbEQPYvmuJ2k1TWo85SSDxd8Crl2dgyJUM8MSmD\n"
+		"L4IsAS4QndoYu9O/nMG4kF0Wzy9VdNh2hzJiuyLTrvuVuebOGeEMZY80L/Zr5w3P\n"
+		"VUWCyuj7ozMKOk8DY7CKqPbpseL1Xrpb4Hyx9D0J+X0=\n"
+		"-----END EC PRIVATE KEY-----\n";
+	struct key_file f;
+	char word[32];
+
+	(void)state;
+	buf_clear(&file);
+	buf_put_str(&file, pem);
+	assert_int_equal(read("secret", &f), ERR_OK);
+	assert_int_equal(f.keys, 1);
+	for (int i = 0; i < 2000; i++) {
+		snprintf(word, sizeof word, "wrong %d", i);
+		assert_int_equal(read(word, &f), ERR_AUTH);
+	}
+}
+
 static void
 der_is_a_key_or_a_certificate(void **state)
 {
@@ -248,6 +278,7 @@ main(void)
 		T(a_pkcs12_file_for_old_programs_opens_too),
 		T(a_pkcs12_file_may_have_no_password),
 		T(pem_is_read_encrypted_and_not),
+		T(an_old_encrypted_key_says_of_each_wrong_password_that_it_is),
 		T(der_is_a_key_or_a_certificate),
 		T(what_is_no_such_file_is_refused),
 		T(a_file_has_so_many_keys_and_certificates_at_most),
