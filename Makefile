@@ -24,10 +24,11 @@ PKG_test := $(PKG_build) libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang
 	postfix dovecot-core dovecot-imapd dovecot-lmtpd gpgsm gpg-agent python3-cryptography opendkim python3-dkim \
 	python3-nacl
 PKG_compose := $(PKG_test) docker.io docker-compose iptables
+PKG_interop := $(PKG_test) default-jdk-headless libbcpkix-java
 PKG_bench := $(PKG_test) dovecot-sieve
 # The goals that need no package, those that need few, and those that need more.
 GOALS := $(filter-out help clean,$(or $(MAKECMDGOALS),all))
-WANTS := $(if $(filter bench bench-cluster bench-relay,$(GOALS)),bench,$(filter compose,$(GOALS:%-test=%)))
+WANTS := $(if $(filter bench bench-cluster bench-relay,$(GOALS)),bench,$(filter compose interop,$(GOALS:%-test=%)))
 WANTS := $(or $(WANTS),$(if $(filter-out \
 	all release debug objects install demo,$(GOALS)),test,$(if $(GOALS),build)))
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)

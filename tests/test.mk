@@ -47,6 +47,8 @@ postfix-test: $(PROGRAMS) ## a gateway for a Postfix, longer: MAILS (10000), KIL
 	@MAILS=$${MAILS:-10000} KILLS=$${KILLS:-10} $(RUN) tests/e2e/postfix_test.py
 compose-test: $(B)/release/hairpin ## deploy/compose.yaml under a real Docker in a namespace of its own
 	@$(RUN) tests/compose/compose_test.py
+interop-test: $(PROGRAMS) ## other programs that only this test wants: Bouncy Castle
+	@$(RUN) $(wildcard tests/interop/*_test.py)
 fuzz: $(FUZZ) ## every fuzzer for FUZZ_SECONDS (600)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(RUN) $(FUZZ)
 fuzz-%: $(B)/fuzz/bin/%_fuzz ## one of them: make fuzz-mail_scan
@@ -87,4 +89,4 @@ $(B)/fuzz/bin/%: tests/fuzz/%.c $(B)/fuzz/libhairpin.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC_fuzz) $(BASE) $(CFLAGS_fuzz) -fsanitize=fuzzer -o $@ $^ $(LIBS)
-.PHONY: test check unit e2e sim sim-mutants cluster-test cluster-mutants compose-test postfix-test fuzz lint format cover
+.PHONY: interop-test test check unit e2e sim sim-mutants cluster-test cluster-mutants compose-test postfix-test fuzz lint format cover
