@@ -440,7 +440,7 @@ start(struct proc *p)
 	ipc_on(p->ipc, IPC_KEYD_SIGN, on_sign, k);
 	ipc_on(p->ipc, IPC_TLS_FILE, on_tls_file, k);
 	memcpy(permit_key.b, p->permit_item_key, sizeof permit_key.b);
-	keyd_private_new(p->ipc, k->ring, &permit_key);
+	keyd_private_new(p->loop, p->ipc, k->ring, &permit_key);
 	seal_wipe(&permit_key, sizeof permit_key);
 	keyd_join_start(k->join, p->ipc);
 }

@@ -31,7 +31,7 @@ be_keyd(int fd)
 	struct loop *loop = loop_new();
 	struct ipc *ipc = ipc_new(loop, ROLE_KEYD, 0);
 
-	keyd_private_new(ipc, keyring_new(&t.master), &t.permit_key);
+	keyd_private_new(loop, ipc, keyring_new(&t.master), &t.permit_key);
 	ipc_add_peer(ipc, ROLE_FILTERD, 0, fd);
 	loop_run(loop);
 	_exit(0);
@@ -159,6 +159,8 @@ static void
 a_key_that_doesn_t_open_is_of_no_use(void **state)
 {
 	(void)state;
+	/* Also if keyd has it at hand. */
+	assert_int_equal(sign(), ERR_OK);
 	t.sealed.p[t.sealed.n / 2] ^= 1;
 	assert_int_equal(sign(), ERR_DENIED);
 	t.sealed.p[t.sealed.n / 2] ^= 1;
@@ -166,6 +168,33 @@ a_key_that_doesn_t_open_is_of_no_use(void **state)
 	assert_int_equal(sign(), ERR_DENIED);
 	t.key.wrapped.len = 0;
 	assert_int_equal(sign(), ERR_DENIED);
+}
+
+/* Each is its own, and none takes another's place so that it would be mistaken for it. */
+static void
+more_keys_than_are_kept_at_hand_are_used_all_the_same(void **state)
+{
+	struct keyring *ring = keyring_new(&t.master);
+	uint8_t wrapped[KEYRING_SECRET_WRAPPED];
+	struct slice pkcs8;
+	struct buf sealed;
+
+	(void)state;
+	for (uint64_t i = 0; i < KEYD_PRIVATE_KEPT + 4; i++) {
+		assert_int_equal(key_make_new("p256", &t.a, &pkcs8), ERR_OK);
+		buf_init(&sealed, KEYRING_PRIVATE_MAX + SEAL_AEAD_EXTRA);
+		assert_int_equal(
+			keyring_seal_private(ring, 100 + i, pkcs8, wrapped, &sealed), ERR_OK);
+		t.key.id = 100 + i;
+		t.key.wrapped.data = wrapped;
+		t.key.sealed = (ProtobufCBinaryData){sealed.n, sealed.p};
+		give_permit(PERMIT_KEY, 100 + i, clock_wall_sec() + 60);
+		assert_int_equal(sign(), ERR_OK);
+		t.key.id = KEY_ID;
+		assert_int_equal(sign(), ERR_DENIED);
+		buf_fini(&sealed);
+	}
+	keyring_free(ring);
 }
 
 static void
@@ -200,6 +229,7 @@ main(void)
 		T(with_a_permit_keyd_signs),
 		T(without_a_permit_for_that_key_it_does_nothing),
 		T(a_key_that_doesn_t_open_is_of_no_use),
+		T(more_keys_than_are_kept_at_hand_are_used_all_the_same),
 		T(what_opens_nothing_has_the_same_answer_each_time),
 		T(while_keyd_is_away_the_mail_has_to_wait),
 	};
