@@ -210,7 +210,7 @@ def whatever_dies_each_mail_ends_once_and_never_plain(s, p, to):
         until = time.monotonic() + 60
         while time.monotonic() < until:
             try:
-                return mail_in(s, n, sealed) or {} if n < 2000 else mail_out(s, n, ["b@out.test"])
+                return mail_in(s, n, sealed) or {} if n < 2000 else mail_out(s, n, ["b@out.test", "late@out.test", "u0@example.org"])
             except (OSError, smtplib.SMTPException):
                 time.sleep(0.1)
         raise AssertionError("not taken")
@@ -233,6 +233,10 @@ def whatever_dies_each_mail_ends_once_and_never_plain(s, p, to):
     for n in outward:
         mine = [t for t in texts if b"Message-ID: <%d@out>" % n in t]
         assert mine and all(SECRET not in t for t in mine), (n, mine)
+        for to_whom in "b@out.test", "late@out.test":
+            got = [m for m in to.mails if b"Message-ID: <%d@out>" % n in m.text and any(to_whom in r for r in m.rcpts)]
+            assert got, (n, to_whom)
+        assert sum(b"Message-ID: <%d@out>" % n in b for b in found) == 1, n
     assert SECRET + b" 2015" in p.verify(p.decrypt([t for t in texts if b"<2015@out>" in t][0], "b"))
 
 
