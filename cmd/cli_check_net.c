@@ -69,26 +69,38 @@ read_file(struct net *n, const char *below, struct buf *out)
 	buf_grow(out, got > 0 ? (size_t)got : 0);
 }
 
+/* A row of `dkim list`. */
 static void
-read_key(struct net *n, struct slice domain, enum dkim_key_kind kind, struct slice *out)
+take_key(struct net *n, struct survey_site_domain *domain, const json_t *row)
 {
-	char below[CLI_FINDING_PATH];
-	struct buf pem, record;
+	const char *name = json_string_value(json_object_get(row, "domain"));
+	struct publish_key key[PUBLISH_KEYS] = {0};
+	json_t *one = json_pack("[O]", row);
+	size_t i = 0;
 
-	buf_init(&pem, CLI_FINDING_FILE_MAX);
-	buf_init(&record, PUBLISH_LINE);
-	snprintf(below, sizeof below, "keys/dkim/%.*s.%s.pem", SLICE_FMT(domain),
-		publish_selector(kind));
-	read_file(n, below, &pem);
-	if (!dkim_key_record(buf_slice(&pem), &record))
-		*out = arena_dup(&n->arena, buf_slice(&record));
-	buf_fini_secret(&pem);
-	buf_fini(&record);
+	publish_take_keys(one, key);
+	while (i < n->site.domains && name && !slice_eq(domain[i].name, slice_str(name)))
+		i++;
+	for (unsigned kind = 0; i < n->site.domains && kind < PUBLISH_KEYS; kind++)
+		if (key[kind].text.n)
+			domain[i].dkim[kind] = (struct publish_key){
+				arena_dup(&n->arena, key[kind].selector),
+				arena_dup(&n->arena, key[kind].text)};
+	json_decref(one);
+}
+
+static void
+take_domain(struct net *n, struct survey_site_domain *domain, const json_t *row)
+{
+	if (n->site.domains < SURVEY_SITE_DOMAINS_MAX)
+		domain[n->site.domains++].name = keep(
+			n, json_string_value(json_object_get(row, "domain")));
 }
 
 /* True: there is another page. */
 static bool
-read_page(struct net *n, json_t *request, struct survey_site_domain *domain)
+read_page(struct net *n, json_t *request, struct survey_site_domain *domain,
+	void (*take)(struct net *n, struct survey_site_domain *domain, const json_t *row))
 {
 	json_t *answer, *row, *next;
 	size_t i;
@@ -96,13 +108,7 @@ read_page(struct net *n, json_t *request, struct survey_site_domain *domain)
 
 	if (cli_control_ask(n->site.f->config_path, request, &answer))
 		return false;
-	json_array_foreach(json_object_get(answer, "rows"), i, row)
-	{
-		if (n->site.domains == SURVEY_SITE_DOMAINS_MAX)
-			break;
-		domain[n->site.domains++].name = keep(
-			n, json_string_value(json_object_get(row, "domain")));
-	}
+	json_array_foreach(json_object_get(answer, "rows"), i, row) take(n, domain, row);
 	next = json_object_get(answer, "next");
 	has_more = next != NULL;
 	if (next)
@@ -119,7 +125,7 @@ read_domains(struct net *n)
 	json_t *request = json_pack("{s:s}", "verb", "domain list");
 
 	n->site.domain = domain;
-	while (read_page(n, request, domain))
+	while (read_page(n, request, domain, take_domain))
 		if (n->site.domains == SURVEY_SITE_DOMAINS_MAX) {
 			cli_finding_note(n->site.f,
 				"`hairpin dns` asks for those of the others",
@@ -127,10 +133,10 @@ read_domains(struct net *n)
 				SURVEY_SITE_DOMAINS_MAX);
 			break;
 		}
-	for (size_t i = 0; i < n->site.domains; i++)
-		for (unsigned kind = 0; kind < PUBLISH_KEYS; kind++)
-			read_key(n, domain[i].name, (enum dkim_key_kind)kind,
-				&domain[i].dkim[kind]);
+	json_decref(request);
+	request = json_pack("{s:s, s:b}", "verb", "dkim list", "raw", 1);
+	while (read_page(n, request, domain, take_key))
+		;
 	json_decref(request);
 }
 

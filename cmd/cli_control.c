@@ -29,7 +29,8 @@ static const struct {
 	{"--to", "to", 't'}, {"--hop", "hop", 't'}, {"--stage", "stage", 't'},
 	{"--node", "node", 'n'}, {"--held", "held", 'y'}, {"--older-than", "older_than", 'd'},
 	{"--status", "status", 't'}, {"--all", "all", 'y'}, {"--via", "via", 't'},
-	{"--trusted", "trusted", 'y'}, {"--comment", "comment", 't'}, {"--pem", "pem", 'y'}};
+	{"--trusted", "trusted", 'y'}, {"--comment", "comment", 't'}, {"--pem", "pem", 'y'},
+	{"--force", "force", 'y'}};
 enum { OPTIONS = sizeof options / sizeof *options };
 
 /* --- asking --- */

@@ -7,6 +7,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "cmd/cli_control.h"
+#include "cmd/cli_table.h"
 #include "cmd/cli_verbs.h"
 #include "core/clock.h"
 #include "core/mail_addr.h"
@@ -180,5 +182,31 @@ cli_dkim_sign(const struct cli_line *line)
 	buf_fini(&s.mail);
 	buf_fini(&s.out);
 	arena_reset(&s.arena);
+	return code;
+}
+
+int
+cli_dkim_import(const struct cli_line *line)
+{
+	json_t *request = cli_control_request(line), *answer;
+	struct buf pem;
+	int code = EX_OK;
+
+	buf_init(&pem, PEM_MAX + CHUNK);
+	if (!read_all(STDIN_FILENO, "standard input", &pem))
+		code = EX_IOERR;
+	else if (json_object_set_new(
+			 request, "pem", json_stringn(pem.n ? (const char *)pem.p : "", pem.n)))
+		code = cli_fail(EX_DATAERR, "that isn't a private key in PEM");
+	if (!code)
+		code = cli_control_ask(cli_config_path(line), request, &answer);
+	if (!code && cli_has(line, "--json"))
+		code = cli_put_json(answer);
+	else if (!code) {
+		cli_table_put_rows(json_object_get(answer, "rows"));
+		json_decref(answer);
+	}
+	buf_fini_secret(&pem);
+	json_decref(request);
 	return code;
 }

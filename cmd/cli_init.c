@@ -30,7 +30,7 @@ struct init {
 	const char *domain, *user;
 	char *password;
 	char host[300], address[600];
-	struct buf dkim[PUBLISH_KEYS]; /* record texts */
+	json_t *dkim; /* rows of the domain's keys */
 };
 
 /* --- what is asked --- */
@@ -103,23 +103,6 @@ read_options(struct init *in, const struct cli_line *line)
 }
 
 static int
-make_dkim(struct init *in, enum dkim_key_kind kind)
-{
-	struct buf pem;
-	char below[PATH_ROOM];
-	int code;
-
-	buf_init(&pem, 16384);
-	if (dkim_key_new(kind, &pem, &in->dkim[kind]))
-		return cli_fail(EX_SOFTWARE, "a DKIM key could not be made");
-	snprintf(
-		below, sizeof below, "keys/dkim/%s.%s.pem", in->domain, publish_selector(kind));
-	code = cli_setup_write_below(&in->s, below, 0600, buf_slice(&pem));
-	buf_fini_secret(&pem);
-	return code;
-}
-
-static int
 make_keys(struct init *in)
 {
 	const struct slice names[] = {slice_str(in->s.hostname), slice_str(in->domain)};
@@ -135,11 +118,7 @@ make_keys(struct init *in)
 		code = cli_setup_node(&in->s, &master);
 	seal_wipe(&master, sizeof master);
 	buf_fini_secret(&text);
-	if (!code)
-		code = cli_setup_certificate(&in->s, names, 2);
-	if (!code)
-		code = make_dkim(in, DKIM_KEY_RSA);
-	return code ? code : make_dkim(in, DKIM_KEY_ED25519);
+	return code ? code : cli_setup_certificate(&in->s, names, 2);
 }
 
 /* --- the database, and what goes in by the front door --- */
@@ -186,11 +165,27 @@ put_postmaster(const struct init *in, const char *config)
 				   postmaster, "targets", in->address));
 }
 
+/* Its DKIM keys are made with it. */
 static int
-put_first(const struct init *in, const char *config)
+put_domain(struct init *in, const char *config)
 {
-	int code = put(
-		config, json_pack("{s:s, s:s}", "verb", "domain add", "domain", in->domain));
+	json_t *request = json_pack(
+		       "{s:s, s:s, s:b}", "verb", "domain add", "domain", in->domain, "raw", 1),
+	       *answer;
+	int code = cli_control_ask(config, request, &answer);
+
+	json_decref(request);
+	if (code)
+		return code;
+	in->dkim = json_incref(json_object_get(answer, "rows"));
+	json_decref(answer);
+	return EX_OK;
+}
+
+static int
+put_first(struct init *in, const char *config)
+{
+	int code = put_domain(in, config);
 
 	if (!code)
 		code = put(config, json_pack("{s:s, s:s, s:s}", "verb", "user add", "address",
@@ -293,8 +288,8 @@ write_config(struct cli_setup *s)
 static void
 print_records(const struct init *in)
 {
-	const struct publish_domain d = {slice_str(in->domain), slice_str(in->s.hostname),
-		{buf_slice(&in->dkim[DKIM_KEY_RSA]), buf_slice(&in->dkim[DKIM_KEY_ED25519])}};
+	struct publish_domain d = {
+		.domain = slice_str(in->domain), .hostname = slice_str(in->s.hostname)};
 	struct publish_record list[PUBLISH_MAX];
 	struct arena a;
 	struct buf line;
@@ -302,6 +297,7 @@ print_records(const struct init *in)
 
 	arena_init(&a, 0);
 	buf_init(&line, PUBLISH_LINE);
+	publish_take_keys(in->dkim, d.dkim);
 	n = publish_list(&d, &a, list);
 	printf("\nRecords to publish in the DNS of %s:\n\n", in->domain);
 	for (size_t i = 0; i < n; i++) {
@@ -321,8 +317,6 @@ cli_init_run(const struct cli_line *line)
 
 	seal_init();
 	umask(0022);
-	for (unsigned kind = 0; kind < PUBLISH_KEYS; kind++)
-		buf_init(&in.dkim[kind], 4096);
 	if (!code)
 		code = cli_setup_folders(&in.s);
 	if (!code)
@@ -342,6 +336,7 @@ cli_init_run(const struct cli_line *line)
 	       "read.\n",
 		in.s.data);
 	print_records(&in);
+	json_decref(in.dkim);
 	printf("\nNow run:  hairpin serve -c %s\n", in.s.config);
 	return EX_OK;
 }

@@ -242,13 +242,6 @@ write_keys(struct join *j)
 	keyring_format_master(&j->secrets.master, &text);
 	code = cli_setup_write_below(&j->s, "keys/master.key", 0600, buf_slice(&text));
 	buf_fini_secret(&text);
-	for (size_t i = 0; i < j->secrets.files && !code; i++) {
-		char below[100];
-
-		snprintf(below, sizeof below, "keys/dkim/%.*s",
-			SLICE_FMT(j->secrets.dkim[i].name));
-		code = cli_setup_write_below(&j->s, below, 0600, j->secrets.dkim[i].octets);
-	}
 	return code;
 }
 

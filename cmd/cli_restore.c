@@ -252,7 +252,7 @@ tell(const struct restoring *r, bool as_json)
 		       "shows them), the first: %s.\n",
 			x->violations, x->why);
 	puts("Now put your configuration back, with data_dir set to that folder, and "
-	     "tls/cert.pem, tls/key.pem and keys/dkim/ in it (tls/node.* are new: leave them); "
+	     "tls/cert.pem and tls/key.pem in it (tls/node.* are new: leave them); "
 	     "then: hairpin check, hairpin serve");
 	return EX_OK;
 }

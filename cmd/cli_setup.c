@@ -211,7 +211,7 @@ cli_setup_folders(struct cli_setup *s)
 		bool ours;
 	} folders[] = {{"", 0755, false}, {"db", 0750, true}, {"vault", 0750, true},
 		{"spool", 0700, true}, {"run", 0755, true}, {"keys", 0700, false},
-		{"keys/dkim", 0700, false}, {"tls", 0755, false}};
+		{"tls", 0755, false}};
 	int code = make_config_folder(s);
 
 	for (size_t i = 0; i < sizeof folders / sizeof *folders && !code; i++)

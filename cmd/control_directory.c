@@ -1,6 +1,7 @@
 /* control_directory: verbs of domains, aliases, groups, forwards, catch-alls, and the store. */
 #include <sysexits.h>
 
+#include "cmd/control_dkim.h"
 #include "cmd/control_list.h"
 #include "core/codec.h"
 #include "core/ipc.pb-c.h"
@@ -8,6 +9,16 @@
 #include "store/view_directory.h"
 
 /* --- domains --- */
+
+/* Its mail is signed from the beginning. */
+static void
+on_added(void *arg, enum err e, const ProtobufCMessage *answer)
+{
+	struct control_request *r = arg;
+
+	if (control_is_done(r, e, answer))
+		control_dkim_begin(r, codec_slice(r->command.domain_put->name));
+}
 
 static void
 domain_add(struct control_request *r)
@@ -24,7 +35,7 @@ domain_add(struct control_request *r)
 	put->create_only = true;
 	r->command.body_case = COMMANDS__COMMAND__BODY_DOMAIN_PUT;
 	r->command.domain_put = put;
-	control_propose(r);
+	courier_propose(r->courier, &r->command, SLICE_EMPTY, on_added, r);
 }
 
 static void
@@ -39,7 +50,7 @@ domain_delete(struct control_request *r)
 	del->name = codec_bytes(name);
 	r->command.body_case = COMMANDS__COMMAND__BODY_DOMAIN_DEL;
 	r->command.domain_del = del;
-	control_propose(r);
+	control_dkim_end(r, name);
 }
 
 static json_t *

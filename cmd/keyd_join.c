@@ -1,11 +1,5 @@
 #include "cmd/keyd_join.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "core/clock.h"
 #include "core/codec.h"
 #include "core/ipc.pb-c.h"
@@ -14,68 +8,19 @@
 #include "crypto/peer_ca.h"
 #include "crypto/peer_join.h"
 
-enum { DKIM_FILE_MAX = 8192 };
-
 struct keyd_join {
 	const struct keyring *ring;
 	struct ipc *ipc;
 	struct peer_ca *ca;
-	/* What is handed to a data node beside the master key. */
-	struct {
-		char *name;
-		struct buf octets;
-	} dkim[PEER_JOIN_DKIM_MAX];
-	size_t files;
 };
 
-/* --- the DKIM keys --- */
-
-static void
-read_dkim(struct keyd_join *j, int folder, const char *name)
-{
-	struct buf *to = &j->dkim[j->files].octets;
-	int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (j->files == PEER_JOIN_DKIM_MAX || strlen(name) >= PEER_JOIN_NAME_MAX)
-		must_fatal("keys/dkim/%s: more keys, or a longer name, than a joining node is "
-			   "given: take it away",
-			name);
-	buf_init(to, DKIM_FILE_MAX);
-	n = fd < 0 ? -1 : read(fd, buf_room(to, DKIM_FILE_MAX), DKIM_FILE_MAX);
-	if (n <= 0 || n == DKIM_FILE_MAX)
-		must_fatal("keys/dkim/%s: can't be read, or isn't a key", name);
-	close(fd);
-	buf_grow(to, (size_t)n);
-	must(j->dkim[j->files++].name = strdup(name));
-}
-
-static void
-read_all_dkim(struct keyd_join *j, const char *path)
-{
-	DIR *dir = opendir(path);
-	struct dirent *one;
-
-	if (!dir && errno == ENOENT)
-		return;
-	if (!dir)
-		must_fatal("%s: can't be read", path);
-	while ((one = readdir(dir)))
-		if (one->d_name[0] != '.')
-			read_dkim(j, dirfd(dir), one->d_name);
-	closedir(dir);
-}
-
 struct keyd_join *
-keyd_join_new(const struct proc *p, const struct keyring *ring)
+keyd_join_new(const struct keyring *ring)
 {
 	struct keyd_join *j = must_zalloc(sizeof *j);
-	char path[512];
 
 	j->ring = ring;
 	j->ca = keyring_peer_ca(ring);
-	proc_path(p, "keys/dkim", path);
-	read_all_dkim(j, path);
 	return j;
 }
 
@@ -145,13 +90,10 @@ check(struct keyd_join *j, const Ipc__KeydJoin *q, struct granting *g)
 static enum err
 seal_keys(struct keyd_join *j, struct granting *g)
 {
-	struct peer_join_secrets s = {.files = j->files};
+	struct peer_join_secrets s;
 	enum err e;
 
 	keyring_master(j->ring, &s.master);
-	for (size_t i = 0; i < j->files; i++)
-		s.dkim[i] = (struct peer_join_file){
-			slice_str(j->dkim[i].name), buf_slice(&j->dkim[i].octets)};
 	e = peer_join_seal(g->secret, &g->r, &s, &g->sealed);
 	seal_wipe(&s, sizeof s);
 	return e;

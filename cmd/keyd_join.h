@@ -8,9 +8,8 @@
 #include "crypto/keyring.h"
 
 struct keyd_join;
-/* Still privileged: reads keys/dkim. Borrows ring. Ends the process when there is what can't be
- * read. */
-struct keyd_join *keyd_join_new(const struct proc *p, const struct keyring *ring);
+/* Borrows ring. */
+struct keyd_join *keyd_join_new(const struct keyring *ring);
 /* Registers its handlers. */
 void keyd_join_start(struct keyd_join *j, struct ipc *ipc);
 

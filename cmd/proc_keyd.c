@@ -1,7 +1,6 @@
 /* keyd: private-key operations, wrapping and opening of data keys.
  *
- * Owns:     the master key, the TLS private key, the epoch keys of this life; for a node that
- *           joins also the DKIM keys.
+ * Owns:     the master key, the TLS private key, the epoch keys of this life.
  * Hears:    store (log keys); auth, smtpd and courier (their named keys); smtpd, imapd and, as
  *           a client, courier (TLS signatures); imapd (an account's secret, against a LOGIN
  *           permit); imapd and courier (wrapping, against LOGIN and ITEM permits); courier (new
@@ -54,7 +53,7 @@ prepare(struct proc *p)
 	if (keyring_parse_master(buf_slice(&text), &master))
 		must_fatal("%s: not a master key", path);
 	k->ring = keyring_new(&master);
-	k->join = keyd_join_new(p, k->ring);
+	k->join = keyd_join_new(k->ring);
 	seal_wipe(&master, sizeof master);
 	buf_fini_secret(&text);
 	proc_path(p, "tls/key.pem", path);

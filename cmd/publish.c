@@ -27,6 +27,29 @@ text(struct arena *a, const char *format, ...)
 	return arena_dup(a, slice_of(line, (size_t)n));
 }
 
+static struct slice
+said(const json_t *row, const char *key)
+{
+	return slice_str(json_string_value(json_object_get(row, key)));
+}
+
+void
+publish_take_keys(const json_t *rows, struct publish_key out[PUBLISH_KEYS])
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		for (unsigned kind = 0; kind < PUBLISH_KEYS; kind++)
+			if (slice_eq(said(row, "state"), SLICE_LIT("signs")) &&
+				slice_eq(said(row, "key"),
+					slice_str(dkim_key_name((enum dkim_key_kind)kind))))
+				out[kind] = (struct publish_key){
+					said(row, "selector"), said(row, "text")};
+	}
+}
+
 size_t
 publish_list(
 	const struct publish_domain *d, struct arena *a, struct publish_record out[PUBLISH_MAX])
@@ -45,12 +68,12 @@ publish_list(
 	out[n++] = (struct publish_record){PUBLISH_SPF, domain, "TXT",
 		SLICE_LIT("v=spf1 mx -all"), "; only this machine may send for the domain\n"};
 	for (unsigned kind = 0; kind < PUBLISH_KEYS; kind++) {
-		if (!d->dkim[kind].n)
+		if (!d->dkim[kind].text.n)
 			continue;
 		out[n++] = (struct publish_record){PUBLISH_DKIM,
-			text(a, "%s._domainkey.%.*s", publish_selector(kind),
+			text(a, "%.*s._domainkey.%.*s", SLICE_FMT(d->dkim[kind].selector),
 				SLICE_FMT(domain)),
-			"TXT", d->dkim[kind], why};
+			"TXT", d->dkim[kind].text, why};
 		why = "";
 	}
 	out[n++] = (struct publish_record){PUBLISH_DMARC,

@@ -18,7 +18,7 @@ enum {
 
 struct survey_site_domain {
 	struct slice name;
-	struct slice dkim[PUBLISH_KEYS]; /* records of its keys; empty: it has none */
+	struct publish_key dkim[PUBLISH_KEYS]; /* that sign */
 };
 struct survey_site_addresses {
 	bool is_known; /* both families */

@@ -2,8 +2,8 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/rsa.h>
+#include <openssl/x509.h>
 #include <stdlib.h>
 
 #include "core/must.h"
@@ -20,19 +20,35 @@ enum {
 };
 
 static enum err
-put_pem(EVP_PKEY *key, struct buf *out)
+put_private(EVP_PKEY *key, struct buf *out)
 {
-	BIO *bio = BIO_new(BIO_s_secmem()); /* wiped when freed */
-	char *text;
-	long n;
-	enum err e = ERR_CRYPTO;
+	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
+	uint8_t *der = NULL;
+	int n = info ? i2d_PKCS8_PRIV_KEY_INFO(info, &der) : -1;
+	bool ok = n > 0 && buf_put(out, der, (size_t)n);
 
-	if (bio && PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1) {
-		n = BIO_get_mem_data(bio, &text);
-		e = n > 0 && buf_put(out, text, (size_t)n) ? ERR_OK : ERR_LIMIT;
-	}
-	BIO_free(bio);
-	return e;
+	PKCS8_PRIV_KEY_INFO_free(info);
+	OPENSSL_clear_free(der, n > 0 ? (size_t)n : 0);
+	return n <= 0 ? ERR_CRYPTO : ok ? ERR_OK : ERR_LIMIT;
+}
+
+static enum err
+put_public(EVP_PKEY *key, struct buf *out)
+{
+	uint8_t *der = NULL;
+	int n = i2d_PUBKEY(key, &der);
+	bool ok = n > 0 && buf_put(out, der, (size_t)n);
+
+	OPENSSL_free(der);
+	return n <= 0 ? ERR_CRYPTO : ok ? ERR_OK : ERR_LIMIT;
+}
+
+static enum err
+put_halves(EVP_PKEY *key, struct buf *pkcs8, struct buf *spki)
+{
+	enum err e = put_private(key, pkcs8);
+
+	return e ? e : put_public(key, spki);
 }
 
 /* RFC 6376 3.6.1: RSA keys as SubjectPublicKeyInfo; RFC 8463 4.2: Ed25519 keys as the bare 32
@@ -61,7 +77,7 @@ put_record(EVP_PKEY *key, enum dkim_key_kind kind, struct buf *out)
 }
 
 enum err
-dkim_key_new(enum dkim_key_kind kind, struct buf *key_pem, struct buf *record)
+dkim_key_new(enum dkim_key_kind kind, struct buf *pkcs8, struct buf *spki)
 {
 	EVP_PKEY *key;
 	enum err e;
@@ -69,9 +85,7 @@ dkim_key_new(enum dkim_key_kind kind, struct buf *key_pem, struct buf *record)
 	tls_init();
 	key = kind == DKIM_KEY_RSA ? EVP_RSA_gen(RSA_BITS)
 				   : EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-	e = key ? put_pem(key, key_pem) : ERR_CRYPTO;
-	if (!e)
-		e = put_record(key, kind, record);
+	e = key ? put_halves(key, pkcs8, spki) : ERR_CRYPTO;
 	EVP_PKEY_free(key);
 	return e;
 }
@@ -84,6 +98,10 @@ kind_of(EVP_PKEY *key, enum dkim_key_kind *kind)
 	if (!key)
 		return ERR_SYNTAX;
 	if (!is_rsa && !EVP_PKEY_is_a(key, "ED25519"))
+		return ERR_UNSUPPORTED;
+	/* RFC 8301 section 3.2. */
+	if (is_rsa && (EVP_PKEY_get_bits(key) < RSA_BITS_MIN ||
+			      EVP_PKEY_get_bits(key) > RSA_BITS_MAX))
 		return ERR_UNSUPPORTED;
 	*kind = is_rsa ? DKIM_KEY_RSA : DKIM_KEY_ED25519;
 	return ERR_OK;
@@ -102,32 +120,46 @@ open_pem(struct slice pem)
 	return key;
 }
 
-static enum err
-record_of(EVP_PKEY *key, struct buf *record)
+enum err
+dkim_key_import(struct slice pem, enum dkim_key_kind *kind, struct buf *pkcs8, struct buf *spki)
 {
-	enum dkim_key_kind kind;
-	enum err e = kind_of(key, &kind);
+	EVP_PKEY *key = open_pem(pem);
+	enum err e = kind_of(key, kind);
 
 	if (!e)
-		e = put_record(key, kind, record);
+		e = put_halves(key, pkcs8, spki);
 	EVP_PKEY_free(key);
 	return e;
 }
 
 enum err
-dkim_key_record(struct slice key_pem, struct buf *record)
-{
-	return record_of(open_pem(key_pem), record);
-}
-
-enum err
-dkim_key_public_record(struct slice spki, struct buf *record)
+dkim_key_record(struct slice spki, struct buf *record)
 {
 	const uint8_t *p = spki.p;
+	enum dkim_key_kind kind;
+	EVP_PKEY *key;
+	enum err e;
 
 	tls_init();
-	return record_of(
-		spki.n <= SPKI_MAX ? d2i_PUBKEY(NULL, &p, (long)spki.n) : NULL, record);
+	key = spki.n && spki.n <= SPKI_MAX ? d2i_PUBKEY(NULL, &p, (long)spki.n) : NULL;
+	e = kind_of(key, &kind);
+	if (!e)
+		e = put_record(key, kind, record);
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+	return e;
+}
+
+const char *
+dkim_key_name(enum dkim_key_kind kind)
+{
+	return kind == DKIM_KEY_RSA ? "RSA" : "Ed25519";
+}
+
+int
+dkim_key_digest(enum dkim_key_kind kind)
+{
+	return kind == DKIM_KEY_RSA ? NID_sha256 : 0;
 }
 
 /* --- in memory --- */
@@ -144,11 +176,6 @@ dkim_key_parse(struct slice key_pem, struct dkim_key **out)
 	enum dkim_key_kind kind;
 	enum err e = kind_of(key, &kind);
 
-	/* RFC 8301 section 3.2. */
-	if (!e && kind == DKIM_KEY_RSA &&
-		(EVP_PKEY_get_bits(key) < RSA_BITS_MIN ||
-			EVP_PKEY_get_bits(key) > RSA_BITS_MAX))
-		e = ERR_UNSUPPORTED;
 	if (e) {
 		EVP_PKEY_free(key);
 		return e;

@@ -9,19 +9,23 @@
 enum dkim_key_kind { DKIM_KEY_RSA, DKIM_KEY_ED25519 };
 enum { DKIM_KEY_HASH = 32, DKIM_KEY_SIGNATURE_MAX = 1024 };
 
-/* Appends the private key as PEM and the TXT record's text ("v=DKIM1; k=rsa; p=..."). key_pem
- * holds a secret. */
-enum err dkim_key_new(enum dkim_key_kind kind, struct buf *key_pem, struct buf *record);
-/* Appends the record's text for a key that is there. ERR_SYNTAX: not a private key in PEM;
- * ERR_UNSUPPORTED: neither RSA nor Ed25519. */
-enum err dkim_key_record(struct slice key_pem, struct buf *record);
-/* The same for a SubjectPublicKeyInfo in DER. */
-enum err dkim_key_public_record(struct slice spki, struct buf *record);
+/* Appends a new private key (PKCS#8, DER: a secret) and its public half (SubjectPublicKeyInfo,
+ * DER). ERR_LIMIT: no room. */
+enum err dkim_key_new(enum dkim_key_kind kind, struct buf *pkcs8, struct buf *spki);
+/* The same for one that is there, in PEM. ERR_SYNTAX: not a private key; ERR_UNSUPPORTED:
+ * neither RSA of 1,024 to 8,192 bits (RFC 8301 3.2) nor Ed25519. */
+enum err dkim_key_import(
+	struct slice pem, enum dkim_key_kind *kind, struct buf *pkcs8, struct buf *spki);
+/* Appends the text of the TXT record, "v=DKIM1; k=rsa; p=...". ERR_SYNTAX, ERR_UNSUPPORTED. */
+enum err dkim_key_record(struct slice spki, struct buf *record);
+/* "RSA", "Ed25519". */
+const char *dkim_key_name(enum dkim_key_kind kind);
+/* For private_key_sign: OpenSSL's number of the digest. */
+int dkim_key_digest(enum dkim_key_kind kind);
 
 /* --- a private key in memory: for the command line --- */
 struct dkim_key;
-/* PEM. ERR_SYNTAX, ERR_UNSUPPORTED: neither RSA of 1,024 to 8,192 bits (RFC 8301 3.2) nor
- * Ed25519. */
+/* PEM; errors as with dkim_key_import. */
 enum err dkim_key_parse(struct slice key_pem, struct dkim_key **key);
 void dkim_key_free(struct dkim_key *key); /* NULL is fine; wipes */
 enum dkim_key_kind dkim_key_kind(const struct dkim_key *key);

@@ -430,17 +430,8 @@ static struct slice
 pack_secrets(const struct peer_join_secrets *s, struct arena *a)
 {
 	PeerJoin__Secrets m = PEER_JOIN__SECRETS__INIT;
-	PeerJoin__File file[PEER_JOIN_DKIM_MAX], *list[PEER_JOIN_DKIM_MAX];
 
 	m.master_key = codec_bytes(slice_of(s->master.b, sizeof s->master.b));
-	m.n_dkim = s->files;
-	m.dkim = list;
-	for (size_t i = 0; i < s->files; i++) {
-		list[i] = &file[i];
-		peer_join__file__init(list[i]);
-		list[i]->name = arena_str(a, s->dkim[i].name);
-		list[i]->octets = codec_bytes(s->dkim[i].octets);
-	}
 	return codec_pack(&m, a);
 }
 
@@ -472,28 +463,13 @@ peer_join_seal(const uint8_t secret[PEER_JOIN_SECRET], const struct peer_join_re
 	return e;
 }
 
-/* It becomes the name of a file. */
-static bool
-is_file_name(struct slice s)
-{
-	return is_name(s) && s.p[0] != '.';
-}
-
 static enum err
 take_secrets(const PeerJoin__Secrets *m, struct arena *a, struct peer_join_secrets *s)
 {
-	if (!m || !is_octets(m->master_key, SEAL_KEY) || m->n_dkim > PEER_JOIN_DKIM_MAX)
+	if (!m || !is_octets(m->master_key, SEAL_KEY))
 		return ERR_SYNTAX;
 	memcpy(s->master.b, m->master_key.data, SEAL_KEY);
-	s->files = m->n_dkim;
 	wipe_later(a, codec_slice(m->master_key));
-	for (size_t i = 0; i < m->n_dkim; i++) {
-		s->dkim[i] = (struct peer_join_file){
-			slice_str(m->dkim[i]->name), codec_slice(m->dkim[i]->octets)};
-		wipe_later(a, s->dkim[i].octets);
-		if (!is_file_name(s->dkim[i].name))
-			return ERR_SYNTAX;
-	}
 	return ERR_OK;
 }
 

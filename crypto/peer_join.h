@@ -25,8 +25,7 @@ enum {
 	PEER_JOIN_NODE_KEY_MAX = 256,
 	PEER_JOIN_REQUEST_MAX = 1024,
 	PEER_JOIN_ANSWER_MAX = 64 << 10,
-	PEER_JOIN_DKIM_MAX = 16,
-	PEER_JOIN_SECRETS_MAX = 40 << 10,
+	PEER_JOIN_SECRETS_MAX = 1024,
 	PEER_JOIN_HOURS_MAX = 24 * 7
 };
 
@@ -110,20 +109,14 @@ enum err peer_join_answer_parse(struct slice raw, struct arena *a, struct peer_j
 
 /* --- what a data node alone may have --- */
 
-struct peer_join_file {
-	struct slice name, octets; /* its name alone: no folder */
-};
 struct peer_join_secrets {
 	struct seal_key master;
-	struct peer_join_file dkim[PEER_JOIN_DKIM_MAX];
-	size_t files;
 };
-/* request_mac: of the request that it answers. ERR_LIMIT: too much for PEER_JOIN_SECRETS_MAX.
- * ERR_CRYPTO: box_key is none. */
+/* request_mac: of the request that it answers. ERR_CRYPTO: box_key is none. */
 enum err peer_join_seal(const uint8_t secret[PEER_JOIN_SECRET],
 	const struct peer_join_request *r, const struct peer_join_secrets *s, struct buf *out);
 /* Memory from a, wiped when that is reset. ERR_CRYPTO: sealed to another, for another request,
- * or under another secret. ERR_SYNTAX: no such secrets, or a name that is none. */
+ * or under another secret. ERR_SYNTAX: no such secrets. */
 struct peer_join_sealed {
 	const uint8_t *secret;	     /* the token's */
 	const struct seal_pair *box; /* of the request's box_key */

@@ -9,15 +9,19 @@ import re
 import shutil
 import smtplib
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
 
 sys.path.insert(0, sys.path[0])
+import sink  # noqa: E402
+from dkim_verify import dkimpy  # noqa: E402
 from hp import PROGRAM, QUICK  # noqa: E402
 
 WAIT = 40
+OUTSIDE = sink.Sink()
 
 
 def eventually(what, seconds=WAIT):
@@ -52,7 +56,7 @@ class Node:
                 *self.places())
         assert r.returncode == 0, r
         with open(self.conf, "a") as f:
-            f.write(QUICK + "\n[limits]\nhops = 33\n")
+            f.write(QUICK + f"\n[limits]\nhops = 33\n[relay]\nhost = [127.0.0.1]:{OUTSIDE.port}\ntls = none\n")
 
     def join(self, token, *more, code=0):
         r = run("join", token, *self.places(), *more)
@@ -262,11 +266,9 @@ def octets_of(folder):
 def the_data_node_has_the_keys_and_the_common_configuration(one, two):
     def same(name):
         return [open(f"{n.data}/{name}", "rb").read() for n in (one, two)]
-    for name in ("keys/master.key", "tls/cluster.pem",
-                 *(p.removeprefix(one.data + "/") for p in glob.glob(one.data + "/keys/dkim/*"))):
+    for name in ("keys/master.key", "tls/cluster.pem"):
         a, b = same(name)
         assert a == b, name
-    assert len(glob.glob(two.data + "/keys/dkim/*")) == 2
     for name in ("keys/master.key", "tls/node.key", "tls/key.pem"):
         assert os.stat(f"{two.data}/{name}").st_mode & 0o777 == 0o600, name
     a, b = same("tls/node.key")
@@ -296,9 +298,8 @@ def the_arbiter_has_no_key(one, three):
         for secret in secrets:
             assert secret not in octets, path
         assert b"secret words" not in octets, path
-    assert sorted(os.listdir(three.data + "/keys")) in ([], ["dkim"])
+    assert os.listdir(three.data + "/keys") == []
     assert not os.path.exists(three.data + "/tls/key.pem")
-    assert not glob.glob(three.data + "/keys/dkim/*")
     said = three.cli("cluster", "token", code=69)
     assert "say it on a data node" in said, said
 
@@ -354,6 +355,18 @@ def private_keys_are_on_each_data_node(one, two, early):
         assert "BEGIN PRIVATE KEY" in mine
         eventually(lambda: run("key", "export", key, "--pem", "-c", two.conf).stdout == mine)
     assert one.cli("cert", "list") == two.cli("cert", "list")
+
+
+def either_signs_what_leaves_it_with_the_same_keys(one, two):
+    rows = json.loads(one.cli("dkim", "show", "example.org", "--json"))["rows"]
+    eventually(lambda: json.loads(two.cli("dkim", "show", "example.org", "--json"))["rows"] == rows)
+    keys = {r["record"].split(". IN")[0]: "".join(re.findall(r'"([^"]*)"', r["record"])) for r in rows}
+    for n, node in enumerate((one, two)):
+        with smtplib.SMTP(node.address, node.base + 587, local_hostname="client.test", timeout=20) as s:
+            s.starttls(context=ssl._create_unverified_context())
+            s.login("ann@example.org", "pw")
+            s.sendmail("ann@example.org", ["bob@example.net"], "From: ann@example.org\r\n\r\nx\r\n")
+        assert dkimpy([OUTSIDE.wait(n + 1)[n].text], keys) == [[True, True]], OUTSIDE.mails[n].text
 
 
 def a_node_that_is_away_is_named(one, two, three):
@@ -490,6 +503,7 @@ def main():
         all_three_are_members_and_vote(one, two, three)
         mail_that_one_takes_is_on_the_other(one, two)
         private_keys_are_on_each_data_node(one, two, early)
+        either_signs_what_leaves_it_with_the_same_keys(one, two)
         the_arbiter_has_no_key(one, three)
         the_arbiter_says_where_to_ask(three, folder)
         a_node_that_is_away_is_named(one, two, three)

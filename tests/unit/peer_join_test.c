@@ -407,7 +407,7 @@ every_field_of_keyds_answer_is_under_its_mac(void **state)
 static void
 secrets_open_for_the_joiner_with_the_token_alone(void **state)
 {
-	struct peer_join_secrets s = {.files = 1}, got;
+	struct peer_join_secrets s, got;
 	struct seal_pair other;
 	struct asking a;
 	struct arena arena;
@@ -420,17 +420,12 @@ secrets_open_for_the_joiner_with_the_token_alone(void **state)
 	arena_init(&arena, 0);
 	buf_init(&b, PEER_JOIN_ANSWER_MAX);
 	seal_key_new(&s.master);
-	s.dkim[0] = (struct peer_join_file){
-		SLICE_LIT("example.org.rsa.pem"), SLICE_LIT("-----BEGIN PRIVATE KEY-----")};
 	assert_int_equal(peer_join_seal(a.token.secret, &a.r, &s, &b), ERR_OK);
 	assert_int_equal(
 		slice_find_slice(buf_slice(&b), slice_of(s.master.b, sizeof s.master.b)), b.n);
 	in = (struct peer_join_sealed){a.token.secret, &a.box, a.r.mac, buf_slice(&b)};
 	assert_int_equal(peer_join_open(&in, &arena, &got), ERR_OK);
 	assert_memory_equal(&got.master, &s.master, sizeof got.master);
-	assert_int_equal(got.files, 1);
-	assert_true(slice_eq(got.dkim[0].name, s.dkim[0].name));
-	assert_true(slice_eq(got.dkim[0].octets, s.dkim[0].octets));
 
 	in.box = &other;
 	assert_int_equal(peer_join_open(&in, &arena, &got), ERR_CRYPTO);
@@ -450,44 +445,17 @@ secrets_open_for_the_joiner_with_the_token_alone(void **state)
 }
 
 static void
-a_file_name_that_leads_elsewhere_is_refused(void **state)
+a_key_to_seal_to_that_is_none_is_refused(void **state)
 {
-	static const char *const names[] = {"../master.key", "a/b", ".hidden", "", "."};
-	struct peer_join_secrets s = {.files = 1}, got;
-	struct asking a;
-	struct arena arena;
-
-	(void)state;
-	ask(&a);
-	arena_init(&arena, 0);
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		struct peer_join_sealed in = {a.token.secret, &a.box, a.r.mac, SLICE_EMPTY};
-		struct buf b;
-
-		buf_init(&b, PEER_JOIN_ANSWER_MAX);
-		s.dkim[0] = (struct peer_join_file){slice_str(names[i]), SLICE_LIT("x")};
-		assert_int_equal(peer_join_seal(a.token.secret, &a.r, &s, &b), ERR_OK);
-		in.sealed = buf_slice(&b);
-		assert_int_equal(peer_join_open(&in, &arena, &got), ERR_SYNTAX);
-		buf_fini(&b);
-	}
-	arena_reset(&arena);
-}
-
-static void
-too_many_secrets_and_a_key_that_is_none_are_refused(void **state)
-{
-	static const uint8_t small[32], large[PEER_JOIN_SECRETS_MAX];
-	struct peer_join_secrets s = {.files = 1};
+	static const uint8_t small[32];
+	struct peer_join_secrets s;
 	struct asking a;
 	struct buf b;
 
 	(void)state;
 	ask(&a);
 	buf_init(&b, PEER_JOIN_ANSWER_MAX);
-	s.dkim[0] = (struct peer_join_file){SLICE_LIT("a"), slice_of(large, sizeof large)};
-	assert_int_equal(peer_join_seal(a.token.secret, &a.r, &s, &b), ERR_LIMIT);
-	s.files = 0;
+	seal_key_new(&s.master);
 	a.r.box_key = slice_of(small, sizeof small);
 	assert_int_equal(peer_join_seal(a.token.secret, &a.r, &s, &b), ERR_CRYPTO);
 	assert_int_equal(b.n, 0);
@@ -511,8 +479,7 @@ main(void)
 		cmocka_unit_test(an_answer_reads_back_and_is_never_half),
 		cmocka_unit_test(every_field_of_keyds_answer_is_under_its_mac),
 		cmocka_unit_test(secrets_open_for_the_joiner_with_the_token_alone),
-		cmocka_unit_test(a_file_name_that_leads_elsewhere_is_refused),
-		cmocka_unit_test(too_many_secrets_and_a_key_that_is_none_are_refused),
+		cmocka_unit_test(a_key_to_seal_to_that_is_none_is_refused),
 	};
 
 	seal_init();

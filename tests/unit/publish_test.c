@@ -18,7 +18,8 @@ a_domain_has_this_list(void **state)
 				"rua=mailto:postmaster@d.test\""},
 	};
 	struct publish_domain d = {SLICE_LIT("d.test"), SLICE_LIT("mail.d.test"),
-		{[DKIM_KEY_RSA] = SLICE_LIT("one"), [DKIM_KEY_ED25519] = SLICE_LIT("two")}};
+		{[DKIM_KEY_RSA] = {SLICE_LIT("rsa"), SLICE_LIT("one")},
+			[DKIM_KEY_ED25519] = {SLICE_LIT("ed25519"), SLICE_LIT("two")}}};
 	struct publish_record list[PUBLISH_MAX];
 	struct arena a;
 	struct buf line;
@@ -33,11 +34,27 @@ a_domain_has_this_list(void **state)
 		assert_int_equal(list[i].kind, want[i].kind);
 		assert_true(slice_eq(buf_slice(&line), slice_str(want[i].line)));
 	}
-	d.dkim[DKIM_KEY_RSA] = SLICE_EMPTY;
+	d.dkim[DKIM_KEY_RSA].text = SLICE_EMPTY;
 	assert_int_equal(publish_list(&d, &a, list), sizeof want / sizeof *want - 1);
 	assert_slice(list[3].name, "ed25519._domainkey.d.test");
 	buf_fini(&line);
 	arena_reset(&a);
+}
+
+static void
+keys_that_sign_are_taken_of_rows(void **state)
+{
+	json_t *rows = json_pack("[{s:s, s:s, s:s, s:s}, {s:s, s:s, s:s, s:s}, {}]", "selector",
+		"a", "key", "Ed25519", "state", "signs", "text", "t", "selector", "b", "key",
+		"RSA", "state", "waits", "text", "u");
+	struct publish_key key[PUBLISH_KEYS] = {0};
+
+	(void)state;
+	publish_take_keys(rows, key);
+	assert_slice(key[DKIM_KEY_ED25519].selector, "a");
+	assert_slice(key[DKIM_KEY_ED25519].text, "t");
+	assert_int_equal(key[DKIM_KEY_RSA].text.n, 0);
+	json_decref(rows);
 }
 
 static void
@@ -67,6 +84,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_domain_has_this_list),
+		cmocka_unit_test(keys_that_sign_are_taken_of_rows),
 		cmocka_unit_test(a_long_text_is_several_strings),
 	};
 

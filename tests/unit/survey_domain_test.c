@@ -156,7 +156,8 @@ static void
 a_key_is_compared_without_blanks(void **state)
 {
 	static const struct survey_site_domain d[] = {{.name = SLICE_LIT("d.test"),
-		.dkim = {[DKIM_KEY_RSA] = SLICE_LIT("v=DKIM1; k=rsa; p=QUJD")}}};
+		.dkim = {[DKIM_KEY_RSA] = {
+				 SLICE_LIT("rsa"), SLICE_LIT("v=DKIM1; k=rsa; p=QUJD")}}}};
 
 	(void)state;
 	add_d("10 mail.d.test");
