@@ -84,13 +84,14 @@ struct config {
 	char relay_tls_ca[CONFIG_TEXT_MAX]; /* a file's path, or CONFIG_RELAY_CA */
 	uint32_t relay_connections, relay_per_hop;
 	uint32_t relay_connect_sec, relay_timeout_sec, relay_data_done_sec, relay_sts_sec;
-	bool srs;
+	bool srs, relay_dkim;
 	/* [filter] */
 	struct config_filters filters;
 	char filter_certificate[8]; /* "node", "none" */
 	/* [gateway]: where its mail goes back to: "none", or as text and as a hop's name */
 	char gateway_reinject[CONFIG_TEXT_MAX], gateway_hop[CONFIG_HOP_MAX];
 	char gateway_tls[16], gateway_certificate[8];
+	bool gateway_dkim;
 	/* [limits] */
 	uint64_t message_size;
 	struct sending_limits sending; /* of a user without limits of its own */

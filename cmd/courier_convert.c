@@ -32,7 +32,8 @@ accept(struct courier_mail *m)
 	m->is_converted = true;
 	m->mail.is_8bit = false;
 	m->mail.size_bytes = facts->size_bytes;
-	courier_mail_begin_anew(m);
+	courier_relay_move(m, COURIER_MAIL_IN_LINE);
+	courier_dkim_begin(m);
 }
 
 static void on_turn(void *arg);

@@ -37,9 +37,8 @@ courier_mail_free(struct courier_mail *m)
 	courier_relay_forget_hop(hop);
 }
 
-/* What can't be done now is still due, and looked at again, but not at once. */
-static void
-give_up(struct courier_mail *m, const char *what, enum err e)
+void
+courier_mail_give_up(struct courier_mail *m, const char *what, enum err e)
 {
 	struct courier *c = m->s.c;
 	char id[VIEW_QUEUE_ID_MAX];
@@ -234,6 +233,29 @@ judge_one(struct courier_mail *m, size_t i, const struct smtp_client_outcome *o,
 	return false;
 }
 
+/* For the story of the mail: whom it left for with signatures. */
+static void
+tell_signed(struct courier_mail *m)
+{
+	Commands__StepFact *f = arena_alloc(&m->arena, sizeof *f);
+	struct buf words;
+
+	commands__step_fact__init(f);
+	f->rcpt = arena_alloc(&m->arena, m->s.n * sizeof *f->rcpt);
+	for (size_t i = 0; i < m->s.n; i++)
+		if (m->s.step[i]->outcome == COMMANDS__OUTCOME__OUTCOME_SENT)
+			f->rcpt[f->n_rcpt++] = m->s.step[i]->rcpt;
+	if (!m->dkim || !f->n_rcpt)
+		return;
+	buf_init(&words, EXPLAINED_MAX);
+	courier_dkim_words(m->dkim, &words);
+	f->text = (char *)(uintptr_t)arena_str(&m->arena, buf_slice(&words));
+	buf_fini(&words);
+	m->s.fact = arena_alloc(&m->arena, sizeof *m->s.fact);
+	m->s.fact[0] = f;
+	m->s.n_fact = 1;
+}
+
 void
 courier_mail_judge(struct courier_mail *m, const struct smtp_client *client,
 	const struct courier_mail_server *server)
@@ -266,6 +288,7 @@ courier_mail_judge(struct courier_mail *m, const struct smtp_client *client,
 		m->hop->tries = 0;
 	}
 	if (kept) {
+		tell_signed(m);
 		propose(m);
 	} else {
 		struct courier *c = m->s.c;
@@ -284,7 +307,7 @@ on_hop_stepped(void *arg, enum err e, const ProtobufCMessage *answer)
 	(void)answer;
 	m->question = NULL;
 	if (e) {
-		give_up(m, "hop", e);
+		courier_mail_give_up(m, "hop", e);
 		return;
 	}
 	courier_mail_free(m);
@@ -377,7 +400,7 @@ courier_mail_envelope(const struct courier_mail *m)
 void
 courier_mail_rewind(struct courier_mail *m)
 {
-	m->has_sent_head = false;
+	m->has_sent_dkim = m->has_sent_head = false;
 	m->part = 0;
 	if (!m->is_converted)
 		return;
@@ -427,9 +450,16 @@ courier_mail_raw(struct courier_mail *m, struct buf *out, bool *is_last)
 enum err
 courier_mail_text(struct courier_mail *m, struct buf *out, bool *is_last)
 {
-	enum err e = m->is_converted ? courier_convert_text(m, out, is_last)
-				     : courier_mail_raw(m, out, is_last);
+	enum err e;
 
+	*is_last = false;
+	if (!m->has_sent_dkim) {
+		m->has_sent_dkim = true;
+		if (buf_put_slice(out, courier_dkim_fields(m->dkim)) && out->n)
+			return ERR_OK;
+	}
+	e = m->is_converted ? courier_convert_text(m, out, is_last)
+			    : courier_mail_raw(m, out, is_last);
 	m->is_text_lost = e != ERR_OK;
 	return e;
 }
@@ -479,9 +509,9 @@ on_key(void *arg, enum err e, const ProtobufCMessage *answer)
 
 	(void)answer;
 	if (e)
-		give_up(m, "keyd", e);
+		courier_mail_give_up(m, "keyd", e);
 	else
-		courier_relay_ready(m);
+		courier_dkim_begin(m);
 }
 
 static void

@@ -22,6 +22,7 @@ enum {
 struct courier_mail;
 struct courier_sts;
 struct courier_conn;
+struct courier_dkim;
 
 /* A next hop with something in hand, or with a connection. */
 struct courier_hop {
@@ -73,7 +74,8 @@ struct courier_mail {
 	uint64_t began_ms;
 	bool puts_off; /* that its hop failed is on its way to the log with it */
 	enum courier_mail_place place;
-	bool has_sent_head, is_text_lost;
+	struct courier_dkim *dkim; /* NULL: it isn't signed */
+	bool has_sent_dkim, has_sent_head, is_text_lost;
 	uint32_t part; /* the next one */
 	/* For a server that takes no 8-bit octets: what its text becomes, once is_converted. */
 	struct mail_downgrade *downgrade;
@@ -132,6 +134,8 @@ void courier_mail_put_off(struct courier_mail *m, const char *status, bool is_fi
 void courier_mail_defer(struct courier_mail *m, const char *status);
 /* Nothing of it went: with a status of 5 for good, else for now. */
 void courier_mail_end(struct courier_mail *m, const char *status);
+/* What can't be done now is still due, and looked at again, but not at once. Says what. */
+void courier_mail_give_up(struct courier_mail *m, const char *what, enum err e);
 /* Forgets it: what is left of it is still due. */
 void courier_mail_free(struct courier_mail *m);
 /* In the next turn: others are given what it leaves then. */
@@ -143,6 +147,16 @@ void courier_mail_free_later(struct courier_mail *m);
 void courier_convert_begin(struct courier_mail *m, struct slice host);
 /* courier_mail_text of one that is_converted. */
 enum err courier_convert_text(struct courier_mail *m, struct buf *out, bool *is_last);
+
+/* --- courier_dkim.c --- */
+/* Signs the mail as it is to be sent from now on, if it is one to be signed; then it is
+ * ready. */
+void courier_dkim_begin(struct courier_mail *m);
+/* What goes on top of it. NULL: nothing. */
+struct slice courier_dkim_fields(const struct courier_dkim *d);
+/* Appends for whom, and with which keys, for people. */
+void courier_dkim_words(const struct courier_dkim *d, struct buf *out);
+void courier_dkim_free(struct courier_dkim *d); /* NULL is fine */
 
 /* --- courier_conn.c --- */
 void courier_conn_new(struct courier_hop *hop);

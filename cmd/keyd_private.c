@@ -174,7 +174,8 @@ on_use(void *arg, struct ipc_frame *f)
 
 	buf_init(&signature, SIGNATURE_MAX);
 	if (!e)
-		e = private_key_sign(key, &what, &signature);
+		e = (q->is_hash ? private_key_sign_hash : private_key_sign)(
+			key, &what, &signature);
 	a.signature = codec_bytes(buf_slice(&signature));
 	answer(k, f, e, &a.base);
 	buf_fini(&signature);

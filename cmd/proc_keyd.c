@@ -7,7 +7,8 @@
  *           pairs, sealing of private keys and to another queue key, secrets of join tokens);
  *           link (who wants to join: keyd_join).
  * Touches:  no file and no network after its start; new TLS files come as fds from the parent.
- *           It keeps nothing: whoever asks brings the wrapped blob. */
+ *           It keeps nothing but keys in use (keyd_private): whoever asks brings the
+ *           wrapped blob. */
 #include <fcntl.h>
 #include <errno.h>
 #include <stdlib.h>

@@ -60,7 +60,7 @@ static const struct ipc_rule rules[] = {
 	{IPC_KEYD_UNWRAP, "KEYD_UNWRAP", &ipc__keyd_unwrap__descriptor,
 		&ipc__keyd_secret__descriptor, R(FILTERD), R(KEYD), LARGE, false},
 	{IPC_KEYD_USE, "KEYD_USE", &ipc__keyd_use__descriptor, &ipc__keyd_signed__descriptor,
-		R(FILTERD), R(KEYD), LARGE, false},
+		R(FILTERD) | R(COURIER), R(KEYD), LARGE, false},
 	{IPC_AUTH_STEP, "AUTH_STEP", &ipc__auth_step__descriptor, &ipc__auth_result__descriptor,
 		R(SMTPD) | R(IMAPD), R(AUTH), MEDIUM, false},
 	{IPC_AUTH_HASH, "AUTH_HASH", &ipc__auth_hash__descriptor, &ipc__auth_hashed__descriptor,

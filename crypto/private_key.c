@@ -227,3 +227,27 @@ private_key_sign(
 		buf_grow(signature, n);
 	return ok ? ERR_OK : ERR_CRYPTO;
 }
+
+enum err
+private_key_sign_hash(
+	const struct private_key *k, const struct gateway_keys_sign *q, struct buf *signature)
+{
+	size_t n = (size_t)EVP_PKEY_get_size(k->pkey);
+	EVP_PKEY_CTX *how;
+	uint8_t *p;
+	bool ok;
+
+	if (!may_sign(k, q) || !q->digest)
+		return ERR_UNSUPPORTED;
+	how = EVP_PKEY_CTX_new(k->pkey, NULL);
+	p = buf_room(signature, n);
+	ok = how && p && EVP_PKEY_sign_init(how) == 1 &&
+	     EVP_PKEY_CTX_set_signature_md(how, digest_of(q->digest)) == 1 &&
+	     (!q->pss || set_pss(how)) &&
+	     EVP_PKEY_sign(how, p, &n, q->message.p, q->message.n) == 1;
+	EVP_PKEY_CTX_free(how);
+	ERR_clear_error();
+	if (ok)
+		buf_grow(signature, n);
+	return ok ? ERR_OK : ERR_CRYPTO;
+}

@@ -21,5 +21,9 @@ enum err private_key_unwrap(const struct private_key *k, struct slice certificat
 /* ERR_UNSUPPORTED: digest and key don't go together; ERR_CRYPTO. */
 enum err private_key_sign(
 	const struct private_key *k, const struct gateway_keys_sign *q, struct buf *signature);
+/* The same of a message that was hashed elsewhere: q->message is the hash. Not for Ed25519,
+ * which has no such thing. */
+enum err private_key_sign_hash(
+	const struct private_key *k, const struct gateway_keys_sign *q, struct buf *signature);
 
 #endif

@@ -583,16 +583,24 @@ points_that_are_on_no_curve_and_secrets_of_zero_open_nothing(void **state)
 /* --- signing --------------------------------------------------------------------------- */
 
 static enum err
-sign(size_t which, int digest, bool pss)
+sign_as(size_t which, int digest, bool pss, bool is_hash)
 {
-	struct gateway_keys_sign q = {SLICE_LIT("what is signed"), digest, pss};
+	const struct slice text = SLICE_LIT("what is signed");
+	struct gateway_keys_sign q = {text, digest, pss};
+	uint8_t hash[EVP_MAX_MD_SIZE];
+	unsigned hash_n;
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	EVP_PKEY_CTX *how;
 	struct buf signature;
 	enum err e;
 
 	buf_init(&signature, 1000);
-	e = private_key_sign(keys[which].own, &q, &signature);
+	if (is_hash && digest) {
+		EVP_Digest(text.p, text.n, hash, &hash_n, EVP_get_digestbynid(digest), NULL);
+		q.message = slice_of(hash, hash_n);
+	}
+	e = (is_hash ? private_key_sign_hash : private_key_sign)(
+		keys[which].own, &q, &signature);
 	if (!e) {
 		assert_int_equal(EVP_DigestVerifyInit(ctx, &how,
 					 digest ? EVP_get_digestbynid(digest) : NULL, NULL,
@@ -602,13 +610,36 @@ sign(size_t which, int digest, bool pss)
 			EVP_PKEY_CTX_set_rsa_padding(how, RSA_PKCS1_PSS_PADDING);
 			EVP_PKEY_CTX_set_rsa_pss_saltlen(how, RSA_PSS_SALTLEN_DIGEST);
 		}
-		assert_int_equal(EVP_DigestVerify(ctx, signature.p, signature.n, q.message.p,
-					 q.message.n),
-			1);
+		assert_int_equal(
+			EVP_DigestVerify(ctx, signature.p, signature.n, text.p, text.n), 1);
 	}
 	EVP_MD_CTX_free(ctx);
 	buf_fini(&signature);
 	return e;
+}
+
+static enum err
+sign(size_t which, int digest, bool pss)
+{
+	return sign_as(which, digest, pss, false);
+}
+
+static void
+what_was_hashed_elsewhere_is_signed_alike(void **state)
+{
+	const struct gateway_keys_sign odd = {SLICE_LIT("no hash"), NID_sha256, false};
+	struct buf signature;
+
+	(void)state;
+	assert_int_equal(sign_as(RSA_KEY, NID_sha256, false, true), ERR_OK);
+	assert_int_equal(sign_as(RSA_KEY, NID_sha512, true, true), ERR_OK);
+	assert_int_equal(sign_as(P256, NID_sha256, false, true), ERR_OK);
+	assert_int_equal(sign_as(EDWARDS, 0, false, true), ERR_UNSUPPORTED);
+	buf_init(&signature, 1000);
+	assert_int_equal(
+		private_key_sign_hash(keys[RSA_KEY].own, &odd, &signature), ERR_CRYPTO);
+	assert_int_equal(signature.n, 0);
+	buf_fini(&signature);
 }
 
 static void
@@ -679,6 +710,7 @@ main(void)
 		cmocka_unit_test(a_wrap_with_3des_is_read),
 		cmocka_unit_test(any_octet_of_an_agreement_changed_opens_nothing),
 		cmocka_unit_test(points_that_are_on_no_curve_and_secrets_of_zero_open_nothing),
+		cmocka_unit_test(what_was_hashed_elsewhere_is_signed_alike),
 		cmocka_unit_test(signatures_are_good_with_the_digests_that_go_with_the_key),
 		cmocka_unit_test(a_key_for_pss_signs_with_it_alone),
 	};
