@@ -6,13 +6,15 @@
 #include "cmd/control_policy.h"
 #include "core/codec.h"
 #include "core/mail_addr.h"
+#include "crypto/cert_check.h"
 #include "crypto/seal.h"
+#include "crypto/smime_seal.h"
 #include "store/view_cert.h"
 #include "store/view_directory.h"
 #include "store/view_key.h"
 #include "store/view_trust.h"
 
-enum { HEX = 2 * SEAL_HASH + 1 };
+enum { HEX = 2 * SEAL_HASH + 1, KEYS_MAX = 3 * VIEW_KEY_MAX };
 
 struct explaining {
 	struct control_request *r;
@@ -24,8 +26,11 @@ struct explaining {
 	struct policy_side side[2];
 	struct policy_decision d;
 	const struct view_key *signs; /* NULL: none */
-	struct view_keys keys;	      /* outward the sender's, inward the recipient's */
-	struct view_certs usable;     /* outward */
+	/* Outward the sender's, inward the recipient's, as they are tried. */
+	struct view_key key[KEYS_MAX];
+	size_t keys;
+	struct view_certs usable; /* outward: what mail is encrypted to, the best first */
+	bool has_unusable;
 };
 
 static void
@@ -125,6 +130,36 @@ trust_text(uint32_t trust)
 	return trust < sizeof words / sizeof *words ? words[trust] : "?";
 }
 
+/* As the engine looks at it (crypto/gateway_plan). NULL: nothing is wrong. */
+static const char *
+fault_of(const struct explaining *x, ProtobufCBinaryData der, enum cert_check_use use)
+{
+	struct cert_check_rules rules = {
+		use, x->now_sec, policy_decided(&x->d, POLICY_RSA_BITS_MIN)->value.number};
+	enum smime_problem problem = cert_check_alone(codec_slice(der), &rules);
+	Gateway__Certificate c = GATEWAY__CERTIFICATE__INIT;
+
+	if (problem)
+		return smime_problem_text(problem);
+	c.der = der;
+	return use == CERT_CHECK_TO_ENCRYPT && smime_seal_check(&c)
+		       ? "its key can't be encrypted to"
+		       : NULL;
+}
+
+static enum err
+find_usable(struct explaining *x)
+{
+	enum err e = view_cert_usable(x->txn, x->to, x->now_sec, x->a, &x->usable);
+	size_t n = 0;
+
+	for (size_t i = 0; i < x->usable.n && !e; i++)
+		if (!fault_of(x, x->usable.list[i].cert->der, CERT_CHECK_TO_ENCRYPT))
+			x->usable.list[n++] = x->usable.list[i];
+	x->usable.n = n;
+	return e;
+}
+
 static bool
 is_usable(const struct explaining *x, struct slice sha256)
 {
@@ -137,6 +172,7 @@ is_usable(const struct explaining *x, struct slice sha256)
 static const char *
 use_text(struct explaining *x, struct slice sha256, const Commands__Cert *cert)
 {
+	const char *fault = fault_of(x, cert->der, CERT_CHECK_TO_ENCRYPT);
 	bool is_blocked = false;
 
 	view_trust_is_blocked(x->txn, sha256, x->a, &is_blocked);
@@ -148,8 +184,10 @@ use_text(struct explaining *x, struct slice sha256, const Commands__Cert *cert)
 		return "no: another one took its place";
 	if (cert->until_sec < x->now_sec)
 		return "no: its time is over";
+	if (fault)
+		return fault;
 	if (!is_usable(x, sha256))
-		return "no: it isn't valid now";
+		return "no";
 	return slice_eq(x->usable.list[0].sha256, sha256) ? "yes, the best" : "yes";
 }
 
@@ -171,7 +209,8 @@ add_certificate(void *arg, struct slice sha256, Commands__Cert *cert)
 	json_object_set_new(row, "sha256", json_string(hex));
 	json_object_set_new(row, "trust", json_string(trust_text(cert->trust)));
 	json_object_set_new(row, "ends", json_integer((json_int_t)cert->until_sec));
-	json_object_set_new(row, "used", json_string(use_text(l->x, sha256, cert)));
+	json_object_set_new(row, "used",
+		json_string(l->x->is_inward ? "to verify" : use_text(l->x, sha256, cert)));
 	json_array_append_new(l->rows, row);
 	return true;
 }
@@ -201,20 +240,53 @@ certificates_json(struct explaining *x, struct slice address, json_t *rows)
 }
 
 static enum err
+add_keys(struct explaining *x, struct slice address)
+{
+	struct view_keys found = {0};
+	enum err e = view_key_of(x->txn, address, COMMANDS__KEY__KIND__SMIME, x->a, &found);
+
+	for (size_t i = 0; i < found.n && !e && x->keys < KEYS_MAX; i++)
+		x->key[x->keys++] = found.list[i];
+	return e;
+}
+
+/* Of the address, of the one without the detail, and of its domain: as cmd/courier_question. */
+static enum err
 find_keys(struct explaining *x)
 {
-	struct slice address = x->is_inward ? x->to : x->from;
-	const Commands__Key__Kind kind = COMMANDS__KEY__KIND__SMIME;
-	enum err e = ERR_OK;
+	struct slice address = x->is_inward ? x->to : x->from, name;
+	struct policy_chain *chain = arena_alloc(x->a, sizeof *chain);
+	enum err e = courier_policy_chain(x->r->courier, x->txn, address, x->a, chain);
 
-	x->keys.n = 0;
-	if (address.n)
-		e = view_key_of(x->txn, address, kind, x->a, &x->keys);
-	if (!e && address.n && !x->keys.n)
-		e = view_key_of(x->txn, at_domain(address), kind, x->a, &x->keys);
-	if (!e && x->keys.n && !x->is_inward && !x->keys.list[0].key->old)
-		x->signs = &x->keys.list[0];
+	for (size_t i = 0; i < chain->n && !e; i++) {
+		name = chain->name[i];
+		if (slice_has(name, '@'))
+			e = add_keys(x, name);
+	}
+	if (!e && address.n)
+		e = add_keys(x, at_domain(address));
+	for (size_t i = 0; i < x->keys && !x->is_inward && !x->signs && !e; i++)
+		if (!x->key[i].key->old && x->key[i].key->n_certificate &&
+			!fault_of(x, x->key[i].key->certificate[0], CERT_CHECK_TO_SIGN))
+			x->signs = &x->key[i];
 	return e;
+}
+
+static const char *
+key_use(const struct explaining *x, const struct view_key *k)
+{
+	const char *fault;
+
+	if (x->is_inward)
+		return "opens";
+	if (k == x->signs)
+		return "signs";
+	if (k->key->old)
+		return "no: it is retired";
+	if (!k->key->n_certificate)
+		return "no: it has no certificate";
+	fault = fault_of(x, k->key->certificate[0], CERT_CHECK_TO_SIGN);
+	return fault ? fault : "no: another one signs";
 }
 
 static void
@@ -236,26 +308,29 @@ keys_json(const struct explaining *x)
 	json_t *rows = json_array(), *row;
 	char hex[HEX], id[20];
 
-	for (size_t i = 0; i < x->keys.n; i++) {
-		const Commands__Key *key = x->keys.list[i].key;
+	for (size_t i = 0; i < x->keys; i++) {
+		const Commands__Key *key = x->key[i].key;
 
 		row = json_object();
 		fingerprint_of(key, hex);
-		snprintf(id, sizeof id, "%014llx", (unsigned long long)x->keys.list[i].id);
+		snprintf(id, sizeof id, "%014llx", (unsigned long long)x->key[i].id);
 		json_object_set_new(row, "id", json_string(id));
 		json_object_set_new(row, "address", control_json(codec_slice(key->address)));
 		json_object_set_new(row, "certificate", json_string(hex));
 		json_object_set_new(row, "created", json_integer((json_int_t)key->created_sec));
-		json_object_set_new(row, "used",
-			json_string(x->is_inward		   ? "opens"
-				    : &x->keys.list[i] == x->signs ? "signs"
-								   : "no"));
+		json_object_set_new(row, "used", json_string(key_use(x, &x->key[i])));
 		json_array_append_new(rows, row);
 	}
 	return rows;
 }
 
 /* --- in words --- */
+
+static const char *
+that_can(const struct explaining *x)
+{
+	return x->has_unusable ? " that can be used" : "";
+}
 
 static void
 say_without(const struct explaining *x, struct buf *out)
@@ -265,14 +340,14 @@ say_without(const struct explaining *x, struct buf *out)
 
 	if (policy_decided(&x->d, POLICY_KEEP)->value.number)
 		buf_printf(out,
-			"waits for a certificate of %.*s, %.*s at most, then bounces; "
+			"waits for a certificate of %.*s%s, %.*s at most, then bounces; "
 			"`hairpin cert add` brings one",
-			SLICE_FMT(x->to), SLICE_FMT(keep));
+			SLICE_FMT(x->to), that_can(x), SLICE_FMT(keep));
 	else
 		buf_printf(out,
-			"bounces, as there is no certificate of %.*s; `hairpin cert add` "
+			"bounces, as there is no certificate of %.*s%s; `hairpin cert add` "
 			"brings one",
-			SLICE_FMT(x->to));
+			SLICE_FMT(x->to), that_can(x));
 }
 
 static void
@@ -307,8 +382,8 @@ say_outward(const struct explaining *x, struct buf *out)
 		if (!can)
 			buf_printf(out,
 				"leaves without encryption, as there is no certificate of "
-				"%.*s; with a trigger: ",
-				SLICE_FMT(x->to));
+				"%.*s%s; with a trigger: ",
+				SLICE_FMT(x->to), that_can(x));
 		say_encrypted(x, out);
 		break;
 	case GATEWAY__SETTINGS__MODE__MUST:
@@ -328,7 +403,9 @@ say_signed(const struct explaining *x, struct buf *out)
 	char hex[HEX];
 
 	if (!x->signs) {
-		buf_printf(out, "no: %.*s has no key; `hairpin key import` brings one",
+		buf_printf(out,
+			"no: %.*s has no key with a valid certificate; `hairpin key create` or "
+			"`hairpin key import` brings one",
 			SLICE_FMT(x->from.n ? x->from : SLICE_LIT("<>")));
 		return;
 	}
@@ -341,7 +418,7 @@ say_signed(const struct explaining *x, struct buf *out)
 static void
 say_inward(const struct explaining *x, struct buf *out)
 {
-	if (x->keys.n)
+	if (x->keys)
 		buf_printf(out,
 			"opened with the keys of %.*s if it is encrypted, verified if "
 			"it is signed",
@@ -382,7 +459,7 @@ look(struct explaining *x)
 	x->is_inward = !view_directory_domain(
 		x->txn, slice_from(at_domain(x->to), 1), x->a, &ours);
 	if (!x->is_inward)
-		e = view_cert_usable(x->txn, x->to, x->now_sec, x->a, &x->usable);
+		e = find_usable(x);
 	return e ? e : find_keys(x);
 }
 
@@ -392,6 +469,7 @@ answer(struct explaining *x, json_t *out)
 	json_t *certificates = json_array();
 	enum err e = certificates_json(x, x->is_inward ? x->from : x->to, certificates);
 
+	x->has_unusable = json_array_size(certificates) > 0;
 	json_object_set_new(out, "from", control_json(x->from.n ? x->from : SLICE_LIT("<>")));
 	json_object_set_new(out, "to", control_json(x->to));
 	json_object_set_new(out, "way", json_string(x->is_inward ? "in" : "out"));

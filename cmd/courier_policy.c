@@ -34,9 +34,9 @@ delimiter_of(
 	return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
-static enum err
-chain_of(struct courier *c, struct db_txn *txn, struct slice address, struct arena *a,
-	struct policy_chain *chain)
+enum err
+courier_policy_chain(struct courier *c, struct db_txn *txn, struct slice address,
+	struct arena *a, struct policy_chain *chain)
 {
 	char delimiter = '\0';
 	enum err e;
@@ -56,7 +56,7 @@ courier_policy_side(struct courier *c, struct db_txn *txn, struct slice address,
 	struct arena *a, struct policy_side *out)
 {
 	struct policy_chain *chain = arena_alloc(a, sizeof *chain);
-	enum err e = chain_of(c, txn, address, a, chain);
+	enum err e = courier_policy_chain(c, txn, address, a, chain);
 	struct policy_level *level;
 	Commands__Policy *row;
 

@@ -10,6 +10,9 @@
  * nobody guesses then. Memory from the arena; name is borrowed. */
 enum err courier_policy_level(struct slice name, const Commands__Policy *row, struct arena *a,
 	struct policy_level **out);
+/* The names of all levels of an address in any form: of ours also that without the detail. */
+enum err courier_policy_chain(struct courier *c, struct db_txn *txn, struct slice address,
+	struct arena *a, struct policy_chain *chain);
 /* The levels that there are for an address in any form, as it stands in the envelope, or for
  * a level by its stored name. Ours have those of their address without the detail, too. */
 enum err courier_policy_side(struct courier *c, struct db_txn *txn, struct slice address,

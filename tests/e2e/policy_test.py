@@ -110,7 +110,8 @@ def words_say_what_happens(s):
 
     assert said("u0@example.org", "bob@elsewhere.example") == (
         "out", "waits for a certificate of bob@elsewhere.example, 3d at most, then bounces; `hairpin cert add` "
-        "brings one", "no: u0@example.org has no key; `hairpin key import` brings one")
+        "brings one", "no: u0@example.org has no key with a valid certificate; `hairpin key create` or `hairpin key import` "
+        "brings one")
     way, mail, _ = said("u0@example.org", "ann@example.com")
     assert way == "out" and mail.startswith("leaves without encryption; with a trigger: bounces"), mail
     s.cli("policy", "set", "example.org", "mode=")
