@@ -21,7 +21,7 @@ PKG_build := gcc libc6-dev binutils pkg-config protobuf-c-compiler libprotobuf-c
 PKG_test := $(PKG_build) libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 \
 	universal-ctags python3 file curl swaks libnet-ssleay-perl isync libsasl2-modules neomutt \
 	openssl ldnsutils libfstrm0 strace procps xfsprogs e2fsprogs mount util-linux mandoc iproute2 systemd \
-	postfix dovecot-core dovecot-imapd dovecot-lmtpd gpgsm gpg-agent python3-cryptography opendkim python3-dkim \
+	postfix dovecot-core dovecot-imapd dovecot-lmtpd gpgsm gpg-agent libnss3-tools python3-cryptography opendkim python3-dkim \
 	python3-nacl
 PKG_compose := $(PKG_test) docker.io docker-compose iptables
 PKG_interop := $(PKG_test) default-jdk-headless libbcpkix-java

@@ -286,7 +286,6 @@ const struct cli_option cli_verbs_options[] = {
 	{"--opaque", NULL, "the content inside of the signature"},
 	{"--crl", "FILE", "what the authorities take back: a CRL in DER"},
 	{"--pss", NULL, "RSASSA-PSS with an RSA key"},
-	{"--now", "SECONDS", "the time, since 1970; else it is now"},
 	{"--offline", NULL, "read the database itself: no server is needed"},
 	{"--cipher", "NAME", "auto, aes128-cbc, aes256-cbc, aes128-gcm, aes256-gcm"},
 	{"--oaep", NULL, "for RSA keys by OAEP, else by PKCS#1 v1.5"},

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""`smime sign` and `smime verify` against openssl and gpgsm, both ways, over all that both sides have; and all that must
-not count as a signature: each class prints nothing, says one line and fails."""
+"""`smime sign` and `smime verify` against openssl, gpgsm and NSS (Thunderbird's), both ways, over all that both sides have;
+and all that must not count as a signature: each class prints nothing, says one line and fails."""
 import base64
 import os
 import re
@@ -10,6 +10,7 @@ import tempfile
 import time
 
 sys.path.insert(0, sys.path[0])
+import interop  # noqa: E402
 from smime_keys import KINDS, Gpgsm, Keys, openssl  # noqa: E402
 
 RELEASE = os.environ["HAIRPIN_RELEASE"]
@@ -18,6 +19,23 @@ PART = b"Content-Type: text/plain; charset=utf-8\r\n\r\nGr\xc3\xbc\xc3\x9fe.\r\n
 SIGNS = ["rsa", "p256", "p384", "p521", "ed25519"]
 # openssl 3.0 signs with Ed25519 by no digest of ours; it verifies it neither.
 THEIRS = ["rsa", "p256", "p384", "p521"]
+KINDS_OF = {"rsa": "RSA PKCS#1 v1.5", "pss": "RSASSA-PSS", "p256": "ECDSA P-256", "p384": "ECDSA P-384",
+            "p521": "ECDSA P-521", "ed25519": "Ed25519"}
+TRIED = {}
+
+
+def tried(peer, ours, kind, ok=True):
+    """A column of INTEROP.md: is it a signature of ours, or theirs?"""
+    TRIED[peer, ours, kind] = ok and TRIED.get((peer, ours, kind), True)
+
+
+def settle():
+    peers = ("openssl", "gpgsm", "NSS")
+    table = interop.Table("key", *(f"{p} verifies ours" if ours else f"we verify {p}'s"
+                                   for p in peers for ours in (True, False)))
+    for kind, name in KINDS_OF.items():
+        table.add(name, *(TRIED.get((p, ours, kind)) for p in peers for ours in (True, False)))
+    interop.settle("signatures", table)
 
 
 def run(*words, data=b""):
@@ -61,6 +79,7 @@ def we_verify_openssl(k):
                       for x in ("sha256", "sha384", "sha512")]
         for form in forms:
             assert verify(k, cms_sign(k, name, *form)) == PART, (name, form)
+            tried("openssl", False, "pss" if "-keyopt" in form else name)
             n += 1
     # Two signers.
     both = cms_sign(k, "rsa", "-outform", "SMIME", "-signer", k.crt("p256"), "-inkey", k.key("p256"))
@@ -84,7 +103,10 @@ def openssl_verifies_us(k):
             back = openssl("cms", "-verify", "-binary", "-CAfile", k.crt("ca"), "-inform", "DER", "-content",
                            f"{k.folder}/part", data=sign(k, name, *more, "--der"))
             assert back == PART, (name, more)
+            tried("openssl", True, "pss" if more else name)
             n += 1
+    r = openssl("cms", "-verify", "-CAfile", k.crt("ca"), data=sign(k, "ed25519"), check=False)
+    tried("openssl", True, "ed25519", r.returncode == 0)
     return n
 
 
@@ -112,15 +134,58 @@ def with_gpgsm(k, g):
         else:
             mail = g.run("--local-user", "rsa@example.org", "--sign", data=PART).stdout
         assert verify(k, mail) == PART, more
+        tried("gpgsm", False, "rsa")
         n += 1
-    for name in ("rsa", "p256", "p384"):
-        opaque = g.run("--verify", "-", data=sign(k, name, "--opaque", "--der"), check=False)
-        assert b"Good signature" in opaque.stderr, (name, opaque.stderr)
+    for kind in KINDS_OF:
+        name, more = ("rsa", ["--pss"]) if kind == "pss" else (kind, [])
+        opaque = g.run("--verify", "-", data=sign(k, name, "--opaque", "--der", *more), check=False)
         with open(f"{k.folder}/sig", "wb") as f:
-            f.write(sign(k, name, "--der"))
+            f.write(sign(k, name, "--der", *more))
         beside = g.run("--verify", f"{k.folder}/sig", f"{k.folder}/part", check=False)
-        assert b"Good signature" in beside.stderr, (name, beside.stderr)
+        for said in (opaque, beside):
+            tried("gpgsm", True, kind, b"Good signature" in said.stderr)
+        assert kind not in ("rsa", "p256", "p384") or TRIED["gpgsm", True, kind], (kind, opaque.stderr, beside.stderr)
         n += 2
+    return n
+
+
+def nss(*words):
+    r = subprocess.run(words, capture_output=True, timeout=60)
+    assert r.returncode == 0, (words, r.stderr)
+    return r.stdout
+
+
+def with_nss(k):
+    db, n = f"sql:{k.folder}/nss", 0
+    os.mkdir(f"{k.folder}/nss")
+    nss("certutil", "-N", "-d", db, "--empty-password")
+    nss("certutil", "-A", "-d", db, "-n", "ca", "-t", ",C,", "-i", k.crt("ca"))
+    for name in THEIRS:
+        for more in ([], ["--pss"]) if name == "rsa" else ([],):
+            with open(f"{k.folder}/sig", "wb") as f:
+                f.write(sign(k, name, "--opaque", "--der", *more))
+            assert nss("cmsutil", "-D", "-d", db, "-i", f"{k.folder}/sig") == PART, (name, more)
+            with open(f"{k.folder}/sig", "wb") as f:
+                f.write(sign(k, name, "--der", *more))
+            said = nss("cmsutil", "-D", "-d", db, "-i", f"{k.folder}/sig", "-c", f"{k.folder}/part", "-h", "0")
+            assert b"signer0.status=GoodSignature" in said, (name, more, said)
+            tried("NSS", True, "pss" if more else name)
+            n += 2
+        # Each process of theirs writes its database to the disk.
+        openssl("pkcs12", "-export", "-inkey", k.key(name), "-in", k.crt(name), "-name", name, "-passout", "pass:x", "-out",
+                f"{k.folder}/p12")
+        nss("pk12util", "-i", f"{k.folder}/p12", "-d", db, "-W", "x", "-K", "")
+        for digest in {"p384": ["SHA384"], "p521": ["SHA512"]}.get(name, ["SHA256", "SHA512"]):
+            how = ["cmsutil", "-S", "-d", db, "-N", name, "-H", digest, "-i", f"{k.folder}/part", "-G", "-P"]
+            assert verify(k, nss(*how)) == PART, (name, digest)
+            assert verify(k, multipart(PART, nss(*how, "-T"))) == PART, (name, digest)
+            tried("NSS", False, name)
+            n += 2
+        refused(k, nss(*how[:-5], "SHA1", *how[-4:]), "too weak")
+    with open(f"{k.folder}/sig", "wb") as f:
+        f.write(sign(k, "ed25519", "--opaque", "--der"))
+    r = subprocess.run(["cmsutil", "-D", "-d", db, "-i", f"{k.folder}/sig"], capture_output=True, timeout=60)
+    tried("NSS", True, "ed25519", r.returncode == 0)
     return n
 
 
@@ -301,13 +366,15 @@ def main():
             n += with_gpgsm(k, g)
         finally:
             g.close()
+        n += with_nss(k)
+        settle()
         chains(k, m)
         what_does_not_count(k, m)
         revoked(k, m)
         no_signature_at_all(k)
         errors(k, m)
         version = re.search(rb"3\.\d+", openssl("version")).group().decode()
-        print(f"{n} signatures between us, openssl {version} and gpgsm, each as it should be")
+        print(f"{n} signatures between us, openssl {version}, gpgsm and NSS, each as it should be")
 
 
 if __name__ == "__main__":
