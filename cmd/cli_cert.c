@@ -75,7 +75,15 @@ add_one(const struct cli_line *line, struct slice der, const struct cert_info *i
 	return ask(line, request, rows);
 }
 
-/* Those of authorities are there to prove the others. */
+/* Those of authorities are there to prove the others. But OpenSSL's own way to make one's own
+ * certificate calls it an authority's. */
+static bool
+is_somebodys(const struct cert_info *info)
+{
+	return !info->is_authority ||
+	       (info->is_self_signed && info->addresses && info->may_encrypt);
+}
+
 static int
 add_all(const struct cli_line *line, const struct key_file *f, struct arena *a, json_t *rows)
 {
@@ -87,7 +95,7 @@ add_all(const struct cli_line *line, const struct key_file *f, struct arena *a, 
 		if (cert_info_read(f->cert[i], a, &info))
 			return cli_fail(EX_DATAERR, "%s: certificate %zu can't be read",
 				line->word[0], i + 1);
-		if (info.is_authority)
+		if (!is_somebodys(&info))
 			continue;
 		people++;
 		code = add_one(line, f->cert[i], &info, rows);

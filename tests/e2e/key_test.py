@@ -255,6 +255,10 @@ def certificates(s, f):
     shown = s.json("cert", "show", row["sha256"][:10])
     assert shown["known"][0]["address"] == "@partner.test" and shown["issuer"] == "CN=ca", shown
     refused(s, EX_DATAERR, "cert trust", "cert", "add", f["ca.pem"])
+    # As `openssl req -x509` makes it if nothing else is said: it calls itself an authority.
+    own = f.issue("own", "email:own@partner.test", more=["-addext", "basicConstraints=critical,CA:TRUE"])
+    row, = s.json("cert", "add", own)["rows"]
+    assert row["addresses"] == ["own@partner.test"], row
     refused(s, EX_DATAERR, "key import", "cert", "add", f["other.key"])
     refused(s, EX_NOUSER, "cert list", "cert", "show", "0123456789")
     refused(s, EX_USAGE, "8 or more digits", "cert", "show", "0123")
