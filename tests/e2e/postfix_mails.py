@@ -4,7 +4,7 @@ import random
 import re
 
 # What a mail's way writes on top of it; all else of its header stays, in its order.
-TRACE = re.compile(rb"(?:(?:Received|Return-Path|Delivered-To|X-Hairpin-Gateway):[^\n]*\n(?:[ \t][^\n]*\n)*)*")
+TRACE = re.compile(rb"(?:(?:Received|Return-Path|Delivered-To|X-Hairpin-Gateway|Authentication-Results):[^\n]*\n(?:[ \t][^\n]*\n)*)*")
 LINE_MAX = 998
 RENEWED = 1000000
 
