@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""Encryption at a gateway behind Debian's Postfix and Dovecot, set up word for word as docs/hairpin-recipes.7 says; the
+partner outside is openssl. Nothing that leaves may be plain."""
+import email
+import email.message
+import email.policy
+import re
+import sys
+
+sys.path.insert(0, sys.path[0])
+import hp  # noqa: E402
+import postfix  # noqa: E402
+import sink  # noqa: E402
+from postfix_recipe import PAGE, Ports, company, gateway_conf, settle  # noqa: E402
+from smime_keys import openssl  # noqa: E402
+
+ANN, BOB, CAROL, LATE = "u0@example.org", "u1@example.org", "carol@out.test", "late@out.test"
+SECRET = "the plan is secret"
+PASSWORD = "from before"
+
+
+class People:
+    """Keys and certificates that others made: an authority's, Bob's, and those of two partners."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.make("ca", "/CN=Partners' authority", ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
+        for name, address, kind, usage in ((BOB, BOB, ["rsa:2048"], "keyEncipherment"), (CAROL, CAROL, ["rsa:2048"], "keyEncipherment"),
+                                           (LATE, LATE, ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "keyAgreement")):
+            self.make(name, "/CN=" + address, kind, "-CA", self.cert("ca"), "-CAkey", self.key("ca"),
+                      "-addext", f"subjectAltName=email:{address}", "-addext", "basicConstraints=critical,CA:FALSE",
+                      "-addext", "extendedKeyUsage=emailProtection", "-addext", "keyUsage=digitalSignature," + usage)
+        openssl("pkcs12", "-export", "-inkey", self.key(BOB), "-in", self.cert(BOB), "-certfile", self.cert("ca"),
+                "-passout", "pass:" + PASSWORD, "-out", self.folder + "/bob.p12")
+        with open(self.folder + "/word", "w") as f:
+            f.write(PASSWORD + "\n")
+
+    def make(self, name, subject, kind, *more):
+        openssl("req", "-x509", "-newkey", *kind, "-nodes", "-subj", subject, "-days", "9", "-keyout", self.key(name),
+                "-out", self.cert(name), *more)
+
+    def key(self, name):
+        return f"{self.folder}/{name}.key"
+
+    def cert(self, name):
+        return f"{self.folder}/{name}.pem"
+
+    def seal(self, mime, who, to):
+        """Signed, then encrypted."""
+        signed = openssl("cms", "-sign", "-signer", self.cert(who), "-inkey", self.key(who), "-md", "sha256", data=mime)
+        return openssl("cms", "-encrypt", "-aes-256-cbc", self.cert(to), data=signed)
+
+    def open(self, mail, who, signer):
+        """What who finds in it: that signer signed it, and whose authority is believed, is proved."""
+        inner = openssl("cms", "-decrypt", "-recip", self.cert(who), "-inkey", self.key(who), data=mail)
+        found = f"{self.folder}/signer.pem"
+        text = openssl("cms", "-verify", "-CAfile", self.cert("ca" if signer == BOB else signer), "-signer", found, data=inner)
+        assert openssl("x509", "-in", found, "-noout", "-email").decode().split() == [signer], (signer, inner)
+        return text
+
+
+def is_sealed(text):
+    fields = email.message_from_bytes(text)
+    return fields.get_content_type() == "application/pkcs7-mime" and \
+        fields.get_param("smime-type") in ("enveloped-data", "authEnveloped-data") and SECRET.encode() not in text
+
+
+class Company:
+    """The mail server, its gateway, and the world outside."""
+
+    def __init__(self, post, gateway, out, people):
+        self.post, self.gateway, self.out, self.people = post, gateway, out, people
+
+    def send(self, message, sender=ANN, to=(CAROL,)):
+        with self.post.user(sender.partition("@")[0]) as c:
+            assert c.sendmail(sender, list(to), crlf(message.as_bytes()), ["BODY=8BITMIME"]) == {}
+
+    def receive(self, n, mime, sender=CAROL, to=ANN, fields=b""):
+        head = f"From: <{sender}>\r\nTo: <{to}>\r\nSubject: mail {n}\r\nMessage-ID: <{n}@in>\r\n".encode()
+        with self.post.outside() as c:
+            assert c.sendmail(sender, [to], fields + head + crlf(mime)) == {}
+
+    def at_partner(self, n, to=CAROL):
+        """The mail of that number, as it came to that one."""
+        def found():
+            return [m.text for m in self.out.mails if f"Message-ID: <{n}@out>".encode() in m.text and
+                    any(f"TO:<{to}>" in r for r in m.rcpts)]
+        with self.out.changed:
+            assert self.out.changed.wait_for(found, 20), (n, to, self.gateway.json("queue", "list"))
+        text, = found()
+        return text
+
+    def in_mailbox(self, what, user=ANN):
+        name = user.partition("@")[0]
+        return self.post.wait(lambda: next((t for t in self.post.mails(name) if what in t), None), 20)
+
+
+def crlf(octets):
+    return octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
+def message(n, text=None, sender=ANN, to=CAROL, **fields):
+    m = email.message.EmailMessage()
+    m["From"], m["To"], m["Subject"], m["Message-ID"] = sender, to, f"mail {n}", f"<{n}@out>"
+    for name, value in fields.items():
+        m[name.replace("_", "-")] = value
+    m.set_content(text or f"{SECRET} {n}\n", cte="8bit" if text else None)
+    return m
+
+
+# --- the recipe -------------------------------------------------------------------------------------
+
+
+def commands(*changes):
+    """What the manual's section has to be typed."""
+    page = postfix.read(PAGE).partition(".Sh ENCRYPTION AT THE GATEWAY\n")[2].partition("\n.Sh ")[0]
+    lines = "\n".join(re.findall(r"\.Bd -literal -offset indent\n(.*?)\.Ed\n", page, re.S)).replace("\\e\n", " ")
+    for old, new in changes:
+        assert old in lines, (old, lines)
+        lines = lines.replace(old, new)
+    return [line[2:].split() for line in lines.splitlines() if line.startswith("# ")]
+
+
+def set_up(c):
+    """All of it; what the commands say, by their first two words."""
+    said, p = {}, c.people
+    for words in commands(("bob.p12", p.folder + "/bob.p12"), ("bob.word", p.folder + "/word"), ("partner-ca.pem", p.cert("ca")),
+                          ("carol.pem", p.cert(CAROL)), ("carol@partner.example", CAROL), ("partner.example", "out.test"),
+                          ("ann@example.org", ANN)):
+        assert words[0] == "hairpin", words
+        if words[1:3] == ["cert", "show"]:
+            known, = c.gateway.json("cert", "list", ANN)["rows"]
+            words[words.index("SHA256")] = known["sha256"]
+            said["pem"] = c.gateway.cli(*words[1:]).stdout
+        elif words[1] != "why":
+            said[" ".join(words[1:3])] = c.gateway.cli(*words[1:]).stdout
+    with open(p.cert(ANN), "w") as f:
+        f.write(said["pem"])
+    assert "must" in said["policy explain"], said
+
+
+# --- one after the other ----------------------------------------------------------------------------
+
+
+def what_leaves_is_signed_and_encrypted(c):
+    for n, sender in (1, ANN), (2, BOB):
+        c.send(message(n, sender=sender), sender)
+        text = c.at_partner(n)
+        assert is_sealed(text), text
+        assert f"{SECRET} {n}\r\n".encode() in c.people.open(text, CAROL, sender)
+        assert text.count(b"X-Hairpin-Gateway: out\r\n") == 1 and b"X-Hairpin-Guard" not in text, text
+
+
+def what_comes_back_is_opened_and_truthfully_marked(c):
+    forged = b"Authentication-Results: mail.example.org; smime=pass body.smime-identifier=ceo@example.org\r\n"
+    plain = b"Content-Type: text/plain\r\n\r\nyes, %s\r\n" % SECRET.encode()
+    c.receive(1, c.people.seal(plain, CAROL, ANN), fields=forged + b"X-Hairpin-Gateway: out\r\n" + forged)
+    m = c.in_mailbox(b"Message-ID: <1@in>")
+    assert b"yes, " + SECRET.encode() in m and b"pkcs7-mime" not in m and b"ceo@example.org" not in m, m
+    marks = re.findall(rb"^Authentication-Results:[^\n]*\n(?:[ \t][^\n]*\n)*", m, re.M)
+    assert len(marks) == 1 and re.fullmatch(rb"Authentication-Results: mail\.example\.org;\s+smime=pass \(.*\)\s+"
+                                            rb"body\.smime-identifier=carol@out\.test\s+", marks[0], re.S), m
+    assert m.count(b"X-Hairpin-Gateway: ") == m.count(b"X-Hairpin-Gateway: in\r\n") == 1, m
+    # Signed by another one than it says; and not at all.
+    c.receive(2, c.people.seal(plain, LATE, ANN), fields=forged)
+    c.receive(3, plain, fields=forged)
+    for n, word in (2, b"fail"), (3, b"none"):
+        m = c.in_mailbox(b"Message-ID: <%d@in>" % n)
+        assert re.findall(rb"smime=(\w+)", m) == [word], m
+    told = [r["text"] for r in c.gateway.json("why", "<1@in>")["rows"] if r["event"] == "filtered"]
+    assert told[0].startswith("taken out: ") and told[1].startswith("decrypted: AES-256-CBC, RSA, ") and told[2].endswith(": good") and \
+        told[3:] == ["in"], told
+
+
+def main():
+    ports = Ports()
+    with sink.Sink() as out, company(out, ports) as post, hp.Server(extra=gateway_conf(ports)) as gateway:
+        c = Company(post, gateway, out, People(gateway.dir))
+        set_up(c)
+        what_leaves_is_signed_and_encrypted(c)
+        what_comes_back_is_opened_and_truthfully_marked(c)
+        settle(post, gateway)
+        assert out.mails and all(is_sealed(m.text) for m in out.mails)
+        assert gateway.cli("store", "check").returncode == 0
+
+
+main()
