@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 """Encryption at a gateway behind Debian's Postfix and Dovecot, set up word for word as docs/hairpin-recipes.7 says; the
 partner outside is openssl. Nothing that leaves may be plain."""
+import concurrent.futures
 import email
 import email.message
 import email.policy
 import re
+import smtplib
+import subprocess
 import sys
+import time
 
 sys.path.insert(0, sys.path[0])
 import hp  # noqa: E402
@@ -16,6 +20,17 @@ from smime_keys import openssl  # noqa: E402
 
 ANN, BOB, CAROL, LATE = "u0@example.org", "u1@example.org", "carol@out.test", "late@out.test"
 SECRET = "the plan is secret"
+STORM = 60
+CALENDAR = """BEGIN:VCALENDAR
+VERSION:2.0
+METHOD:REQUEST
+BEGIN:VEVENT
+UID:1@test
+DTSTART:20261127T120000Z
+SUMMARY:the plan is secret
+END:VEVENT
+END:VCALENDAR
+"""
 PASSWORD = "from before"
 
 
@@ -172,6 +187,137 @@ def what_comes_back_is_opened_and_truthfully_marked(c):
         told[3:] == ["in"], told
 
 
+# --- shapes -----------------------------------------------------------------------------------------
+
+
+def shapes():
+    yield message(10)
+    yield message(11, f"{SECRET}: grüße, ½ €\n.\nFrom here\n")
+    m = message(12)
+    m.add_alternative(f"<p>{SECRET}: ä</p>", subtype="html")
+    m.add_attachment(bytes(range(256)) * 40, maintype="application", subtype="octet-stream", filename="Übersicht \"a\".bin")
+    m.add_attachment(message(99, sender=BOB))
+    yield m
+    m = message(13)
+    m.add_alternative(CALENDAR, subtype="calendar", params={"method": "REQUEST"})
+    yield m
+
+
+def parts_of(octets):
+    """All that a reader sees of it."""
+    found = []
+    for p in email.message_from_bytes(octets, policy=email.policy.default).walk():
+        assert not p.defects, (p.defects, octets)
+        text = None if p.is_multipart() else p.get_payload(decode=True).replace(b"\r\n", b"\n")
+        found.append((p.get_content_type(), p.get_content_charset(), p.get_filename(), p.get_content_disposition(),
+                      p.get_param("method"), text))
+    return found
+
+
+def each_shape_is_the_same_once_opened(c):
+    for m in shapes():
+        c.send(m)
+    for n, m in enumerate(shapes(), 10):
+        text = c.at_partner(n)
+        assert is_sealed(text) and f"\r\nSubject: mail {n}\r\n".encode() in text, text
+        opened = c.people.open(text, CAROL, ANN)
+        assert parts_of(opened) == parts_of(m.as_bytes()), (m.as_bytes(), opened)
+
+
+def who_is_in_bcc_is_seen_by_nobody(c):
+    c.gateway.cli("cert", "add", c.people.cert(LATE))
+    c.send(message(20, Bcc=LATE), to=(CAROL, LATE))
+    for one, other in (CAROL, LATE), (LATE, CAROL):
+        text = c.at_partner(20, one)
+        assert f"{SECRET} 20".encode() in c.people.open(text, one, ANN)
+        assert one == LATE or b"late" not in text.lower(), text
+        r = openssl("cms", "-decrypt", "-recip", c.people.cert(other), "-inkey", c.people.key(other), data=text, check=False)
+        assert r.returncode != 0 or SECRET.encode() not in r.stdout, (one, other)
+        recipients = openssl("cms", "-cmsout", "-print", "-noout", data=text)
+        assert len(re.findall(rb"d\.(?:ktri|kari)", recipients)) == 1, recipients
+    known, = c.gateway.json("cert", "list", LATE)["rows"]
+    c.gateway.cli("cert", "delete", known["sha256"])
+
+
+# --- what must, and what isn't there -----------------------------------------------------------------
+
+
+def reports(c, to):
+    return [t for t in c.post.mails("u0") if b"Action: delayed" in t and to.encode() in t]
+
+
+def without_a_certificate_it_waits_and_goes_when_there_is_one(c):
+    c.send(message(30, to=LATE), to=(LATE,))
+    report, = c.post.wait(lambda: reports(c, LATE), 20)
+    assert b"no certificate" in report and b"cert add" in report and SECRET.encode() not in report, report
+    c.send(message(31, to=LATE), to=(LATE,))
+    hop = c.post.wait(lambda: [r for r in c.gateway.json("queue", "hops")["rows"] if r["waiting"] == 2])
+    assert [r["hop"] for r in hop] == ["key:" + LATE], hop
+    assert not any(LATE in r for m in c.out.mails for r in m.rcpts if b"<30@out>" in m.text or b"<31@out>" in m.text)
+    c.gateway.cli("cert", "add", c.people.cert(LATE))
+    for n in 30, 31:
+        assert f"{SECRET} {n}".encode() in c.people.open(c.at_partner(n, LATE), LATE, ANN)
+    settle(c.post, c.gateway)
+    assert len(reports(c, LATE)) == 2, "one of each mail"
+
+
+def an_answer_to_what_was_opened_is_never_plain(c):
+    c.gateway.cli("policy", "set", "out.test", "mode=never", "sign=never")
+    c.send(message(40, In_Reply_To="<1@in>"))
+    text = c.at_partner(40)
+    assert is_sealed(text), text
+    inner = openssl("cms", "-decrypt", "-recip", c.people.cert(CAROL), "-inkey", c.people.key(CAROL), data=text)
+    assert f"{SECRET} 40".encode() in inner, inner
+    before = len(c.out.mails)
+    m = email.message.EmailMessage()
+    m["From"], m["To"], m["In-Reply-To"] = ANN, CAROL, "<3@in>"
+    m.set_content("nothing secret: the policy counts for what came in plain\n")
+    c.send(m)
+    plain = c.out.wait(before + 1)[before].text
+    assert b"nothing secret" in plain and not is_sealed(plain), plain
+    c.out.mails.pop(before)
+    c.gateway.cli("policy", "set", "out.test", "mode=must", "sign=always")
+
+
+# --- processes that die -----------------------------------------------------------------------------
+
+
+def until_taken(send, *words):
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        try:
+            return send(*words)
+        except (OSError, smtplib.SMTPException):
+            time.sleep(0.1)
+    raise AssertionError("not taken")
+
+
+def whatever_dies_each_arrives_once_and_never_plain(c):
+    sealed = c.people.seal(b"Content-Type: text/plain\r\n\r\n" + SECRET.encode() + b" in\r\n", CAROL, ANN)
+    inward, outward = range(1000, 1000 + STORM // 2), range(2000, 2000 + STORM // 2)
+    killed = 0
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        work = []
+        for i, o in zip(inward, outward):
+            work += [pool.submit(until_taken, c.receive, i, sealed), pool.submit(until_taken, c.send, message(o))]
+        for role in ("filterd/0", "keyd/0") * 3:
+            time.sleep(0.15)
+            if pid := c.gateway.pids().get(role):
+                killed += subprocess.run([*hp.AS_ROOT, "kill", "-9", str(pid)], check=False).returncode == 0
+        for w in work:
+            w.result()
+    assert killed >= 4, killed
+    settle(c.post, c.gateway)
+    found = c.post.mails("u0")
+    for n in inward:
+        mine = [t for t in found if b"Message-ID: <%d@in>" % n in t]
+        assert len(mine) == 1 and SECRET.encode() + b" in" in mine[0] and b"smime=pass" in mine[0], (n, mine)
+    for n in outward:
+        assert is_sealed(c.at_partner(n)), n  # which is one
+    assert f"{SECRET} {n}".encode() in c.people.open(c.at_partner(n), CAROL, ANN)
+    assert not [t for t in found if b"Undelivered" in t]
+
+
 def main():
     ports = Ports()
     with sink.Sink() as out, company(out, ports) as post, hp.Server(extra=gateway_conf(ports)) as gateway:
@@ -179,6 +325,11 @@ def main():
         set_up(c)
         what_leaves_is_signed_and_encrypted(c)
         what_comes_back_is_opened_and_truthfully_marked(c)
+        each_shape_is_the_same_once_opened(c)
+        who_is_in_bcc_is_seen_by_nobody(c)
+        without_a_certificate_it_waits_and_goes_when_there_is_one(c)
+        an_answer_to_what_was_opened_is_never_plain(c)
+        whatever_dies_each_arrives_once_and_never_plain(c)
         settle(post, gateway)
         assert out.mails and all(is_sealed(m.text) for m in out.mails)
         assert gateway.cli("store", "check").returncode == 0
