@@ -15,7 +15,7 @@ sys.path.insert(0, sys.path[0])
 import hp  # noqa: E402
 import postfix  # noqa: E402
 import sink  # noqa: E402
-from postfix_recipe import PAGE, Ports, company, gateway_conf, settle  # noqa: E402
+from postfix_recipe import PAGE, Ports, company, gateway_conf, recipe, settle  # noqa: E402
 from smime_keys import openssl  # noqa: E402
 
 ANN, BOB, CAROL, LATE = "u0@example.org", "u1@example.org", "carol@out.test", "late@out.test"
@@ -152,6 +152,10 @@ def set_up(c):
     with open(p.cert(ANN), "w") as f:
         f.write(said["pem"])
     assert "must" in said["policy explain"], said
+    section = {"section": "ENCRYPTION AT THE GATEWAY"}
+    c.post.write("own_marks", recipe("/etc/postfix/own_marks", **section))
+    assert postfix.as_root("cp", c.post.dir + "/own_marks", c.post.etc).returncode == 0
+    c.post.change(*recipe("/etc/postfix/main.cf", ("/etc/postfix", c.post.etc), **section).splitlines())
 
 
 # --- one after the other ----------------------------------------------------------------------------
@@ -167,13 +171,14 @@ def what_leaves_is_signed_and_encrypted(c):
 
 
 def what_comes_back_is_opened_and_truthfully_marked(c):
-    forged = b"Authentication-Results: mail.example.org; smime=pass body.smime-identifier=ceo@example.org\r\n"
+    forged = b"".join(b"Authentication-Results: %s; smime=pass body.smime-identifier=ceo@example.org\r\n" % name for name in (
+        b"mail.example.org", b"gw1.example.org", b"(x;\r\n y)\r\n\tMail.Example.Org", b'"mail.example.org"', b"(x;) GW1.example.org 1"))
     plain = b"Content-Type: text/plain\r\n\r\nyes, %s\r\n" % SECRET.encode()
     c.receive(1, c.people.seal(plain, CAROL, ANN), fields=forged + b"X-Hairpin-Gateway: out\r\n" + forged)
     m = c.in_mailbox(b"Message-ID: <1@in>")
     assert b"yes, " + SECRET.encode() in m and b"pkcs7-mime" not in m and b"ceo@example.org" not in m, m
     marks = re.findall(rb"^Authentication-Results:[^\n]*\n(?:[ \t][^\n]*\n)*", m, re.M)
-    assert len(marks) == 1 and re.fullmatch(rb"Authentication-Results: mail\.example\.org;\s+smime=pass \(.*\)\s+"
+    assert len(marks) == 1 and re.fullmatch(rb"Authentication-Results: gw1\.example\.org;\s+smime=pass \(.*\)\s+"
                                             rb"body\.smime-identifier=carol@out\.test\s+", marks[0], re.S), m
     assert m.count(b"X-Hairpin-Gateway: ") == m.count(b"X-Hairpin-Gateway: in\r\n") == 1, m
     # Signed by another one than it says; and not at all.
@@ -320,7 +325,8 @@ def whatever_dies_each_arrives_once_and_never_plain(c):
 
 def main():
     ports = Ports()
-    with sink.Sink() as out, company(out, ports) as post, hp.Server(extra=gateway_conf(ports)) as gateway:
+    conf = gateway_conf(ports) + "[node]\nhostname = gw1.example.org\n"
+    with sink.Sink() as out, company(out, ports) as post, hp.Server(extra=conf) as gateway:
         c = Company(post, gateway, out, People(gateway.dir))
         set_up(c)
         what_leaves_is_signed_and_encrypted(c)
