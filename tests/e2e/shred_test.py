@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Deleting an account shreds its key: an old backup of the mail, today's data folder and the master key open
+"""Deleting an account, or a private key, shreds it: an old backup of the mail, today's data folder and the master key open
 nothing of it, after `store compact`, and everything of those who stayed. The same tool opens all of it with what
 it may not have: the vault of before, or any one kind of key out of it; so this test can fail."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,14 +22,19 @@ def send(s, to, word):
 
 
 def attack(s, vault, backup, only=None):
-    """The marks that can be read, from every file of a backup and of today's folder."""
+    """The marks that can be read and the private keys that open, from every file of a backup and of today's folder."""
     files = [os.path.join(d, f) for top in (backup, s.data) for d, _, names in os.walk(top) for f in names
              if f not in ("lock.mdb", "control.sock", "lmtp.sock", "reserve", "data.mdb-lock", "secrets")]
     files = [f for f in files if os.path.isfile(f)]
     command = [ATTACK, s.data + "/keys/master.key", vault] + (["--only", only] if only else []) + files
     out = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert out.returncode == 0, out.stderr
-    return {w for w in GONE + KEPT if w in out.stdout}, out.stdout.split("\n")[-2]
+    keys = set(re.findall(r"^private key (\w+)$", out.stdout, re.M))
+    return keys | {w for w in GONE + KEPT if w in out.stdout}, out.stdout.split("\n")[-2]
+
+
+def make_key(s, address):
+    return s.json("key", "create", address, "--kind", "p256")["rows"][0]["id"]
 
 
 def fill(s):
@@ -63,20 +69,24 @@ def main():
     with Server(users=("u0", "u1")) as s:
         vault, old, backup = s.data + "/vault/secrets", s.dir + "/old-vault", s.dir + "/backup"
         fill(s)
+        gone_key, kept_key = make_key(s, f"u1@{s.domain}"), make_key(s, f"u0@{s.domain}")
         back_up(s)
         gone = [row["id"] for row in queue(s) if "x@outside.test" in str(row)]
         s.cli("queue", "delete", gone[0])
         said = s.cli("user", "delete", "u1@" + s.domain).stdout
         assert "destroyed" in said and "hairpin store compact" in said, said
+        said = s.cli("key", "delete", gone_key).stdout
+        assert "destroyed" in said and "hairpin store compact" in said, said
         # What is owed until then is owed: the log of the backup still opens, the vault alone doesn't.
         assert attack(s, vault, backup, "a")[0] == set(KEPT), attack(s, vault, backup, "a")
-        assert attack(s, vault, backup, "l")[0] >= set(GONE)
+        assert attack(s, vault, backup, "l")[0] >= {*GONE, gone_key}
         s.cli("store", "compact")
         found, how = attack(s, vault, backup)
-        assert found == set(KEPT), (found, how)
+        assert found == {*KEPT, kept_key}, (found, how)
         # The control: each of the keys of before opens its way, so that each is tried.
-        assert attack(s, old, backup)[0] == set(GONE + KEPT)
-        assert attack(s, old, backup, "l")[0] >= set(GONE)
+        assert attack(s, old, backup)[0] == {*GONE, *KEPT, gone_key, kept_key}
+        assert attack(s, old, backup, "l")[0] >= {*GONE, gone_key}
+        assert attack(s, old, backup, "k")[0] == {gone_key, kept_key}
         assert attack(s, old, backup, "q")[0] >= {"gone-deferred", "kept-waiting"}
         assert attack(s, old, backup, "a")[0] >= {"gone-delivered", "gone-appended"}
         # Nobody else lost anything, and the next one of that name inherits nothing.

@@ -58,6 +58,19 @@ struct wrapped {
 	struct slice key;
 };
 
+/* A private key at rest, and octets that may be what it is sealed under, wrapped. */
+struct private
+{
+	uint64_t id;
+	struct slice sealed;
+};
+struct private_secret {
+	uint64_t id;
+	struct slice wrapped;
+};
+
+static struct list privates = {.size = sizeof(struct private)};
+static struct list private_secrets = {.size = sizeof(struct private_secret)};
 static struct list secrets = {.size = sizeof(struct secret)};
 static struct list names = {.size = sizeof(struct name)};
 static struct list nodes = {.size = sizeof(struct node)};
@@ -108,6 +121,47 @@ read_file(const char *path)
 
 /* --- secrets --- */
 
+static void
+keep_private(uint64_t id, const Commands__Key *key)
+{
+	struct private one = {id, key ? codec_slice(key->sealed) : SLICE_EMPTY};
+
+	/* Many pages have the same one. */
+	EACH(struct private, p, privates)
+	{
+		if (p->id == id && slice_eq(p->sealed, one.sealed))
+			return;
+	}
+	if (one.sealed.n > SEAL_AEAD_EXTRA) {
+		add(&privates, &one);
+		add(&names, &(struct name){VAULT_KEY, id});
+	}
+}
+
+/* Does it open a private key? True: one that nothing opened before. */
+static bool
+try_private(uint64_t id, struct slice wrapped)
+{
+	struct keyring_private opened;
+	struct secret s;
+	bool found = false;
+
+	memset(&s, 0, sizeof s);
+	s.kind = VAULT_KEY;
+	s.id = id;
+	EACH(struct private, p, privates)
+	{
+		if (p->id != id || keyring_open_private(ring, id, wrapped, p->sealed, &opened))
+			continue;
+		keyring_private_free(&opened);
+		if (add(&secrets, &s)) {
+			printf("private key %014llx\n", (unsigned long long)id);
+			found = true;
+		}
+	}
+	return found;
+}
+
 /* A wrapped one, if it is that. True: it opened, and is new. */
 static bool
 try_secret(uint8_t kind, uint64_t id, struct slice wrapped)
@@ -118,6 +172,8 @@ try_secret(uint8_t kind, uint64_t id, struct slice wrapped)
 	bool is_new;
 	enum err e = ERR_SYNTAX;
 
+	if (kind == VAULT_KEY)
+		return try_private(id, wrapped);
 	memset(&s, 0, sizeof s);
 	s.kind = kind;
 	s.id = id;
@@ -143,9 +199,18 @@ read_vault(const char *path, const char *only)
 	if (vault_image_check(file, NULL))
 		must_fatal("%s: not a vault", path);
 	memcpy(cluster, file.p + 24, sizeof cluster);
-	while (vault_image_next(file, &at, &row))
-		if (!only || strchr(only, row.kind))
-			try_secret(row.kind, row.id, slice_of(row.secret, row.n));
+	while (vault_image_next(file, &at, &row)) {
+		struct private_secret kept = {row.id, SLICE_EMPTY};
+
+		if (only && !strchr(only, row.kind))
+			continue;
+		/* What it opens isn't read yet. */
+		kept.wrapped = arena_dup(&arena, slice_of(row.secret, row.n));
+		if (row.kind == VAULT_KEY)
+			add(&private_secrets, &kept);
+		else
+			try_secret(row.kind, row.id, kept.wrapped);
+	}
 }
 
 /* Every 72 octets anywhere: is that a secret of an account or a queue key that has a name here,
@@ -272,6 +337,10 @@ harvest(const Commands__Command *c)
 	case COMMANDS__COMMAND__BODY_QUEUE_KEY:
 		return try_secret(VAULT_QUEUE, c->queue_key->id,
 			codec_slice(c->queue_key->wrapped_secret));
+	case COMMANDS__COMMAND__BODY_KEY_PUT:
+		keep_private(c->key_put->id, c->key_put->record);
+		return try_secret(
+			VAULT_KEY, c->key_put->id, codec_slice(c->key_put->wrapped_secret));
 	case COMMANDS__COMMAND__BODY_REKEY:
 		return try_secret(VAULT_LOG, 0, codec_slice(c->rekey->wrapped_key));
 	case COMMANDS__COMMAND__BODY_EPOCH_NEW:
@@ -339,6 +408,8 @@ read_row(const struct node *node)
 			node->value);
 	if (node->key.n != 8)
 		return;
+	keep_private(schema_get_u64(node->key.p),
+		codec_unpack(&commands__key__descriptor, node->value, &arena));
 	item = codec_unpack(&commands__item__descriptor, node->value, &arena);
 	if (item)
 		keep_box(item->envelope);
@@ -521,6 +592,10 @@ main(int argc, char **argv)
 	EACH(struct node, node, nodes)
 	{
 		read_row(node);
+	}
+	EACH(struct private_secret, kept, private_secrets)
+	{
+		try_private(kept->id, kept->wrapped);
 	}
 	open_log();
 	for (int i = 0; i < files; i++)
