@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "cmd/cli_scratch.h"
 #include "cmd/cli_verbs.h"
 #include "core/clock.h"
 #include "core/mail_decode.h"
@@ -38,8 +38,7 @@ struct output {
 static void
 output_init(struct output *o)
 {
-	o->fd = memfd_create("smime", MFD_CLOEXEC);
-	must(o->fd >= 0);
+	o->fd = cli_scratch_new();
 	o->is_mail = false;
 	buf_init(&o->line, MAIL_ENCODE_GROWTH * CHUNK + MAIL_ENCODE_SLACK);
 }
@@ -52,46 +51,15 @@ output_fini(struct output *o)
 }
 
 static enum err
-write_all(int fd, struct slice octets)
-{
-	while (octets.n) {
-		ssize_t n = write(fd, octets.p, octets.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return errno == ENOSPC ? ERR_FULL : ERR_IO;
-		octets = slice_from(octets, (size_t)n);
-	}
-	return ERR_OK;
-}
-
-static enum err
 output_put(void *arg, struct slice octets)
 {
 	struct output *o = arg;
 
 	if (!o->is_mail)
-		return write_all(o->fd, octets);
+		return cli_scratch_put(o->fd, octets);
 	buf_clear(&o->line);
 	mail_encode_feed(&o->encode, octets, &o->line);
-	return o->line.overflow ? ERR_TOO_BIG : write_all(o->fd, buf_slice(&o->line));
-}
-
-static int
-output_show(struct output *o)
-{
-	uint8_t *chunk = must_alloc(CHUNK);
-	ssize_t n;
-	enum err e = ERR_OK;
-
-	if (lseek(o->fd, 0, SEEK_SET) != 0)
-		e = ERR_IO;
-	while (!e && (n = read(o->fd, chunk, CHUNK)) != 0)
-		e = n < 0 ? ERR_IO : write_all(STDOUT_FILENO, slice_of(chunk, (size_t)n));
-	explicit_bzero(chunk, CHUNK);
-	free(chunk);
-	return e ? cli_fail(EX_IOERR, "standard output: %s", strerror(errno)) : EX_OK;
+	return o->line.overflow ? ERR_TOO_BIG : cli_scratch_put(o->fd, buf_slice(&o->line));
 }
 
 /* Standard input to its end. */
@@ -225,13 +193,13 @@ begin_mail(struct output *o, Gateway__Settings__Cipher cipher)
 	o->is_mail = true;
 }
 
-static void
+static enum err
 end_mail(struct output *o)
 {
 	buf_clear(&o->line);
 	mail_encode_end(&o->encode, &o->line);
 	buf_put_str(&o->line, "\r\n");
-	write_all(o->fd, buf_slice(&o->line));
+	return cli_scratch_put(o->fd, buf_slice(&o->line));
 }
 
 static int
@@ -250,11 +218,11 @@ encrypt(struct encrypt *x, Gateway__Settings__Cipher cipher)
 	code = for_all_input(encrypt_feed, x);
 	if (!code && smime_seal_finish(x->seal))
 		code = EX_DATAERR;
+	if (!code && x->out.is_mail && end_mail(&x->out))
+		code = EX_DATAERR;
 	if (code == EX_DATAERR)
 		return cli_fail(EX_IOERR, "there is no room for what comes out");
-	if (!code && x->out.is_mail)
-		end_mail(&x->out);
-	return code ? code : output_show(&x->out);
+	return code ? code : cli_scratch_show(x->out.fd);
 }
 
 static const char *const ciphers[] = {
@@ -448,7 +416,7 @@ decrypt(struct decrypt *d)
 	/* One line for all of it: who sent it mustn't learn what was wrong. */
 	if (code == EX_DATAERR)
 		return cli_fail(EX_DATAERR, "it can't be decrypted");
-	return code ? code : output_show(&d->out);
+	return code ? code : cli_scratch_show(d->out.fd);
 }
 
 static int

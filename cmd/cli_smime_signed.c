@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "cmd/cli_scratch.h"
 #include "cmd/cli_verbs.h"
 #include "core/clock.h"
 #include "core/must.h"
@@ -26,34 +27,9 @@ enum { CHUNK = 65536, FILE_MAX = 16 << 20, RSA_BITS_MIN = 2048, BOUNDARY = 24 };
 /* --- in and out ------------------------------------------------------------------------ */
 
 static enum err
-write_all(int fd, struct slice octets)
-{
-	while (octets.n) {
-		ssize_t n = write(fd, octets.p, octets.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return errno == ENOSPC ? ERR_FULL : ERR_IO;
-		octets = slice_from(octets, (size_t)n);
-	}
-	return ERR_OK;
-}
-
-/* A file in memory that isn't the heap's: what came in, and what will go out. */
-static int
-new_file(void)
-{
-	int fd = memfd_create("smime", MFD_CLOEXEC);
-
-	must(fd >= 0);
-	return fd;
-}
-
-static enum err
 put_file(void *arg, struct slice octets)
 {
-	return write_all(*(int *)arg, octets);
+	return cli_scratch_put(*(int *)arg, octets);
 }
 
 /* All of a file, or of standard input. */
@@ -68,7 +44,7 @@ copy_all(const char *path, int to)
 
 	while (from && n && !e) {
 		n = fread(chunk, 1, CHUNK, from);
-		e = write_all(to, slice_of(chunk, n));
+		e = cli_scratch_put(to, slice_of(chunk, n));
 	}
 	if (e)
 		code = cli_fail(EX_IOERR, "no room for what came in");
@@ -104,19 +80,9 @@ unmap(struct slice s)
 }
 
 static int
-show(int fd)
-{
-	struct slice all = map(fd);
-	enum err e = write_all(STDOUT_FILENO, all);
-
-	unmap(all);
-	return e ? cli_fail(EX_IOERR, "standard output: %s", strerror(errno)) : EX_OK;
-}
-
-static int
 read_pem(const char *path, struct arena *a, struct pem_der *out)
 {
-	int fd = new_file(), code = copy_all(path, fd);
+	int fd = cli_scratch_new(), code = copy_all(path, fd);
 	struct slice pem = map(fd);
 
 	if (!code && (pem.n > FILE_MAX || !pem_der_read(pem, a, out)))
@@ -312,19 +278,20 @@ sign(struct sign *s)
 			"%s: the certificate has expired, or isn't for signing mail",
 			s->line->word[1]);
 	e = is_der ? sign_der(s) : s->setup.is_opaque ? sign_opaque(s) : sign_beside(s);
-	return e ? cli_fail(EX_SOFTWARE, "it can't be signed: %s", err_text(e)) : show(s->out);
+	return e ? cli_fail(EX_SOFTWARE, "it can't be signed: %s", err_text(e))
+		 : cli_scratch_show(s->out);
 }
 
 int
 cli_smime_signed_sign(const struct cli_line *line)
 {
 	struct sign *s = must_zalloc(sizeof *s);
-	int in = new_file(), code;
+	int in = cli_scratch_new(), code;
 
 	tls_init();
 	s->line = line;
 	s->keys = (struct gateway_keys){.sign = use_key, .arg = s};
-	s->out = new_file();
+	s->out = cli_scratch_new();
 	s->to = (struct text_sink){put_file, &s->out};
 	arena_init(&s->arena, CHUNK);
 	gateway__key__init(&s->key);
@@ -441,7 +408,8 @@ judge(struct verify *v)
 	for (size_t i = 0; i < n; i++)
 		if (signer[i].problem && (!worst || signer[i].problem < worst))
 			worst = signer[i].problem;
-	return worst ? cli_fail(EX_DATAERR, "%s", smime_problem_text(worst)) : show(v->out);
+	return worst ? cli_fail(EX_DATAERR, "%s", smime_problem_text(worst))
+		     : cli_scratch_show(v->out);
 }
 
 static int
@@ -469,7 +437,7 @@ take_crl(struct verify *v, const char *path)
 
 	if (!path)
 		return EX_OK;
-	fd = new_file();
+	fd = cli_scratch_new();
 	code = copy_all(path, fd);
 	mapped = map(fd);
 	der = arena_dup(&v->arena, mapped);
@@ -487,11 +455,11 @@ int
 cli_smime_signed_verify(const struct cli_line *line)
 {
 	struct verify *v = must_zalloc(sizeof *v);
-	int in = new_file(), code;
+	int in = cli_scratch_new(), code;
 
 	tls_init();
 	arena_init(&v->arena, CHUNK);
-	v->out = new_file();
+	v->out = cli_scratch_new();
 	gateway__question__init(&v->q);
 	v->setup.trust = (struct smime_trust){&v->q, RSA_BITS_MIN};
 	v->setup.to = (struct text_sink){put_file, &v->out};
