@@ -5,6 +5,7 @@
 #include "cmd/demo_board.h"
 #include "cmd/demo_estate.h"
 #include "cmd/demo_mail.h"
+#include "cmd/demo_sealed.h"
 #include "cmd/demo_way.h"
 #include "core/clock.h"
 
@@ -106,24 +107,31 @@ wait_idle(struct demo *d)
 /* --- the way of one --- */
 
 static void
-read_way(struct tour *t, const struct lane *l, unsigned number, struct demo_way *w)
+read_way_of(struct tour *t, const char *id, struct demo_way *w)
 {
 	const struct demo_node *node = t->d->node;
 	const struct demo_node *const asked[] = {&node[DEMO_ESTATE_MAIL2],
 		&node[DEMO_ESTATE_GW2], &node[DEMO_ESTATE_PARTNER], NULL};
-	char id[64];
 
-	snprintf(id, sizeof id, "<%u.%s>", number, l->from);
 	demo_way_read(w, asked, id);
 }
 
+static void
+read_way(struct tour *t, const struct lane *l, unsigned number, struct demo_way *w)
+{
+	char id[64];
+
+	snprintf(id, sizeof id, "<%u.%s>", number, l->from);
+	read_way_of(t, id, w);
+}
+
 static bool
-show_way(struct tour *t, const struct lane *l, unsigned number)
+show_way_of(struct tour *t, const struct lane *l, const char *id)
 {
 	const struct demo_way_step *missing;
 	struct demo_way w;
 
-	read_way(t, l, number, &w);
+	read_way_of(t, id, &w);
 	demo_step(t->d, "    its way, as `hairpin why` tells it on mail2, gw2 and partner:");
 	demo_way_show(&w, t->d);
 	missing = demo_way_missing(&w, t->d, l->way, l->steps);
@@ -132,6 +140,15 @@ show_way(struct tour *t, const struct lane *l, unsigned number)
 			missing->node);
 	demo_way_free(&w);
 	return !missing;
+}
+
+static bool
+show_way(struct tour *t, const struct lane *l, unsigned number)
+{
+	char id[64];
+
+	snprintf(id, sizeof id, "<%u.%s>", number, l->from);
+	return show_way_of(t, l, id);
 }
 
 /* Of one that another node had to go on with, if there was any. */
@@ -171,6 +188,15 @@ first_mail(struct tour *t, struct lane *l)
 	}
 	demo_step(d, "    read by %s on %s:  S: %s", l->to, l->read_on->role->name, seen);
 	return wait_idle(d) && show_way(t, l, l->next - 1);
+}
+
+/* Encrypted and signed, each way; the ways name the keys. */
+static bool
+sealed(struct tour *t)
+{
+	return demo_sealed_keys(t->d) && demo_sealed_out(t->d) && wait_idle(t->d) &&
+	       show_way_of(t, &t->out, DEMO_SEALED_OUT) && demo_sealed_in(t->d) &&
+	       wait_idle(t->d) && show_way_of(t, &t->in, DEMO_SEALED_IN);
 }
 
 /* --- counting --- */
@@ -352,7 +378,7 @@ demo_estate_tour(struct demo *d, bool has_keys)
 		!survive(&t, &d->node[DEMO_ESTATE_GW1]))
 		return false;
 	t.out.may_repeat = true;
-	if (!survive(&t, mail1) || !back(&t))
+	if (!survive(&t, mail1) || !back(&t) || !sealed(&t))
 		return false;
 	demo_step(d, "all of it held");
 	return !has_keys || board(&t);

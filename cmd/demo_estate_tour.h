@@ -1,5 +1,6 @@
 /* demo_estate_tour: mail out and in through the hairpin, each with its way; a gateway killed in
- * a burst, then the mail server that leads; both back, and equal. */
+ * a burst, then the mail server that leads; both back, and equal;
+ * then a sealed mail each way. */
 #ifndef CMD_DEMO_ESTATE_TOUR_H
 #define CMD_DEMO_ESTATE_TOUR_H
 

@@ -80,7 +80,7 @@ demo_way_show(const struct demo_way *w, const struct demo *d)
 		const json_t *row = w->row[i];
 		const char *where = text_of(row, "where");
 
-		printf("           %+7d ms  %-7s  %-6s  %-9s  %.100s\n",
+		printf("           %+7d ms  %-7s  %-6s  %-9s  %.160s\n",
 			(int)((day_ms(row) + DAY_MS - day_ms(w->row[0])) % DAY_MS), who(d, row),
 			text_of(row, "id"), text_of(row, "event"),
 			*where ? where : text_of(row, "text"));

@@ -168,15 +168,31 @@ def passes(rows, steps):
     assert at == sorted(at), (steps, rows)
 
 
+def check_sealed(text, out, back):
+    """Each key by its fingerprint, the same wherever it is named."""
+    ann, pat = (re.search(rf"hairpin key create {who}: certificate (\w{{16}})", text)[1]
+                for who in ("ann@company.test", "pat@partner.test"))
+    for rows, want in (out, rf"to be encrypted \(the mode is must\), certificate {pat}, "), \
+            (out, rf"signed: detached, sha-256, certificate {ann}$"), (out, "encrypted: AES-256-CBC, for 1 recipient"), \
+            (back, rf"decrypted: AES-256-CBC, ECDH P-256, certificate {ann}, "), \
+            (back, rf"signature: P-256, SHA-256, certificate {pat}: good"):
+        assert any(row[2] == "filtered" and re.search(want, row[3]) for row in rows), (want, rows)
+    for want in r"pkcs7-mime; smime-type=enveloped-data", r"smime verify ann.crt:\n.*The offer stands at 4 million\.", \
+            rf"Authentication-Results: gw\d\.company\.test;\n.*smime=pass \(P-256, SHA-256, certificate {pat}; decrypted", \
+            r"smime-identifier=pat@partner\.test\n.* We take it\.":
+        assert re.search(want, text), (want, text)
+
+
 def check_ways(text):
-    there, back, *dead = ways(text)
+    there, back, *dead, sealed_out, sealed_in = ways(text)
     passes(there, WAY_OUT)
     passes(back, WAY_IN)
     for rows, more in (there, HANDED + OUTSIDE), (back, HANDED + FROM_OUTSIDE):
         for step in more:
             passes(rows, [step])
         assert rows[0][0] == 0, rows
-    for rows in there, back, *dead:
+    check_sealed(text, sealed_out, sealed_in)
+    for rows in there, back, *dead, sealed_out, sealed_in:
         assert [r[0] for r in rows] == sorted(r[0] for r in rows), rows
     for rows in dead:
         assert any(row[1] in ("gw2", "mail2") and row[2] == "adopted" for row in rows), rows
