@@ -29,6 +29,7 @@ courier_mail_free(struct courier_mail *m)
 		ipc_cancel(m->question);
 	loop_cancel(m->again);
 	mail_downgrade_free(m->downgrade);
+	courier_dkim_free(m->dkim);
 	buf_fini_secret(&m->raw);
 	courier_relay_done(m);
 	courier_step_fini(&m->s);

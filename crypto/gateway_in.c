@@ -433,8 +433,8 @@ tell_opened(struct in *in, struct reading *r, const struct smime_opened *facts)
 	if (facts->key->n_certificate)
 		gateway_answer_print(codec_slice(facts->key->certificate[0]), print);
 	gateway_answer_fact(in->w, &r->show.some,
-		"decrypted: %s, %s, certificate %s, of %zu recipients%s", facts->algorithm,
-		facts->recipient, print, facts->recipients,
+		"decrypted: %s, %s, certificate %s, for %zu recipient%s%s", facts->algorithm,
+		facts->recipient, print, facts->recipients, facts->recipients == 1 ? "" : "s",
 		facts->is_authenticated ? "" : "; nothing proves that it wasn't changed");
 	r->show.was_opened = true;
 	r->show.is_open_to_change |= !facts->is_authenticated;
