@@ -129,6 +129,7 @@ enter_sandbox(struct proc *p)
 			vault, (needs & PROC_NEED_DB_WRITE) != 0};
 	if (needs & PROC_NEED_SPOOL)
 		path[wish.paths++] = (struct sandbox_path){spool, true};
+	wish.memory_files = needs & PROC_NEED_MEMFD;
 	wish.accept = needs & PROC_NEED_ACCEPT;
 	wish.connect = needs & (PROC_NEED_CONNECT | PROC_NEED_DNS);
 	wish.datagrams = needs & PROC_NEED_DNS;

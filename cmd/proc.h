@@ -44,7 +44,8 @@ enum proc_need {
 	PROC_NEED_ACCEPT = 8,	/* accepts connections from listeners handed to it */
 	PROC_NEED_VAULT = 16,	/* vault/secrets, read only */
 	PROC_NEED_CONNECT = 32, /* calls others, by TCP */
-	PROC_NEED_DNS = 64	/* the same, and by UDP */
+	PROC_NEED_DNS = 64,	/* the same, and by UDP */
+	PROC_NEED_MEMFD = 128	/* texts above a part, sealed, in files in memory */
 };
 
 struct proc_role {

@@ -360,7 +360,8 @@ stop(struct proc *p)
 
 const struct proc_role proc_courier_role = {
 	.role = ROLE_COURIER,
-	.needs = PROC_NEED_DB_READ | PROC_NEED_VAULT | PROC_NEED_ACCEPT | PROC_NEED_CONNECT,
+	.needs = PROC_NEED_DB_READ | PROC_NEED_VAULT | PROC_NEED_ACCEPT | PROC_NEED_CONNECT |
+		 PROC_NEED_MEMFD,
 	.prepare = prepare,
 	.start = start,
 	.listener = listener,

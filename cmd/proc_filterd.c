@@ -141,5 +141,6 @@ start(struct proc *p)
 
 const struct proc_role proc_filterd_role = {
 	.role = ROLE_FILTERD,
+	.needs = PROC_NEED_MEMFD,
 	.start = start,
 };

@@ -128,7 +128,7 @@ static const int common[] = {SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), S
 	SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep),
 	SCMP_SYS(restart_syscall), SCMP_SYS(sched_yield), SCMP_SYS(socketpair),
 	SCMP_SYS(tgkill), SCMP_SYS(rseq), SCMP_SYS(getrusage), SCMP_SYS(dup),
-	SCMP_SYS(prlimit64), SCMP_SYS(memfd_create)};
+	SCMP_SYS(prlimit64)};
 static const int files[] = {SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(access),
 	SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(stat), SCMP_SYS(lstat),
 	SCMP_SYS(statfs), SCMP_SYS(fstatfs), SCMP_SYS(getdents64), SCMP_SYS(readlink),
@@ -140,6 +140,7 @@ static const int files[] = {SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(access),
 static const int threads[] = {SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(set_robust_list)};
 static const int accepts[] = {SCMP_SYS(accept), SCMP_SYS(accept4)};
 
+static const int memory_files[] = {SCMP_SYS(memfd_create)};
 static const int connects[] = {SCMP_SYS(connect), SCMP_SYS(bind)};
 
 static bool
@@ -175,6 +176,8 @@ lock_calls(const struct sandbox_wish *wish)
 
 	if (wish->paths)
 		ok = ok && ALLOW(f, files);
+	if (wish->memory_files)
+		ok = ok && ALLOW(f, memory_files);
 	if (wish->accept)
 		ok = ok && ALLOW(f, accepts);
 	if (wish->connect)

@@ -17,10 +17,11 @@ struct sandbox_path {
 struct sandbox_wish {
 	const struct sandbox_path *path;
 	size_t paths;
-	bool accept;	/* takes connections from listening sockets that it was handed */
-	bool connect;	/* makes TCP connections, from ports that the kernel chooses */
-	bool datagrams; /* with connect: UDP too */
-	bool threads;	/* a library of its own makes threads (LMDB's compacting copy) */
+	bool memory_files; /* makes files in memory (memfd), which no limit bounds */
+	bool accept;	   /* takes connections from listening sockets that it was handed */
+	bool connect;	   /* makes TCP connections, from ports that the kernel chooses */
+	bool datagrams;	   /* with connect: UDP too */
+	bool threads;	   /* a library of its own makes threads (LMDB's compacting copy) */
 	bool has_own_user, has_own_root; /* the caller saw to that, for the report */
 };
 struct sandbox_report {
