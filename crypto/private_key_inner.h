@@ -22,5 +22,8 @@ enum err private_key_read(struct slice pkcs8, EVP_PKEY **key);
  * ERR_UNSUPPORTED. */
 enum err private_key_rsa(const struct private_key *k, const struct cms_recipient *r,
 	size_t cek_size, uint8_t *cek);
+/* What RSA makes of a number, its leading zeros too: em has room for PRIVATE_KEY_MODULUS_MAX
+ * octets. False: the number isn't one of this modulus, which everybody can see. */
+bool private_key_rsa_raw(EVP_PKEY *pkey, struct slice number, uint8_t *em);
 
 #endif

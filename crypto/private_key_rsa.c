@@ -3,59 +3,12 @@
 #include <openssl/x509.h>
 
 #include "core/must.h"
+#include "crypto/octet_mask.h"
 #include "crypto/private_key_inner.h"
 
 #define PKCS_1 "\x2a\x86\x48\x86\xf7\x0d\x01\x01"
 
-/* --- without branches ------------------------------------------------------------------ */
-
-/* Keeps the compiler from knowing that a mask is one of two values. */
-static uint32_t
-hide(uint32_t x)
-{
-	__asm__("" : "+r"(x));
-	return x;
-}
-
-/* All bits if x is 0, else none. */
-static uint32_t
-is_zero(uint32_t x)
-{
-	return hide(0 - ((~x & (x - 1)) >> 31));
-}
-
-static uint8_t
-choose(uint32_t mask, uint8_t yes, uint8_t no)
-{
-	return (uint8_t)((mask & yes) | (~mask & no));
-}
-
-/* The last n octets of a block, if the mask says so. */
-static void
-take_if(uint32_t mask, struct slice block, size_t n, uint8_t *out)
-{
-	for (size_t i = 0; i < n; i++)
-		out[i] = choose(mask, block.p[block.n - n + i], out[i]);
-}
-
 /* --- paddings -------------------------------------------------------------------------- */
-
-/* EM = 00 02 PS 00 CEK: RFC 8017 section 7.2.2. The CEK's size is known, so where the 00 has
- * to be is, too: nothing is searched for. */
-static void
-unpad_pkcs1(struct slice em, size_t cek_size, uint8_t *cek)
-{
-	size_t separator;
-	uint32_t bad = 0;
-
-	if (em.n < cek_size + 11)
-		return;
-	separator = em.n - cek_size - 1;
-	bad |= em.p[0] | (em.p[1] ^ 2U) | em.p[separator];
-	for (size_t i = 2; i < separator; i++)
-		bad |= is_zero(em.p[i]);
-	take_if(is_zero(bad), em, cek_size, cek);
-}
 
 struct oaep {
 	const EVP_MD *hash, *mgf;
@@ -105,7 +58,7 @@ unpad_oaep(const struct oaep *o, uint8_t *em, size_t n, size_t cek_size, uint8_t
 		bad |= (uint32_t)(db[i] ^ label[i]);
 	for (size_t i = h; i < one; i++)
 		bad |= db[i];
-	take_if(is_zero(bad), slice_of(db, db_size), cek_size, cek);
+	octet_mask_take(octet_mask_zero(bad), slice_of(db, db_size), cek_size, cek);
 }
 
 /* --- parameters ------------------------------------------------------------------------ */
@@ -191,10 +144,8 @@ parse_oaep(struct slice parameters, struct oaep *o)
 
 /* --- the key's own part ---------------------------------------------------------------- */
 
-/* The whole encoded message, its leading zeros too. False: the number isn't one of this
- * modulus, which everybody can see. */
-static bool
-decrypt_raw(EVP_PKEY *pkey, struct slice number, uint8_t *em)
+bool
+private_key_rsa_raw(EVP_PKEY *pkey, struct slice number, uint8_t *em)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
 	size_t n = PRIVATE_KEY_MODULUS_MAX;
@@ -217,11 +168,12 @@ unwrap(const struct private_key *k, const struct cms_recipient *r, const struct 
 
 	buf_init(&number, PRIVATE_KEY_MODULUS_MAX);
 	if (n <= sizeof em && cms_der_octets(&r->key, &number) && number.n == n &&
-		decrypt_raw(k->pkey, buf_slice(&number), em)) {
+		private_key_rsa_raw(k->pkey, buf_slice(&number), em)) {
 		if (o)
 			unpad_oaep(o, em, n, cek_size, cek);
 		else
-			unpad_pkcs1(slice_of(em, n), cek_size, cek);
+			octet_mask_take(octet_mask_pkcs1(slice_of(em, n), cek_size),
+				slice_of(em, n), cek_size, cek);
 	}
 	OPENSSL_cleanse(em, sizeof em);
 	buf_fini(&number);
