@@ -21,6 +21,8 @@ enum pgp_s2k_kind {
 };
 enum {
 	PGP_S2K_SALT_MAX = 16,
+	PGP_S2K_PASSWORD_MAX = 1024, /* octets; whoever asks looks */
+	PGP_S2K_KEY_MAX = 64,
 	/* 2^21 KiB is the first of the parameters that RFC 9580 recommends. */
 	PGP_S2K_MEMORY_MAX = 21,
 	PGP_S2K_COST_MAX = 1 << 22 /* passes times KiB */
@@ -40,7 +42,7 @@ void pgp_s2k_put(const struct pgp_s2k *s, struct buf *out);
 /* One of our own, with a new salt: iterated SHA-256 as often as GnuPG does at most, or Argon2
  * (3 passes, 4 lanes, 64 MiB: the second recommended choice). */
 void pgp_s2k_choose(enum pgp_s2k_kind kind, struct pgp_s2k *s);
-/* n: 1 to 64 octets. ERR_LIMIT: there is no memory for it. */
+/* n: 1 to PGP_S2K_KEY_MAX octets. ERR_LIMIT: there is no memory for it. */
 enum err pgp_s2k_key(const struct pgp_s2k *s, struct slice password, uint8_t *key, size_t n);
 
 #endif
