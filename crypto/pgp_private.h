@@ -13,8 +13,8 @@
 struct pgp_private {
 	/* fields: all of a PKESK behind its algorithm octet, at most PGP_PUBLIC_FIELDS_MAX;
 	 * version: 3 or 6, where session->cipher is then 0. ERR_NOT_FOUND: it has no such key;
-	 * ERR_UNAVAILABLE, ERR_DENIED: keyd; ERR_UNSUPPORTED: not a key for this, or (X25519
-	 * and X448, version 3) a cipher that we don't have. Nothing else. */
+	 * ERR_UNAVAILABLE, ERR_DENIED: keyd; ERR_UNSUPPORTED: not a key for this, whatever the
+	 * fields are. Nothing else. */
 	enum err (*unwrap)(void *arg, const struct pgp_public *key, uint8_t version,
 		struct slice fields, struct pgp_session *session);
 	/* Appends all of a signature packet behind the digest's two octets (version 6: behind

@@ -7,7 +7,7 @@
 #include "crypto/pgp_private.h"
 #include "crypto/pgp_public.h"
 
-enum { PGP_SECRET_BODY_MAX = 16384, PGP_SECRET_PASSWORD_MAX = 1024 };
+enum { PGP_SECRET_BODY_MAX = 16384, PGP_SECRET_RSA_MIN = 2048 };
 
 struct pgp_secret {
 	struct pgp_public public;

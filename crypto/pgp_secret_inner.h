@@ -1,0 +1,42 @@
+/* pgp_secret_inner: what pgp_secret's files share. */
+#ifndef CRYPTO_PGP_SECRET_INNER_H
+#define CRYPTO_PGP_SECRET_INNER_H
+
+#include <openssl/evp.h>
+
+#include "crypto/pgp_public_inner.h"
+#include "crypto/pgp_secret.h"
+
+enum { PGP_SECRET_NOTHING = 32 };
+
+struct pgp_secret_key {
+	EVP_PKEY *pkey;			     /* NULL: an algorithm that we only keep */
+	uint8_t nothing[PGP_SECRET_NOTHING]; /* what session keys that are none come from */
+	size_t n;
+	uint8_t material[]; /* as it stands in a packet, in clear */
+};
+
+/* The numbers of the private part, as RFC 9580 section 5.5.5 has them, into OpenSSL's key. rest
+ * loses them. ERR_SYNTAX; ERR_CRYPTO: not the public part's. ERR_OK with NULL: an algorithm
+ * whose private keys we don't use. */
+enum err pgp_secret_pkey(const struct pgp_public *k, struct slice *rest, EVP_PKEY **pkey);
+/* The other way, behind the public part's fields: a new key. */
+enum err pgp_secret_put_new(
+	const struct pgp_secret_kind *kind, struct buf *material, struct buf *secret);
+
+/* The private part of a body, in clear, checked, without its checksum: appended to material.
+ * rest: behind the public part. Errors as pgp_secret_parse has them. */
+struct pgp_secret_lock {
+	uint8_t tag;
+	const struct pgp_public *public;
+	struct slice password; /* empty: none */
+};
+enum err pgp_secret_unlock(
+	const struct pgp_secret_lock *lock, struct slice rest, struct buf *material);
+/* The other way: all that stands behind the public part. */
+void pgp_secret_lock(
+	const struct pgp_secret_lock *lock, struct slice material, struct buf *body);
+/* As pgp_secret_check has it. */
+enum err pgp_secret_is_locked(const struct pgp_public *public, struct slice rest);
+
+#endif

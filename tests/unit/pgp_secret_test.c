@@ -1,0 +1,697 @@
+#include "crypto/pgp_secret.h"
+
+#include <openssl/bn.h>
+
+#include "crypto/pgp_algorithm.h"
+#include "tests/pgp_world.h"
+
+static const char *const gnupg[] = {
+	"rsa", "p256", "p384", "p521", "bp256", "bp384", "bp512", "ed25519"};
+enum { KINDS = sizeof gnupg / sizeof *gnupg };
+
+static void
+read_secret(const char *name, bool is_sub, struct pgp_secret *s)
+{
+	uint8_t tag = is_sub ? PGP_TAG_SECRET_SUBKEY : PGP_TAG_SECRET_KEY;
+	struct buf b;
+
+	buf_init(&b, PGP_WORLD_MAX);
+	pgp_world_file(name, ".key", &b);
+	assert_int_equal(
+		pgp_secret_parse(tag, pgp_world_find(buf_slice(&b), tag, 0), SLICE_EMPTY, s),
+		ERR_OK);
+	buf_fini(&b);
+}
+
+static const struct pgp_secret_kind kinds[] = {
+	{4, PGP_RSA, 1700000000, 2048, NULL},
+	{6, PGP_RSA, 1700000000, 2048, NULL},
+	{4, PGP_ECDSA, 1700000000, 0, "P-256"},
+	{6, PGP_ECDSA, 1700000000, 0, "P-384"},
+	{4, PGP_ECDSA, 1700000000, 0, "P-521"},
+	{4, PGP_ECDSA, 1700000000, 0, "brainpoolP256r1"},
+	{4, PGP_ECDH, 1700000000, 0, "P-256"},
+	{6, PGP_ECDH, 1700000000, 0, "P-384"},
+	{4, PGP_ECDH, 1700000000, 0, "P-521"},
+	{4, PGP_ECDH, 1700000000, 0, "brainpoolP512r1"},
+	{4, PGP_ECDH, 1700000000, 0, "Curve25519"},
+	{4, PGP_EDDSA_LEGACY, 1700000000, 0, NULL},
+	{4, PGP_ED25519, 1700000000, 0, NULL},
+	{6, PGP_ED25519, 1700000000, 0, NULL},
+	{6, PGP_ED448, 1700000000, 0, NULL},
+	{4, PGP_X25519, 1700000000, 0, NULL},
+	{6, PGP_X25519, 1700000000, 0, NULL},
+	{6, PGP_X448, 1700000000, 0, NULL},
+};
+enum { NEW = sizeof kinds / sizeof *kinds };
+static struct pgp_secret made[NEW];
+
+static int
+make_keys(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NEW; i++)
+		assert_int_equal(pgp_secret_generate(&kinds[i], &made[i]), ERR_OK);
+	return 0;
+}
+
+static int
+forget_keys(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NEW; i++)
+		pgp_secret_fini(&made[i]);
+	return 0;
+}
+
+/* --- using ------------------------------------------------------------------------------- */
+
+static void
+sign_and_verify(const struct pgp_secret *s)
+{
+	static const uint8_t hashes[] = {PGP_SHA256, PGP_SHA384, PGP_SHA512, PGP_SHA224,
+		PGP_SHA3_256, PGP_SHA3_512, PGP_SHA1};
+	uint8_t digest[PGP_DIGEST_MAX];
+	struct buf b;
+
+	buf_init(&b, PGP_PUBLIC_FIELDS_MAX);
+	memset(digest, 0x5c, sizeof digest);
+	for (size_t i = 0; i < sizeof hashes; i++) {
+		size_t n = pgp_algorithm_hash_size(hashes[i]);
+		struct slice d = slice_of(digest, n);
+		bool is_edwards = s->public.algorithm == PGP_ED25519 ||
+				  s->public.algorithm == PGP_EDDSA_LEGACY;
+		bool is_enough = s->public.algorithm == PGP_ED448 ? n >= 64
+				 : is_edwards			  ? n >= 32
+								  : true;
+
+		buf_clear(&b);
+		assert_int_equal(pgp_secret_sign(s, hashes[i], d, &b),
+			is_enough ? ERR_OK : ERR_UNSUPPORTED);
+		assert_int_equal(pgp_public_verify(&s->public, hashes[i], d, buf_slice(&b)),
+			is_enough ? ERR_OK : ERR_CRYPTO);
+		if (!is_enough)
+			continue;
+		digest[1] ^= 4;
+		assert_int_equal(
+			pgp_public_verify(&s->public, hashes[i], d, buf_slice(&b)), ERR_CRYPTO);
+		digest[1] ^= 4;
+	}
+	assert_int_equal(
+		pgp_secret_sign(s, PGP_SHA256, slice_of(digest, 31), &b), ERR_UNSUPPORTED);
+	assert_int_equal(pgp_secret_sign(s, 99, slice_of(digest, 32), &b), ERR_UNSUPPORTED);
+	buf_fini(&b);
+}
+
+static bool
+is_same(const struct pgp_session *a, const struct pgp_session *b)
+{
+	return a->cipher == b->cipher && a->n == b->n && memcmp(a->key, b->key, a->n) == 0;
+}
+
+/* Whatever is changed, there is a session key, always the same, and not the one. */
+static void
+unwrap_changed(const struct pgp_secret *s, uint8_t version, struct slice fields,
+	const struct pgp_session *right)
+{
+	uint8_t wrong[PGP_PUBLIC_FIELDS_MAX + 1] = {0};
+	struct pgp_session got, again;
+
+	memcpy(wrong, fields.p, fields.n);
+	for (size_t i = 0; i < fields.n; i += 1 + fields.n / 80) {
+		wrong[i] ^= 0x08;
+		assert_int_equal(
+			pgp_secret_unwrap(s, version, slice_of(wrong, fields.n), &got), ERR_OK);
+		assert_int_equal(
+			pgp_secret_unwrap(s, version, slice_of(wrong, fields.n), &again),
+			ERR_OK);
+		assert_true(is_same(&got, &again));
+		assert_false(is_same(&got, right));
+		assert_int_equal(got.n, 32);
+		wrong[i] ^= 0x08;
+	}
+	for (size_t n = 0; n < fields.n; n += 1 + fields.n / 80) {
+		assert_int_equal(
+			pgp_secret_unwrap(s, version, slice_of(wrong, n), &got), ERR_OK);
+		assert_false(is_same(&got, right));
+	}
+	assert_int_equal(
+		pgp_secret_unwrap(s, version, slice_of(wrong, fields.n + 1), &got), ERR_OK);
+	assert_false(is_same(&got, right));
+}
+
+static void
+wrap_and_unwrap(const struct pgp_secret *s)
+{
+	static const uint8_t ciphers[] = {PGP_AES128, PGP_AES192, PGP_AES256};
+	struct pgp_session session = {0}, got;
+	struct buf b;
+
+	buf_init(&b, PGP_PUBLIC_FIELDS_MAX);
+	for (size_t i = 0; i < 6; i++) {
+		uint8_t version = i < 3 ? 3 : 6;
+
+		session.cipher = ciphers[i % 3];
+		session.n = pgp_algorithm_key_size(session.cipher);
+		memset(session.key, (int)(0x80 + i), session.n);
+		buf_clear(&b);
+		assert_int_equal(pgp_public_wrap(&s->public, version, &session, &b), ERR_OK);
+		assert_int_equal(pgp_secret_unwrap(s, version, buf_slice(&b), &got), ERR_OK);
+		if (version == 6)
+			session.cipher = 0;
+		assert_true(is_same(&got, &session));
+		unwrap_changed(s, version, buf_slice(&b), &session);
+		/* What was wrapped for one version isn't the other's. */
+		assert_int_equal(
+			pgp_secret_unwrap(s, version ^ 5, buf_slice(&b), &got), ERR_OK);
+		assert_false(is_same(&got, &session));
+	}
+	buf_fini(&b);
+}
+
+static void
+use(const struct pgp_secret *s)
+{
+	struct pgp_session session;
+	struct buf b;
+
+	buf_init(&b, PGP_PUBLIC_FIELDS_MAX);
+	if (s->public.may_sign) {
+		sign_and_verify(s);
+	} else {
+		assert_int_equal(pgp_secret_sign(s, PGP_SHA256,
+					 SLICE_LIT("01234567890123456789012345678901"), &b),
+			ERR_UNSUPPORTED);
+		assert_int_equal(b.n, 0);
+	}
+	if (s->public.may_encrypt) {
+		wrap_and_unwrap(s);
+	} else {
+		assert_int_equal(
+			pgp_secret_unwrap(s, 3, SLICE_LIT("x"), &session), ERR_UNSUPPORTED);
+	}
+	buf_fini(&b);
+}
+
+static void
+keys_of_gnupg_are_used(void **state)
+{
+	struct pgp_secret s;
+
+	(void)state;
+	for (size_t i = 0; i < 2 * KINDS; i++) {
+		read_secret(gnupg[i / 2], i % 2, &s);
+		assert_false(s.was_locked);
+		use(&s);
+		pgp_secret_fini(&s);
+	}
+}
+
+static void
+new_keys_of_each_kind_are_used(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NEW; i++)
+		use(&made[i]);
+}
+
+static void
+a_key_of_another_version_of_pkesk_is_unsupported(void **state)
+{
+	struct pgp_session session;
+
+	(void)state;
+	for (size_t i = 0; i < NEW; i++)
+		assert_int_equal(pgp_secret_unwrap(&made[i], 2, SLICE_LIT("abc"), &session),
+			ERR_UNSUPPORTED);
+}
+
+static void
+keys_that_we_do_not_use_are_kept(void **state)
+{
+	struct pgp_session session;
+	struct pgp_secret s, again;
+	struct buf b, fields;
+
+	(void)state;
+	buf_init(&b, PGP_SECRET_BODY_MAX);
+	buf_init(&fields, PGP_PUBLIC_FIELDS_MAX);
+	for (size_t i = 0; i < 2; i++) {
+		uint8_t tag = i ? PGP_TAG_SECRET_SUBKEY : PGP_TAG_SECRET_KEY;
+
+		read_secret("dsa", i, &s);
+		assert_int_equal(
+			pgp_secret_unwrap(&s, 3, SLICE_LIT("abc"), &session), ERR_UNSUPPORTED);
+		assert_int_equal(
+			pgp_secret_sign(&s, PGP_SHA256,
+				SLICE_LIT("01234567890123456789012345678901"), &fields),
+			ERR_UNSUPPORTED);
+		buf_clear(&b);
+		pgp_secret_put(&s, tag, SLICE_LIT("new"), &b);
+		assert_int_equal(
+			pgp_secret_parse(tag, buf_slice(&b), SLICE_LIT("new"), &again), ERR_OK);
+		pgp_secret_fini(&again);
+		pgp_secret_fini(&s);
+	}
+	buf_fini(&fields);
+	buf_fini(&b);
+}
+
+static void
+a_ring_finds_its_keys(void **state)
+{
+	const struct pgp_secret *some[] = {&made[0], &made[13], &made[16]};
+	struct pgp_secret_ring ring = {some, 3};
+	struct pgp_private private = pgp_secret_private(&ring);
+	struct pgp_session session = {PGP_AES128, 16, "0123456789abcde"}, got;
+	struct slice digest = SLICE_LIT("01234567890123456789012345678901");
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, PGP_PUBLIC_FIELDS_MAX);
+	assert_int_equal(pgp_public_wrap(&made[16].public, 3, &session, &b), ERR_OK);
+	assert_int_equal(
+		private.unwrap(private.arg, &made[16].public, 3, buf_slice(&b), &got), ERR_OK);
+	assert_true(is_same(&got, &session));
+	assert_int_equal(private.unwrap(private.arg, &made[15].public, 3, buf_slice(&b), &got),
+		ERR_NOT_FOUND);
+	buf_clear(&b);
+	assert_int_equal(
+		private.sign(private.arg, &made[13].public, PGP_SHA256, digest, &b), ERR_OK);
+	assert_int_equal(
+		pgp_public_verify(&made[13].public, PGP_SHA256, digest, buf_slice(&b)), ERR_OK);
+	assert_int_equal(private.sign(private.arg, &made[12].public, PGP_SHA256, digest, &b),
+		ERR_NOT_FOUND);
+	buf_fini(&b);
+}
+
+/* --- RSA's padding ----------------------------------------------------------------------- */
+
+/* What a text must be, octet by octet, with the padding as it should be and not. */
+static enum err
+wrap_text(const struct pgp_public *k, struct slice em, struct buf *fields)
+{
+	BIGNUM *n = BN_bin2bn(k->body.p + 8, 256, NULL), *e = BN_new(),
+	       *m = BN_bin2bn(em.p, (int)em.n, NULL);
+	BN_CTX *ctx = BN_CTX_new();
+	uint8_t number[256];
+
+	assert_int_equal(BN_set_word(e, 65537), 1);
+	assert_int_equal(BN_mod_exp(m, m, e, n, ctx), 1);
+	assert_int_equal(BN_bn2binpad(m, number, sizeof number), sizeof number);
+	pgp_world_put_mpi(slice_of(number, sizeof number), fields);
+	BN_free(n);
+	BN_free(e);
+	BN_free(m);
+	BN_CTX_free(ctx);
+	return ERR_OK;
+}
+
+/* 00 02 PS 00 cipher key sum */
+static void
+make_em(uint8_t em[256], uint8_t cipher, size_t key_size)
+{
+	size_t at = 256 - key_size - 3;
+	unsigned sum = 0;
+
+	memset(em, 0x77, 256);
+	em[0] = 0;
+	em[1] = 2;
+	em[at - 1] = 0;
+	em[at] = cipher;
+	for (size_t i = 0; i < key_size; i++) {
+		em[at + 1 + i] = (uint8_t)(i + 1);
+		sum += em[at + 1 + i];
+	}
+	em[254] = (uint8_t)(sum >> 8);
+	em[255] = (uint8_t)sum;
+}
+
+static bool
+opens(const uint8_t em[256], struct pgp_session *got)
+{
+	struct buf b;
+
+	buf_init(&b, PGP_PUBLIC_FIELDS_MAX);
+	wrap_text(&made[0].public, slice_of(em, 256), &b);
+	assert_int_equal(pgp_secret_unwrap(&made[0], 3, buf_slice(&b), got), ERR_OK);
+	buf_fini(&b);
+	return got->key[0] == 1 && got->key[1] == 2;
+}
+
+static void
+rsas_padding_is_looked_at_to_its_last_octet(void **state)
+{
+	static const struct {
+		uint8_t cipher;
+		size_t size;
+		bool is_one;
+	} rows[] = {{PGP_AES128, 16, true}, {PGP_AES192, 24, true}, {PGP_AES256, 32, true},
+		{PGP_3DES, 24, true}, {PGP_CAMELLIA128, 16, true}, {PGP_CAMELLIA256, 32, true},
+		{PGP_AES128, 32, false}, {PGP_AES256, 16, false}, {PGP_AES192, 16, false},
+		{PGP_PLAINTEXT, 16, false}, {PGP_CAST5, 16, false}, {PGP_TWOFISH, 32, false},
+		{99, 32, false}};
+	struct pgp_session got;
+	uint8_t em[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		make_em(em, rows[i].cipher, rows[i].size);
+		assert_int_equal(opens(em, &got), rows[i].is_one);
+		assert_int_equal(got.n, rows[i].is_one ? rows[i].size : 32);
+		assert_int_equal(got.cipher, rows[i].is_one ? rows[i].cipher : PGP_AES256);
+	}
+	make_em(em, PGP_AES128, 16);
+	for (size_t i = 2; i<256; i += i> 230 || i < 12 ? 1 : 20) {
+		uint8_t was = em[i];
+
+		/* In PS zeros are wrong, elsewhere what isn't as it should be. */
+		em[i] = i < 236 ? 0 : (uint8_t)(was ^ 1);
+		assert_false(opens(em, &got));
+		em[i] = was;
+	}
+	em[1] = 1;
+	assert_false(opens(em, &got));
+	em[1] = 2;
+	assert_true(opens(em, &got));
+}
+
+/* --- reading ----------------------------------------------------------------------------- */
+
+static void
+a_body_is_read_whole_or_not_at_all(void **state)
+{
+	struct pgp_secret s;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, PGP_SECRET_BODY_MAX);
+	for (size_t i = 0; i < NEW; i++) {
+		buf_clear(&b);
+		pgp_secret_put(&made[i], PGP_TAG_SECRET_KEY, SLICE_EMPTY, &b);
+		for (size_t n = 0; n < b.n; n++)
+			assert_int_not_equal(pgp_secret_parse(PGP_TAG_SECRET_KEY,
+						     slice_of(b.p, n), SLICE_EMPTY, &s),
+				ERR_OK);
+		buf_put_u8(&b, 0);
+		assert_int_not_equal(
+			pgp_secret_parse(PGP_TAG_SECRET_KEY, buf_slice(&b), SLICE_EMPTY, &s),
+			ERR_OK);
+	}
+	buf_fini(&b);
+}
+
+/* Of version 6, which has no checksum over it: the numbers themselves must belong together. */
+static void
+a_private_part_of_another_key_is_refused(void **state)
+{
+	struct pgp_secret s;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, PGP_SECRET_BODY_MAX);
+	for (size_t i = 0; i < NEW; i++) {
+		size_t public = made[i].public.body.n;
+
+		if (kinds[i].version != 6)
+			continue;
+		buf_clear(&b);
+		pgp_secret_put(&made[i], PGP_TAG_SECRET_KEY, SLICE_EMPTY, &b);
+		for (size_t at = public + 3; at < b.n - 1; at += 1 + b.n / 50) {
+			b.p[at] ^= 0x40;
+			assert_int_not_equal(pgp_secret_parse(PGP_TAG_SECRET_KEY, buf_slice(&b),
+						     SLICE_EMPTY, &s),
+				ERR_OK);
+			b.p[at] ^= 0x40;
+		}
+		b.p[public - 4] ^= 1;
+		assert_int_not_equal(
+			pgp_secret_parse(PGP_TAG_SECRET_KEY, buf_slice(&b), SLICE_EMPTY, &s),
+			ERR_OK);
+	}
+	buf_fini(&b);
+}
+
+static void
+a_changed_body_of_version_4_fails_its_checksum(void **state)
+{
+	struct pgp_secret s;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, PGP_SECRET_BODY_MAX);
+	pgp_secret_put(&made[11], PGP_TAG_SECRET_KEY, SLICE_EMPTY, &b);
+	for (size_t at = made[11].public.body.n + 1; at < b.n; at++) {
+		b.p[at] ^= 0x40;
+		assert_int_equal(
+			pgp_secret_parse(PGP_TAG_SECRET_KEY, buf_slice(&b), SLICE_EMPTY, &s),
+			ERR_SYNTAX);
+		b.p[at] ^= 0x40;
+	}
+	buf_fini(&b);
+}
+
+/* --- passwords --------------------------------------------------------------------------- */
+
+static void
+what_was_put_with_a_password_is_read_with_it_alone(void **state)
+{
+	static const size_t some[] = {0, 4, 10, 13, 16};
+	struct slice word = SLICE_LIT("a word of ours");
+	struct pgp_secret s;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, PGP_SECRET_BODY_MAX);
+	for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
+		const struct pgp_secret *k = &made[some[i]];
+		uint8_t tag = i % 2 ? PGP_TAG_SECRET_SUBKEY : PGP_TAG_SECRET_KEY;
+		bool is_v6 = k->public.version == 6;
+
+		buf_clear(&b);
+		pgp_secret_put(k, tag, word, &b);
+		assert_int_equal(b.p[k->public.body.n], is_v6 ? 253 : 254);
+		assert_int_equal(pgp_secret_check(buf_slice(&b)), ERR_AUTH);
+		assert_int_equal(pgp_secret_parse(tag, buf_slice(&b), word, &s), ERR_OK);
+		assert_true(s.was_locked);
+		use(&s);
+		pgp_secret_fini(&s);
+		assert_int_equal(
+			pgp_secret_parse(tag, buf_slice(&b), SLICE_EMPTY, &s), ERR_AUTH);
+		assert_int_equal(
+			pgp_secret_parse(tag, buf_slice(&b), SLICE_LIT("a word of our"), &s),
+			ERR_AUTH);
+		/* Of version 6, the kind of packet is bound to the password, too. */
+		if (is_v6)
+			assert_int_equal(pgp_secret_parse(tag ^ PGP_TAG_SECRET_KEY ^
+								  PGP_TAG_SECRET_SUBKEY,
+						 buf_slice(&b), word, &s),
+				ERR_AUTH);
+		b.p[b.n - 1] ^= 1;
+		assert_int_equal(pgp_secret_parse(tag, buf_slice(&b), word, &s), ERR_AUTH);
+		b.p[b.n - 1] ^= 1;
+		b.p[b.n - 30] ^= 1;
+		assert_int_equal(pgp_secret_parse(tag, buf_slice(&b), word, &s), ERR_AUTH);
+	}
+	buf_fini(&b);
+}
+
+static void
+without_a_password_nothing_is_locked(void **state)
+{
+	struct pgp_secret s;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, PGP_SECRET_BODY_MAX);
+	for (size_t i = 0; i < NEW; i++) {
+		buf_clear(&b);
+		pgp_secret_put(&made[i], PGP_TAG_SECRET_KEY, SLICE_EMPTY, &b);
+		assert_int_equal(pgp_secret_check(buf_slice(&b)), ERR_OK);
+		assert_int_equal(pgp_secret_parse(PGP_TAG_SECRET_KEY, buf_slice(&b),
+					 SLICE_LIT("not needed"), &s),
+			ERR_OK);
+		assert_false(s.was_locked);
+		assert_memory_equal(
+			s.public.fingerprint, made[i].public.fingerprint, PGP_FINGERPRINT_MAX);
+		pgp_secret_fini(&s);
+	}
+	buf_fini(&b);
+}
+
+static void
+gnupgs_password_opens_its_key(void **state)
+{
+	struct slice body;
+	struct pgp_secret s;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, PGP_WORLD_MAX);
+	pgp_world_file("locked", ".key", &b);
+	body = pgp_world_find(buf_slice(&b), PGP_TAG_SECRET_KEY, 0);
+	assert_int_equal(pgp_secret_check(body), ERR_AUTH);
+	assert_int_equal(pgp_secret_parse(PGP_TAG_SECRET_KEY, body, SLICE_EMPTY, &s), ERR_AUTH);
+	assert_int_equal(pgp_secret_parse(PGP_TAG_SECRET_KEY, body, SLICE_LIT("passwort"), &s),
+		ERR_AUTH);
+	assert_int_equal(
+		pgp_secret_parse(PGP_TAG_SECRET_KEY, body, SLICE_LIT("password"), &s), ERR_OK);
+	sign_and_verify(&s);
+	pgp_secret_fini(&s);
+	buf_fini(&b);
+}
+
+/* RFC 9580 appendix A.4, and A.5, whose Argon2 wants 2 GiB. */
+static void
+the_rfcs_keys_are_read_in_clear_and_locked(void **state)
+{
+	struct pgp_secret clear, locked;
+	struct slice body;
+	struct buf a, b;
+
+	(void)state;
+	buf_init(&a, PGP_WORLD_MAX);
+	buf_init(&b, PGP_WORLD_MAX);
+	pgp_world_decode(PGP_WORLD_V6_SECRET, &a);
+	pgp_world_decode(PGP_WORLD_V6_LOCKED, &b);
+	body = pgp_world_find(buf_slice(&a), PGP_TAG_SECRET_KEY, 0);
+	assert_int_equal(
+		pgp_secret_parse(PGP_TAG_SECRET_KEY, body, SLICE_EMPTY, &clear), ERR_OK);
+	use(&clear);
+	body = pgp_world_find(buf_slice(&b), PGP_TAG_SECRET_KEY, 0);
+	assert_int_equal(pgp_secret_check(body), ERR_AUTH);
+	assert_int_equal(pgp_secret_parse(PGP_TAG_SECRET_KEY, body,
+				 SLICE_LIT(PGP_WORLD_V6_PASSWORD), &locked),
+		ERR_OK);
+	buf_clear(&a);
+	buf_clear(&b);
+	pgp_secret_put(&clear, PGP_TAG_SECRET_KEY, SLICE_EMPTY, &a);
+	pgp_secret_put(&locked, PGP_TAG_SECRET_KEY, SLICE_EMPTY, &b);
+	assert_true(slice_eq(buf_slice(&a), buf_slice(&b)));
+	pgp_secret_fini(&clear);
+	pgp_secret_fini(&locked);
+	buf_fini(&a);
+	buf_fini(&b);
+}
+
+/* An S2K usage, and what stands behind it, after a public part of that version. */
+static enum err
+parse_usage(uint8_t version, struct slice behind)
+{
+	const struct pgp_secret *k = version == 6 ? &made[13] : &made[11];
+	struct pgp_secret s;
+	struct buf b;
+	enum err e;
+
+	buf_init(&b, PGP_SECRET_BODY_MAX);
+	buf_put_slice(&b, k->public.body);
+	buf_put_slice(&b, behind);
+	e = pgp_secret_parse(PGP_TAG_SECRET_KEY, buf_slice(&b), SLICE_LIT("word"), &s);
+	assert_int_not_equal(e, ERR_OK);
+	buf_fini(&b);
+	return e;
+}
+
+static void
+each_usage_has_its_answer(void **state)
+{
+#define IV "0123456789abcdef"
+	static const struct {
+		uint8_t version;
+		enum err e;
+		struct slice behind;
+	} rows[] = {
+		{4, ERR_SYNTAX, SLICE_LIT("")},
+		{4, ERR_AUTH, SLICE_LIT("\xfe\x09\x00\x08" IV "what it is, but long enough")},
+		{4, ERR_AUTH, SLICE_LIT("\xff\x09\x00\x08" IV "what it is")},
+		{4, ERR_AUTH, SLICE_LIT("\x09" IV "what it is")},
+		{4, ERR_UNSUPPORTED, SLICE_LIT("\x03" IV "CAST5")},
+		{4, ERR_UNSUPPORTED, SLICE_LIT("\xfe\x09\x00\x63" IV "a hash")},
+		{4, ERR_UNSUPPORTED, SLICE_LIT("\xfe\x09\x02\x08" IV "a specifier")},
+		{4, ERR_SYNTAX,
+			SLICE_LIT("\xfe\x09\x00\x08"
+				  "short")},
+		{4, ERR_SYNTAX, SLICE_LIT("\xfe")},
+		{4, ERR_NOT_FOUND, SLICE_LIT("\xff\x00\x65\x00GNU\x01")},
+		{4, ERR_NOT_FOUND,
+			SLICE_LIT("\xfe\x07\x65\x02GNU\x02\x04"
+				  "card")},
+		{4, ERR_AUTH, SLICE_LIT("\xfd\x09\x02\x00\x08" IV "what it is, and a tag")},
+		{4, ERR_SYNTAX, SLICE_LIT("\xfd\x09\x02\x00\x08" IV "no tag")},
+		{4, ERR_UNSUPPORTED, SLICE_LIT("\xfd\x09\x04\x00\x08" IV "a mode")},
+		{4, ERR_UNSUPPORTED, SLICE_LIT("\xfd\x0d\x02\x00\x08" IV "a cipher")},
+		{6, ERR_SYNTAX, SLICE_LIT("\xff\x09\x00\x08" IV "what it is")},
+		{6, ERR_SYNTAX, SLICE_LIT("\x09" IV "what it is")},
+		{6, ERR_AUTH,
+			SLICE_LIT("\xfd\x14\x09\x02\x02\x00\x08"
+				  "0123456789abcde"
+				  "what it is, and a tag")},
+		{6, ERR_SYNTAX,
+			SLICE_LIT("\xfd\x15\x09\x02\x02\x00\x08"
+				  "0123456789abcdef"
+				  "what it is, and a tag")},
+		{6, ERR_SYNTAX,
+			SLICE_LIT("\xfd\x15\x09\x02\x03\x00\x08x"
+				  "0123456789abcde"
+				  "what it is, and a tag")},
+		{6, ERR_LIMIT,
+			SLICE_LIT("\xfd\x26\x09\x02\x14\x04"
+				  "0123456789abcdef\x01\x04\x16"
+				  "0123456789abcde"
+				  "what it is, and a tag")},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		assert_int_equal(parse_usage(rows[i].version, rows[i].behind), rows[i].e);
+}
+
+/* --- making ------------------------------------------------------------------------------ */
+
+static void
+kinds_that_there_are_none_of_are_unsupported(void **state)
+{
+	static const struct pgp_secret_kind none[] = {
+		{3, PGP_RSA, 0, 2048, NULL},
+		{5, PGP_RSA, 0, 2048, NULL},
+		{4, PGP_RSA, 0, 2047, NULL},
+		{4, PGP_RSA, 0, 8193, NULL},
+		{4, PGP_DSA, 0, 2048, NULL},
+		{4, PGP_ELGAMAL, 0, 2048, NULL},
+		{4, PGP_ECDSA, 0, 0, NULL},
+		{4, PGP_ECDSA, 0, 0, "Curve25519"},
+		{4, PGP_ECDH, 0, 0, "Ed25519"},
+		{6, PGP_ECDH, 0, 0, "Curve25519"},
+		{6, PGP_EDDSA_LEGACY, 0, 0, NULL},
+		{4, 99, 0, 0, NULL},
+	};
+	struct pgp_secret s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+		assert_int_equal(pgp_secret_generate(&none[i], &s), ERR_UNSUPPORTED);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(keys_of_gnupg_are_used),
+		cmocka_unit_test(new_keys_of_each_kind_are_used),
+		cmocka_unit_test(a_key_of_another_version_of_pkesk_is_unsupported),
+		cmocka_unit_test(keys_that_we_do_not_use_are_kept),
+		cmocka_unit_test(a_ring_finds_its_keys),
+		cmocka_unit_test(rsas_padding_is_looked_at_to_its_last_octet),
+		cmocka_unit_test(a_body_is_read_whole_or_not_at_all),
+		cmocka_unit_test(a_private_part_of_another_key_is_refused),
+		cmocka_unit_test(a_changed_body_of_version_4_fails_its_checksum),
+		cmocka_unit_test(what_was_put_with_a_password_is_read_with_it_alone),
+		cmocka_unit_test(without_a_password_nothing_is_locked),
+		cmocka_unit_test(gnupgs_password_opens_its_key),
+		cmocka_unit_test(the_rfcs_keys_are_read_in_clear_and_locked),
+		cmocka_unit_test(each_usage_has_its_answer),
+		cmocka_unit_test(kinds_that_there_are_none_of_are_unsupported),
+	};
+
+	return cmocka_run_group_tests(tests, make_keys, forget_keys);
+}
