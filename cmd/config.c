@@ -73,6 +73,8 @@ static const struct key keys[] = {
 	{"gateway", "tls", TEXT, AT(gateway_tls), 1, 15, "may"},
 	{"gateway", "dkim", FLAG, AT(gateway_dkim), 0, 0, "no"},
 	{"gateway", "certificate", TEXT, AT(gateway_certificate), 4, 4, CONFIG_ROUTE_NODE},
+	{"gateway", "revocation_networks", TEXT, AT(gateway_networks), 1, CONFIG_TEXT_MAX - 1,
+		"none"},
 	{"limits", "message_size", SIZE, AT(message_size), 1024, 1 << 29, "50M"},
 	{"limits", "recipients", NUMBER32, AT(recipients), 1, 10000, "1000"},
 	{"limits", "recipients_per_hour", NUMBER32, AT(sending.per_hour), 0, SENDING_LIMIT_MAX,
@@ -344,22 +346,27 @@ read_filter(struct config_listener *l, const char *text)
 }
 
 static bool
-read_from(struct config_listener *l, const char *text)
+read_networks(const char *text, struct ip_network to[CONFIG_NETWORKS_MAX], uint32_t *n)
 {
 	struct slice rest = slice_str(text);
 	size_t comma;
 
-	l->networks = 0;
+	*n = 0;
 	do {
-		if (l->networks == CONFIG_NETWORKS_MAX)
+		if (*n == CONFIG_NETWORKS_MAX)
 			return false;
 		comma = slice_find(rest, ',');
-		if (ip_network_parse(
-			    slice_trim(slice_cut(rest, 0, comma)), &l->network[l->networks++]))
+		if (ip_network_parse(slice_trim(slice_cut(rest, 0, comma)), &to[(*n)++]))
 			return false;
 		rest = slice_from(rest, comma + 1);
 	} while (rest.n);
-	return read_text(l->from, text);
+	return true;
+}
+
+static bool
+read_from(struct config_listener *l, const char *text)
+{
+	return read_networks(text, l->network, &l->networks) && read_text(l->from, text);
 }
 
 static bool
@@ -661,6 +668,12 @@ validate_hairpins(struct reading *r)
 			"reinject in [gateway]: `%s` won't do; expected HOST:PORT, and as many "
 			"as seven more with commas between",
 			c->gateway_reinject);
+	if (strcmp(c->gateway_networks, "none") != 0 &&
+		!read_networks(c->gateway_networks, c->gateway_network, &c->gateway_networks_n))
+		refuse(r,
+			"revocation_networks in [gateway]: `%s` won't do; expected networks "
+			"like 10.1.0.0/16, 2001:db8::1, at most %d, with commas between",
+			c->gateway_networks, CONFIG_NETWORKS_MAX);
 	for (uint32_t i = 0; i < c->listeners && !r->e; i++)
 		validate_hairpin(r, &c->listener[i]);
 	if (!r->e)

@@ -92,6 +92,10 @@ struct config {
 	char gateway_reinject[CONFIG_TEXT_MAX], gateway_hop[CONFIG_HOP_MAX];
 	char gateway_tls[16], gateway_certificate[8];
 	bool gateway_dkim;
+	/* Where revocation is asked for, beside public addresses: as text and as networks. */
+	char gateway_networks[CONFIG_TEXT_MAX];
+	struct ip_network gateway_network[CONFIG_NETWORKS_MAX];
+	uint32_t gateway_networks_n;
 	/* [limits] */
 	uint64_t message_size;
 	struct sending_limits sending; /* of a user without limits of its own */

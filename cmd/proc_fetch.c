@@ -1,16 +1,22 @@
 /* fetch: GETs over HTTPS for the others, so that nothing else parses HTTP, and nothing that
- * holds keys or mail speaks with web servers.
+ * holds keys or mail speaks with web servers. What a certificate names is fetched by HTTP, too,
+ * as that is signed itself, but from public addresses alone: a stranger must not make us ask
+ * the web servers inside.
  *
  * Owns:     nothing but the authorities that it trusts.
  * Hears:    courier (FETCH), resolver's answers, web servers.
- * Touches:  TCP sockets, to connect, to port 443 alone.
+ * Touches:  TCP sockets, to connect, to ports 443 and 80 alone; files in memory that come with
+ *           the question.
  *
  * libevent's evhttp was looked at: it takes an end by closing for the end of a body, and has a
  * way of its own into OpenSSL, where crypto/tls_client is the one that proves servers. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "cmd/courier_file.h"
 #include "cmd/proc.h"
 #include "cmd/resolve.h"
 #include "core/clock.h"
@@ -23,17 +29,21 @@
 #include "crypto/tls_client.h"
 
 /* SIZE, TIMEOUT: what may be asked for. CALL_MS: for each address, to connect, and
- * for TLS. */
+ * for TLS. FILES, FILE: what is written into files. */
 enum {
 	JOBS_MAX = 256,
 	SIZE_MAX_OCTETS = 65536,
+	FILES_MAX = 8,
+	FILE_MAX_OCTETS = 4 << 20,
+	OCSP_MAX = 1024,
 	TIMEOUT_MAX_MS = 60000,
 	CALL_MS = 10000,
 	PORT = 443,
+	PORT_PLAIN = 80,
 	ADDRESSES_MAX = 4, /* of each family */
 	ROOTS_MAX = 1 << 20,
 	PATH_MAX_OCTETS = 200,
-	REQUEST_MAX = 1024,
+	REQUEST_MAX = 2048,
 	WHY_MAX = 600
 };
 
@@ -41,7 +51,7 @@ struct fetch {
 	struct proc *p;
 	struct buf roots; /* PEM that [relay] tls_ca names; empty: built in */
 	struct tls_client *tls;
-	uint32_t jobs;
+	uint32_t jobs, files;
 };
 
 struct address {
@@ -52,7 +62,9 @@ struct job {
 	struct fetch *f;
 	struct ipc_ticket ticket;
 	struct arena arena;
-	struct slice host, path;
+	struct slice host, path, ocsp;
+	int fd; /* -1: into the answer, from any address */
+	bool plain;
 	struct dns_name name;
 	struct http_reply reply;
 	uint32_t asked; /* of the resolver, not answered yet: the job lasts until then */
@@ -89,6 +101,10 @@ let_go(struct job *j)
 	http_reply_fini(&j->reply);
 	arena_reset(&j->arena);
 	j->f->jobs--;
+	if (j->fd >= 0) {
+		close(j->fd);
+		j->f->files--;
+	}
 	free(j);
 }
 
@@ -101,11 +117,16 @@ finish(struct job *j, const char *why)
 	hang_up(j);
 	loop_cancel(j->deadline);
 	j->deadline = NULL;
+	if (!why && j->fd >= 0 && courier_file_put(j->fd, 0, buf_slice(&j->reply.body)))
+		why = "no room for it in memory";
 	out.why = (char *)(uintptr_t)(why ? why : "");
 	if (!why) {
 		out.status = j->reply.status;
 		out.type = arena_str(&j->arena, buf_slice(&j->reply.type));
-		out.body = (ProtobufCBinaryData){j->reply.body.n, j->reply.body.p};
+		if (j->fd < 0)
+			out.body = (ProtobufCBinaryData){j->reply.body.n, j->reply.body.p};
+		else
+			out.size = (uint32_t)j->reply.body.n;
 	}
 	ipc_answer(j->f->p->ipc, j->ticket, ERR_OK, &out.base);
 	j->is_over = true;
@@ -155,12 +176,30 @@ on_end(void *arg, enum err e)
 }
 
 static void
+write_request(struct job *j)
+{
+	struct buf out;
+
+	j->why[0] = '\0'; /* of the addresses before */
+	buf_init(&out, REQUEST_MAX);
+	buf_printf(&out, "%s %.*s HTTP/1.1\r\nHost: %.*s\r\nUser-Agent: hairpin\r\n",
+		j->ocsp.n ? "POST" : "GET", SLICE_FMT(j->path), SLICE_FMT(j->host));
+	if (j->ocsp.n)
+		buf_printf(&out,
+			"Content-Type: application/ocsp-request\r\nContent-Length: %zu\r\n",
+			j->ocsp.n);
+	buf_printf(&out, "Accept: */*\r\nConnection: close\r\n\r\n");
+	buf_put_slice(&out, j->ocsp);
+	conn_write(j->conn, buf_slice(&out));
+	buf_fini(&out);
+}
+
+static void
 on_secure(void *arg, enum err e)
 {
 	struct job *j = arg;
 	const struct tls_stream *s = conn_tls(j->conn);
 	struct tls_client_verdict verdict = tls_client_verdict(s);
-	struct buf out;
 
 	if (e) {
 		snprintf(j->why, sizeof j->why, "TLS: %.*s",
@@ -170,14 +209,7 @@ on_secure(void *arg, enum err e)
 	}
 	loop_cancel(j->timer);
 	j->timer = NULL;
-	j->why[0] = '\0'; /* of the addresses before */
-	buf_init(&out, REQUEST_MAX);
-	buf_printf(&out,
-		"GET %.*s HTTP/1.1\r\nHost: %.*s\r\nUser-Agent: hairpin\r\nAccept: */*\r\n"
-		"Connection: close\r\n\r\n",
-		SLICE_FMT(j->path), SLICE_FMT(j->host));
-	conn_write(j->conn, buf_slice(&out));
-	buf_fini(&out);
+	write_request(j);
 }
 
 /* --- calling --- */
@@ -212,6 +244,10 @@ on_connected(void *arg, int fd, int error)
 		return;
 	}
 	j->conn = conn_new(j->f->p->loop, fd, &events, j, &limits);
+	if (j->plain) {
+		write_request(j);
+		return;
+	}
 	if (tls_client_connect(j->f->tls, fd, &demand, &s)) {
 		snprintf(j->why, sizeof j->why, "connect: not the name of a host");
 		call_next(j);
@@ -238,7 +274,7 @@ next_address(struct job *j)
 static void
 call_next(struct job *j)
 {
-	struct dial_to to = {.port = PORT, .timeout_ms = CALL_MS};
+	struct dial_to to = {.port = j->plain ? PORT_PLAIN : PORT, .timeout_ms = CALL_MS};
 	const struct address *a;
 
 	hang_up(j);
@@ -253,6 +289,22 @@ call_next(struct job *j)
 
 /* --- where to --- */
 
+/* The one that is judged here is the one that is called: its name isn't asked for again. */
+static bool
+may_call(struct job *j, struct slice address)
+{
+	const struct config *c = &j->f->p->config;
+
+	if (j->fd < 0 || ip_network_is_public(address))
+		return true;
+	for (uint32_t i = 0; i < c->gateway_networks_n; i++)
+		if (ip_network_holds(&c->gateway_network[i], address))
+			return true;
+	snprintf(j->why, sizeof j->why,
+		"its address isn't public, nor one of revocation_networks in [gateway]");
+	return false;
+}
+
 static void
 keep_addresses(struct job *j, const struct dns_message *m)
 {
@@ -260,7 +312,8 @@ keep_addresses(struct job *j, const struct dns_message *m)
 		size_t n = m->rdata[i].n, family = n == 4;
 		struct address *a = &j->address[family][j->addresses[family]];
 
-		if ((n != 4 && n != 16) || j->addresses[family] == ADDRESSES_MAX)
+		if ((n != 4 && n != 16) || j->addresses[family] == ADDRESSES_MAX ||
+			!may_call(j, m->rdata[i]))
 			continue;
 		memcpy(a->octets, m->rdata[i].p, n);
 		a->n = (uint8_t)n;
@@ -325,6 +378,43 @@ is_host(struct slice host)
 	return host.n > 0 && host.n <= TLS_CLIENT_NAME_MAX && host.p[host.n - 1] != '.';
 }
 
+/* No number is the last label of a name: 127.1 and 0x7f000001 are addresses. */
+static bool
+is_name(struct slice host)
+{
+	size_t top = host.n;
+
+	while (top && host.p[top - 1] != '.')
+		top--;
+	return top < host.n && (host.p[top] < '0' || host.p[top] > '9');
+}
+
+/* What goes into a file, or into the answer. */
+static bool
+is_sound(const Ipc__Fetch *q, int fd)
+{
+	struct stat st;
+
+	if (fd < 0)
+		return !q->plain && !q->ocsp.len && q->size_max <= SIZE_MAX_OCTETS;
+	return q->size_max <= FILE_MAX_OCTETS && q->ocsp.len <= OCSP_MAX &&
+	       is_name(slice_str(q->host)) && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	       st.st_size == 0;
+}
+
+static enum err
+check(const struct fetch *f, const struct ipc_frame *frame, struct dns_name *name)
+{
+	const Ipc__Fetch *q = (const Ipc__Fetch *)frame->msg;
+	struct slice host = slice_str(q->host);
+
+	if (!is_host(host) || dns_name_parse(host, name) || !is_path(slice_str(q->path)) ||
+		!q->timeout_ms || q->timeout_ms > TIMEOUT_MAX_MS || !is_sound(q, frame->fd))
+		return ERR_SYNTAX;
+	return f->jobs == JOBS_MAX || (frame->fd >= 0 && f->files == FILES_MAX) ? ERR_BUSY
+										: ERR_OK;
+}
+
 static void
 on_fetch(void *arg, struct ipc_frame *frame)
 {
@@ -333,19 +423,25 @@ on_fetch(void *arg, struct ipc_frame *frame)
 	struct slice host = slice_str(q->host), path = slice_str(q->path);
 	struct dns_name name;
 	struct job *j;
+	enum err e = check(f, frame, &name);
 
-	if (!is_host(host) || dns_name_parse(host, &name) || !is_path(path) ||
-		q->size_max > SIZE_MAX_OCTETS || !q->timeout_ms ||
-		q->timeout_ms > TIMEOUT_MAX_MS || f->jobs == JOBS_MAX) {
-		ipc_answer(f->p->ipc, ipc_ticket(frame),
-			f->jobs == JOBS_MAX ? ERR_BUSY : ERR_SYNTAX, NULL);
+	if (e) {
+		ipc_answer(f->p->ipc, ipc_ticket(frame), e, NULL);
+		if (frame->fd >= 0)
+			close(frame->fd);
 		return;
 	}
 	j = must_zalloc(sizeof *j);
-	*j = (struct job){.f = f, .ticket = ipc_ticket(frame), .name = name};
+	*j = (struct job){.f = f,
+		.ticket = ipc_ticket(frame),
+		.name = name,
+		.fd = frame->fd,
+		.plain = q->plain};
+	f->files += j->fd >= 0;
 	arena_init(&j->arena, 0);
 	j->host = arena_dup(&j->arena, host);
 	j->path = arena_dup(&j->arena, path);
+	j->ocsp = arena_dup(&j->arena, slice_of(q->ocsp.data, q->ocsp.len));
 	http_reply_init(&j->reply, q->size_max);
 	f->jobs++;
 	j->deadline = loop_after(f->p->loop, q->timeout_ms, on_deadline, j);

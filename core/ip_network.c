@@ -57,3 +57,57 @@ ip_network_holds(const struct ip_network *net, struct slice address)
 			return false;
 	return true;
 }
+
+static bool
+is_in(const struct ip_network *list, size_t n, struct slice address)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ip_network_holds(&list[i], address))
+			return true;
+	return false;
+}
+
+static bool
+is_public_four(struct slice address)
+{
+	static const struct ip_network special[] = {
+		{{0}, 4, 8}, {{10}, 4, 8}, {{100, 64}, 4, 10}, {{127}, 4, 8},
+		{{169, 254}, 4, 16}, {{172, 16}, 4, 12}, {{192, 0, 0}, 4, 24},
+		{{192, 0, 2}, 4, 24}, {{192, 88, 99}, 4, 24}, {{192, 168}, 4, 16},
+		{{198, 18}, 4, 15}, {{198, 51, 100}, 4, 24}, {{203, 0, 113}, 4, 24},
+		{{224}, 4, 3}, /* multicast, reserved, broadcast */
+	};
+
+	return !is_in(special, sizeof special / sizeof *special, address);
+}
+
+/* Of all others nothing is given out yet, or they are for what isn't a server of the web:
+ * 2001::/23 has Teredo, ORCHID and benchmarks. */
+static bool
+is_public_six(struct slice address)
+{
+	static const struct ip_network given = {{0x20}, 16, 3};
+	static const struct ip_network special[] = {
+		{{0x20, 0x01}, 16, 23},
+		{{0x20, 0x01, 0x0d, 0xb8}, 16, 32},
+		{{0x3f, 0xff}, 16, 20},
+	};
+
+	return ip_network_holds(&given, address) &&
+	       !is_in(special, sizeof special / sizeof *special, address);
+}
+
+bool
+ip_network_is_public(struct slice address)
+{
+	static const struct ip_network nat64 = {{0x00, 0x64, 0xff, 0x9b}, 16, 96};
+	static const struct ip_network six_to_four = {{0x20, 0x02}, 16, 16};
+
+	address = unmapped(address);
+	if (address.n == 16 && ip_network_holds(&nat64, address))
+		address = slice_from(address, 12);
+	else if (address.n == 16 && ip_network_holds(&six_to_four, address))
+		address = slice_cut(address, 2, 6);
+	return address.n == 4 ? is_public_four(address)
+			      : address.n == 16 && is_public_six(address);
+}

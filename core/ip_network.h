@@ -17,5 +17,10 @@ const char *ip_network_parse(struct slice text, struct ip_network *out);
 /* address: 4 or 16 octets; a network holds no address of the other family. IPv4 in IPv6
  * (::ffff:192.0.2.1) is IPv4's. */
 bool ip_network_holds(const struct ip_network *net, struct slice address);
+/* address: 4 or 16 octets. May it be called for a stranger? Public unicast alone, by IANA's
+ * registries of special-purpose addresses: not this machine, a private network, a link, a
+ * documentation, or many at once. IPv4 in IPv6 (mapped, NAT64's 64:ff9b::/96, 6to4) is judged
+ * by the address inside. */
+bool ip_network_is_public(struct slice address);
 
 #endif

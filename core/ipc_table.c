@@ -71,10 +71,14 @@ static const struct ipc_rule rules[] = {
 		&ipc__filter_passed__descriptor, R(COURIER), R(FILTERD), LARGE, true},
 	{IPC_FILTER_MADE, "FILTER_MADE", &ipc__filter_made__descriptor, NULL, R(FILTERD),
 		R(COURIER), LARGE, true},
+	{IPC_FILTER_CHAIN, "FILTER_CHAIN", &ipc__filter_chain__descriptor,
+		&ipc__filter_chained__descriptor, R(COURIER), R(FILTERD), LARGE, true},
+	{IPC_FILTER_STATUS, "FILTER_STATUS", &ipc__filter_status__descriptor,
+		&ipc__filter_stated__descriptor, R(COURIER), R(FILTERD), LARGE, true},
 	{IPC_RESOLVE, "RESOLVE", &ipc__resolve__descriptor, &ipc__resolved__descriptor,
 		R(COURIER) | R(FETCH), R(RESOLVER), LARGE, false},
 	{IPC_FETCH, "FETCH", &ipc__fetch__descriptor, &ipc__fetched__descriptor, R(COURIER),
-		R(FETCH), LARGE, false},
+		R(FETCH), LARGE, true},
 };
 
 const struct ipc_rule *
