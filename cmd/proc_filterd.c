@@ -2,7 +2,8 @@
  *
  * Owns:     the mail in hand and its data key, while it is in hand.
  * Hears:    smtpd (FILTER_SCORE: data key and sealed body), courier (FILTER_PASS: data key and
- *           sealed text of a mail that passes this node's engine).
+ *           sealed text of a mail that passes this node's engine; FILTER_CHAIN, FILTER_STATUS:
+ *           what is said of certificates).
  * Asks:     keyd, for what private keys do to the mail in hand.
  * Touches:  no network, no database, no file but the sealed one that came with the question,
  *           and memfds of what it makes. Ends after so many mails, so that whatever a mail did
@@ -13,6 +14,7 @@
 
 #include "cmd/filterd_pass.h"
 #include "cmd/filterd_read.h"
+#include "cmd/filterd_status.h"
 #include "cmd/proc.h"
 #include "core/codec.h"
 #include "core/ipc.pb-c.h"
@@ -129,6 +131,24 @@ on_pass(void *arg, struct ipc_frame *frame)
 }
 
 static void
+on_chain(void *arg, struct ipc_frame *frame)
+{
+	struct filterd *f = arg;
+
+	filterd_status_chain(f->p->ipc, frame);
+	count_mail(f);
+}
+
+static void
+on_list(void *arg, struct ipc_frame *frame)
+{
+	struct filterd *f = arg;
+
+	filterd_status_list(f->p->ipc, frame);
+	count_mail(f);
+}
+
+static void
 start(struct proc *p)
 {
 	struct filterd *f = must_zalloc(sizeof *f);
@@ -137,6 +157,8 @@ start(struct proc *p)
 	p->state = f;
 	ipc_on(p->ipc, IPC_FILTER_SCORE, on_score, f);
 	ipc_on(p->ipc, IPC_FILTER_PASS, on_pass, f);
+	ipc_on(p->ipc, IPC_FILTER_CHAIN, on_chain, f);
+	ipc_on(p->ipc, IPC_FILTER_STATUS, on_list, f);
 }
 
 const struct proc_role proc_filterd_role = {

@@ -414,10 +414,25 @@ names(X509_CRL *crl, X509 *cert, X509 *issuer)
 }
 
 static bool
+is_known_revoked(const struct cert_check *c, X509 *cert)
+{
+	uint8_t hash[HASH];
+
+	if (c->q->n_revoked)
+		must(X509_digest(cert, EVP_sha256(), hash, NULL) == 1);
+	for (size_t i = 0; i < c->q->n_revoked; i++)
+		if (slice_eq(codec_slice(c->q->revoked[i]), slice_of(hash, HASH)))
+			return true;
+	return false;
+}
+
+static bool
 is_revoked(const struct cert_check *c, STACK_OF(X509) * chain)
 {
 	bool is = false;
 
+	for (int k = 0; k < sk_X509_num(chain) && !is; k++)
+		is = is_known_revoked(c, sk_X509_value(chain, k));
 	for (size_t i = 0; i < c->q->n_crl && !is; i++) {
 		const uint8_t *p = c->q->crl[i].data;
 		X509_CRL *crl = d2i_X509_CRL(NULL, &p, (long)c->q->crl[i].len);
@@ -465,4 +480,39 @@ cert_check_run(struct cert_check *c, struct slice der, enum cert_check_use use, 
 	X509_free(cert);
 	ERR_clear_error();
 	return p;
+}
+
+static struct slice
+der_of(X509 *cert, struct arena *a)
+{
+	uint8_t *der = NULL;
+	int n = i2d_X509(cert, &der);
+	struct slice out;
+
+	must(n > 0);
+	out = arena_dup(a, slice_of(der, (size_t)n));
+	OPENSSL_free(der);
+	return out;
+}
+
+enum smime_problem
+cert_check_chain(
+	struct cert_check *c, struct slice der, struct arena *a, struct cert_check_links *out)
+{
+	X509 *cert = cert_x509_parse(der);
+	enum smime_problem worst = SMIME_PROBLEM_NO_CERTIFICATE;
+	STACK_OF(X509) * chain;
+
+	out->n = 0;
+	if (!cert)
+		return worst;
+	add_built_in(c, cert);
+	worst = build(c, cert, &chain);
+	check_chain(c, chain, &worst);
+	for (int i = 0; i < sk_X509_num(chain) && out->n < CERT_CHECK_LINKS_MAX; i++)
+		out->der[out->n++] = der_of(sk_X509_value(chain, i), a);
+	sk_X509_pop_free(chain, X509_free);
+	X509_free(cert);
+	ERR_clear_error();
+	return worst;
 }

@@ -17,11 +17,13 @@
  *   can be revoked, too weak, or for another purpose or address.
  * - A blocked one is never good, believed by hand or not; a blocked authority stands behind
  *   nothing.
- * - Revoked: if a CRL of the question, signed by the issuer in the chain, names it, however old
- *   that CRL is. No CRL says nothing. */
+ * - Revoked: if the question says so, of it or of an authority in its chain, or if a CRL of the
+ *   question, signed by the issuer in the chain, names it, however old that CRL is. No CRL says
+ *   nothing. */
 #ifndef CRYPTO_CERT_CHECK_H
 #define CRYPTO_CERT_CHECK_H
 
+#include "core/arena.h"
 #include "crypto/gateway.pb-c.h"
 #include "crypto/smime.h"
 
@@ -55,5 +57,16 @@ void cert_check_add(struct cert_check *c, struct slice der);
  * REVOKED, EXPIRED, PURPOSE, CHAIN; or NONE. */
 enum smime_problem cert_check_run(
 	struct cert_check *c, struct slice der, enum cert_check_use use, bool *is_manual);
+
+/* DER: the certificate, its issuer, and so on, up to an anchor; in a's memory. */
+enum { CERT_CHECK_LINKS_MAX = CERT_CHECK_DEPTH_MAX + 2 };
+struct cert_check_links {
+	struct slice der[CERT_CHECK_LINKS_MAX];
+	size_t n;
+};
+/* Does its chain end at a trusted authority now, whatever it is for itself, and whoever
+ * believes it by hand? NONE; else what is wrong, and the links as far as they are there. */
+enum smime_problem cert_check_chain(
+	struct cert_check *c, struct slice der, struct arena *a, struct cert_check_links *out);
 
 #endif

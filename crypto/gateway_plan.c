@@ -326,6 +326,15 @@ contradict(struct gateway_plan *p, size_t i, const char *must)
 		SLICE_FMT(address), must);
 }
 
+/* NULL: nothing is known of it. */
+static const char *
+missing_of(const struct gateway_plan *p, size_t i)
+{
+	const char *missing = p->w->e->q->recipient[i]->missing;
+
+	return *missing ? missing : NULL;
+}
+
 static void
 plan_encryption(struct gateway_plan *p, size_t i)
 {
@@ -352,11 +361,14 @@ plan_encryption(struct gateway_plan *p, size_t i)
 	if (c)
 		take_certificate(p, i, c, must ? must : "the mode is when-possible");
 	else if (must)
-		cannot(p, i, must, why);
+		cannot(p, i, must, why ? why : missing_of(p, i));
 	else
 		gateway_answer_fact(p->w, &some,
 			"%.*s: not encrypted: the mode is when-possible, and %s",
-			SLICE_FMT(address_of(p->w, i)), why ? why : "no certificate is known");
+			SLICE_FMT(address_of(p->w, i)),
+			why		   ? why
+			: missing_of(p, i) ? missing_of(p, i)
+					   : "no certificate is known");
 }
 
 static void

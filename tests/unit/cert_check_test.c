@@ -633,6 +633,81 @@ keys_have_names(void **state)
 	assert_string_equal(text, "unknown");
 }
 
+static void
+what_is_known_to_be_revoked_needs_no_list(void **state)
+{
+	static const struct pki *const revoked[] = {&ann, &middle, &root};
+	ProtobufCBinaryData known;
+	uint8_t hash[32];
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	w.q.revoked = &known;
+	known = (ProtobufCBinaryData){sizeof hash, hash};
+	for (size_t i = 0; i < sizeof revoked / sizeof *revoked; i++) {
+		w.q.n_revoked = 0;
+		X509_digest(revoked[i]->cert, EVP_sha256(), hash, NULL);
+		assert_int_equal(run(&w, &ann), SMIME_PROBLEM_NONE);
+		w.q.n_revoked = 1;
+		assert_int_equal(run(&w, &ann), SMIME_PROBLEM_REVOKED);
+	}
+	X509_digest(other_root.cert, EVP_sha256(), hash, NULL);
+	assert_int_equal(run(&w, &ann), SMIME_PROBLEM_NONE);
+	/* Trust by hand stands for the chain alone. */
+	X509_digest(ann.cert, EVP_sha256(), hash, NULL);
+	think(&w, &ann, false);
+	assert_int_equal(run_manual(&w, ann.der, &(bool){false}), SMIME_PROBLEM_REVOKED);
+}
+
+static enum smime_problem
+chain_of(struct world *w, const struct pki *of, bool with_middle, size_t links)
+{
+	struct cert_check *c = cert_check_new(&w->q, 0);
+	struct cert_check_links out;
+	enum smime_problem p;
+	struct arena a;
+
+	arena_init(&a, 0);
+	if (with_middle)
+		cert_check_add(c, middle.der);
+	p = cert_check_chain(c, of->der, &a, &out);
+	assert_int_equal(out.n, links);
+	if (links)
+		assert_true(slice_eq(out.der[0], of->der));
+	if (links > 1)
+		assert_true(slice_eq(out.der[1], middle.der));
+	if (links > 2)
+		assert_true(slice_eq(out.der[2], root.der));
+	cert_check_free(c);
+	arena_reset(&a);
+	return p;
+}
+
+static void
+a_chain_is_told_link_by_link(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	assert_int_equal(chain_of(&w, &ann, true, 3), SMIME_PROBLEM_NONE);
+	assert_int_equal(chain_of(&w, &ann, false, 1), SMIME_PROBLEM_CHAIN);
+	/* Who is believed by hand has no chain for that. */
+	think(&w, &ann, false);
+	assert_int_equal(chain_of(&w, &ann, false, 1), SMIME_PROBLEM_CHAIN);
+	w.anchor[0] = codec_bytes(middle.der);
+	assert_int_equal(chain_of(&w, &ann, false, 2), SMIME_PROBLEM_NONE);
+	w.anchor[0] = codec_bytes(other_root.der);
+	assert_int_equal(chain_of(&w, &ann, true, 2), SMIME_PROBLEM_CHAIN);
+	begin(&w);
+	think(&w, &middle, true);
+	assert_int_equal(chain_of(&w, &ann, true, 1), SMIME_PROBLEM_BLOCKED);
+	begin(&w);
+	w.q.now_sec = PKI_NOW + 1000 * (uint64_t)PKI_DAY;
+	assert_int_equal(chain_of(&w, &ann, true, 3), SMIME_PROBLEM_EXPIRED);
+}
+
 int
 main(void)
 {
@@ -650,6 +725,8 @@ main(void)
 		cmocka_unit_test(path_length_and_name_constraints_hold),
 		cmocka_unit_test(too_many_authorities_are_no_chain),
 		cmocka_unit_test(blocked_beats_all),
+		cmocka_unit_test(what_is_known_to_be_revoked_needs_no_list),
+		cmocka_unit_test(a_chain_is_told_link_by_link),
 		cmocka_unit_test(trust_by_hand_stands_for_the_chain_and_nothing_else),
 		cmocka_unit_test(a_list_that_the_issuer_signed_revokes),
 		cmocka_unit_test(of_several_problems_the_worst_is_told),
