@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "cmd/control_policy.h"
+#include "cmd/status_text.h"
 #include "core/codec.h"
 #include "core/mail_addr.h"
 #include "crypto/cert_check.h"
@@ -170,14 +171,28 @@ is_usable(const struct explaining *x, struct slice sha256)
 }
 
 static const char *
+revoked_text(struct explaining *x, const struct view_status *status)
+{
+	char text[STATUS_TEXT_MAX + 4];
+
+	memcpy(text, "no: ", 4);
+	status_text(status, text + 4);
+	return arena_str(x->a, slice_str(text));
+}
+
+static const char *
 use_text(struct explaining *x, struct slice sha256, const Commands__Cert *cert)
 {
 	const char *fault = fault_of(x, cert->der, CERT_CHECK_TO_ENCRYPT);
+	struct view_status status = {.kind = VIEW_STATUS_UNKNOWN};
 	bool is_blocked = false;
 
 	view_trust_is_blocked(x->txn, sha256, x->a, &is_blocked);
 	if (is_blocked)
 		return "no: it is blocked";
+	view_status_judge(x->txn, sha256, x->now_sec, x->a, &status);
+	if (status.kind == VIEW_STATUS_REVOKED)
+		return revoked_text(x, &status);
 	if (cert->state == COMMANDS__CERT__STATE__PENDING)
 		return "no: it waits for approval";
 	if (cert->state == COMMANDS__CERT__STATE__OLD)

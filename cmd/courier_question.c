@@ -2,6 +2,7 @@
 
 #include "cmd/courier_hairpin.h"
 #include "cmd/courier_policy.h"
+#include "cmd/courier_revoked.h"
 #include "core/codec.h"
 #include "core/mail_addr.h"
 #include "crypto/loop_guard.h"
@@ -53,6 +54,8 @@ add_certificates(struct asking *x, Gateway__Party *p)
 	if (!address.n)
 		return ERR_OK;
 	e = view_cert_usable(x->txn, address, x->q->now_sec, a, &found);
+	if (!e && !found.n)
+		e = courier_revoked_words(x->txn, address, a, &p->missing);
 	if (e)
 		return e;
 	p->certificate = arena_alloc(a, (found.n + 1) * sizeof *p->certificate);
@@ -279,6 +282,12 @@ courier_question_make(
 		e = add_recipient(&x, s->row[i]->rcpt->address);
 	if (!e)
 		e = add_trusts(&x);
+	if (!e)
+		e = courier_revoked_put(txn,
+			x.q->way == GATEWAY__QUESTION__WAY__IN
+				? codec_slice(s->item->envelope->from)
+				: SLICE_EMPTY,
+			s->arena, x.q);
 	*out = x.q;
 	return e;
 }

@@ -15,6 +15,7 @@
 #include "store/apply_queue.h"
 #include "store/apply_queue_key.h"
 #include "store/apply_stage.h"
+#include "store/apply_status.h"
 #include "store/apply_step.h"
 #include "store/apply_sts.h"
 #include "store/apply_sweep.h"
@@ -184,6 +185,8 @@ apply_gateway_part(struct apply *a, const Commands__Command *c)
 		return apply_trust_put(a, c->trust_put);
 	case COMMANDS__COMMAND__BODY_POLICY_PUT:
 		return apply_policy_put(a, c->policy_put);
+	case COMMANDS__COMMAND__BODY_STATUS_PUT:
+		return apply_status_put(a, c->status_put);
 	default:
 		return apply_mailbox_part(a, c);
 	}

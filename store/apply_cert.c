@@ -7,6 +7,7 @@
 #include "store/view_cert.h"
 #include "store/view_key.h"
 #include "store/view_queue.h"
+#include "store/view_status.h"
 
 #define GOOD COMMANDS__CERT__STATE__GOOD
 #define PENDING COMMANDS__CERT__STATE__PENDING
@@ -46,6 +47,10 @@ take_row(void *arg, struct slice sha256, Commands__Cert *cert)
 	}
 	*r = (struct row){.sha256 = arena_dup(x->a->arena, sha256), .cert = cert};
 	x->e = apply_trust_is_blocked(x->a, r->sha256, &r->is_blocked);
+	/* Who is revoked is in nobody's way. */
+	if (!x->e && !r->is_blocked)
+		x->e = view_status_is_revoked(
+			x->a->txn, r->sha256, x->a->arena, &r->is_blocked);
 	x->n++;
 	return !x->e;
 }

@@ -5,6 +5,7 @@
 #include "store/apply_queue.h"
 #include "store/apply_row.h"
 #include "store/apply_stage.h"
+#include "store/apply_status.h"
 #include "store/apply_sts.h"
 #include "store/apply_trace.h"
 
@@ -66,6 +67,8 @@ apply_sweep(struct apply *a, const Commands__Sweep *c)
 		e = apply_sts_expire(a, left);
 	if (!e)
 		e = apply_opened_expire(a, left);
+	if (!e)
+		e = apply_status_expire(a, left);
 	if (!e)
 		e = apply_trace_trim(a, APPLY_TRACE_ROWS_MAX, left);
 	for (; left && !e; left--) {

@@ -44,6 +44,9 @@
 	X(KEY_OF, "key_of", 1)                                                                 \
 	X(TRUST, "trust", 1)                                                                   \
 	X(POLICY, "policy", 1)                                                                 \
+	X(STATUS, "status", 1)                                                                 \
+	X(STATUS_DUE, "status_due", 1)                                                         \
+	X(AUTHORITY, "authority", 1)                                                           \
 	X(OPENED, "opened", 1)                                                                 \
 	X(OPENED_DUE, "opened_due", 1)                                                         \
 	X(TRACE, "trace", 1)                                                                   \

@@ -85,7 +85,8 @@ look(struct engine *e, bool *sweep)
 		 (k.p[0] == 'm' || (v.n == 8 && schema_get_u64(v.p) < clock_wall_sec()));
 	if (!*sweep)
 		*sweep = is_over(txn, DB_REPEAT_DUE) || is_over(txn, DB_STS_DUE) ||
-			 is_over(txn, DB_OPENED_DUE) || is_trace_over(txn);
+			 is_over(txn, DB_OPENED_DUE) || is_over(txn, DB_STATUS_DUE) ||
+			 is_trace_over(txn);
 	if (!err || err == ERR_NOT_FOUND) {
 		err = db_first_from(txn, DB_GARBAGE, SLICE_EMPTY, &k, &v);
 		if (!err && k.n == 8 && schema_get_u64(k.p) < e->log.first)

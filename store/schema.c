@@ -364,3 +364,11 @@ schema_opened_due(
 	memcpy(k->b + 8, hash, SCHEMA_OPENED_HASH);
 	return slice_of(k->b, 8 + SCHEMA_OPENED_HASH);
 }
+
+struct slice
+schema_status_due(struct schema_status_due *k, uint64_t until_sec, struct slice sha256)
+{
+	schema_set_u64(k->b, until_sec);
+	memcpy(k->b + 8, sha256.p, SCHEMA_SHA256);
+	return slice_of(k->b, sizeof k->b);
+}

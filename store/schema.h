@@ -57,6 +57,11 @@
  *   trust         SHA-256                       commands.Trust
  *   policy        NUL, level                    commands.Policy (level: as crypto/policy.h
  *                                               names them, empty: the cluster's)
+ *   status        SHA-256                       commands.Status: what is known of that
+ *                                               certificate's revocation
+ *   status_due    until_sec u64, SHA-256        empty
+ *   authority     SHA-256                       commands.Authority: between certificates and
+ *                                               those that are trusted
  *   opened        SCHEMA_OPENED_HASH octets     until_sec u64: a mail that was decrypted here
  *                                               (schema_trace_hash of its Message-ID)
  *   opened_due    until_sec u64, hash           empty
@@ -92,6 +97,7 @@ enum {
 	SCHEMA_LANES = 16,
 	SCHEMA_SHA256 = 32,
 	SCHEMA_OPENED_HASH = 16,
+	SCHEMA_REASON_HOLD = 6, /* CRLReason certificateHold: revoked, and maybe not for good */
 	/* Octets of an address, @domain or domain in cert and key_of, of a level in policy: a
 	 * hop's name has it behind SCHEMA_KEY_HOP. */
 	SCHEMA_NAME_MAX = SCHEMA_HOP_MAX - 4
@@ -249,6 +255,12 @@ bool schema_key_of_read(
 struct slice schema_policy(struct schema_name_key *k, struct slice level);
 struct slice schema_opened_due(
 	struct schema_key *k, uint64_t until_sec, const uint8_t hash[SCHEMA_OPENED_HASH]);
+struct schema_status_due {
+	uint8_t b[8 + SCHEMA_SHA256];
+};
+/* sha256: SCHEMA_SHA256 octets. */
+struct slice schema_status_due(
+	struct schema_status_due *k, uint64_t until_sec, struct slice sha256);
 /* Is it the name of a stage (apply_stage.h)? */
 static inline bool
 schema_is_stage(struct slice mailbox_name)

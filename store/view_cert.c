@@ -4,6 +4,7 @@
 
 #include "core/codec.h"
 #include "store/db.h"
+#include "store/view_status.h"
 #include "store/view_trust.h"
 
 static Commands__Cert *
@@ -100,14 +101,16 @@ static bool
 take(void *arg, struct slice sha256, Commands__Cert *cert)
 {
 	struct gather *g = arg;
-	bool is_blocked = false;
+	bool is_blocked = false, is_revoked = false;
 
 	if (cert->state != COMMANDS__CERT__STATE__GOOD || cert->until_sec <= g->now_sec)
 		return true;
 	g->e = view_trust_is_blocked(g->txn, sha256, g->a, &is_blocked);
+	if (!g->e)
+		g->e = view_status_is_revoked(g->txn, sha256, g->a, &is_revoked);
 	if (g->e)
 		return false;
-	if (!is_blocked)
+	if (!is_blocked && !is_revoked)
 		g->list[g->n++] = (struct view_cert){g->address, arena_dup(g->a, sha256), cert};
 	return g->n < VIEW_CERT_MAX;
 }

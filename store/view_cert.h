@@ -33,9 +33,9 @@ struct view_certs {
 	size_t n;
 };
 /* What mail to the address may be encrypted to at now_sec, by what the log knows: GOOD, valid,
- * not blocked; the best first: of the address, then of its domain; then by trust, then the
- * youngest. Whether the certificate itself may be used is crypto/cert_check's. None is
- * ERR_OK too. */
+ * neither blocked nor revoked; the best first: of the address, then of its domain; then by
+ * trust, then the youngest. Whether the certificate itself may be used is crypto/cert_check's.
+ * None is ERR_OK too. */
 enum err view_cert_usable(struct db_txn *txn, struct slice address, uint64_t now_sec,
 	struct arena *a, struct view_certs *out);
 

@@ -610,6 +610,58 @@ gateway(void)
 	PLAY(POLICY_PUT, policy_put, 0);
 }
 
+static Commands__Status *
+status_of(Commands__Status__State state, uint64_t this_sec, uint32_t reason)
+{
+	Commands__Status *s = arena_alloc(&g.a, sizeof *s);
+
+	commands__status__init(s);
+	s->state = state;
+	s->reason = reason;
+	s->this_sec = this_sec;
+	s->next_sec = this_sec + 86400;
+	s->source = "http://ca.example.net/1.crl";
+	s->why = state ? "" : "no answer";
+	s->until_sec = g.time_sec + 5000;
+	s->look_sec = g.time_sec + 1000;
+	return s;
+}
+
+/* Heard for the first time; older; nothing; revoked for a time, good again, for good, and good
+ * again, which isn't believed. An authority, one past its time, one too many. */
+static void
+revocation(void)
+{
+	Commands__StatusPut status_put = COMMANDS__STATUS_PUT__INIT;
+	Commands__StatusEntry entry = COMMANDS__STATUS_ENTRY__INIT, *list = &entry;
+	Commands__Authority authority = COMMANDS__AUTHORITY__INIT, *above = &authority;
+	const Commands__Status__State said[] = {COMMANDS__STATUS__STATE__GOOD,
+		COMMANDS__STATUS__STATE__REVOKED, COMMANDS__STATUS__STATE__UNKNOWN,
+		COMMANDS__STATUS__STATE__REVOKED, COMMANDS__STATUS__STATE__GOOD,
+		COMMANDS__STATUS__STATE__REVOKED, COMMANDS__STATUS__STATE__GOOD};
+	const uint32_t at[] = {1000, 900, 0, 1000, 1001, 1002, 1003},
+		       reason[] = {0, 1, 0, 6, 0, 1, 0};
+
+	status_put.entry = &list;
+	status_put.n_entry = 1;
+	entry.sha256 = octets(32);
+	for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+		entry.status = status_of(said[i], at[i], reason[i]);
+		PLAY(STATUS_PUT, status_put, 0);
+	}
+	entry.status = status_of(COMMANDS__STATUS__STATE__GOOD, 1, 0);
+	entry.status->until_sec = 0;
+	PLAY(STATUS_PUT, status_put, 0);
+	status_put.n_entry = 0;
+	status_put.authority = &above;
+	status_put.n_authority = 1;
+	authority.der = octets(300);
+	authority.until_sec = g.time_sec + 9000;
+	PLAY(STATUS_PUT, status_put, 0);
+	authority.until_sec = g.time_sec;
+	PLAY(STATUS_PUT, status_put, 0);
+}
+
 /* To as many as an account may, to one more, and an hour later. */
 static void
 sending(void)
@@ -832,6 +884,7 @@ main(void)
 	messages();
 	queue();
 	gateway();
+	revocation();
 	cluster();
 	deletions();
 	for (unsigned i = 0; i < commands__command__descriptor.n_fields; i++) {

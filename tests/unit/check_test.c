@@ -17,6 +17,10 @@ fill_gateway(void)
 	Commands__PolicyPut policy_put = COMMANDS__POLICY_PUT__INIT;
 	Commands__Policy policy = COMMANDS__POLICY__INIT;
 	Commands__PolicySetting setting = COMMANDS__POLICY_SETTING__INIT, *list = &setting;
+	Commands__StatusPut status_put = COMMANDS__STATUS_PUT__INIT;
+	Commands__StatusEntry entry = COMMANDS__STATUS_ENTRY__INIT, *entries = &entry;
+	Commands__Status status = COMMANDS__STATUS__INIT;
+	Commands__Authority authority = COMMANDS__AUTHORITY__INIT, *authorities = &authority;
 
 	put.id = 4711;
 	put.record = &key;
@@ -49,6 +53,17 @@ fill_gateway(void)
 	setting.name = setting.value = "x";
 	c.body_case = COMMANDS__COMMAND__BODY_POLICY_PUT;
 	c.policy_put = &policy_put;
+	assert_int_equal(world_propose(&c, SLICE_EMPTY)->code, COMMAND_DONE);
+	status_put.entry = &entries;
+	status_put.n_entry = 1;
+	entry.sha256 = trust_put.sha256;
+	entry.status = &status;
+	status.until_sec = authority.until_sec = UINT64_C(1) << 40;
+	status_put.authority = &authorities;
+	status_put.n_authority = 1;
+	authority.der = cert.der;
+	c.body_case = COMMANDS__COMMAND__BODY_STATUS_PUT;
+	c.status_put = &status_put;
 	assert_int_equal(world_propose(&c, SLICE_EMPTY)->code, COMMAND_DONE);
 }
 
@@ -151,8 +166,8 @@ a_row_that_is_lost_is_found_out_in_every_table(void **state)
 	static const enum db_table tables[] = {DB_DOMAIN, DB_ADDRESS, DB_ACCOUNT, DB_VAULT,
 		DB_EPOCH, DB_MAILBOX, DB_MAILBOX_NAME, DB_MESSAGE, DB_CHANGE, DB_ITEM, DB_RCPT,
 		DB_DUE, DB_RELAY, DB_HOP, DB_HOP_DUE, DB_OWNER, DB_REPEAT, DB_REPEAT_DUE,
-		DB_STS, DB_STS_DUE, DB_KEY, DB_KEY_OF, DB_PAYLOAD, DB_LOG, DB_BODY, DB_GARBAGE,
-		DB_SWEEP};
+		DB_STS, DB_STS_DUE, DB_STATUS, DB_STATUS_DUE, DB_KEY, DB_KEY_OF, DB_PAYLOAD,
+		DB_LOG, DB_BODY, DB_GARBAGE, DB_SWEEP};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
@@ -176,8 +191,8 @@ a_row_that_is_damaged_is_found_out_in_every_table(void **state)
 {
 	static const enum db_table tables[] = {DB_ACCOUNT, DB_ADDRESS, DB_SENT, DB_MAILBOX,
 		DB_MAILBOX_NAME, DB_MESSAGE, DB_CHANGE, DB_ITEM, DB_RCPT, DB_REPEAT, DB_PAYLOAD,
-		DB_STS, DB_KEY, DB_CERT, DB_TRUST, DB_POLICY, DB_LOG, DB_BODY, DB_HOP, DB_OWNER,
-		DB_PROPOSER, DB_SWEEP, DB_TRACE};
+		DB_STS, DB_STATUS, DB_AUTHORITY, DB_KEY, DB_CERT, DB_TRUST, DB_POLICY, DB_LOG,
+		DB_BODY, DB_HOP, DB_OWNER, DB_PROPOSER, DB_SWEEP, DB_TRACE};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {

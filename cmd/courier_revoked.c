@@ -1,0 +1,114 @@
+#include "cmd/courier_revoked.h"
+
+#include <stdio.h>
+
+#include "cmd/status_text.h"
+#include "core/codec.h"
+#include "store/apply_status.h"
+#include "store/view_cert.h"
+
+enum { PRINT = 8, WORDS_MAX = STATUS_TEXT_MAX + 64 };
+
+struct adding {
+	struct db_txn *txn;
+	struct arena *arena;
+	Gateway__Question *q;
+	char *words;
+	uint32_t trust; /* of the one that words are of */
+	enum err e;
+};
+
+static bool
+add_if_revoked(struct adding *x, struct slice sha256)
+{
+	bool is_revoked = false;
+
+	x->e = view_status_is_revoked(x->txn, sha256, x->arena, &is_revoked);
+	if (!x->e && is_revoked)
+		x->q->revoked[x->q->n_revoked++] = codec_bytes(arena_dup(x->arena, sha256));
+	return !x->e;
+}
+
+static bool
+add_authority(void *arg, struct slice sha256, Commands__Authority *row)
+{
+	struct adding *x = arg;
+
+	if (x->q->n_intermediate == APPLY_STATUS_AUTHORITIES_MAX)
+		return false;
+	x->q->intermediate[x->q->n_intermediate++] = row->der;
+	return add_if_revoked(x, sha256);
+}
+
+static bool
+add_known(void *arg, struct slice sha256, Commands__Cert *cert)
+{
+	struct adding *x = arg;
+
+	(void)cert;
+	return x->q->n_revoked < APPLY_STATUS_AUTHORITIES_MAX + 2 * VIEW_CERT_MAX &&
+	       add_if_revoked(x, sha256);
+}
+
+static struct slice
+domain_of(struct slice address)
+{
+	size_t at = address.n;
+
+	while (at && address.p[at - 1] != '@')
+		at--;
+	return at ? slice_from(address, at - 1) : SLICE_EMPTY;
+}
+
+enum err
+courier_revoked_put(
+	struct db_txn *txn, struct slice from, struct arena *a, Gateway__Question *q)
+{
+	struct adding x = {.txn = txn, .arena = a, .q = q};
+	enum err e;
+
+	q->intermediate = arena_alloc(
+		a, APPLY_STATUS_AUTHORITIES_MAX * sizeof *q->intermediate);
+	q->revoked = arena_alloc(
+		a, (APPLY_STATUS_AUTHORITIES_MAX + 2 * VIEW_CERT_MAX) * sizeof *q->revoked);
+	e = view_status_authorities(txn, a, add_authority, &x);
+	if (!e && !x.e && from.n)
+		e = view_cert_each(txn, from, a, add_known, &x);
+	if (!e && !x.e && from.n)
+		e = view_cert_each(txn, domain_of(from), a, add_known, &x);
+	return e ? e : x.e;
+}
+
+static bool
+tell(void *arg, struct slice sha256, Commands__Cert *cert)
+{
+	struct adding *x = arg;
+	struct view_status s = {.kind = VIEW_STATUS_UNKNOWN};
+	char text[STATUS_TEXT_MAX], print[2 * PRINT + 1];
+
+	if (cert->state != COMMANDS__CERT__STATE__GOOD ||
+		(*x->words && cert->trust <= x->trust))
+		return true;
+	x->e = view_status_judge(x->txn, sha256, 0, x->arena, &s);
+	if (x->e || s.kind != VIEW_STATUS_REVOKED)
+		return !x->e;
+	for (size_t i = 0; i < PRINT; i++)
+		snprintf(print + 2 * i, 3, "%02x", sha256.p[i]);
+	status_text(&s, text);
+	x->words = arena_alloc(x->arena, WORDS_MAX);
+	snprintf(x->words, WORDS_MAX, "certificate %s: %s", print, text);
+	x->trust = cert->trust;
+	return true;
+}
+
+enum err
+courier_revoked_words(struct db_txn *txn, struct slice address, struct arena *a, char **words)
+{
+	struct adding x = {.txn = txn, .arena = a, .words = (char *)(uintptr_t) ""};
+	enum err e = view_cert_each(txn, address, a, tell, &x);
+
+	if (!e && !x.e && !*x.words)
+		e = view_cert_each(txn, domain_of(address), a, tell, &x);
+	*words = x.words;
+	return e ? e : x.e;
+}
