@@ -3,18 +3,21 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "cmd/status_text.h"
 #include "core/clock.h"
 #include "core/codec.h"
 #include "crypto/cert_info.h"
 #include "store/db.h"
 #include "store/view_cert.h"
 #include "store/view_key.h"
+#include "store/view_status.h"
 
 enum { DAY_SEC = 86400 };
 
 struct looking {
 	struct cli_findings *f;
 	struct arena *arena;
+	struct db_txn *txn;
 	uint64_t now_sec;
 };
 
@@ -55,6 +58,29 @@ look_at_key(void *arg, uint64_t id, Commands__Key *key)
 	return true;
 }
 
+/* False: it isn't revoked. */
+static bool
+look_at_status(const struct looking *l, struct slice address, struct slice sha256,
+	const Commands__Cert *cert)
+{
+	struct view_status s = {.kind = VIEW_STATUS_UNKNOWN};
+	char text[STATUS_TEXT_MAX], name[17];
+
+	if (cert->until_sec <= l->now_sec ||
+		view_status_judge(l->txn, sha256, l->now_sec, l->arena, &s) ||
+		s.kind != VIEW_STATUS_REVOKED)
+		return false;
+	for (size_t i = 0; i < 8; i++)
+		snprintf(name + 2 * i, 3, "%02x", sha256.p[i]);
+	status_text(&s, text);
+	cli_finding_warn(l->f,
+		cert->key ? "get another one, and say `hairpin key import`"
+			  : "ask for the next one, and say `hairpin cert add`",
+		"certificate %s of %.*s isn't encrypted to%s: %s", name, SLICE_FMT(address),
+		cert->key ? ", and nobody believes what it signs" : "", text);
+	return true;
+}
+
 static bool
 look_at_cert(void *arg, struct slice address, struct slice sha256, Commands__Cert *cert)
 {
@@ -73,6 +99,9 @@ look_at_cert(void *arg, struct slice address, struct slice sha256, Commands__Cer
 			"still "
 			"goes to the known one",
 			SLICE_FMT(address), name);
+	else if (cert->state == COMMANDS__CERT__STATE__GOOD &&
+		 look_at_status(l, address, sha256, cert))
+		return true;
 	else if (cert->state == COMMANDS__CERT__STATE__GOOD && !cert->key && days >= 0)
 		cli_finding_warn(l->f, "ask for the next one, and say `hairpin cert add`",
 			"certificate %s of %.*s expires in %d days", name, SLICE_FMT(address),
@@ -96,6 +125,7 @@ cli_check_key(struct cli_findings *f)
 		return;
 	arena_init(&a, 0);
 	if (!db_begin(db, false, &txn)) {
+		l.txn = txn;
 		(void)view_key_each(txn, &a, look_at_key, &l);
 		(void)view_cert_all(txn, SLICE_EMPTY, &a, look_at_cert, &l);
 		db_abort(txn);

@@ -300,8 +300,9 @@ print_table(const json_t *request, const json_t *rows)
 	else if (!strcmp(verb, "key list") && json_array_size(rows))
 		cli_table_put_columns(rows, keys, "selector");
 	else if (!strcmp(verb, "cert list") && json_array_size(rows))
-		cli_table_put_columns(
-			rows, json_object_get(request, "trusted") ? trusted : certs, "comment");
+		cli_table_put_columns(rows,
+			json_object_get(request, "trusted") ? trusted : certs,
+			json_object_get(request, "trusted") ? "comment" : "revocation");
 	else
 		cli_table_put_rows(rows);
 }

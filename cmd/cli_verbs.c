@@ -127,6 +127,8 @@ const struct cli_verb cli_verbs[] = {
 	{"cert approve", "SHA256 [ADDRESS]", "--json",
 		"use it from now on, in the place of the others", cli_control_run},
 	{"cert delete", "SHA256 [ADDRESS]", "--json", "forget it", cli_control_run},
+	{"cert refresh", "[ADDRESS]", "--json", "ask now whether certificates are revoked",
+		cli_control_run},
 	{"cert block", "SHA256", "--comment --json",
 		"never encrypt to it, nor believe what it signed", cli_control_run},
 	{"cert trust", "FILE|SHA256", "--comment --password --password-file --json",

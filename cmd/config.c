@@ -73,6 +73,7 @@ static const struct key keys[] = {
 	{"gateway", "tls", TEXT, AT(gateway_tls), 1, 15, "may"},
 	{"gateway", "dkim", FLAG, AT(gateway_dkim), 0, 0, "no"},
 	{"gateway", "certificate", TEXT, AT(gateway_certificate), 4, 4, CONFIG_ROUTE_NODE},
+	{"gateway", "revocation", FLAG, AT(gateway_revocation), 0, 0, "yes"},
 	{"gateway", "revocation_networks", TEXT, AT(gateway_networks), 1, CONFIG_TEXT_MAX - 1,
 		"none"},
 	{"limits", "message_size", SIZE, AT(message_size), 1024, 1 << 29, "50M"},

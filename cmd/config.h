@@ -92,6 +92,7 @@ struct config {
 	char gateway_reinject[CONFIG_TEXT_MAX], gateway_hop[CONFIG_HOP_MAX];
 	char gateway_tls[16], gateway_certificate[8];
 	bool gateway_dkim;
+	bool gateway_revocation;
 	/* Where revocation is asked for, beside public addresses: as text and as networks. */
 	char gateway_networks[CONFIG_TEXT_MAX];
 	struct ip_network gateway_network[CONFIG_NETWORKS_MAX];

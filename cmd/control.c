@@ -312,7 +312,7 @@ find_verb(const char *name)
 		control_queue_verbs, control_cluster_verbs, control_dns_verbs,
 		control_sts_verbs, control_why_verbs, control_policy_verbs,
 		control_explain_verbs, control_policy_check_verbs, control_key_verbs,
-		control_cert_verbs, control_dkim_verbs};
+		control_cert_verbs, control_status_verbs, control_dkim_verbs};
 
 	for (size_t t = 0; name && t < sizeof tables / sizeof *tables; t++)
 		for (const struct control_verb *v = tables[t]; v->name; v++)

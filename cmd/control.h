@@ -67,6 +67,6 @@ extern const struct control_verb control_directory_verbs[], control_account_verb
 	control_group_verbs[], control_queue_verbs[], control_cluster_verbs[],
 	control_dns_verbs[], control_sts_verbs[], control_why_verbs[], control_policy_verbs[],
 	control_explain_verbs[], control_policy_check_verbs[], control_key_verbs[],
-	control_cert_verbs[], control_dkim_verbs[];
+	control_cert_verbs[], control_dkim_verbs[], control_status_verbs[];
 
 #endif

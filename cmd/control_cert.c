@@ -5,6 +5,7 @@
 
 #include "cmd/control_cert_row.h"
 #include "cmd/control_list.h"
+#include "cmd/control_status.h"
 #include "core/codec.h"
 #include "crypto/seal.h"
 #include "store/apply_cert.h"
@@ -56,18 +57,33 @@ cert_row(struct control_request *r, struct slice address, const Commands__Cert *
 	return out;
 }
 
+/* Names what keeps it from being used, whatever the row says. */
+static void
+put_status(json_t *out, const struct view_status *s)
+{
+	control_status_put(out, s);
+	if (s->kind == VIEW_STATUS_REVOKED &&
+		strcmp(json_string_value(json_object_get(out, "state")), "blocked") != 0)
+		json_object_set_new(out, "state", json_string("revoked"));
+}
+
 static json_t *
 list_cert(struct control_request *r, struct db_txn *txn, struct slice k, struct slice v)
 {
 	const Commands__Cert *cert = codec_unpack(&commands__cert__descriptor, v, &r->arena);
 	struct slice address = slice_cut(k, 0, slice_find(k, '\0'));
+	struct slice sha256 = slice_from(k, address.n + 1);
+	struct view_status status = {.kind = VIEW_STATUS_UNKNOWN};
 	bool is_blocked = false;
+	json_t *out;
 
 	if (!cert || (r->state && !slice_eq(address, *(struct slice *)r->state)) ||
-		view_trust_is_blocked(
-			txn, slice_from(k, address.n + 1), &r->arena, &is_blocked))
+		view_trust_is_blocked(txn, sha256, &r->arena, &is_blocked) ||
+		view_status_judge(txn, sha256, courier_now_sec(r->courier), &r->arena, &status))
 		return NULL;
-	return cert_row(r, address, cert, is_blocked);
+	out = cert_row(r, address, cert, is_blocked);
+	put_status(out, &status);
+	return out;
 }
 
 static json_t *
@@ -129,6 +145,7 @@ struct finding {
 	/* What is to become of them; what is sent about one of them. */
 	bool deletes;
 	json_t *rows;
+	struct view_status status; /* of the one */
 };
 
 static bool
@@ -198,6 +215,9 @@ find(struct control_request *r, bool in_trust)
 	e = view_cert_all(f->txn, SLICE_EMPTY, &r->arena, take_cert, f);
 	if (!e && in_trust && !f->is_doubtful)
 		e = view_trust_each(f->txn, &r->arena, take_trust, f);
+	if (!e && f->n)
+		e = view_status_judge(f->txn, f->row[0].sha256, courier_now_sec(r->courier),
+			&r->arena, &f->status);
 	view_end(r->courier->view);
 	if (e)
 		control_fail(r, EX_TEMPFAIL,
@@ -249,8 +269,11 @@ cert_show(struct control_request *r)
 							  : "trusted"));
 		json_object_set_new(row, "trust",
 			json_string(one->cert ? trust_text(one->cert->trust) : "manual"));
+		if (one->cert && f->status.kind == VIEW_STATUS_REVOKED)
+			json_object_set_new(row, "state", json_string("revoked"));
 		json_array_append_new(rows, row);
 	}
+	control_status_put(out, &f->status);
 	json_object_set_new(out, "sha256", control_cert_hex(f->row[0].sha256, SIZE_MAX));
 	json_object_set_new(out, "known", rows);
 	control_reply(r, out);

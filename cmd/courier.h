@@ -29,6 +29,7 @@ struct courier_filter;
 struct courier_key;
 struct courier_relay;
 struct courier_login;
+struct courier_status;
 struct control;
 
 struct courier {
@@ -51,6 +52,7 @@ struct courier {
 	struct server_tls identity; /* shown to servers that ask */
 	struct courier_login *login;
 	struct courier_own own;
+	struct courier_status *status;
 	struct control *control;
 };
 

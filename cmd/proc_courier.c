@@ -17,6 +17,7 @@
 #include "cmd/courier_login.h"
 #include "cmd/courier_relay.h"
 #include "cmd/courier_sender.h"
+#include "cmd/courier_status.h"
 #include "core/clock.h"
 #include "core/codec.h"
 #include "core/ipc.pb-c.h"
@@ -331,6 +332,7 @@ start(struct proc *p)
 	if (p->config.arbiter)
 		return;
 	c->key = courier_key_new(c);
+	c->status = courier_status_new(c);
 	courier_sender_start(c);
 }
 

@@ -205,9 +205,11 @@ static void
 on_cluster(void *arg)
 {
 	struct store *s = arg;
+	struct floor_page *page = s->p->floor_page;
 	struct engine_status status;
 
 	engine_status(s->engine, &status);
+	page->leads = status.leader == status.node;
 	tell_link(s);
 	store_cluster_tend(s->cluster);
 	if (status.leader == s->leader || engine_members(s->engine)->n < 2)

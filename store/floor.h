@@ -21,6 +21,7 @@ struct floor_page {
 	/* The log's newest time, which never goes back: what is due by it is due, though this
 	 * machine's clock be behind. */
 	_Atomic uint64_t time_sec;
+	_Atomic bool leads; /* is this node its cluster's leader, as far as it knows? */
 };
 /* page: a reader's. May items be run for ms from now? */
 static inline bool

@@ -138,6 +138,47 @@ certificates_that_wait_for_approval_or_end_soon_are_named(void **state)
 	assert_non_null(strstr(text(1, "what"), "of soon@example.net expires in"));
 }
 
+/* Of the certificate that gateway_put made of that word. */
+static void
+take_back(const char *name)
+{
+	Commands__Command c = COMMANDS__COMMAND__INIT;
+	Commands__StatusPut put = COMMANDS__STATUS_PUT__INIT;
+	Commands__StatusEntry entry = COMMANDS__STATUS_ENTRY__INIT, *list = &entry;
+	Commands__Status status = COMMANDS__STATUS__INIT;
+	uint8_t hash[SEAL_HASH];
+
+	seal_sha256(slice_str(name), hash);
+	entry.sha256 = (ProtobufCBinaryData){sizeof hash, hash};
+	entry.status = &status;
+	status.state = COMMANDS__STATUS__STATE__REVOKED;
+	status.source = "http://ca.test/1";
+	status.until_sec = g.time_sec + 1000 * (uint64_t)DAY;
+	put.entry = &list;
+	put.n_entry = 1;
+	c.body_case = COMMANDS__COMMAND__BODY_STATUS_PUT;
+	c.status_put = &put;
+	assert_int_equal(gateway_apply(&c), COMMAND_DONE);
+}
+
+static void
+revoked_certificates_are_named_while_they_would_count(void **state)
+{
+	static const struct gateway_cert over = {
+		.address = "over@example.net", .name = "d", .key = "d", .trust = 4, .days = -1};
+
+	(void)state;
+	gateway_put((struct gateway_cert){.name = "a", .key = "k", .trust = 4});
+	gateway_put(over);
+	take_back("a");
+	take_back("d");
+	look();
+	assert_int_equal(json_array_size(f.list), 1);
+	assert_non_null(
+		strstr(text(0, "what"), "of " BOB " isn't encrypted to: revoked since"));
+	assert_non_null(strstr(text(0, "cure"), "hairpin cert add"));
+}
+
 static void
 a_folder_without_a_database_is_not_ours_to_name(void **state)
 {
@@ -154,6 +195,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(keys_that_expire_within_thirty_days_or_have_expired_are_named),
 		T(certificates_that_wait_for_approval_or_end_soon_are_named),
+		T(revoked_certificates_are_named_while_they_would_count),
 		T(a_folder_without_a_database_is_not_ours_to_name),
 	};
 
