@@ -1,0 +1,395 @@
+#include "crypto/pgp_armor.h"
+
+#include <openssl/evp.h>
+
+static const char *const LABEL[PGP_ARMOR_KINDS] = {
+	[PGP_ARMOR_MESSAGE] = "PGP MESSAGE",
+	[PGP_ARMOR_PUBLIC_KEY] = "PGP PUBLIC KEY BLOCK",
+	[PGP_ARMOR_PRIVATE_KEY] = "PGP PRIVATE KEY BLOCK",
+	[PGP_ARMOR_SIGNATURE] = "PGP SIGNATURE",
+	[PGP_ARMOR_CLEARTEXT] = "PGP SIGNED MESSAGE",
+};
+#define DASHES "-----"
+
+enum state { START, BINARY, OUTSIDE, HEADERS, BASE64, CHECKSUM, END_LINE };
+enum {
+	CRC_INIT = 0xb704ce, /* section 6.1.1 */
+	QUADS = 1024	     /* decoded at once */
+};
+
+const char *
+pgp_armor_label(enum pgp_armor_kind kind)
+{
+	return LABEL[kind];
+}
+
+/* --- reading ----------------------------------------------------------------------------- */
+
+void
+pgp_unarmor_init(struct pgp_unarmor *u, struct text_sink to)
+{
+	*u = (struct pgp_unarmor){.to = to, .state = START};
+}
+
+static struct slice
+line_of(const struct pgp_unarmor *u)
+{
+	struct slice s = slice_of(u->line, u->n_line);
+
+	while (s.n && (s.p[s.n - 1] == '\r' || s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
+}
+
+/* Is the line "-----WHICH LABEL-----"? */
+static bool
+is_border(struct slice line, const char *which, const char *label)
+{
+	struct slice dashes = SLICE_LIT(DASHES);
+	struct slice word = slice_str(which), name = slice_str(label);
+
+	if (line.n != 2 * dashes.n + word.n + name.n || !slice_starts(line, dashes) ||
+		!slice_ends(line, dashes))
+		return false;
+	line = slice_cut(line, dashes.n, line.n - dashes.n);
+	return slice_starts(line, word) && slice_eq(slice_from(line, word.n), name);
+}
+
+static enum err
+outside_line(struct pgp_unarmor *u)
+{
+	struct slice line = line_of(u);
+	unsigned kind = PGP_ARMOR_MESSAGE;
+
+	while (kind < PGP_ARMOR_KINDS && !is_border(line, "BEGIN ", LABEL[kind]))
+		kind++;
+	if (kind == PGP_ARMOR_KINDS) {
+		u->has_text |= slice_trim(line).n > 0;
+		return ERR_OK;
+	}
+	if (u->blocks && kind != u->kind)
+		return ERR_SYNTAX;
+	u->kind = (enum pgp_armor_kind)kind;
+	u->state = HEADERS;
+	u->headers = 0;
+	return kind == PGP_ARMOR_CLEARTEXT ? ERR_UNSUPPORTED : ERR_OK;
+}
+
+static enum err
+header_line(struct pgp_unarmor *u)
+{
+	struct slice line = line_of(u);
+
+	u->headers += u->n_line + 1;
+	if (u->headers > PGP_ARMOR_HEADERS_MAX)
+		return ERR_LIMIT;
+	if (line.n == 0) {
+		u->state = BASE64;
+		u->is_at_line = true;
+		return ERR_OK;
+	}
+	/* "Armor Headers ... a colon (':' 0x3A) and a single space". */
+	return slice_has(line, ':') ? ERR_OK : ERR_SYNTAX;
+}
+
+static enum err
+end_line(struct pgp_unarmor *u)
+{
+	if (!is_border(line_of(u), "END ", LABEL[u->kind]))
+		return ERR_SYNTAX;
+	u->blocks++;
+	u->state = OUTSIDE;
+	return ERR_OK;
+}
+
+/* A whole line is there, without its LF. */
+static enum err
+line_ends(struct pgp_unarmor *u)
+{
+	enum err e = u->state == OUTSIDE   ? outside_line(u)
+		     : u->state == HEADERS ? header_line(u)
+					   : end_line(u);
+
+	u->n_line = 0;
+	return e;
+}
+
+static enum err
+line_octets(struct pgp_unarmor *u, struct slice *octets)
+{
+	size_t n = slice_find(*octets, '\n');
+	size_t kept = PGP_ARMOR_LINE_MAX - u->n_line;
+	bool is_whole = n < octets->n;
+
+	kept = kept < n ? kept : n;
+	memcpy(u->line + u->n_line, octets->p, kept);
+	u->n_line += kept;
+	if (u->state == HEADERS && (u->headers += n - kept) > PGP_ARMOR_HEADERS_MAX)
+		return ERR_LIMIT;
+	*octets = slice_from(*octets, n + is_whole);
+	return is_whole ? line_ends(u) : ERR_OK;
+}
+
+/* 64: white space, 65: '=', 66: '-', 67: anything else. */
+static unsigned
+value_of(uint8_t c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26u;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52u;
+	switch (c) {
+	case '+':
+		return 62;
+	case '/':
+		return 63;
+	case ' ':
+	case '\t':
+	case '\r':
+	case '\n':
+		return 64;
+	case '=':
+		return 65;
+	case '-':
+		return 66;
+	default:
+		return 67;
+	}
+}
+enum { SPACE = 64, PAD = 65, DASH = 66 };
+
+struct decoded {
+	size_t n;
+	uint8_t octets[QUADS * 3];
+};
+
+static void
+quad_ends(struct pgp_unarmor *u, struct decoded *out)
+{
+	for (unsigned i = 0; i < 3 - u->padding; i++)
+		out->octets[out->n++] = (uint8_t)(u->quad >> (16 - 8 * i));
+	u->quad = u->n_quad = 0;
+}
+
+static enum err
+base64_octet(struct pgp_unarmor *u, uint8_t c, struct decoded *out)
+{
+	unsigned v = value_of(c);
+	bool is_at_line = u->is_at_line;
+
+	if (v == SPACE) {
+		u->is_at_line |= c == '\n';
+		return ERR_OK;
+	}
+	u->is_at_line = false;
+	if (v == DASH && is_at_line && u->n_quad == 0) {
+		u->state = END_LINE;
+		u->line[0] = c;
+		u->n_line = 1;
+		return ERR_OK;
+	}
+	if (v == PAD && u->n_quad == 0) {
+		u->state = CHECKSUM;
+		return is_at_line ? ERR_OK : ERR_SYNTAX;
+	}
+	if (v > PAD || (v == PAD && u->n_quad < 2) || (v != PAD && u->padding))
+		return ERR_SYNTAX;
+	u->padding += v == PAD;
+	u->quad = u->quad << 6 | (v == PAD ? 0 : v);
+	if (++u->n_quad == 4)
+		quad_ends(u, out);
+	return ERR_OK;
+}
+
+static enum err
+base64_octets(struct pgp_unarmor *u, struct slice *octets)
+{
+	struct decoded out = {.n = 0};
+	enum err e = ERR_OK;
+	size_t i = 0;
+
+	while (e == ERR_OK && i < octets->n && u->state == BASE64 &&
+		out.n + 3 <= sizeof out.octets)
+		e = base64_octet(u, octets->p[i++], &out);
+	*octets = slice_from(*octets, i);
+	return e == ERR_OK && out.n ? u->to.put(u->to.arg, slice_of(out.octets, out.n)) : e;
+}
+
+/* "the CRC24 footer ... MUST NOT reject": up to the line's end, whatever it is. */
+static void
+checksum_octets(struct pgp_unarmor *u, struct slice *octets)
+{
+	size_t n = slice_find(*octets, '\n');
+
+	if (n < octets->n) {
+		u->state = BASE64;
+		u->is_at_line = true;
+		u->padding = 1; /* nothing but the last line may come */
+	}
+	*octets = slice_from(*octets, n + (n < octets->n));
+}
+
+static enum err
+step(struct pgp_unarmor *u, struct slice *octets)
+{
+	struct slice all = *octets;
+
+	switch ((enum state)u->state) {
+	case START:
+		u->state = all.p[0] & 0x80 ? BINARY : OUTSIDE;
+		return ERR_OK;
+	case BINARY:
+		*octets = SLICE_EMPTY;
+		return u->to.put(u->to.arg, all);
+	case BASE64:
+		return base64_octets(u, octets);
+	case CHECKSUM:
+		checksum_octets(u, octets);
+		return ERR_OK;
+	case OUTSIDE:
+	case HEADERS:
+	case END_LINE:
+		break;
+	}
+	return line_octets(u, octets);
+}
+
+enum err
+pgp_unarmor_feed(struct pgp_unarmor *u, struct slice octets)
+{
+	while (u->error == ERR_OK && octets.n) {
+		u->error = step(u, &octets);
+		if (u->state == OUTSIDE)
+			u->padding = 0;
+	}
+	return u->error;
+}
+
+enum err
+pgp_unarmor_finish(struct pgp_unarmor *u)
+{
+	if (u->error == ERR_OK && u->n_line && (u->state == OUTSIDE || u->state == END_LINE))
+		u->error = line_ends(u);
+	if (u->error == ERR_OK && u->state == BINARY)
+		u->blocks = 1;
+	else if (u->error == ERR_OK && u->state != OUTSIDE && u->state != START)
+		u->error = ERR_SYNTAX;
+	if (u->error == ERR_OK && u->blocks == 0)
+		u->error = ERR_NOT_FOUND;
+	return u->error;
+}
+
+/* --- writing ----------------------------------------------------------------------------- */
+
+void
+pgp_armor_init(
+	struct pgp_armor *a, enum pgp_armor_kind kind, bool has_checksum, struct text_sink to)
+{
+	*a = (struct pgp_armor){
+		.to = to, .kind = kind, .has_checksum = has_checksum, .checksum = CRC_INIT};
+}
+
+static enum err
+put_str(struct pgp_armor *a, const char *s)
+{
+	return a->to.put(a->to.arg, slice_str(s));
+}
+
+static enum err
+put_border(struct pgp_armor *a, const char *which, const char *end)
+{
+	enum err e = put_str(a, which);
+
+	if (e == ERR_OK)
+		e = put_str(a, LABEL[a->kind]);
+	return e == ERR_OK ? put_str(a, end) : e;
+}
+
+/* CRC-24 of the polynomial 0x864cfb, four bits at a time. */
+static const uint32_t CRC[16] = {0x000000, 0x864cfb, 0x8ad50d, 0x0c99f6, 0x93e6e1, 0x15aa1a,
+	0x1933ec, 0x9f7f17, 0xa18139, 0x27cdc2, 0x2b5434, 0xad18cf, 0x3267d8, 0xb42b23,
+	0xb8b2d5, 0x3efe2e};
+
+static void
+add_checksum(struct pgp_armor *a)
+{
+	uint32_t crc = a->checksum;
+
+	for (size_t i = 0; a->has_checksum && i < a->n; i++) {
+		crc ^= (uint32_t)a->octets[i] << 16;
+		crc = (crc << 4 & 0xffffff) ^ CRC[crc >> 20];
+		crc = (crc << 4 & 0xffffff) ^ CRC[crc >> 20];
+	}
+	a->checksum = crc;
+}
+
+static enum err
+put_line(struct pgp_armor *a)
+{
+	uint8_t line[PGP_ARMOR_LINE + 2];
+	int n = EVP_EncodeBlock(line, a->octets, (int)a->n);
+
+	add_checksum(a);
+	line[n] = '\n';
+	a->n = 0;
+	return a->to.put(a->to.arg, slice_of(line, (size_t)n + 1));
+}
+
+static enum err
+begin(struct pgp_armor *a)
+{
+	if (a->is_begun)
+		return ERR_OK;
+	a->is_begun = true;
+	return put_border(a, DASHES "BEGIN ", DASHES "\n\n");
+}
+
+enum err
+pgp_armor_feed(struct pgp_armor *a, struct slice octets)
+{
+	enum err e;
+
+	if (a->kind == PGP_ARMOR_NONE)
+		return a->to.put(a->to.arg, octets);
+	e = begin(a);
+	while (e == ERR_OK && octets.n) {
+		size_t n = sizeof a->octets - a->n;
+
+		n = n < octets.n ? n : octets.n;
+		memcpy(a->octets + a->n, octets.p, n);
+		a->n += n;
+		octets = slice_from(octets, n);
+		if (a->n == sizeof a->octets)
+			e = put_line(a);
+	}
+	return e;
+}
+
+static enum err
+put_checksum(struct pgp_armor *a)
+{
+	uint8_t crc[3] = {(uint8_t)(a->checksum >> 16), (uint8_t)(a->checksum >> 8),
+		(uint8_t)a->checksum};
+	uint8_t line[8] = "=";
+
+	EVP_EncodeBlock(line + 1, crc, sizeof crc);
+	line[5] = '\n';
+	return a->to.put(a->to.arg, slice_of(line, 6));
+}
+
+enum err
+pgp_armor_finish(struct pgp_armor *a)
+{
+	enum err e;
+
+	if (a->kind == PGP_ARMOR_NONE)
+		return ERR_OK;
+	e = begin(a);
+	if (e == ERR_OK && a->n)
+		e = put_line(a);
+	if (e == ERR_OK && a->has_checksum)
+		e = put_checksum(a);
+	return e == ERR_OK ? put_border(a, DASHES "END ", DASHES "\n") : e;
+}
