@@ -16,7 +16,7 @@ export CCACHE_NOHASHDIR := 1
 # --- Debian's packages: what is missing is installed, once ---------------------
 PKG_build := gcc libc6-dev binutils pkg-config protobuf-c-compiler libprotobuf-c-dev libevent-dev \
 	libssl-dev liblmdb-dev libsodium-dev libunbound-dev nettle-dev libgmp-dev libseccomp-dev \
-	libinih-dev libargon2-dev libpcre2-dev libjansson-dev zlib1g-dev libidn2-dev libunistring-dev libutf8proc-dev \
+	libinih-dev libargon2-dev libbz2-dev libpcre2-dev libjansson-dev zlib1g-dev libidn2-dev libunistring-dev libutf8proc-dev \
 	tzdata ca-certificates
 PKG_test := $(PKG_build) libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 \
 	universal-ctags python3 file curl swaks libnet-ssleay-perl isync libsasl2-modules neomutt \
@@ -74,7 +74,7 @@ WARN_next := $(WARN)
 WARN_debug := $(WARN)
 WARN_release := $(WARN)
 LIBS := -levent_core -levent_extra -levent_openssl -lssl -lcrypto -llmdb -lpcre2-8 -lsodium -lunbound \
-	-lprotobuf-c -lseccomp -linih -ljansson -lz -lidn2 -lunistring -lutf8proc -largon2
+	-lprotobuf-c -lseccomp -linih -ljansson -lz -lidn2 -lunistring -lutf8proc -largon2 -lbz2
 LIBS_static := -Wl,--start-group $(LIBS:-lunbound=$(B)/release/libunbound.a) -levent -lnettle -lhogweed -lgmp -Wl,--end-group
 
 DIRS := core crypto store smtp smtp/trust imap imap/sieve cmd

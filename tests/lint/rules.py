@@ -46,6 +46,7 @@ HOMES = [
     (re.compile(r"utf8proc\.h"), _homes(r"core/(utf8|mail_fold)\w*\.c", r"crypto/saslprep\.c")),
     (re.compile(r"idn2\.h"), _homes(r"core/\w+\.c")),
     (re.compile(r"argon2\.h"), _homes(r"crypto/pgp_s2k\.c")),
+    (re.compile(r"bzlib\.h|zlib\.h"), _homes(r"crypto/pgp_inflate\.c")),
     (re.compile(r"cmocka\.h"), _homes(r"tests/test\.h")),
 ]
 

@@ -1,0 +1,365 @@
+#include "crypto/pgp_open.h"
+
+#include <stdlib.h>
+
+#include "core/must.h"
+#include "crypto/pgp_open_inner.h"
+
+static enum err on_begin(void *arg, uint8_t tag);
+static enum err on_body(void *arg, struct slice octets);
+static enum err on_end(void *arg);
+
+static void
+open_layer(struct pgp_open *o, size_t depth)
+{
+	struct pgp_open_layer *l = &o->layer[depth];
+	struct pgp_packet_to to = {on_begin, on_body, on_end, l};
+
+	*l = (struct pgp_open_layer){.o = o, .first_signer = o->n_signers};
+	buf_init(&l->body, PGP_PACKET_BODY_MAX);
+	pgp_packet_init(&l->packets, &to);
+	o->depth = depth;
+}
+
+struct pgp_open *
+pgp_open_new(const struct pgp_open_setup *setup)
+{
+	struct pgp_open *o = must_zalloc(sizeof *o);
+
+	o->setup = *setup;
+	buf_init(&o->keys, PGP_OPEN_KEYS_MAX);
+	open_layer(o, 0);
+	return o;
+}
+
+static void
+close_layer(struct pgp_open_layer *l)
+{
+	pgp_symmetric_free(l->symmetric);
+	pgp_inflate_free(l->inflate);
+	buf_fini_secret(&l->body);
+}
+
+void
+pgp_open_free(struct pgp_open *o)
+{
+	if (!o)
+		return;
+	for (size_t i = 0; i <= PGP_DEPTH_MAX; i++)
+		close_layer(&o->layer[i]);
+	pgp_open_signers_fini(o);
+	buf_fini(&o->keys);
+	explicit_bzero(o, sizeof *o);
+	free(o);
+}
+
+/* --- what is inside a container ---------------------------------------------------------- */
+
+/* Errors that say nothing of what was encrypted. */
+static bool
+is_of_world(enum err e)
+{
+	return e == ERR_FULL || e == ERR_IO || e == ERR_TOO_BIG || e == ERR_UNAVAILABLE ||
+	       e == ERR_DENIED;
+}
+
+/* All that is wrong inside an encryption waits for its end, and is one there. */
+static enum err
+hide(struct pgp_open *o, enum err e)
+{
+	if (e == ERR_OK || !o->is_inside || is_of_world(e))
+		return e;
+	o->is_broken = true;
+	return ERR_OK;
+}
+
+static enum err
+on_content(void *arg, struct slice octets)
+{
+	struct pgp_open_layer *l = arg;
+
+	return l->o->is_broken ? ERR_OK : hide(l->o, pgp_packet_feed(&l->packets, octets));
+}
+
+static enum err
+begin_content(struct pgp_open *o, struct text_sink *to)
+{
+	if (o->depth == PGP_DEPTH_MAX)
+		return ERR_LIMIT;
+	open_layer(o, o->depth + 1);
+	*to = (struct text_sink){on_content, &o->layer[o->depth]};
+	return ERR_OK;
+}
+
+static enum err
+layer_ends(struct pgp_open_layer *l)
+{
+	enum err e = pgp_packet_finish(&l->packets);
+
+	if (e == ERR_OK && !l->has_body)
+		e = ERR_SYNTAX;
+	return e == ERR_OK && !l->o->is_broken ? pgp_open_check_signed(l) : e;
+}
+
+/* e: the container's own end. */
+static enum err
+end_content(struct pgp_open *o, enum err e)
+{
+	struct pgp_open_layer *l = &o->layer[o->depth];
+
+	if (e == ERR_OK && !o->is_broken)
+		e = layer_ends(l);
+	close_layer(l);
+	*l = (struct pgp_open_layer){0};
+	o->depth--;
+	return hide(o, e);
+}
+
+/* --- encryption -------------------------------------------------------------------------- */
+
+static enum err
+begin_symmetric(struct pgp_open_layer *l, const struct pgp_symmetric_head *head)
+{
+	struct pgp_open *o = l->o;
+	struct pgp_session session = {0};
+	struct text_sink to;
+	enum err e = pgp_open_find(o, l->tag, head, &session);
+
+	if (e == ERR_OK)
+		e = begin_content(o, &to);
+	if (e == ERR_OK) {
+		o->is_inside = true;
+		o->facts.is_encrypted = true;
+		o->facts.seipd = l->tag == PGP_TAG_OCB ? 0 : head->version;
+		o->facts.cipher = head->cipher ? head->cipher : session.cipher;
+		o->facts.aead = head->aead;
+		o->facts.session = session;
+		l->symmetric = pgp_symmetric_decrypt(l->tag, &session, to);
+	}
+	explicit_bzero(&session, sizeof session);
+	return e;
+}
+
+static enum err
+symmetric_body(struct pgp_open_layer *l, struct slice octets)
+{
+	struct pgp_symmetric_head head;
+	enum err e;
+
+	if (l->symmetric)
+		return l->o->is_broken ? ERR_OK
+				       : hide(l->o, pgp_symmetric_feed(l->symmetric, octets));
+	size_t n = PGP_SYMMETRIC_HEAD_MAX - l->body.n;
+
+	n = n < octets.n ? n : octets.n;
+	buf_put(&l->body, octets.p, n);
+	e = pgp_symmetric_peek(l->tag, buf_slice(&l->body), &head);
+	if (e == ERR_MORE)
+		return ERR_OK;
+	if (e == ERR_OK)
+		e = begin_symmetric(l, &head);
+	if (e == ERR_OK)
+		e = symmetric_body(l, buf_slice(&l->body));
+	return e == ERR_OK && octets.n > n ? symmetric_body(l, slice_from(octets, n)) : e;
+}
+
+static enum err
+symmetric_ends(struct pgp_open_layer *l)
+{
+	enum err e;
+
+	if (!l->symmetric)
+		return ERR_SYNTAX;
+	e = end_content(l->o, l->o->is_broken ? ERR_OK : pgp_symmetric_finish(l->symmetric));
+	pgp_symmetric_free(l->symmetric);
+	l->symmetric = NULL;
+	return e;
+}
+
+/* --- the text ---------------------------------------------------------------------------- */
+
+static enum err
+put_text(struct pgp_open *o, struct slice text)
+{
+	if (text.n == 0)
+		return ERR_OK;
+	o->facts.text_bytes += text.n;
+	if (o->setup.limit_bytes && o->facts.text_bytes > o->setup.limit_bytes)
+		return ERR_TOO_BIG;
+	pgp_open_hash(o, text);
+	return o->setup.to.put(o->setup.to.arg, text);
+}
+
+/* RFC 9580 section 5.9: format, name, date; the text. */
+static enum err
+literal_body(struct pgp_open_layer *l, struct slice octets)
+{
+	struct pgp_open *o = l->o;
+
+	while (octets.n && (l->n_head < 2 || l->n_head < 6u + o->literal[1])) {
+		o->literal[l->n_head++] = octets.p[0];
+		octets = slice_from(octets, 1);
+	}
+	return put_text(o, octets);
+}
+
+static enum err
+literal_ends(struct pgp_open_layer *l)
+{
+	struct pgp_open *o = l->o;
+
+	if (l->n_head < 2 || l->n_head < 6u + o->literal[1])
+		return ERR_SYNTAX;
+	o->facts.format = o->literal[0];
+	o->facts.n_name = o->literal[1];
+	memcpy(o->facts.name, o->literal + 2, o->facts.n_name);
+	pgp_open_text_ends(o);
+	return ERR_OK;
+}
+
+/* --- packets ----------------------------------------------------------------------------- */
+
+static enum err
+begin_encrypted(struct pgp_open_layer *l)
+{
+	bool may = l == l->o->layer && !l->has_body && l->o->n_signers == 0;
+
+	if (l->tag == PGP_TAG_PKESK || l->tag == PGP_TAG_SKESK) {
+		l->has_keys = true;
+		return may ? ERR_OK : ERR_SYNTAX;
+	}
+	l->has_body = true;
+	if (l->tag == PGP_TAG_SED)
+		return ERR_UNSUPPORTED;
+	return may ? ERR_OK : ERR_SYNTAX;
+}
+
+static enum err
+begin_plain(struct pgp_open_layer *l)
+{
+	struct text_sink to;
+	enum err e = ERR_OK;
+
+	if (l->has_keys || (l->has_body && l->tag != PGP_TAG_SIGNATURE))
+		return ERR_SYNTAX;
+	if (l->tag == PGP_TAG_LITERAL || l->tag == PGP_TAG_COMPRESSED) {
+		l->has_body = true;
+		l->n_head = 0;
+	}
+	if (l->tag == PGP_TAG_COMPRESSED) {
+		e = begin_content(l->o, &to);
+		if (e == ERR_OK)
+			l->inflate = pgp_inflate_new(to);
+	}
+	return e;
+}
+
+static enum err
+on_begin(void *arg, uint8_t tag)
+{
+	struct pgp_open_layer *l = arg;
+
+	l->tag = tag;
+	buf_clear(&l->body);
+	switch (tag) {
+	case PGP_TAG_PKESK:
+	case PGP_TAG_SKESK:
+	case PGP_TAG_SED:
+	case PGP_TAG_SEIPD:
+	case PGP_TAG_OCB:
+		return begin_encrypted(l);
+	case PGP_TAG_ONE_PASS:
+	case PGP_TAG_SIGNATURE:
+	case PGP_TAG_COMPRESSED:
+	case PGP_TAG_LITERAL:
+		return begin_plain(l);
+	case PGP_TAG_MARKER:
+	case PGP_TAG_PADDING:
+		return ERR_OK;
+	default:
+		return pgp_packet_is_critical(tag) ? ERR_SYNTAX : ERR_OK;
+	}
+}
+
+static enum err
+on_body(void *arg, struct slice octets)
+{
+	struct pgp_open_layer *l = arg;
+
+	switch (l->tag) {
+	case PGP_TAG_PKESK:
+	case PGP_TAG_SKESK:
+	case PGP_TAG_ONE_PASS:
+	case PGP_TAG_SIGNATURE:
+		return buf_put_slice(&l->body, octets) ? ERR_OK : ERR_LIMIT;
+	case PGP_TAG_SEIPD:
+	case PGP_TAG_OCB:
+		return symmetric_body(l, octets);
+	case PGP_TAG_COMPRESSED:
+		return pgp_inflate_feed(l->inflate, octets);
+	case PGP_TAG_LITERAL:
+		return literal_body(l, octets);
+	default:
+		return ERR_OK;
+	}
+}
+
+static enum err
+keep_keys(struct pgp_open_layer *l)
+{
+	struct pgp_open *o = l->o;
+
+	if (l->packets.packets > PGP_RECIPIENTS_MAX)
+		return ERR_LIMIT;
+	return pgp_packet_put(&o->keys, l->tag, buf_slice(&l->body)) ? ERR_OK : ERR_LIMIT;
+}
+
+static enum err
+on_end(void *arg)
+{
+	struct pgp_open_layer *l = arg;
+	enum err e = ERR_OK;
+
+	switch (l->tag) {
+	case PGP_TAG_PKESK:
+	case PGP_TAG_SKESK:
+		return keep_keys(l);
+	case PGP_TAG_ONE_PASS:
+		return pgp_open_one_pass(l, buf_slice(&l->body));
+	case PGP_TAG_SIGNATURE:
+		return pgp_open_signature(l, buf_slice(&l->body));
+	case PGP_TAG_SEIPD:
+	case PGP_TAG_OCB:
+		return symmetric_ends(l);
+	case PGP_TAG_COMPRESSED:
+		e = end_content(l->o, pgp_inflate_finish(l->inflate));
+		pgp_inflate_free(l->inflate);
+		l->inflate = NULL;
+		return e;
+	case PGP_TAG_LITERAL:
+		return literal_ends(l);
+	default:
+		return ERR_OK;
+	}
+}
+
+/* --- the whole --------------------------------------------------------------------------- */
+
+enum err
+pgp_open_feed(struct pgp_open *o, struct slice octets)
+{
+	if (o->error == ERR_OK)
+		o->error = pgp_packet_feed(&o->layer[0].packets, octets);
+	return o->error;
+}
+
+enum err
+pgp_open_finish(struct pgp_open *o, struct pgp_opened *facts)
+{
+	if (o->error == ERR_OK)
+		o->error = layer_ends(&o->layer[0]);
+	if (o->error == ERR_OK && o->is_broken)
+		o->error = ERR_CRYPTO;
+	*facts = o->facts;
+	return o->error;
+}

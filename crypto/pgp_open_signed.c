@@ -1,0 +1,147 @@
+/* The signatures of a message: announced before its text, and settled behind it; or, in the old
+ * manner, standing before it. */
+#include "crypto/pgp_open_inner.h"
+
+#include "crypto/pgp_algorithm.h"
+
+enum { ONE_PASS_V3 = 13, ONE_PASS_V6_HEAD = 5 };
+
+static enum err
+add_signer(struct pgp_open *o, struct pgp_open_signer **signer)
+{
+	if (o->n_signers == PGP_SIGNATURES_MAX)
+		return ERR_LIMIT;
+	*signer = &o->signer[o->n_signers++];
+	**signer = (struct pgp_open_signer){0};
+	buf_init(&(*signer)->salt, PGP_DIGEST_MAX);
+	buf_init(&(*signer)->body, PGP_PACKET_BODY_MAX);
+	return ERR_OK;
+}
+
+static void
+begin_hash(struct pgp_open_signer *s)
+{
+	bool is_text = s->type == PGP_SIG_TEXT;
+
+	s->is_hashing = (is_text || s->type == PGP_SIG_BINARY) &&
+			pgp_sig_hash_begin(&s->hash, s->hash_algorithm, buf_slice(&s->salt),
+				is_text) == ERR_OK;
+}
+
+/* RFC 9580 section 5.4. */
+enum err
+pgp_open_one_pass(struct pgp_open_layer *l, struct slice body)
+{
+	struct pgp_open_signer *s;
+	size_t salt = 0;
+	enum err e;
+
+	if (body.n < ONE_PASS_V6_HEAD)
+		return ERR_SYNTAX;
+	if (body.p[0] == 6) {
+		salt = body.p[4];
+		if (body.n != ONE_PASS_V6_HEAD + salt + PGP_FINGERPRINT_MAX + 1 ||
+			salt > PGP_DIGEST_MAX)
+			return ERR_SYNTAX;
+	} else if (body.p[0] != 3 || body.n != ONE_PASS_V3) {
+		return body.p[0] == 3 ? ERR_SYNTAX : ERR_UNSUPPORTED;
+	}
+	e = add_signer(l->o, &s);
+	if (e != ERR_OK)
+		return e;
+	s->is_one_pass = true;
+	s->type = body.p[1];
+	s->hash_algorithm = body.p[2];
+	buf_put(&s->salt, body.p + ONE_PASS_V6_HEAD, salt);
+	begin_hash(s);
+	return ERR_OK;
+}
+
+static enum err
+keep_before(struct pgp_open_layer *l, struct slice body)
+{
+	struct pgp_open_signer *s;
+	struct pgp_sig sig;
+	enum err e = add_signer(l->o, &s);
+
+	if (e != ERR_OK)
+		return e;
+	buf_put_slice(&s->body, body);
+	if (pgp_sig_parse(body, &sig) == ERR_OK) {
+		s->type = sig.type;
+		s->hash_algorithm = sig.hash;
+		buf_put_slice(&s->salt, sig.salt);
+		begin_hash(s);
+	}
+	return ERR_OK;
+}
+
+static void
+settle(struct pgp_open *o, struct pgp_open_signer *s, struct slice body)
+{
+	struct pgp_verdict *v = &o->facts.verdict[o->facts.n_verdicts++];
+	struct pgp_sig sig = {0};
+
+	s->is_settled = true;
+	if (pgp_sig_parse(body, &sig) != ERR_OK || sig.type != s->type ||
+		sig.hash != s->hash_algorithm || !slice_eq(sig.salt, buf_slice(&s->salt)))
+		pgp_judge_refuse(&sig, PGP_PROBLEM_SIGNATURE, v);
+	else if (!s->is_hashing)
+		pgp_judge_refuse(&sig, PGP_PROBLEM_ALGORITHM, v);
+	else
+		pgp_judge_signature(&o->setup.judge, &sig, &s->hash, v);
+}
+
+/* "each ... one-pass signature packet ... the first ... corresponds to the last". */
+enum err
+pgp_open_signature(struct pgp_open_layer *l, struct slice body)
+{
+	struct pgp_open *o = l->o;
+	size_t i = o->n_signers;
+
+	if (!l->has_body)
+		return keep_before(l, body);
+	while (i > l->first_signer &&
+		(o->signer[i - 1].is_settled || !o->signer[i - 1].is_one_pass))
+		i--;
+	if (i == l->first_signer)
+		return ERR_SYNTAX;
+	settle(o, &o->signer[i - 1], body);
+	return ERR_OK;
+}
+
+void
+pgp_open_hash(struct pgp_open *o, struct slice text)
+{
+	for (size_t i = 0; i < o->n_signers; i++)
+		if (o->signer[i].is_hashing)
+			pgp_sig_hash_feed(&o->signer[i].hash, text);
+}
+
+void
+pgp_open_text_ends(struct pgp_open *o)
+{
+	for (size_t i = 0; i < o->n_signers; i++)
+		if (!o->signer[i].is_one_pass)
+			settle(o, &o->signer[i], buf_slice(&o->signer[i].body));
+}
+
+/* Each that was announced has come. */
+enum err
+pgp_open_check_signed(const struct pgp_open_layer *l)
+{
+	for (size_t i = l->first_signer; i < l->o->n_signers; i++)
+		if (!l->o->signer[i].is_settled)
+			return ERR_SYNTAX;
+	return ERR_OK;
+}
+
+void
+pgp_open_signers_fini(struct pgp_open *o)
+{
+	for (size_t i = 0; i < o->n_signers; i++) {
+		pgp_sig_hash_fini(&o->signer[i].hash);
+		buf_fini(&o->signer[i].salt);
+		buf_fini(&o->signer[i].body);
+	}
+}

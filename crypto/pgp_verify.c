@@ -1,0 +1,70 @@
+#include "crypto/pgp_verify.h"
+
+#include "crypto/pgp_packet.h"
+
+/* Of a type or with a hash that isn't ours: it is there, and no hash. */
+static enum err
+add(struct pgp_verify *v, struct slice body)
+{
+	struct pgp_verify_one *one = &v->one[v->n];
+	enum err e;
+
+	if (v->n == PGP_SIGNATURES_MAX)
+		return ERR_LIMIT;
+	*one = (struct pgp_verify_one){0};
+	e = pgp_sig_parse(body, &one->sig);
+	if (e == ERR_SYNTAX)
+		return e;
+	v->n++;
+	if (e == ERR_OK && (one->sig.type == PGP_SIG_BINARY || one->sig.type == PGP_SIG_TEXT))
+		(void)pgp_sig_hash_begin(&one->hash, one->sig.hash, one->sig.salt,
+			one->sig.type == PGP_SIG_TEXT);
+	return ERR_OK;
+}
+
+enum err
+pgp_verify_begin(struct pgp_verify *v, struct slice signatures, const struct pgp_judge *judge)
+{
+	struct pgp_packet_whole p;
+	enum err e = ERR_OK;
+
+	v->judge = *judge;
+	v->n = 0;
+	while (e == ERR_OK && (e = pgp_packet_next(&signatures, &p)) == ERR_OK) {
+		if (p.tag == PGP_TAG_SIGNATURE)
+			e = add(v, p.body);
+		else if (p.tag != PGP_TAG_MARKER && p.tag != PGP_TAG_PADDING)
+			e = pgp_packet_is_critical(p.tag) ? ERR_SYNTAX : ERR_OK;
+	}
+	if (e == ERR_END)
+		e = v->n ? ERR_OK : ERR_SYNTAX;
+	return e;
+}
+
+void
+pgp_verify_feed(struct pgp_verify *v, struct slice text)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (v->one[i].hash.md)
+			pgp_sig_hash_feed(&v->one[i].hash, text);
+}
+
+void
+pgp_verify_finish(struct pgp_verify *v, struct pgp_verdict *verdict)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		struct pgp_verify_one *one = &v->one[i];
+
+		if (one->hash.md)
+			pgp_judge_signature(&v->judge, &one->sig, &one->hash, &verdict[i]);
+		else
+			pgp_judge_refuse(&one->sig, PGP_PROBLEM_ALGORITHM, &verdict[i]);
+	}
+}
+
+void
+pgp_verify_fini(struct pgp_verify *v)
+{
+	for (size_t i = 0; i < v->n; i++)
+		pgp_sig_hash_fini(&v->one[i].hash);
+}
