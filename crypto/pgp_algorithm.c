@@ -10,7 +10,7 @@
 /* What OpenSSL 3.0 is asked for by name, it looks for under a lock and a list; for a mail of
  * some kilobytes that is more work than the cipher's. So each is fetched once. */
 
-enum { BASE = 0, ECB = BASE, CFB, CTR, OCB, GCM, MODES };
+enum { ECB, CFB, CBC, CTR, OCB, GCM, MODES };
 
 struct cipher {
 	uint8_t number;
@@ -26,13 +26,16 @@ static struct cipher ciphers[] = {
 	{PGP_CAST5, "CAST5", 0, 0, {NULL}, {NULL}},
 	{PGP_BLOWFISH, "Blowfish", 0, 0, {NULL}, {NULL}},
 	{PGP_AES128, "AES-128", 16, 16,
-		{"AES-128-ECB", "AES-128-CFB", "AES-128-CTR", "AES-128-OCB", "AES-128-GCM"},
+		{"AES-128-ECB", "AES-128-CFB", "AES-128-CBC", "AES-128-CTR", "AES-128-OCB",
+			"AES-128-GCM"},
 		{NULL}},
 	{PGP_AES192, "AES-192", 24, 16,
-		{"AES-192-ECB", "AES-192-CFB", "AES-192-CTR", "AES-192-OCB", "AES-192-GCM"},
+		{"AES-192-ECB", "AES-192-CFB", "AES-192-CBC", "AES-192-CTR", "AES-192-OCB",
+			"AES-192-GCM"},
 		{NULL}},
 	{PGP_AES256, "AES-256", 32, 16,
-		{"AES-256-ECB", "AES-256-CFB", "AES-256-CTR", "AES-256-OCB", "AES-256-GCM"},
+		{"AES-256-ECB", "AES-256-CFB", "AES-256-CBC", "AES-256-CTR", "AES-256-OCB",
+			"AES-256-GCM"},
 		{NULL}},
 	{PGP_TWOFISH, "Twofish", 0, 0, {NULL}, {NULL}},
 	{PGP_CAMELLIA128, "Camellia-128", 16, 16, {"CAMELLIA-128-ECB", "CAMELLIA-128-CFB"},
@@ -219,6 +222,12 @@ const EVP_CIPHER *
 pgp_algorithm_cfb(uint8_t cipher)
 {
 	return fetch(cipher, CFB);
+}
+
+const EVP_CIPHER *
+pgp_algorithm_cbc(uint8_t cipher)
+{
+	return fetch(cipher, CBC);
 }
 
 const EVP_CIPHER *

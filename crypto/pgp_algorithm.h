@@ -32,6 +32,7 @@ size_t pgp_algorithm_salt_size(uint8_t hash);
 const EVP_MD *pgp_algorithm_md(uint8_t hash);
 const EVP_CIPHER *pgp_algorithm_ecb(uint8_t cipher);
 const EVP_CIPHER *pgp_algorithm_cfb(uint8_t cipher);
+const EVP_CIPHER *pgp_algorithm_cbc(uint8_t cipher);		    /* AES */
 const EVP_CIPHER *pgp_algorithm_ctr(uint8_t cipher);		    /* AES */
 const EVP_CIPHER *pgp_algorithm_aead(uint8_t cipher, uint8_t aead); /* AES with OCB, GCM */
 bool pgp_algorithm_has_aead(uint8_t cipher, uint8_t aead);	    /* EAX, too */

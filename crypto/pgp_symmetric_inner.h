@@ -14,16 +14,18 @@ enum {
 };
 struct pgp_symmetric_cfb {
 	struct text_sink to;
-	EVP_CIPHER_CTX *cipher; /* CFB, to encrypt; ECB, to decrypt */
+	EVP_CIPHER_CTX *cipher; /* CBC, to encrypt; ECB, to decrypt */
 	EVP_MD_CTX *hash;
 	size_t block;
 	size_t skip; /* octets of the prefix that are still to come */
-	size_t n_in, n_plain;
-	/* The block before in, and what wasn't encrypted or decrypted yet. */
+	size_t n_in, n_made;
+	/* What wasn't encrypted or decrypted yet; to decrypt, behind the block before it. */
 	uint8_t in[PGP_ALGORITHM_BLOCK_MAX + PGP_SYMMETRIC_PIECE];
-	uint8_t stream[PGP_SYMMETRIC_PIECE];
-	/* To decrypt: the last PGP_SYMMETRIC_MDC octets of the text so far in front. */
-	uint8_t plain[PGP_SYMMETRIC_MDC + PGP_SYMMETRIC_PIECE];
+	/* To encrypt, one block more than in. */
+	uint8_t stream[PGP_ALGORITHM_BLOCK_MAX + PGP_SYMMETRIC_PIECE];
+	/* What was made of in; to decrypt, behind the last PGP_SYMMETRIC_MDC octets of the
+	 * text before it. */
+	uint8_t made[PGP_SYMMETRIC_MDC + PGP_SYMMETRIC_PIECE];
 };
 /* cipher: one of ours, with a key of its size. */
 struct pgp_symmetric_cfb *pgp_symmetric_cfb_new(

@@ -64,6 +64,7 @@ only_aes_is_authenticated(void **state)
 				pgp_algorithm_aead(n, aead) != NULL, has && aead != PGP_EAX);
 		}
 		assert_int_equal(pgp_algorithm_ctr(n) != NULL, is_aes);
+		assert_int_equal(pgp_algorithm_cbc(n) != NULL, is_aes);
 	}
 }
 
