@@ -71,6 +71,9 @@ take_parameters(struct slice *rest, uint8_t version, struct head *h)
 		e = take_s2k(rest, version, h);
 		if (e)
 			return e;
+		/* RFC 9580 section 3.7.2.1. */
+		if (h->s2k.kind == PGP_S2K_ARGON2 && !is_aead)
+			return ERR_SYNTAX;
 	}
 	n = is_aead ? pgp_algorithm_nonce_size(h->aead) : pgp_algorithm_block_size(h->cipher);
 	if (n == 0 || (is_aead && !pgp_algorithm_has_aead(h->cipher, h->aead)))

@@ -215,6 +215,43 @@ new_keys_of_each_kind_are_used(void **state)
 		use(&made[i]);
 }
 
+/* Numbers lose their leading zeros: one in 128 signatures has some. */
+static void
+signatures_with_short_numbers_are_verified(void **state)
+{
+	static const size_t some[] = {0, 2, 4, 11};
+	uint8_t digest[32] = {0};
+	size_t lengths[4] = {0}, longest, shorter = 0;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, PGP_PUBLIC_FIELDS_MAX);
+	for (size_t i = 0; i < 4; i++) {
+		longest = 0;
+		for (size_t round = 0; round < (i == 0 ? 20 : 700); round++) {
+			digest[0] = (uint8_t)round;
+			digest[1] = (uint8_t)(round >> 8);
+			buf_clear(&b);
+			assert_int_equal(pgp_secret_sign(&made[some[i]], PGP_SHA256,
+						 slice_of(digest, sizeof digest), &b),
+				ERR_OK);
+			assert_int_equal(
+				pgp_public_verify(&made[some[i]].public, PGP_SHA256,
+					slice_of(digest, sizeof digest), buf_slice(&b)),
+				ERR_OK);
+			longest = b.n > longest ? b.n : longest;
+			shorter += b.n < longest;
+		}
+		lengths[i] = longest;
+	}
+	assert_int_equal(lengths[0], 2 + 256);
+	assert_int_equal(lengths[1], 2 * (2 + 32));
+	assert_int_equal(lengths[2], 2 * (2 + 66));
+	assert_int_equal(lengths[3], 2 * (2 + 32));
+	assert_true(shorter > 0);
+	buf_fini(&b);
+}
+
 static void
 a_key_of_another_version_of_pkesk_is_unsupported(void **state)
 {
@@ -612,6 +649,9 @@ each_usage_has_its_answer(void **state)
 			SLICE_LIT("\xfe\x09\x00\x08"
 				  "short")},
 		{4, ERR_SYNTAX, SLICE_LIT("\xfe")},
+		{4, ERR_SYNTAX,
+			SLICE_LIT("\xfe\x09\x04" IV "\x01\x01\x03" IV
+				  "Argon2 is for AEAD alone")},
 		{4, ERR_NOT_FOUND, SLICE_LIT("\xff\x00\x65\x00GNU\x01")},
 		{4, ERR_NOT_FOUND,
 			SLICE_LIT("\xfe\x07\x65\x02GNU\x02\x04"
@@ -678,6 +718,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys_of_gnupg_are_used),
 		cmocka_unit_test(new_keys_of_each_kind_are_used),
+		cmocka_unit_test(signatures_with_short_numbers_are_verified),
 		cmocka_unit_test(a_key_of_another_version_of_pkesk_is_unsupported),
 		cmocka_unit_test(keys_that_we_do_not_use_are_kept),
 		cmocka_unit_test(a_ring_finds_its_keys),
