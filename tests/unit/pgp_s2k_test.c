@@ -1,5 +1,8 @@
 #include "crypto/pgp_s2k.h"
 
+#include <argon2.h>
+#include <dlfcn.h>
+
 #include "crypto/pgp_algorithm.h"
 #include "tests/pgp_world.h"
 
@@ -174,6 +177,30 @@ no_password_is_one_too(void **state)
 	assert_int_equal(pgp_s2k_key(&s, SLICE_EMPTY, key, 32), ERR_OK);
 }
 
+static bool has_no_memory;
+
+/* Stands before the library's. */
+int
+argon2id_ctx(argon2_context *q)
+{
+	if (has_no_memory)
+		return ARGON2_MEMORY_ALLOCATION_ERROR;
+	return ((__typeof__(&argon2id_ctx))dlsym(RTLD_NEXT, "argon2id_ctx"))(q);
+}
+
+static void
+where_there_is_no_memory_for_it_a_key_is_over_a_limit(void **state)
+{
+	struct pgp_s2k s = {.kind = PGP_S2K_ARGON2, .passes = 1, .lanes = 1, .memory = 3};
+	uint8_t key[32];
+
+	(void)state;
+	has_no_memory = true;
+	assert_int_equal(pgp_s2k_key(&s, SLICE_LIT("word"), key, 32), ERR_LIMIT);
+	has_no_memory = false;
+	assert_int_equal(pgp_s2k_key(&s, SLICE_LIT("word"), key, 32), ERR_OK);
+}
+
 static void
 our_own_can_be_read_and_have_another_salt_each(void **state)
 {
@@ -207,6 +234,7 @@ main(void)
 		cmocka_unit_test(hashed_keys_are_as_the_rfc_defines_them),
 		cmocka_unit_test(a_password_longer_than_the_count_is_hashed_once),
 		cmocka_unit_test(no_password_is_one_too),
+		cmocka_unit_test(where_there_is_no_memory_for_it_a_key_is_over_a_limit),
 		cmocka_unit_test(our_own_can_be_read_and_have_another_salt_each),
 	};
 
