@@ -131,6 +131,23 @@ trust_text(uint32_t trust)
 	return trust < sizeof words / sizeof *words ? words[trust] : "?";
 }
 
+/* NULL: it isn't revoked. */
+static const char *
+revoked_text(const struct explaining *x, struct slice der)
+{
+	struct view_status status = {.kind = VIEW_STATUS_UNKNOWN};
+	char text[STATUS_TEXT_MAX + 4];
+	uint8_t hash[SEAL_HASH];
+
+	seal_sha256(der, hash);
+	view_status_judge(x->txn, slice_of(hash, sizeof hash), x->now_sec, x->a, &status);
+	if (status.kind != VIEW_STATUS_REVOKED)
+		return NULL;
+	memcpy(text, "no: ", 4);
+	status_text(&status, text + 4);
+	return arena_str(x->a, slice_str(text));
+}
+
 /* As the engine looks at it (crypto/gateway_plan). NULL: nothing is wrong. */
 static const char *
 fault_of(const struct explaining *x, ProtobufCBinaryData der, enum cert_check_use use)
@@ -140,8 +157,10 @@ fault_of(const struct explaining *x, ProtobufCBinaryData der, enum cert_check_us
 	enum smime_problem problem = cert_check_alone(codec_slice(der), &rules);
 	Gateway__Certificate c = GATEWAY__CERTIFICATE__INIT;
 
-	if (problem)
-		return smime_problem_text(problem);
+	const char *revoked = revoked_text(x, codec_slice(der));
+
+	if (revoked || problem)
+		return revoked ? revoked : smime_problem_text(problem);
 	c.der = der;
 	return use == CERT_CHECK_TO_ENCRYPT && smime_seal_check(&c)
 		       ? "its key can't be encrypted to"
@@ -171,28 +190,14 @@ is_usable(const struct explaining *x, struct slice sha256)
 }
 
 static const char *
-revoked_text(struct explaining *x, const struct view_status *status)
-{
-	char text[STATUS_TEXT_MAX + 4];
-
-	memcpy(text, "no: ", 4);
-	status_text(status, text + 4);
-	return arena_str(x->a, slice_str(text));
-}
-
-static const char *
 use_text(struct explaining *x, struct slice sha256, const Commands__Cert *cert)
 {
 	const char *fault = fault_of(x, cert->der, CERT_CHECK_TO_ENCRYPT);
-	struct view_status status = {.kind = VIEW_STATUS_UNKNOWN};
 	bool is_blocked = false;
 
 	view_trust_is_blocked(x->txn, sha256, x->a, &is_blocked);
 	if (is_blocked)
 		return "no: it is blocked";
-	view_status_judge(x->txn, sha256, x->now_sec, x->a, &status);
-	if (status.kind == VIEW_STATUS_REVOKED)
-		return revoked_text(x, &status);
 	if (cert->state == COMMANDS__CERT__STATE__PENDING)
 		return "no: it waits for approval";
 	if (cert->state == COMMANDS__CERT__STATE__OLD)

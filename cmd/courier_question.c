@@ -98,7 +98,21 @@ add_key(struct asking *x, Gateway__Party *p, const struct view_key *found)
 	return ERR_OK;
 }
 
-/* to_sign: old ones are left out. */
+/* Nobody believes what a revoked one signs. */
+static enum err
+may_sign_with(struct asking *x, const Commands__Key *key, bool *may)
+{
+	bool is_revoked = false;
+	enum err e = ERR_OK;
+
+	if (!key->old && key->n_certificate)
+		e = courier_revoked_is(
+			x->txn, codec_slice(key->certificate[0]), x->s->arena, &is_revoked);
+	*may = !key->old && !is_revoked;
+	return e;
+}
+
+/* to_sign: old and revoked ones are left out. */
 static enum err
 add_keys_of(struct asking *x, Gateway__Party *p, struct slice address, bool to_sign)
 {
@@ -106,9 +120,14 @@ add_keys_of(struct asking *x, Gateway__Party *p, struct slice address, bool to_s
 	enum err e = view_key_of(
 		x->txn, address, COMMANDS__KEY__KIND__SMIME, x->s->arena, &found);
 
-	for (size_t i = 0; i < found.n && !e && p->n_key < KEYS_MAX; i++)
-		if (!to_sign || !found.list[i].key->old)
+	for (size_t i = 0; i < found.n && !e && p->n_key < KEYS_MAX; i++) {
+		bool may = true;
+
+		if (to_sign)
+			e = may_sign_with(x, found.list[i].key, &may);
+		if (!e && may)
 			e = add_key(x, p, &found.list[i]);
+	}
 	return e;
 }
 

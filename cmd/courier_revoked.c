@@ -4,6 +4,7 @@
 
 #include "cmd/status_text.h"
 #include "core/codec.h"
+#include "crypto/seal.h"
 #include "store/apply_status.h"
 #include "store/view_cert.h"
 
@@ -21,12 +22,19 @@ struct adding {
 static bool
 add_if_revoked(struct adding *x, struct slice sha256)
 {
-	bool is_revoked = false;
+	struct view_status s = {.kind = VIEW_STATUS_UNKNOWN};
+	Gateway__Revoked *r;
 
-	x->e = view_status_is_revoked(x->txn, sha256, x->arena, &is_revoked);
-	if (!x->e && is_revoked)
-		x->q->revoked[x->q->n_revoked++] = codec_bytes(arena_dup(x->arena, sha256));
-	return !x->e;
+	x->e = view_status_judge(x->txn, sha256, 0, x->arena, &s);
+	if (x->e || s.kind != VIEW_STATUS_REVOKED)
+		return !x->e;
+	r = arena_alloc(x->arena, sizeof *r);
+	gateway__revoked__init(r);
+	r->sha256 = codec_bytes(arena_dup(x->arena, sha256));
+	r->words = arena_alloc(x->arena, STATUS_TEXT_MAX);
+	status_text(&s, r->words);
+	x->q->revoked[x->q->n_revoked++] = r;
+	return true;
 }
 
 static bool
@@ -111,4 +119,13 @@ courier_revoked_words(struct db_txn *txn, struct slice address, struct arena *a,
 		e = view_cert_each(txn, domain_of(address), a, tell, &x);
 	*words = x.words;
 	return e ? e : x.e;
+}
+
+enum err
+courier_revoked_is(struct db_txn *txn, struct slice der, struct arena *a, bool *is_revoked)
+{
+	uint8_t hash[SEAL_HASH];
+
+	seal_sha256(der, hash);
+	return view_status_is_revoked(txn, slice_of(hash, sizeof hash), a, is_revoked);
 }

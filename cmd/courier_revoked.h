@@ -15,5 +15,8 @@ enum err courier_revoked_put(
  * best one's of those that are; or "". */
 enum err courier_revoked_words(
 	struct db_txn *txn, struct slice address, struct arena *a, char **words);
+/* Is that certificate? */
+enum err courier_revoked_is(
+	struct db_txn *txn, struct slice der, struct arena *a, bool *is_revoked);
 
 #endif

@@ -12,9 +12,11 @@
 #include "core/log.h"
 #include "core/must.h"
 #include "core/rand.h"
+#include "crypto/cert_check.h"
 #include "crypto/cert_source.h"
 #include "crypto/cert_status.h"
 #include "crypto/gateway.pb-c.h"
+#include "store/apply_cert.h"
 #include "store/apply_status.h"
 #include "store/view_cert.h"
 #include "store/view_key.h"
@@ -446,6 +448,20 @@ add_want(struct status_look *l, const Ipc__FilterChained__Link *link, struct sli
 	l->waiting++;
 }
 
+/* What a broken-in filterd says must not bring us down. */
+static bool
+can_ask(const Ipc__FilterChained__Link *link, struct slice issuer)
+{
+	struct cert_source_url url;
+
+	if (link->serial.len == 0 || link->serial.len > CERT_SOURCE_SERIAL_MAX ||
+		issuer.n > APPLY_CERT_DER_MAX)
+		return false;
+	return *link->crl ? cert_source_url_parse(slice_str(link->crl), &url)
+			  : link->ocsp_request.len &&
+				    cert_source_url_parse(slice_str(link->ocsp), &url);
+}
+
 /* is_due: whatever was found last. */
 static enum err
 take_link(struct status_look *l, struct db_txn *txn, const Ipc__FilterChained__Link *link,
@@ -463,7 +479,7 @@ take_link(struct status_look *l, struct db_txn *txn, const Ipc__FilterChained__L
 		return e;
 	if (is_wanted(l, sha256) || (!e && !is_due && row->look_sec > now_sec(l)))
 		return ERR_OK;
-	if (*link->crl || (*link->ocsp && link->ocsp_request.len)) {
+	if (can_ask(link, issuer)) {
 		add_want(l, link, issuer, sha256, e ? 0 : row->tries);
 		return ERR_OK;
 	}
@@ -519,7 +535,7 @@ take_links(struct status_look *l, const Ipc__FilterChained *c)
 
 	if (e)
 		return e;
-	for (size_t i = 0; i + 1 < c->n_link && !e; i++) {
+	for (size_t i = 0; i + 1 < c->n_link && i < CERT_CHECK_LINKS_MAX && !e; i++) {
 		e = take_link(l, txn, c->link[i], codec_slice(c->link[i + 1]->der),
 			i == 0 || l->how.in_haste);
 		if (!e && i > 0)
@@ -545,8 +561,8 @@ on_issuer(void *arg, enum err e, const ProtobufCMessage *msg)
 	ssize_t got;
 
 	if (!why) {
-		der = arena_alloc(&l->arena, f->size + 1);
-		got = f->size <= ISSUER_MAX ? pread(l->fd, der, f->size, 0) : -1;
+		der = arena_alloc(&l->arena, ISSUER_MAX);
+		got = pread(l->fd, der, ISSUER_MAX, 0);
 		if (got > 0)
 			l->extra[l->extras++] = (ProtobufCBinaryData){(size_t)got, der};
 	} else {
@@ -684,7 +700,7 @@ add_finding(struct status_look *l, const struct want *w, const Ipc__FilterStated
 	bool is_revoked = f->says[i] == CERT_STATUS_REVOKED;
 	Commands__Status *s;
 
-	if (f->says[i] == CERT_STATUS_NOTHING) {
+	if (!is_revoked && f->says[i] != CERT_STATUS_GOOD) {
 		add_failure(l, w, silence_text(w, f->next_sec, now_sec(l)));
 		return;
 	}

@@ -421,7 +421,7 @@ is_known_revoked(const struct cert_check *c, X509 *cert)
 	if (c->q->n_revoked)
 		must(X509_digest(cert, EVP_sha256(), hash, NULL) == 1);
 	for (size_t i = 0; i < c->q->n_revoked; i++)
-		if (slice_eq(codec_slice(c->q->revoked[i]), slice_of(hash, HASH)))
+		if (slice_eq(codec_slice(c->q->revoked[i]->sha256), slice_of(hash, HASH)))
 			return true;
 	return false;
 }

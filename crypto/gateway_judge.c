@@ -65,13 +65,31 @@ deciding(const struct gateway_judge_layer *layer, const struct gateway_judge_fro
 	return best;
 }
 
+/* Since when, and who says so; or "". */
+static const char *
+revoked_words(const struct gateway_work *w, const struct smime_signer *s)
+{
+	const Gateway__Question *q = w->e->q;
+	uint8_t hash[32];
+
+	gateway_answer_hash(s->certificate, hash);
+	for (size_t i = 0; i < q->n_revoked; i++)
+		if (slice_eq(codec_slice(q->revoked[i]->sha256), slice_of(hash, sizeof hash)))
+			return q->revoked[i]->words;
+	return "";
+}
+
 static void
 say(struct gateway_work *w, const struct gateway_some *some, const struct smime_signer *s,
 	const struct gateway_judge_from *from)
 {
-	gateway_answer_fact(w, some, "signature: %s, %s, certificate %.16s: %s",
+	enum smime_problem problem = problem_of(s, from);
+	const char *words = problem == SMIME_PROBLEM_REVOKED ? revoked_words(w, s) : "";
+
+	gateway_answer_fact(w, some, "signature: %s, %s, certificate %.16s: %s%s%s",
 		*s->key ? s->key : "unknown key", *s->digest ? s->digest : "unknown digest",
-		*s->sha256 ? s->sha256 : "none", smime_problem_text(problem_of(s, from)));
+		*s->sha256 ? s->sha256 : "none", smime_problem_text(problem),
+		*words ? ": " : "", words);
 }
 
 /* Of a signature that fits, for the one From; whether an authority stands behind it is what

@@ -79,9 +79,9 @@ class Authority:
             by.given[name] = ("V", serial)
         return self.path(name, "pem")
 
-    def give(self, name, more="", usage="digitalSignature,keyEncipherment", extended="emailProtection"):
-        return self.make(name, f"keyUsage={usage}\nextendedKeyUsage={extended}\n"
-                         f"subjectAltName=email:{name}@out.test\n{more}", self)
+    def give(self, name, more="", extended="emailProtection", domain="out.test"):
+        return self.make(name, f"keyUsage=digitalSignature,keyEncipherment\nextendedKeyUsage={extended}\n"
+                         f"subjectAltName=email:{name}@{domain}\n{more}", self)
 
     def revoke(self, name, reason="keyCompromise"):
         self.given[name] = (f"R:{reason}", self.given[name][1])
@@ -251,7 +251,7 @@ def who_is_revoked_gets_nothing_and_proves_nothing(w, s, to):
     assert words.encode() in report, report
     assert words in told(s, "<2@out>"), told(s, "<2@out>")
     assert mail_in(s, 2, sign(w.ca, "ann"), "ann") == "fail"
-    assert "revoked" in told(s, "<2@in>"), told(s, "<2@in>")
+    assert "the certificate is revoked: " + words in told(s, "<2@in>"), told(s, "<2@in>")
     explained = s.cli("policy", "explain", "u0@example.org", "ann@out.test").stdout
     assert "no: " + words in explained, explained
     checked = s.cli("check", check=False).stdout
@@ -378,6 +378,26 @@ def a_stranger_makes_us_call_nobody(w, s):
     assert len(w.web.asked) == asked, w.web.asked[asked:]
 
 
+def what_is_ours_signs_no_more(w, s, to):
+    with open(w.dir + "/u0.all", "w") as out:
+        for kind in "key", "pem":
+            with open(w.ca.path("u0", kind)) as f:
+                out.write(f.read())
+    s.cli("key", "import", w.dir + "/u0.all")
+    s.cli("policy", "set", "out.test", "mode=never", "sign=always")
+    mail_out(s, 30, "x")
+    assert b"multipart/signed" in arrives(to, 30)
+    w.ca.revoke("u0")
+    w.web.answers["ca.test", "/u0.crl"] = page(w.ca.list())
+    row, = s.json("cert", "refresh", "u0@example.org")["rows"]
+    assert row["revocation_state"] == "revoked", row
+    mail_out(s, 31, "x")
+    assert b"multipart/signed" not in arrives(to, 31)
+    assert "no: revoked since" in s.cli("policy", "explain", "u0@example.org", "x@out.test").stdout
+    checked = s.cli("check", check=False).stdout
+    assert "of u0@example.org isn't encrypted to, and nobody believes what it signs: revoked" in checked, checked
+
+
 def a_slow_server_holds_nothing_up(w, s):
     row, = s.wait(lambda: [r for r in s.json("cert", "list", "slow@out.test")["rows"]
                            if "nobody has looked" not in r["revocation"]], 45)
@@ -418,6 +438,7 @@ class World:
             self.ca.give(name, more)
         self.ca.give("delegate", extended="OCSPSigning")
         self.ca.give("nobody")
+        self.ca.give("u0", points("u0.crl"), domain="example.org")
         os.mkdir(f"{self.dir}/forger")
         self.forger = Authority(f"{self.dir}/forger", "ca")
         self.forger.given = self.ca.given
@@ -453,6 +474,7 @@ def inside():
         where_there_is_no_list_a_server_is_asked(w, s)
         a_missing_authority_is_fetched_and_falls_with_all_below(w, s)
         a_stranger_makes_us_call_nobody(w, s)
+        what_is_ours_signs_no_more(w, s, to)
         a_slow_server_holds_nothing_up(w, s)
         it_is_looked_for_without_being_told(w, s)
         it_can_be_switched_off(w, s)

@@ -637,14 +637,14 @@ static void
 what_is_known_to_be_revoked_needs_no_list(void **state)
 {
 	static const struct pki *const revoked[] = {&ann, &middle, &root};
-	ProtobufCBinaryData known;
+	Gateway__Revoked known = GATEWAY__REVOKED__INIT, *list = &known;
 	uint8_t hash[32];
 	struct world w;
 
 	(void)state;
 	begin(&w);
-	w.q.revoked = &known;
-	known = (ProtobufCBinaryData){sizeof hash, hash};
+	w.q.revoked = &list;
+	known.sha256 = (ProtobufCBinaryData){sizeof hash, hash};
 	for (size_t i = 0; i < sizeof revoked / sizeof *revoked; i++) {
 		w.q.n_revoked = 0;
 		X509_digest(revoked[i]->cert, EVP_sha256(), hash, NULL);
