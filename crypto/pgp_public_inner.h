@@ -33,6 +33,13 @@ pgp_public_is_rsa(uint8_t algorithm)
 	       algorithm == PGP_RSA_SIGN;
 }
 
+/* Ed25519, in either form: without a key of OpenSSL's (crypto/ed25519). */
+static inline bool
+pgp_public_is_25519(const struct pgp_public *key)
+{
+	return key->algorithm == PGP_ED25519 || key->algorithm == PGP_EDDSA_LEGACY;
+}
+
 /* RFC 9580 sections 5.2.3.3 to 5.2.3.5: EdDSA wants a hash as strong as itself. */
 bool pgp_public_is_hash_enough(const struct pgp_public *key, uint8_t hash);
 

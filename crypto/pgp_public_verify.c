@@ -4,10 +4,11 @@
 #include <openssl/rsa.h>
 
 #include "core/must.h"
+#include "crypto/ed25519.h"
 #include "crypto/pgp_algorithm.h"
 #include "crypto/pgp_public_inner.h"
 
-enum { DER_MAX = 160, EDWARDS_MAX = 114 };
+enum { DER_MAX = 160, ED448_MAX = 114 };
 
 static bool
 verify_hash(EVP_PKEY *pkey, const EVP_MD *md, struct slice digest, struct slice signature)
@@ -61,31 +62,47 @@ verify_pair(
 	return ok;
 }
 
+/* R and S: numbers in version 4's form, octets in the others'. */
 static bool
-verify_edwards(
-	const struct pgp_public *key, EVP_PKEY *pkey, struct slice digest, struct slice fields)
+take_edwards(const struct pgp_public *key, struct slice fields, uint8_t *signature)
 {
 	size_t half = key->key->curve->octets;
-	uint8_t octets[EDWARDS_MAX];
-	struct slice r, s, signature;
+	struct slice r, s;
+
+	if (key->algorithm == PGP_EDDSA_LEGACY)
+		return pgp_public_take_mpi(&fields, false, &r) &&
+		       pgp_public_take_mpi(&fields, false, &s) && !fields.n &&
+		       pgp_public_pad(r, signature, half) &&
+		       pgp_public_pad(s, signature + half, half);
+	if (fields.n != 2 * half)
+		return false;
+	memcpy(signature, fields.p, fields.n);
+	return true;
+}
+
+static bool
+verify_25519(const struct pgp_public *key, struct slice digest, struct slice fields)
+{
+	uint8_t signature[ED25519_SIGNATURE];
+
+	return take_edwards(key, fields, signature) &&
+	       ed25519_verify(key->key->number[0].p, digest, signature);
+}
+
+static bool
+verify_448(
+	const struct pgp_public *key, EVP_PKEY *pkey, struct slice digest, struct slice fields)
+{
+	uint8_t signature[ED448_MAX];
 	EVP_MD_CTX *ctx;
 	bool ok;
 
-	if (key->algorithm == PGP_EDDSA_LEGACY) {
-		if (!pgp_public_take_mpi(&fields, false, &r) ||
-			!pgp_public_take_mpi(&fields, false, &s) ||
-			!pgp_public_pad(r, octets, half) ||
-			!pgp_public_pad(s, octets + half, half))
-			return false;
-		signature = slice_of(octets, 2 * half);
-	} else if (!pgp_public_take_octets(&fields, 2 * half, &signature)) {
-		return false;
-	}
-	if (fields.n)
+	if (!take_edwards(key, fields, signature))
 		return false;
 	ctx = EVP_MD_CTX_new();
 	ok = ctx && EVP_DigestVerifyInit_ex(ctx, NULL, NULL, NULL, NULL, pkey, NULL) == 1 &&
-	     EVP_DigestVerify(ctx, signature.p, signature.n, digest.p, digest.n) == 1;
+	     EVP_DigestVerify(
+		     ctx, signature, 2 * key->key->curve->octets, digest.p, digest.n) == 1;
 	EVP_MD_CTX_free(ctx);
 	return ok;
 }
@@ -97,7 +114,7 @@ pgp_public_is_hash_enough(const struct pgp_public *key, uint8_t hash)
 
 	if (key->algorithm == PGP_ED448)
 		return n >= 64;
-	return (key->algorithm != PGP_ED25519 && key->algorithm != PGP_EDDSA_LEGACY) || n >= 32;
+	return !pgp_public_is_25519(key) || n >= 32;
 }
 
 enum err
@@ -110,17 +127,21 @@ pgp_public_verify(
 
 	if (!key->may_sign || !pgp_algorithm_md(hash))
 		return ERR_UNSUPPORTED;
+	if (!key->is_ours)
+		return ERR_UNSUPPORTED;
+	if (!pgp_public_is_hash_enough(key, hash) || digest.n != pgp_algorithm_hash_size(hash))
+		return ERR_CRYPTO;
+	if (pgp_public_is_25519(key))
+		return verify_25519(key, digest, fields) ? ERR_OK : ERR_CRYPTO;
 	e = pgp_public_pkey(key, &pkey);
 	if (e)
 		return e;
-	if (!pgp_public_is_hash_enough(key, hash) || digest.n != pgp_algorithm_hash_size(hash))
-		return ERR_CRYPTO;
 	if (pgp_public_is_rsa(key->algorithm))
 		ok = verify_rsa(key, pkey, hash, digest, fields);
 	else if (key->algorithm == PGP_DSA || key->algorithm == PGP_ECDSA)
 		ok = verify_pair(key, pkey, digest, fields);
 	else
-		ok = verify_edwards(key, pkey, digest, fields);
+		ok = verify_448(key, pkey, digest, fields);
 	ERR_clear_error();
 	return ok ? ERR_OK : ERR_CRYPTO;
 }

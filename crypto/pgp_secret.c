@@ -26,20 +26,21 @@ static enum err
 assemble(struct pgp_public *public, struct slice material, struct pgp_secret *s)
 {
 	struct slice rest = material;
-	EVP_PKEY *pkey = NULL;
-	enum err e = pgp_secret_pkey(public, &rest, &pkey);
+	struct pgp_secret_use use = {0};
+	enum err e = pgp_secret_usable(public, &rest, &use);
 
 	if (!e && rest.n)
 		e = ERR_SYNTAX;
 	if (e) {
-		EVP_PKEY_free(pkey);
+		pgp_secret_use_fini(&use);
 		pgp_public_fini(public);
 		return e;
 	}
 	memset(s, 0, sizeof *s);
 	s->public = *public;
 	s->key = must_zalloc(sizeof *s->key + material.n);
-	s->key->pkey = pkey;
+	s->key->use = use;
+	OPENSSL_cleanse(&use, sizeof use);
 	s->key->n = material.n;
 	if (material.n)
 		memcpy(s->key->material, material.p, material.n);
@@ -105,7 +106,7 @@ pgp_secret_fini(struct pgp_secret *s)
 {
 	pgp_public_fini(&s->public);
 	if (s->key) {
-		EVP_PKEY_free(s->key->pkey);
+		pgp_secret_use_fini(&s->key->use);
 		OPENSSL_cleanse(s->key, sizeof *s->key + s->key->n);
 		free(s->key);
 	}

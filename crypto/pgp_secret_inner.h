@@ -4,22 +4,31 @@
 
 #include <openssl/evp.h>
 
+#include "crypto/ed25519.h"
 #include "crypto/pgp_public_inner.h"
 #include "crypto/pgp_secret.h"
 
 enum { PGP_SECRET_NOTHING = 32 };
 
+/* What signs and unwraps. */
+struct pgp_secret_use {
+	EVP_PKEY *pkey; /* NULL: an algorithm that we only keep, or Ed25519 */
+	bool is_25519;
+	uint8_t ed25519[ED25519_SECRET];
+};
 struct pgp_secret_key {
-	EVP_PKEY *pkey;			     /* NULL: an algorithm that we only keep */
+	struct pgp_secret_use use;
 	uint8_t nothing[PGP_SECRET_NOTHING]; /* what session keys that are none come from */
 	size_t n;
 	uint8_t material[]; /* as it stands in a packet, in clear */
 };
 
-/* The numbers of the private part, as RFC 9580 section 5.5.5 has them, into OpenSSL's key. rest
- * loses them. ERR_SYNTAX; ERR_CRYPTO: not the public part's. ERR_OK with NULL: an algorithm
- * whose private keys we don't use. */
-enum err pgp_secret_pkey(const struct pgp_public *k, struct slice *rest, EVP_PKEY **pkey);
+/* The numbers of the private part, as RFC 9580 section 5.5.5 has them. rest loses them; use is
+ * all zeros. ERR_SYNTAX; ERR_CRYPTO: not the public part's. ERR_OK with nothing in use: an
+ * algorithm whose private keys we only keep. */
+enum err pgp_secret_usable(
+	const struct pgp_public *k, struct slice *rest, struct pgp_secret_use *use);
+void pgp_secret_use_fini(struct pgp_secret_use *use); /* wipes */
 /* The other way, behind the public part's fields: a new key. */
 enum err pgp_secret_put_new(
 	const struct pgp_secret_kind *kind, struct buf *material, struct buf *secret);

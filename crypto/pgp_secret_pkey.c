@@ -119,14 +119,25 @@ reverse(uint8_t *octets, size_t n)
 }
 
 static enum err
-take_scalar(const struct pgp_public *k, struct slice *rest, EVP_PKEY **pkey)
+use_25519(const struct pgp_public *k, const uint8_t *seed, struct pgp_secret_use *use)
+{
+	struct slice public = k->key->number[0];
+
+	ed25519_secret(seed, use->ed25519);
+	use->is_25519 = public.n == ED25519_PUBLIC &&
+			memcmp(use->ed25519 + ED25519_SEED, public.p, public.n) == 0;
+	return use->is_25519 ? ERR_OK : ERR_CRYPTO;
+}
+
+static enum err
+take_scalar(const struct pgp_public *k, struct slice *rest, struct pgp_secret_use *use)
 {
 	const struct pgp_curve *c = k->key->curve;
 	uint8_t octets[PGP_CURVE_SECRET_MAX];
 	struct slice s;
 	bool is_mpi = !c || c->form != PGP_CURVE_NATIVE;
+	enum err e;
 
-	*pkey = NULL;
 	if (is_mpi ? !pgp_public_take_mpi(rest, k->version == 6, &s)
 		   : !pgp_public_take_octets(rest, c->octets, &s))
 		return ERR_SYNTAX;
@@ -137,24 +148,35 @@ take_scalar(const struct pgp_public *k, struct slice *rest, EVP_PKEY **pkey)
 	/* RFC 9580 section 11.5: as a number, though the curve has it the other way round. */
 	if (c->form == PGP_CURVE_PREFIXED && pgp_curve_is_montgomery(c))
 		reverse(octets, c->octets);
-	*pkey = pgp_curve_key(c, k->key->number[0], slice_of(octets, c->octets));
+	if (pgp_public_is_25519(k)) {
+		e = use_25519(k, octets, use);
+	} else {
+		use->pkey = pgp_curve_key(c, k->key->number[0], slice_of(octets, c->octets));
+		e = use->pkey ? ERR_OK : ERR_CRYPTO;
+	}
 	OPENSSL_cleanse(octets, sizeof octets);
-	return *pkey ? ERR_OK : ERR_CRYPTO;
+	return e;
+}
+
+void
+pgp_secret_use_fini(struct pgp_secret_use *use)
+{
+	EVP_PKEY_free(use->pkey);
+	OPENSSL_cleanse(use, sizeof *use);
 }
 
 enum err
-pgp_secret_pkey(const struct pgp_public *k, struct slice *rest, EVP_PKEY **pkey)
+pgp_secret_usable(const struct pgp_public *k, struct slice *rest, struct pgp_secret_use *use)
 {
 	struct slice s;
 	enum err e;
 
 	tls_init();
-	*pkey = NULL;
 	switch (k->algorithm) {
 	case PGP_RSA:
 	case PGP_RSA_ENCRYPT:
 	case PGP_RSA_SIGN:
-		e = take_rsa(k, rest, pkey);
+		e = take_rsa(k, rest, &use->pkey);
 		break;
 	case PGP_DSA:
 	case PGP_ELGAMAL:
@@ -167,7 +189,7 @@ pgp_secret_pkey(const struct pgp_public *k, struct slice *rest, EVP_PKEY **pkey)
 	case PGP_X448:
 	case PGP_ED25519:
 	case PGP_ED448:
-		e = take_scalar(k, rest, pkey);
+		e = take_scalar(k, rest, use);
 		break;
 	default: /* version 6, whose public part says where it ends */
 		*rest = SLICE_EMPTY;

@@ -6,7 +6,7 @@
 #include "crypto/pgp_algorithm.h"
 #include "crypto/pgp_secret_inner.h"
 
-enum { DER_MAX = 160, EDWARDS_MAX = 114 };
+enum { DER_MAX = 160, ED448_MAX = 114 };
 
 static bool
 sign_hash(EVP_PKEY *pkey, const EVP_MD *md, struct slice digest, uint8_t *out, size_t *n)
@@ -61,20 +61,28 @@ sign_ecdsa(EVP_PKEY *pkey, struct slice digest, struct buf *fields)
 }
 
 static bool
-sign_edwards(EVP_PKEY *pkey, bool is_legacy, struct slice digest, struct buf *fields)
+sign_25519(const struct pgp_secret *s, struct slice digest, struct buf *fields)
+{
+	uint8_t octets[ED25519_SIGNATURE];
+
+	ed25519_sign(s->key->use.ed25519, digest, octets);
+	if (s->public.algorithm == PGP_ED25519)
+		return buf_put(fields, octets, sizeof octets);
+	return pgp_public_put_mpi(fields, slice_of(octets, 32)) &&
+	       pgp_public_put_mpi(fields, slice_of(octets + 32, 32));
+}
+
+static bool
+sign_448(EVP_PKEY *pkey, struct slice digest, struct buf *fields)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	uint8_t octets[EDWARDS_MAX];
+	uint8_t octets[ED448_MAX];
 	size_t n = sizeof octets;
 	bool ok = ctx && EVP_DigestSignInit_ex(ctx, NULL, NULL, NULL, NULL, pkey, NULL) == 1 &&
 		  EVP_DigestSign(ctx, octets, &n, digest.p, digest.n) == 1;
 
 	EVP_MD_CTX_free(ctx);
-	if (!ok)
-		return false;
-	return is_legacy ? pgp_public_put_mpi(fields, slice_of(octets, n / 2)) &&
-				   pgp_public_put_mpi(fields, slice_of(octets + n / 2, n / 2))
-			 : buf_put(fields, octets, n);
+	return ok && buf_put(fields, octets, n);
 }
 
 enum err
@@ -83,18 +91,21 @@ pgp_secret_sign(
 {
 	const struct pgp_public *k = &s->public;
 	const EVP_MD *md = pgp_algorithm_md(hash);
-	EVP_PKEY *pkey = s->key->pkey;
+	EVP_PKEY *pkey = s->key->use.pkey;
 	bool ok;
 
-	if (!k->may_sign || !pkey || !md || digest.n != pgp_algorithm_hash_size(hash) ||
+	if (!k->may_sign || (!pkey && !s->key->use.is_25519) || !md ||
+		digest.n != pgp_algorithm_hash_size(hash) ||
 		!pgp_public_is_hash_enough(k, hash))
 		return ERR_UNSUPPORTED;
 	if (pgp_public_is_rsa(k->algorithm))
 		ok = sign_rsa(pkey, md, digest, fields);
 	else if (k->algorithm == PGP_ECDSA)
 		ok = sign_ecdsa(pkey, digest, fields);
+	else if (s->key->use.is_25519)
+		ok = sign_25519(s, digest, fields);
 	else
-		ok = sign_edwards(pkey, k->algorithm == PGP_EDDSA_LEGACY, digest, fields);
+		ok = sign_448(pkey, digest, fields);
 	ERR_clear_error();
 	return ok ? ERR_OK : ERR_CRYPTO;
 }

@@ -85,7 +85,7 @@ unwrap_rsa(const struct pgp_secret *s, uint8_t version, struct slice fields,
 
 	if (pgp_public_take_mpi(&fields, s->public.version == 6, &mpi) && !fields.n &&
 		pgp_public_pad(mpi, number, n) &&
-		private_key_rsa_raw(s->key->pkey, slice_of(number, n), em))
+		private_key_rsa_raw(s->key->use.pkey, slice_of(number, n), em))
 		take_padded(version, slice_of(em, n), session);
 	OPENSSL_cleanse(em, sizeof em);
 }
@@ -139,7 +139,7 @@ agree(const struct pgp_secret *s, struct slice point, uint8_t kek[PGP_PUBLIC_KEK
 {
 	EVP_PKEY *peer = pgp_curve_key(s->public.key->curve, point, SLICE_EMPTY);
 	uint8_t secret[PGP_CURVE_SECRET_MAX];
-	size_t n = peer ? pgp_curve_agree(s->key->pkey, peer, secret) : 0;
+	size_t n = peer ? pgp_curve_agree(s->key->use.pkey, peer, secret) : 0;
 
 	EVP_PKEY_free(peer);
 	if (n)
@@ -198,7 +198,7 @@ enum err
 pgp_secret_unwrap(const struct pgp_secret *s, uint8_t version, struct slice fields,
 	struct pgp_session *session)
 {
-	if (!s->public.may_encrypt || !s->key->pkey || (version != 3 && version != 6))
+	if (!s->public.may_encrypt || !s->key->use.pkey || (version != 3 && version != 6))
 		return ERR_UNSUPPORTED;
 	no_session(s, version, fields, session);
 	if (pgp_public_is_rsa(s->public.algorithm))
