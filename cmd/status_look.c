@@ -34,7 +34,6 @@ enum {
 	PAUSE_MS = 60000,
 	HOUR_SEC = 3600,
 	DAY_SEC = 86400,
-	WEEK_SEC = 7 * DAY_SEC,
 	ISSUER_MAX = APPLY_STATUS_DER_MAX,
 	ENTRIES = 50, /* of a command: with their texts they fit a frame */
 	GROUP_MAX = FILTERD_STATUS_SERIALS_MAX
@@ -486,7 +485,7 @@ take_link(struct status_look *l, struct db_txn *txn, const Ipc__FilterChained__L
 	seal_sha256(issuer, hash);
 	s = add_entry(l, sha256, link->until_sec);
 	s->issuer = codec_bytes(arena_dup(&l->turn, slice_of(hash, sizeof hash)));
-	add_unknown(l, s, "it names no list, and nobody to ask", WEEK_SEC);
+	add_unknown(l, s, "it names no list, and nobody to ask", DAY_SEC);
 	return ERR_OK;
 }
 
