@@ -142,6 +142,45 @@ a_blocked_certificate_is_neither_learned_nor_encrypted_to(void **state)
 }
 
 static void
+what_was_revoked_proves_nothing_and_a_bounce_says_so(void **state)
+{
+	Gateway__Revoked revoked = GATEWAY__REVOKED__INIT, *list[] = {&revoked};
+	uint8_t hash[32];
+	struct slice out;
+
+	(void)state;
+	ann_to_bob();
+	out = sent();
+	EVP_Digest(ann->der.data, ann->der.len, hash, NULL, EVP_sha256(), NULL);
+	revoked.sha256 = codec_bytes(slice_of(hash, sizeof hash));
+	revoked.words = "revoked since then, says who";
+	gateway_people_begin(&w, IN);
+	gateway_people_to(&w, bob->address, bob);
+	w.q.revoked = list;
+	w.q.n_revoked = 1;
+	assert_int_equal(gateway_people_ask(&w, out), ERR_OK);
+	assert_true(has(codec_slice(gateway_people_group(&w, 0)->head), "smime=fail"));
+	assert_true(gateway_people_has_fact(
+		&w, "the certificate is revoked: revoked since then, says who"));
+	assert_int_equal(w.answer.answer.n_harvest, 0);
+
+	ann_to_bob();
+	w.q.recipient[0]->n_certificate = 0;
+	w.q.recipient[0]->missing = "certificate 1: revoked since then, says who";
+	assert_int_equal(gateway_people_ask(&w, slice_str(mail)), ERR_OK);
+	assert_int_equal(gateway_people_group(&w, 0)->action, BOUNCE);
+	assert_true(has(slice_str(gateway_people_group(&w, 0)->words),
+		"of what is known for bob@partner.example: certificate 1: revoked since then"));
+	ann_to_bob();
+	w.settings.mode = GATEWAY__SETTINGS__MODE__WHEN_POSSIBLE;
+	w.q.recipient[0]->n_certificate = 0;
+	w.q.recipient[0]->missing = "certificate 1: revoked since then, says who";
+	assert_int_equal(gateway_people_ask(&w, slice_str(mail)), ERR_OK);
+	assert_int_equal(gateway_people_group(&w, 0)->action, PASS);
+	assert_true(gateway_people_has_fact(&w, "certificate 1: revoked since then"));
+}
+
+static void
 an_expired_certificate_is_not_encrypted_to(void **state)
 {
 	(void)state;
@@ -460,6 +499,7 @@ main(void)
 		cmocka_unit_test(what_leaves_is_opened_and_believed_on_the_other_side),
 		cmocka_unit_test(a_certificate_of_no_authority_is_learned_and_not_believed),
 		cmocka_unit_test(a_blocked_certificate_is_neither_learned_nor_encrypted_to),
+		cmocka_unit_test(what_was_revoked_proves_nothing_and_a_bounce_says_so),
 		cmocka_unit_test(an_expired_certificate_is_not_encrypted_to),
 		cmocka_unit_test(an_entry_for_oneself_opens_nothing),
 		cmocka_unit_test(a_fault_of_keyd_is_an_error_and_no_mail),
