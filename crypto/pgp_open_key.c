@@ -97,6 +97,8 @@ try_recipient(struct search *s, struct slice body)
 				try_key(s, &r, &ring->cert[i]->key[k].public);
 }
 
+/* A password with a packet is a try, whether or not it turns out to fit: what it takes to find
+ * that out may be seconds, and a message may have many such packets. */
 static void
 try_passwords(struct search *s, struct slice body)
 {
@@ -105,9 +107,10 @@ try_passwords(struct search *s, struct slice body)
 	if (body.n < 1 || body.p[0] != s->skesk)
 		return;
 	for (size_t i = 0; i < s->o->setup.n_passwords; i++) {
-		enum err e = pgp_skesk_open(body, s->o->setup.password[i], &session);
-
-		if (e == ERR_OK && is_chosen(s)) {
+		if (!is_chosen(s))
+			continue;
+		s->error = ERR_CRYPTO;
+		if (pgp_skesk_open(body, s->o->setup.password[i], &session) == ERR_OK) {
 			*s->session = session;
 			s->error = ERR_OK;
 			s->o->facts.key = NULL;

@@ -5,6 +5,7 @@
 #include "crypto/pgp_make.h"
 #include "crypto/pgp_packet.h"
 #include "crypto/pgp_seal.h"
+#include "crypto/pgp_skesk.h"
 #include "tests/test.h"
 
 enum { MAX = 1 << 22, NOW = 1795000000 };
@@ -227,6 +228,40 @@ a_changed_octet_is_one_uniform_failure(void **state)
 		person_fini(&p);
 	}
 	buf_fini(&text);
+	buf_fini(&message);
+	buf_fini(&out);
+}
+
+/* A try is one password with one packet, and the tries have a limit: each may take seconds. */
+static void
+passwords_are_tried_one_at_a_time_and_not_for_ever(void **state)
+{
+	struct slice word = SLICE_LIT("wrong");
+	struct pgp_session session = {PGP_AES128, 16, {0}};
+	struct pgp_open_setup setup = {.password = &word, .n_passwords = 1};
+	struct buf skesk, message, out;
+	struct pgp_opened facts;
+
+	(void)state;
+	buf_init(&skesk, MAX);
+	buf_init(&message, MAX);
+	buf_init(&out, MAX);
+	setup.to = text_into(&out);
+	pgp_skesk_make(4, SLICE_LIT("right"), &session, &skesk);
+	for (size_t i = 0; i < 3 * PGP_OPEN_ATTEMPTS_MAX; i++) {
+		pgp_packet_put(&message, PGP_TAG_SKESK, buf_slice(&skesk));
+		if (i % PGP_OPEN_ATTEMPTS_MAX)
+			continue;
+		pgp_packet_put(&message, PGP_TAG_SEIPD, SLICE_LIT("\1not encrypted, but long"));
+		assert_int_equal(
+			open_in(&setup, buf_slice(&message), 1000, &facts), ERR_CRYPTO);
+		assert_int_equal(facts.attempts, i ? PGP_OPEN_ATTEMPTS_MAX : 1);
+		message.n -= 2 + 24;
+	}
+	setup.attempt = PGP_OPEN_ATTEMPTS_MAX;
+	pgp_packet_put(&message, PGP_TAG_SEIPD, SLICE_LIT("\1not encrypted, but long"));
+	assert_int_equal(open_in(&setup, buf_slice(&message), 1000, &facts), ERR_NOT_FOUND);
+	buf_fini(&skesk);
 	buf_fini(&message);
 	buf_fini(&out);
 }
@@ -503,6 +538,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_sealed_is_opened_in_pieces_of_any_size),
 		cmocka_unit_test(a_changed_octet_is_one_uniform_failure),
+		cmocka_unit_test(passwords_are_tried_one_at_a_time_and_not_for_ever),
 		cmocka_unit_test(a_password_opens_and_another_does_not),
 		cmocka_unit_test(the_grammar_is_held),
 		cmocka_unit_test(layers_end_at_their_limit_however_many_there_are),
