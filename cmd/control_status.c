@@ -1,12 +1,17 @@
 #include "cmd/control_status.h"
 
+#include <stdlib.h>
 #include <sysexits.h>
 
 #include "cmd/control_cert_row.h"
 #include "cmd/courier_status.h"
 #include "cmd/status_text.h"
 #include "core/codec.h"
+#include "core/must.h"
 #include "store/view_cert.h"
+
+/* The command line's connection lasts for 60 s. */
+enum { WAIT_MS = 50000 };
 
 void
 control_status_put(json_t *out, const struct view_status *s)
@@ -80,9 +85,8 @@ reply(struct control_request *r, struct telling *t)
 }
 
 static void
-on_looked(void *arg)
+tell_all(struct control_request *r)
 {
-	struct control_request *r = arg;
 	struct telling t = {.r = r, .address = *(struct slice *)r->state};
 	enum err e;
 
@@ -102,9 +106,41 @@ on_looked(void *arg)
 	json_decref(t.rows);
 }
 
+/* The look outlives the request that takes too long. */
+struct refreshing {
+	struct control_request *r; /* NULL: it was told that it goes on */
+	struct loop_timer *timer;
+};
+
+static void
+on_looked(void *arg)
+{
+	struct refreshing *x = arg;
+
+	loop_cancel(x->timer);
+	if (x->r)
+		tell_all(x->r);
+	free(x);
+}
+
+static void
+on_long(void *arg)
+{
+	struct refreshing *x = arg;
+	struct control_request *r = x->r;
+
+	x->timer = NULL;
+	x->r = NULL;
+	control_fail(r, EX_TEMPFAIL,
+		"it takes longer than %d seconds, and goes on: `hairpin cert list` shows what "
+		"was found",
+		WAIT_MS / 1000);
+}
+
 static void
 cert_refresh(struct control_request *r)
 {
+	struct refreshing *x;
 	struct slice *address = arena_zalloc(&r->arena, sizeof *address);
 	enum err e;
 
@@ -114,12 +150,20 @@ cert_refresh(struct control_request *r)
 			return;
 	}
 	r->state = address;
-	e = courier_status_refresh(r->courier->status, *address, on_looked, r);
+	x = must_zalloc(sizeof *x);
+	e = courier_status_refresh(r->courier->status, *address, on_looked, x);
+	if (e) {
+		free(x);
+	} else {
+		x->r = r;
+		x->timer = loop_after(r->courier->p->loop, WAIT_MS, on_long, x);
+	}
 	if (e == ERR_DENIED)
 		control_fail(r, EX_CONFIG,
 			"nobody is asked: `revocation` in [gateway] is no (hairpin.conf(5))");
 	else if (e)
-		control_fail(r, EX_TEMPFAIL, "another one is being asked for; try again");
+		control_fail(r, EX_TEMPFAIL,
+			"somebody else asks for it already, and that isn't over: try again");
 }
 
 const struct control_verb control_status_verbs[] = {

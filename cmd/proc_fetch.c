@@ -115,11 +115,12 @@ finish(struct job *j, const char *why)
 	Ipc__Fetched out = IPC__FETCHED__INIT;
 
 	hang_up(j);
-	loop_cancel(j->deadline);
-	j->deadline = NULL;
 	if (!why && j->fd >= 0 && courier_file_put(j->fd, 0, buf_slice(&j->reply.body)))
 		why = "no room for it in memory";
 	out.why = (char *)(uintptr_t)(why ? why : "");
+	out.silent = why && (!j->deadline || j->reply.head == 0);
+	loop_cancel(j->deadline);
+	j->deadline = NULL;
 	if (!why) {
 		out.status = j->reply.status;
 		out.type = arena_str(&j->arena, buf_slice(&j->reply.type));

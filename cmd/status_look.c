@@ -157,10 +157,12 @@ tell(struct status_look *l)
 		l->next(l);
 		return;
 	}
-	put.entry = l->entry + l->told;
-	put.n_entry = left < ENTRIES ? left : ENTRIES;
+	/* Apart: there may be no room for another authority. */
 	put.authority = l->authority;
 	put.n_authority = l->authorities;
+	put.entry = l->entry + l->told;
+	if (!l->authorities)
+		put.n_entry = left < ENTRIES ? left : ENTRIES;
 	l->told += put.n_entry;
 	cmd.body_case = COMMANDS__COMMAND__BODY_STATUS_PUT;
 	cmd.status_put = &put;
@@ -754,6 +756,21 @@ on_stated(void *arg, enum err e, const ProtobufCMessage *msg)
 	tell_then(l, next_target);
 }
 
+/* Who doesn't answer isn't asked again, one by one, about all the others. */
+static void
+take_host(struct status_look *l)
+{
+	struct cert_source_url url;
+
+	for (struct want *w = l->wants; w && l->grouped < GROUP_MAX; w = w->next)
+		if (!w->is_taken && cert_source_url_parse(slice_str(w->url), &url) &&
+			slice_eq_nocase(url.host, l->url.host)) {
+			w->is_taken = true;
+			l->waiting--;
+			l->group[l->grouped++] = w;
+		}
+}
+
 static void
 on_fetched(void *arg, enum err e, const ProtobufCMessage *msg)
 {
@@ -763,6 +780,8 @@ on_fetched(void *arg, enum err e, const ProtobufCMessage *msg)
 	Ipc__FilterStatus q = IPC__FILTER_STATUS__INIT;
 
 	if (why) {
+		if (!e && f->silent)
+			take_host(l);
 		fail_group(l, why);
 		return;
 	}

@@ -128,3 +128,10 @@ class Web:
                     s.sendall(answer)
         except OSError:
             pass
+
+
+def slow(s, body):
+    s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    while True:
+        s.sendall(b"x")
+        time.sleep(1)
