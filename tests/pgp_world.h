@@ -41,7 +41,8 @@ pgp_world_hex(const char *hex, uint8_t *out, size_t n)
 		assert_int_equal(sscanf(hex + 2 * i, "%2hhx", &out[i]), 1);
 }
 
-/* tests/data/pgp: what GnuPG 2.2 made, "text" being what it signed and encrypted. */
+/* tests/data/pgp: what GnuPG 2.2 made, "text" being what it signed and encrypted, and locked
+ * keys of others. */
 static inline void
 pgp_world_file(const char *name, const char *suffix, struct buf *out)
 {

@@ -3,6 +3,8 @@
 #include <openssl/bn.h>
 
 #include "crypto/pgp_algorithm.h"
+#include "crypto/pgp_block.h"
+#include "crypto/pgp_s2k.h"
 #include "tests/pgp_world.h"
 
 static const char *const gnupg[] = {
@@ -578,6 +580,101 @@ gnupgs_password_opens_its_key(void **state)
 	buf_fini(&b);
 }
 
+static void
+others_passwords_open_their_keys(void **state)
+{
+	static const char *const names[] = {"sqop", "pgpainless", "rnp"};
+	struct slice rest, body;
+	struct pgp_secret s;
+	struct buf b;
+	uint8_t tag;
+
+	(void)state;
+	buf_init(&b, PGP_WORLD_MAX);
+	for (size_t i = 0; i < 3; i++) {
+		size_t keys = 0;
+
+		buf_clear(&b);
+		pgp_world_file(names[i], ".key", &b);
+		rest = buf_slice(&b);
+		while (pgp_world_packet(&rest, &tag, &body)) {
+			if (tag != PGP_TAG_SECRET_KEY && tag != PGP_TAG_SECRET_SUBKEY)
+				continue;
+			keys++;
+			assert_int_equal(
+				pgp_secret_parse(tag, body, SLICE_LIT("Secret"), &s), ERR_AUTH);
+			assert_int_equal(
+				pgp_secret_parse(tag, body, SLICE_LIT("secret"), &s), ERR_OK);
+			if (s.public.may_sign)
+				sign_and_verify(&s);
+			pgp_secret_fini(&s);
+		}
+		assert_true(keys >= 2);
+	}
+	buf_fini(&b);
+}
+
+/* Made here octet by octet, since nobody makes them any more: the public part, that head, an
+ * IV, and the private part with its checksum, in CFB. */
+static enum err
+parse_made(const struct pgp_secret *k, uint8_t usage, struct slice head, bool is_sha1)
+{
+	static const uint8_t iv[] = "0123456789abcdef";
+	struct pgp_s2k s2k = {
+		.kind = PGP_S2K_SIMPLE, .hash = usage < 253 ? PGP_MD5 : PGP_SHA256};
+	uint8_t key[32], check[20];
+	struct pgp_block_cfb cfb = {PGP_AES128, true, key, iv};
+	struct pgp_secret s;
+	struct slice material;
+	struct buf clear, b;
+	enum err e;
+
+	buf_init(&clear, PGP_SECRET_BODY_MAX);
+	buf_init(&b, PGP_SECRET_BODY_MAX);
+	pgp_secret_put(k, PGP_TAG_SECRET_KEY, SLICE_EMPTY, &clear);
+	material = slice_from(buf_slice(&clear), k->public.body.n + 1);
+	buf_put_slice(&b, k->public.body);
+	buf_put_u8(&b, usage);
+	buf_put_slice(&b, head);
+	buf_put(&b, iv, 16);
+	if (is_sha1 && k->public.version == 4)
+		material.n -= 2;
+	assert_int_equal(EVP_Digest(material.p, material.n, check, NULL, EVP_sha1(), NULL), 1);
+	assert_int_equal(pgp_s2k_key(&s2k, SLICE_LIT("word"), key, 16), ERR_OK);
+	clear.n = (size_t)(material.p + material.n - clear.p);
+	if (is_sha1)
+		buf_put(&clear, check, sizeof check);
+	material = slice_from(buf_slice(&clear), k->public.body.n + 1);
+	pgp_block_cfb(&cfb, material, buf_room(&b, material.n));
+	buf_grow(&b, material.n);
+	e = pgp_secret_parse(PGP_TAG_SECRET_KEY, buf_slice(&b), SLICE_LIT("Word"), &s);
+	assert_true(e != ERR_OK);
+	e = pgp_secret_parse(PGP_TAG_SECRET_KEY, buf_slice(&b), SLICE_LIT("word"), &s);
+	if (!e) {
+		sign_and_verify(&s);
+		pgp_secret_fini(&s);
+	}
+	buf_fini_secret(&clear);
+	buf_fini(&b);
+	return e;
+}
+
+static void
+old_usages_are_read_in_version_4_alone(void **state)
+{
+	const struct pgp_secret *v4 = &made[11], *v6 = &made[13];
+
+	(void)state;
+	assert_int_equal(parse_made(v4, PGP_AES128, SLICE_EMPTY, false), ERR_OK);
+	assert_int_equal(parse_made(v4, 255, SLICE_LIT("\7\0\10"), false), ERR_OK);
+	assert_int_equal(parse_made(v4, 254, SLICE_LIT("\7\0\10"), true), ERR_OK);
+	assert_int_equal(parse_made(v4, 254, SLICE_LIT("\7\0\10"), false), ERR_AUTH);
+	assert_int_equal(parse_made(v4, 255, SLICE_LIT("\7\0\10"), true), ERR_AUTH);
+	assert_int_equal(parse_made(v6, 254, SLICE_LIT("\24\7\2\0\10"), true), ERR_OK);
+	assert_int_equal(parse_made(v6, PGP_AES128, SLICE_EMPTY, false), ERR_SYNTAX);
+	assert_int_equal(parse_made(v6, 255, SLICE_LIT("\24\7\2\0\10"), true), ERR_SYNTAX);
+}
+
 /* RFC 9580 appendix A.4, and A.5, whose Argon2 wants 2 GiB. */
 static void
 the_rfcs_keys_are_read_in_clear_and_locked(void **state)
@@ -729,6 +826,8 @@ main(void)
 		cmocka_unit_test(what_was_put_with_a_password_is_read_with_it_alone),
 		cmocka_unit_test(without_a_password_nothing_is_locked),
 		cmocka_unit_test(gnupgs_password_opens_its_key),
+		cmocka_unit_test(others_passwords_open_their_keys),
+		cmocka_unit_test(old_usages_are_read_in_version_4_alone),
 		cmocka_unit_test(the_rfcs_keys_are_read_in_clear_and_locked),
 		cmocka_unit_test(each_usage_has_its_answer),
 		cmocka_unit_test(kinds_that_there_are_none_of_are_unsupported),
