@@ -16,15 +16,15 @@ export CCACHE_NOHASHDIR := 1
 # --- Debian's packages: what is missing is installed, once ---------------------
 PKG_build := gcc libc6-dev binutils pkg-config protobuf-c-compiler libprotobuf-c-dev libevent-dev \
 	libssl-dev liblmdb-dev libsodium-dev libunbound-dev nettle-dev libgmp-dev libseccomp-dev \
-	libinih-dev libargon2-dev libbz2-dev libpcre2-dev libjansson-dev zlib1g-dev libidn2-dev libunistring-dev libutf8proc-dev \
-	tzdata ca-certificates
+	libinih-dev libargon2-dev libbz2-dev libpcre2-dev libjansson-dev zlib1g-dev libidn2-dev \
+	libunistring-dev libutf8proc-dev tzdata ca-certificates
 PKG_test := $(PKG_build) libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 \
 	universal-ctags python3 file curl swaks libnet-ssleay-perl isync libsasl2-modules neomutt \
 	openssl ldnsutils libfstrm0 strace procps xfsprogs e2fsprogs mount util-linux mandoc iproute2 systemd \
 	postfix dovecot-core dovecot-imapd dovecot-lmtpd gpgsm gpg-agent libnss3-tools python3-cryptography opendkim python3-dkim \
-	python3-nacl
+	python3-nacl gnupg sqop rnp
 PKG_compose := $(PKG_test) docker.io docker-compose iptables
-PKG_interop := $(PKG_test) default-jdk-headless libbcpkix-java
+PKG_interop := $(PKG_test) default-jdk-headless libbcpkix-java pgpainless-cli
 PKG_bench := $(PKG_test) dovecot-sieve
 # The goals that need no package, those that need few, and those that need more.
 GOALS := $(filter-out help clean,$(or $(MAKECMDGOALS),all))
@@ -75,7 +75,8 @@ WARN_debug := $(WARN)
 WARN_release := $(WARN)
 LIBS := -levent_core -levent_extra -levent_openssl -lssl -lcrypto -llmdb -lpcre2-8 -lsodium -lunbound \
 	-lprotobuf-c -lseccomp -linih -ljansson -lz -lidn2 -lunistring -lutf8proc -largon2 -lbz2
-LIBS_static := -Wl,--start-group $(LIBS:-lunbound=$(B)/release/libunbound.a) -levent -lnettle -lhogweed -lgmp -Wl,--end-group
+LIBS_static := -Wl,--start-group $(patsubst -lunbound,$(B)/release/libunbound.a,$(LIBS:-largon2=$(B)/release/libargon2.a)) \
+	-levent -lnettle -lhogweed -lgmp -Wl,--end-group
 
 DIRS := core crypto store smtp smtp/trust imap imap/sieve cmd
 # These stand in for libc's own, in the static program alone.
@@ -150,9 +151,14 @@ $(B)/release/libunbound.a: $(B)/release/libhairpin.a
 		a=$$($(CC) -print-file-name=libunbound.a); \
 		comm -12 <(names $<) <(names $$a) | sed 's/.*/& unbound_&/' >$@.names && \
 		objcopy --redefine-syms=$@.names $$a $@
+# libargon2 has inside what libsodium has, under the same names.
+$(B)/release/libargon2.a:
+	$(Q)mkdir -p $(@D) && a=$$($(CC) -print-file-name=libargon2.a); nm -g --defined-only $$a | \
+		awk 'NF == 3 && $$3 != "argon2id_ctx" { print $$3, "libargon2_" $$3 }' | sort -u >$@.names && \
+		objcopy --redefine-syms=$@.names $$a $@
 # A warning of the linker is a function that would look for the host's files or modules.
 $(B)/release/hairpin.full: $(B)/release/cmd/main.o $(STATIC_SRC:%.c=$(B)/release/%.o) \
-		$(B)/release/libhairpin.a $(B)/release/libunbound.a
+		$(B)/release/libhairpin.a $(B)/release/libunbound.a $(B)/release/libargon2.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_release) -static-pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections \
 		-Wl,--fatal-warnings,--wrap=dlopen -o $@ $^ $(LIBS_static)

@@ -191,9 +191,10 @@ cli_read(int argc, char **argv, struct cli_line *line)
 	*line = (struct cli_line){.verb = cli_verbs_find(argc, argv, &used)};
 	if (!line->verb)
 		return unknown(argc, argv);
+	words_only = !line->verb->options;
 	for (int i = used; i < argc; i += used) {
 		used = 1;
-		if (!words_only && !strcmp(argv[i], "--"))
+		if (line->verb->options && !words_only && !strcmp(argv[i], "--"))
 			words_only = true;
 		else if (!words_only && argv[i][0] == '-' && argv[i][1])
 			used = read_option(line, argc - i, argv + i);

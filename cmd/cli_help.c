@@ -5,7 +5,7 @@
 
 #include "crypto/tls.h"
 
-static const char version[] = "0.1.0";
+const char cli_help_number[] = "0.1.0";
 enum { COLUMNS = 79, INDENT = 12, FOLD = 6 };
 
 static const struct {
@@ -153,6 +153,6 @@ int
 cli_help_version(const struct cli_line *line)
 {
 	(void)line;
-	printf("hairpin %s (%s)\n", version, tls_library());
+	printf("hairpin %s (%s)\n", cli_help_number, tls_library());
 	return EX_OK;
 }

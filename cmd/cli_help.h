@@ -19,5 +19,6 @@ int cli_help_unknown(const char *word, const char *before);
 /* help [VERB [WORD]] */
 int cli_help_run(const struct cli_line *line);
 int cli_help_version(const struct cli_line *line);
+extern const char cli_help_number[]; /* "0.1.0" */
 
 #endif

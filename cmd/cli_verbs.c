@@ -22,6 +22,7 @@
 #include "cmd/cli_serve.h"
 #include "cmd/cli_smime.h"
 #include "cmd/cli_smime_signed.h"
+#include "cmd/cli_sop.h"
 #include "cmd/cli_store.h"
 #include "cmd/cli_verify.h"
 #include "core/spelling.h"
@@ -215,6 +216,8 @@ const struct cli_verb cli_verbs[] = {
 		"sign a MIME part", cli_smime_signed_sign},
 	{"smime verify", "CAFILE <MAIL", "--crl --now",
 		"print what was signed, if the signature is good", cli_smime_signed_verify},
+	{"sop", "[VERB...]", NULL, "stateless OpenPGP: `hairpin sop help` says more",
+		cli_sop_run},
 
 	{"help", "[VERB [WORD]]", "", "this page, or one verb and its options", cli_help_run},
 	{"version", "", "", "say the version", cli_help_version},
@@ -342,7 +345,7 @@ takes(const struct cli_verb *verb, const char *name)
 {
 	size_t n = strlen(name);
 
-	for (const char *at = verb->options; (at = strstr(at, name)); at += n)
+	for (const char *at = verb->options; at && (at = strstr(at, name)); at += n)
 		if ((at == verb->options || at[-1] == ' ') && (!at[n] || at[n] == ' '))
 			return true;
 	return !strcmp(name, "-c");

@@ -12,7 +12,9 @@ struct cli_verb {
 	 * one in brackets may be missing, one that begins with '<' is standard input and no
 	 * word. */
 	const char *args;
-	const char *options; /* the names of those it takes, spaces between; all take -c */
+	const char
+		*options; /* the names of those it takes, spaces between; all take -c. NULL: all
+			      * words are the verb's own to read */
 	const char *help;
 	int (*run)(const struct cli_line *line);
 };

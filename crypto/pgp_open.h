@@ -32,6 +32,7 @@ struct pgp_open_setup {
 	struct pgp_judge judge;
 	uint64_t limit_bytes; /* of the text; 0: none */
 	struct text_sink to;
+	struct buf *signatures; /* or NULL: gets the signature packets, in their order */
 };
 struct pgp_opened {
 	bool is_encrypted;

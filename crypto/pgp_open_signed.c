@@ -83,6 +83,8 @@ settle(struct pgp_open *o, struct pgp_open_signer *s, struct slice body)
 	struct pgp_sig sig = {0};
 
 	s->is_settled = true;
+	if (o->setup.signatures)
+		pgp_packet_put(o->setup.signatures, PGP_TAG_SIGNATURE, body);
 	if (pgp_sig_parse(body, &sig) != ERR_OK || sig.type != s->type ||
 		sig.hash != s->hash_algorithm || !slice_eq(sig.salt, buf_slice(&s->salt)))
 		pgp_judge_refuse(&sig, PGP_PROBLEM_SIGNATURE, v);
