@@ -79,7 +79,7 @@ class Folder:
 
 def keys(folder, peers):
     """(whose, what, key file, certificate file)"""
-    made = [(HAIRPIN, "hairpin", p) for p in ("rfc4880", "rfc9580")]
+    made = [(HAIRPIN, "hairpin", p) for p in ("rfc4880", "rfc4880-rsa3072", "rfc4880-p256", "rfc9580")]
     made.append((peers["PGPainless"], "PGPainless", None))
     made += [(peers["OpenPGP.js"], "OpenPGP.js", p) for p in ("curve25519", "rsa3072", "p256", "p384", "p521", "v6",
                                                               "v6-448")]
@@ -96,13 +96,16 @@ def main():
         folder = Folder(path)
         peers = {"PGPainless": ["pgpainless-cli"], "OpenPGP.js": openpgpjs()}
         tables = []
-        columns = [("encrypts", Folder.reads), ("signs", Folder.verifies), ("encrypts and signs", Folder.both)]
+        columns = [("encrypted", Folder.reads), ("signed", Folder.verifies), ("both", Folder.both)]
         made = list(keys(folder, peers))
         for name, peer in peers.items():
-            table = interop.Table("key of", "kind", *(x for what, _ in columns for x in (
-                f"{name} reads what hairpin {what}", f"hairpin reads what {name} {what}")))
+            table = interop.Table("key of", f"{name}: kind", *(x for what, _ in columns for x in (
+                f"ours {what}", f"its {what}")))
             for owner, profile, key, cert in made:
                 if owner in peers and owner != name:
+                    continue
+                if name == "PGPainless" and profile == "rfc9580":
+                    table.add(owner, profile, *[None] * 6)  # it has no version 6
                     continue
                 cells = []
                 for _, walk in columns:
