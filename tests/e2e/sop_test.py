@@ -10,6 +10,7 @@ sys.path[:0] = [os.path.dirname(os.path.abspath(__file__))]
 import interop  # noqa: E402
 from sop_peers import HAIRPIN, WHO, Folder, Gpg, Rnp, Sop, reads, said, verifies  # noqa: E402
 
+SAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../data/pgp/rfc9580")
 TEXT = b"Ein Geheimnis.\r\nUnd noch eine Zeile.\n" * 300
 OURS = ["rfc4880", "rfc4880-rsa3072", "rfc4880-p256", "rfc4880-p384"]
 GPGS = ["ed25519", "rsa3072", "nistp256", "nistp384", "nistp521", "brainpoolP256r1"]
@@ -161,11 +162,31 @@ def gpg_reads_what_is_signed_and_encrypted(folder, us):
         gpg.close()
 
 
+def sample(name):
+    with open(f"{SAMPLES}/{name}", "rb") as f:
+        return f.read()
+
+
+def the_samples_of_rfc_9580_are_read(folder, us):
+    """Its appendix A. A.12, whose password costs 2 GiB of memory, is for `make interop-test`."""
+    password, words = folder.file(b"password"), folder.file(b"correct horse battery staple")
+    text = b"What we need from the grocery store:\n\n- tofu\n- vegetables\n- noodles\n"
+    for key in ("A.4.key", "A.5.key"):
+        assert us.run("decrypt", f"--with-key-password={words}", f"{SAMPLES}/{key}", data=sample("A.8.message")) == \
+            b"Hello, world!", us.error
+    for n in (9, 10, 11):
+        assert us.run("decrypt", f"--with-password={password}", data=sample(f"A.{n}.message")) == b"Hello, world!", n
+    assert us.run("inline-verify", f"{SAMPLES}/A.3.cert", data=sample("A.7.message")) == text
+    assert us.run("inline-verify", f"{SAMPLES}/A.3.cert", data=sample("A.6.text")) == text + b"\n"
+    assert us.run("dearmor", data=us.cert(sample("A.4.key"))) == us.run("dearmor", data=sample("A.3.cert"))
+
+
 def main():
     with tempfile.TemporaryDirectory() as path:
         folder = Folder(path)
         us = Sop("hairpin", HAIRPIN, folder)
-        for part in (exit_codes, walks, gpg_reads_what_is_signed_and_encrypted, interoperability):
+        for part in (exit_codes, walks, the_samples_of_rfc_9580_are_read, gpg_reads_what_is_signed_and_encrypted,
+                     interoperability):
             part(folder, us)
 
 

@@ -91,6 +91,13 @@ def keys(folder, peers):
         yield name, profile or "curve25519", folder.file(key), folder.file(cert)
 
 
+def a_password_of_2_gib_opens(folder):
+    """RFC 9580 appendix A.12.3."""
+    with open(f"{HERE}/../data/pgp/rfc9580/A.12.message", "rb") as f:
+        opened = folder.run(HAIRPIN, "decrypt", f"--with-password={folder.file(b'password')}", data=f.read())
+    assert opened == b"Hello, world!", folder.said
+
+
 def main():
     with tempfile.TemporaryDirectory() as path:
         folder = Folder(path)
@@ -118,6 +125,7 @@ def main():
             cells = [folder.reads_password(HAIRPIN, peer), folder.reads_password(peer, HAIRPIN)]
             table.add("-", "a password", *map(bool, cells), *[None] * 4)
             tables.append(table)
+        a_password_of_2_gib_opens(folder)
         interop.settle("OpenPGP by PGPainless and OpenPGP.js", *tables)
 
 
