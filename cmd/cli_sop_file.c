@@ -280,11 +280,26 @@ cli_sop_file_passwords_fini(struct cli_sop_passwords *p)
 /* --- output ------------------------------------------------------------------------------ */
 
 static enum err
+flush(struct cli_sop_out *o)
+{
+	enum err e = o->line.n ? cli_scratch_put(o->fd, buf_slice(&o->line)) : ERR_OK;
+
+	buf_clear(&o->line);
+	return e;
+}
+
+static enum err
 put_scratch(void *arg, struct slice octets)
 {
 	struct cli_sop_out *o = arg;
+	enum err e = ERR_OK;
 
-	return cli_scratch_put(o->fd, octets);
+	if (o->line.n + octets.n > CHUNK)
+		e = flush(o);
+	if (e != ERR_OK || octets.n > CHUNK)
+		return e == ERR_OK ? cli_scratch_put(o->fd, octets) : e;
+	buf_put_slice(&o->line, octets);
+	return ERR_OK;
 }
 
 static enum err
@@ -302,6 +317,7 @@ cli_sop_file_out_init(struct cli_sop_out *o, const struct cli_sop_line *line,
 	struct text_sink scratch = {put_scratch, o};
 
 	o->fd = cli_scratch_new();
+	buf_init(&o->line, CHUNK);
 	pgp_armor_init(&o->armor, cli_sop_has(line, "no-armor") ? PGP_ARMOR_NONE : kind,
 		has_checksum, scratch);
 }
@@ -326,10 +342,20 @@ cli_sop_file_sink(struct cli_sop_out *o)
 int
 cli_sop_file_out_end(struct cli_sop_out *o, const struct cli_sop_line *line, int code)
 {
-	if (!code && pgp_armor_finish(&o->armor) != ERR_OK)
+	if (!code && (pgp_armor_finish(&o->armor) != ERR_OK || flush(o) != ERR_OK))
 		code = cli_sop_fail(line, SOP_FAILURE, "there is no room for the output");
 	if (!code && cli_scratch_show(o->fd))
 		code = SOP_FAILURE;
 	close(o->fd);
+	buf_fini_secret(&o->line);
 	return code;
+}
+
+int
+cli_sop_file_out_again(struct cli_sop_out *o, const struct cli_sop_line *line)
+{
+	buf_clear(&o->line);
+	return ftruncate(o->fd, 0)
+		       ? cli_sop_fail(line, SOP_FAILURE, "the spool can't be emptied")
+		       : SOP_OK;
 }

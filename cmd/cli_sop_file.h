@@ -55,12 +55,15 @@ void cli_sop_file_passwords_fini(struct cli_sop_passwords *p);
 struct cli_sop_out {
 	int fd;
 	struct pgp_armor armor;
+	struct buf line; /* short pieces, until they are worth a call */
 };
 void cli_sop_file_out_init(struct cli_sop_out *o, const struct cli_sop_line *line,
 	enum pgp_armor_kind kind, bool has_checksum);
 /* "The CRC24 footer MUST NOT be generated" with what is of version 6 (RFC 9580 section 6.1). */
 bool cli_sop_file_has_checksum(struct slice packets);
 struct text_sink cli_sop_file_sink(struct cli_sop_out *o);
+/* Forgets what went in. */
+int cli_sop_file_out_again(struct cli_sop_out *o, const struct cli_sop_line *line);
 /* To standard output if code is 0. Returns code, or what went wrong now. */
 int cli_sop_file_out_end(struct cli_sop_out *o, const struct cli_sop_line *line, int code);
 

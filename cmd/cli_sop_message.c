@@ -385,8 +385,10 @@ decrypt_spool(const struct cli_sop_line *line, struct decrypt *x, struct cli_sop
 	enum err e = ERR_CRYPTO;
 
 	for (size_t i = 0; i < attempts && (e == ERR_CRYPTO || e == ERR_NOT_FOUND); i++) {
-		if (ftruncate(out->fd, 0))
-			return cli_sop_fail(line, SOP_FAILURE, "the spool can't be emptied");
+		int code = cli_sop_file_out_again(out, line);
+
+		if (code)
+			return code;
 		e = try(x, i, out);
 		attempts = x->facts.attempts;
 	}

@@ -130,35 +130,21 @@ line_octets(struct pgp_unarmor *u, struct slice *octets)
 	return is_whole ? line_ends(u) : ERR_OK;
 }
 
-/* 64: white space, 65: '=', 66: '-', 67: anything else. */
+/* What an octet below 128 stands for; 67: nothing. */
+enum { SPACE = 64, PAD = 65, DASH = 66, OTHER = 67, ASCII = 128 };
+static const uint8_t VALUE[ASCII] = {67, 67, 67, 67, 67, 67, 67, 67, 67, 64, 64, 67, 67, 64, 67,
+	67, 67, 67, 67, 67, 67, 67, 67, 67, 67, 67, 67, 67, 67, 67, 67, 67, 64, 67, 67, 67, 67,
+	67, 67, 67, 67, 67, 67, 62, 67, 66, 67, 63, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 67,
+	67, 67, 65, 67, 67, 67, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17,
+	18, 19, 20, 21, 22, 23, 24, 25, 67, 67, 67, 67, 67, 67, 26, 27, 28, 29, 30, 31, 32, 33,
+	34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 67, 67, 67, 67,
+	67};
+
 static unsigned
 value_of(uint8_t c)
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26u;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52u;
-	switch (c) {
-	case '+':
-		return 62;
-	case '/':
-		return 63;
-	case ' ':
-	case '\t':
-	case '\r':
-	case '\n':
-		return 64;
-	case '=':
-		return 65;
-	case '-':
-		return 66;
-	default:
-		return 67;
-	}
+	return c < ASCII ? VALUE[c] : OTHER;
 }
-enum { SPACE = 64, PAD = 65, DASH = 66 };
 
 struct decoded {
 	size_t n;
@@ -203,16 +189,46 @@ base64_octet(struct pgp_unarmor *u, uint8_t c, struct decoded *out)
 	return ERR_OK;
 }
 
+/* Fours that are nothing but digits, which nearly all are. */
+static size_t
+whole_quads(const struct pgp_unarmor *u, struct slice octets, struct decoded *out)
+{
+	size_t i = 0;
+
+	if (u->n_quad || u->padding)
+		return 0;
+	while (octets.n - i >= 4 && out->n + 3 <= sizeof out->octets) {
+		const uint8_t *p = octets.p + i;
+		uint32_t a = value_of(p[0]), b = value_of(p[1]), c = value_of(p[2]),
+			 d = value_of(p[3]), v = a << 18 | b << 12 | c << 6 | d;
+
+		if ((a | b | c | d) >= SPACE)
+			break;
+		out->octets[out->n++] = (uint8_t)(v >> 16);
+		out->octets[out->n++] = (uint8_t)(v >> 8);
+		out->octets[out->n++] = (uint8_t)v;
+		i += 4;
+	}
+	return i;
+}
+
 static enum err
 base64_octets(struct pgp_unarmor *u, struct slice *octets)
 {
-	struct decoded out = {.n = 0};
+	struct decoded out;
 	enum err e = ERR_OK;
 	size_t i = 0;
 
+	out.n = 0;
 	while (e == ERR_OK && i < octets->n && u->state == BASE64 &&
-		out.n + 3 <= sizeof out.octets)
-		e = base64_octet(u, octets->p[i++], &out);
+		out.n + 3 <= sizeof out.octets) {
+		size_t n = whole_quads(u, slice_from(*octets, i), &out);
+
+		u->is_at_line &= n == 0;
+		i += n;
+		if (i < octets->n && out.n + 3 <= sizeof out.octets)
+			e = base64_octet(u, octets->p[i++], &out);
+	}
 	*octets = slice_from(*octets, i);
 	return e == ERR_OK && out.n ? u->to.put(u->to.arg, slice_of(out.octets, out.n)) : e;
 }

@@ -21,6 +21,9 @@ bench-relay: $(B)/release/hairpin ## mail that leaves for another server, beside
 	@B=$(abspath $(B)) tests/bench/relay $(PEERS) --rounds $(ROUNDS)
 bench-smime: $(B)/release/tests/bench/smime_bench ## mails of 16 KiB sealed and opened, beside the keys' operations alone
 	$<
+bench-pgp: $(B)/release/tests/bench/pgp_bench $(B)/release/hairpin ## mails of OpenPGP: `hairpin sop` beside gpg and sqop; the engine's functions alone
+	@HAIRPIN_RELEASE=$(abspath $(B)/release/hairpin) tests/bench/pgp
+	@$<
 bench-timing: $(B)/release/tests/bench/smime_timing_bench ## does a private key's time tell right paddings from wrong ones? EACH (20000)
 	$< $${EACH:-20000}
-.PHONY: bench-smime bench-timing bench-gateway bench-queue bench-relay bench-cluster bench bench-engine bench-catchup
+.PHONY: bench-pgp bench-smime bench-timing bench-gateway bench-queue bench-relay bench-cluster bench bench-engine bench-catchup

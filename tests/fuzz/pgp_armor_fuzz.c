@@ -6,7 +6,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 enum { OUT_MAX = 1 << 22 };
 
-/* Armor, at once and octet by octet alike; what came out is read again out of what is written. */
+/* Armor, at once and octet by octet alike; what came out, written, is read again. */
 static enum err
 read_in(struct slice all, size_t piece, struct pgp_unarmor *u, struct buf *out)
 {

@@ -6,8 +6,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 enum { OUT_MAX = 1 << 22 };
 
-/* Text that can be read as it stands: at once and octet by octet alike. What is shown is what is
- * hashed, but for line ends. */
+/* Text that can be read as it stands: at once and octet by octet alike. What is shown is what
+ * is hashed, but for line ends. */
 struct read {
 	struct buf shown, hashed, signature;
 	enum err e;

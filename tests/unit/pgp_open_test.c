@@ -1,55 +1,20 @@
 #include "crypto/pgp_open.h"
 
+#include <malloc.h>
 #include <zlib.h>
 
-#include "crypto/pgp_make.h"
+#ifdef __SANITIZE_ADDRESS__
+/* As sanitizer/allocator_interface.h has it, which gcc doesn't bring along. */
+size_t __sanitizer_get_current_allocated_bytes(void);
+#endif
+
 #include "crypto/pgp_packet.h"
 #include "crypto/pgp_seal.h"
 #include "crypto/pgp_skesk.h"
+#include "tests/pgp_person.h"
 #include "tests/test.h"
 
-enum { MAX = 1 << 22, NOW = 1795000000 };
-
-/* Ann, who signs and reads; her keys in memory. */
-struct person {
-	struct pgp_cert *cert;
-	struct pgp_secret secret[2];
-	const struct pgp_secret *one[2];
-	struct pgp_secret_ring secrets;
-	struct pgp_private private;
-	struct pgp_cert_ring ring;
-};
-
-static void
-person_init(struct person *p, enum pgp_make_kind kind)
-{
-	struct slice id = SLICE_LIT("Ann <ann@example.org>"), rest;
-	struct pgp_make_setup setup = {
-		.kind = kind, .created_sec = NOW, .user_id = &id, .n_user_ids = 1};
-	struct pgp_make_passwords none = {0};
-	struct buf out;
-
-	buf_init(&out, PGP_MAKE_MAX);
-	assert_int_equal(pgp_make_key(&setup, &out), ERR_OK);
-	rest = buf_slice(&out);
-	assert_int_equal(pgp_cert_parse(&rest, &p->cert), ERR_OK);
-	buf_fini_secret(&out);
-	for (size_t i = 0; i < 2; i++) {
-		assert_int_equal(pgp_make_open(p->cert, i, &none, &p->secret[i]), ERR_OK);
-		p->one[i] = &p->secret[i];
-	}
-	p->secrets = (struct pgp_secret_ring){p->one, 2};
-	p->private = pgp_secret_private(&p->secrets);
-	p->ring = (struct pgp_cert_ring){&p->cert, 1};
-}
-
-static void
-person_fini(struct person *p)
-{
-	pgp_secret_fini(&p->secret[0]);
-	pgp_secret_fini(&p->secret[1]);
-	pgp_cert_free(p->cert);
-}
+enum { MAX = 1 << 22, NOW = PGP_PERSON_NOW };
 
 struct how {
 	bool is_encrypted, is_signed, is_text;
@@ -57,7 +22,7 @@ struct how {
 };
 
 static void
-seal(struct person *p, struct how how, struct slice text, struct buf *out)
+seal(struct pgp_person *p, struct how how, struct slice text, struct buf *out)
 {
 	struct pgp_signer signer = {&p->cert->key[0].public, &p->private, 0};
 	struct slice password = slice_str(how.password);
@@ -84,7 +49,7 @@ seal(struct person *p, struct how how, struct slice text, struct buf *out)
 }
 
 static struct pgp_open_setup
-setup_of(struct person *p, struct buf *text)
+setup_of(struct pgp_person *p, struct buf *text)
 {
 	return (struct pgp_open_setup){.keys = &p->ring,
 		.private = &p->private,
@@ -126,9 +91,9 @@ what_is_sealed_is_opened_in_pieces_of_any_size(void **state)
 	buf_init(&message, MAX);
 	buf_init(&out, MAX);
 	for (int kind = 0; kind < PGP_MAKE_KINDS; kind++) {
-		struct person p;
+		struct pgp_person p;
 
-		person_init(&p, (enum pgp_make_kind)kind);
+		pgp_person_init(&p, (enum pgp_make_kind)kind);
 		for (size_t i = 0; i < 4 * 5 * 3; i++) {
 			struct how how = {.is_encrypted = i % 2, .is_signed = i / 2 % 2};
 			struct slice part = slice_cut(buf_slice(&text), 0, sizes[i / 4 % 5]);
@@ -154,7 +119,7 @@ what_is_sealed_is_opened_in_pieces_of_any_size(void **state)
 				assert_ptr_equal(facts.key, &p.cert->key[1].public);
 			}
 		}
-		person_fini(&p);
+		pgp_person_fini(&p);
 	}
 	buf_fini(&text);
 	buf_fini(&message);
@@ -183,12 +148,12 @@ a_changed_octet_is_one_uniform_failure(void **state)
 	buf_init(&message, MAX);
 	buf_init(&out, MAX);
 	for (int kind = 0; kind < PGP_MAKE_KINDS; kind += PGP_MAKE_V6) {
-		struct person p;
+		struct pgp_person p;
 		struct pgp_open_setup setup;
 		struct pgp_opened facts;
 		size_t head;
 
-		person_init(&p, (enum pgp_make_kind)kind);
+		pgp_person_init(&p, (enum pgp_make_kind)kind);
 		buf_clear(&message);
 		seal(&p, (struct how){.is_encrypted = true, .is_signed = true},
 			buf_slice(&text), &message);
@@ -225,7 +190,7 @@ a_changed_octet_is_one_uniform_failure(void **state)
 					&facts),
 				ERR_OK);
 		}
-		person_fini(&p);
+		pgp_person_fini(&p);
 	}
 	buf_fini(&text);
 	buf_fini(&message);
@@ -272,13 +237,13 @@ a_password_opens_and_another_does_not(void **state)
 	struct slice words[] = {{(const uint8_t *)"wrong", sizeof "wrong" - 1},
 		{(const uint8_t *)"right", sizeof "right" - 1}};
 	struct buf text, message, out;
-	struct person p;
+	struct pgp_person p;
 
 	(void)state;
 	make_text(&text, 1000);
 	buf_init(&message, MAX);
 	buf_init(&out, MAX);
-	person_init(&p, PGP_MAKE_CURVE25519);
+	pgp_person_init(&p, PGP_MAKE_CURVE25519);
 	seal(&p, (struct how){.password = "right"}, buf_slice(&text), &message);
 	for (size_t n = 0; n <= 2; n++) {
 		enum err e = ERR_CRYPTO;
@@ -301,7 +266,7 @@ a_password_opens_and_another_does_not(void **state)
 			assert_int_equal(e, ERR_OK);
 	}
 	assert_true(slice_eq(buf_slice(&out), buf_slice(&text)));
-	person_fini(&p);
+	pgp_person_fini(&p);
 	buf_fini(&text);
 	buf_fini(&message);
 	buf_fini(&out);
@@ -465,12 +430,12 @@ static void
 a_text_has_its_signature_whatever_ends_its_lines(void **state)
 {
 	struct buf message, out;
-	struct person p;
+	struct pgp_person p;
 
 	(void)state;
 	buf_init(&message, MAX);
 	buf_init(&out, MAX);
-	person_init(&p, PGP_MAKE_CURVE25519);
+	pgp_person_init(&p, PGP_MAKE_CURVE25519);
 	for (int is_text = 0; is_text < 2; is_text++) {
 		struct pgp_open_setup setup = setup_of(&p, &out);
 		struct pgp_opened facts;
@@ -495,7 +460,7 @@ a_text_has_its_signature_whatever_ends_its_lines(void **state)
 		assert_int_equal(open_in(&setup, buf_slice(&message), 1, &facts), ERR_OK);
 		assert_int_equal(facts.verdict[0].problem, PGP_PROBLEM_NONE);
 	}
-	person_fini(&p);
+	pgp_person_fini(&p);
 	buf_fini(&message);
 	buf_fini(&out);
 }
@@ -504,15 +469,15 @@ static void
 what_is_wrong_with_a_signer_is_said(void **state)
 {
 	struct buf message, out;
-	struct person ann, eve;
+	struct pgp_person ann, eve;
 	struct pgp_open_setup setup;
 	struct pgp_opened facts;
 
 	(void)state;
 	buf_init(&message, MAX);
 	buf_init(&out, MAX);
-	person_init(&ann, PGP_MAKE_CURVE25519);
-	person_init(&eve, PGP_MAKE_CURVE25519);
+	pgp_person_init(&ann, PGP_MAKE_CURVE25519);
+	pgp_person_init(&eve, PGP_MAKE_CURVE25519);
 	seal(&ann, (struct how){.is_signed = true}, SLICE_LIT("hallo"), &message);
 	setup = setup_of(&eve, &out);
 	assert_int_equal(open_in(&setup, buf_slice(&message), 9, &facts), ERR_OK);
@@ -526,10 +491,91 @@ what_is_wrong_with_a_signer_is_said(void **state)
 	setup.judge.now_sec = NOW - 3600;
 	assert_int_equal(open_in(&setup, buf_slice(&message), 9, &facts), ERR_OK);
 	assert_int_equal(facts.verdict[0].problem, PGP_PROBLEM_TIME);
-	person_fini(&ann);
-	person_fini(&eve);
+	pgp_person_fini(&ann);
+	pgp_person_fini(&eve);
 	buf_fini(&message);
 	buf_fini(&out);
+}
+
+static size_t
+heap_octets(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return __sanitizer_get_current_allocated_bytes();
+#else
+	return mallinfo2().uordblks;
+#endif
+}
+
+enum { LARGE = 50 << 20, AT_ONCE = 65504, HEAP_MAX = 2 << 20 };
+
+struct pipe {
+	struct pgp_open *open;
+	uint64_t plain;
+	size_t most;
+};
+
+static enum err
+into_open(void *arg, struct slice octets)
+{
+	struct pipe *p = arg;
+	size_t now = heap_octets();
+
+	p->most = now > p->most ? now : p->most;
+	return pgp_open_feed(p->open, octets);
+}
+
+static enum err
+into_nothing(void *arg, struct slice octets)
+{
+	struct pipe *p = arg;
+
+	p->plain += octets.n;
+	return ERR_OK;
+}
+
+static void
+memory_does_not_grow_with_the_message(void **state)
+{
+	static uint8_t chunk[AT_ONCE];
+	static struct pgp_seal_plan plan;
+
+	(void)state;
+	for (int kind = 0; kind < PGP_MAKE_KINDS; kind += PGP_MAKE_V6) {
+		struct pgp_person p;
+		struct pipe pipe = {.most = 0};
+		struct pgp_opened facts;
+		size_t before;
+
+		pgp_person_init(&p, (enum pgp_make_kind)kind);
+		before = heap_octets();
+		struct pgp_signer signer = {&p.cert->key[0].public, &p.private, 0};
+		struct pgp_open_setup setup = {.keys = &p.ring,
+			.private = &p.private,
+			.judge = {&p.ring, NOW},
+			.to = {into_nothing, &pipe}};
+		struct pgp_seal_setup how = {.sign = {&signer, 1, false, NOW},
+			.plan = &plan,
+			.format = 'b',
+			.to = {into_open, &pipe}};
+		assert_int_equal(pgp_seal_choose(&p.cert, 1, NOW, true, &plan), ERR_OK);
+		pipe.open = pgp_open_new(&setup);
+		struct pgp_seal *s = pgp_seal_new(&how);
+
+		for (size_t n = 0; n < LARGE; n += AT_ONCE)
+			assert_int_equal(
+				pgp_seal_feed(s, slice_of(chunk, sizeof chunk)), ERR_OK);
+		assert_int_equal(pgp_seal_finish(s), ERR_OK);
+		assert_int_equal(pgp_open_finish(pipe.open, &facts), ERR_OK);
+		assert_true(pipe.plain >= LARGE);
+		assert_int_equal(facts.verdict[0].problem, PGP_PROBLEM_NONE);
+		assert_true(pipe.most - before < HEAP_MAX);
+		print_message(
+			"version %d: %zu octets of heap\n", kind ? 6 : 4, pipe.most - before);
+		pgp_seal_free(s);
+		pgp_open_free(pipe.open);
+		pgp_person_fini(&p);
+	}
 }
 
 int
@@ -545,6 +591,7 @@ main(void)
 		cmocka_unit_test(a_bomb_is_stopped),
 		cmocka_unit_test(a_text_has_its_signature_whatever_ends_its_lines),
 		cmocka_unit_test(what_is_wrong_with_a_signer_is_said),
+		cmocka_unit_test(memory_does_not_grow_with_the_message),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
