@@ -51,27 +51,33 @@ struct about {
 	const char *user;
 };
 
+struct spec {
+	uint8_t type;
+	int64_t days; /* from NOW */
+	struct subpackets q;
+	struct about about;
+};
+
 static void
-make_body(struct pgp_person *by, const struct pgp_public *primary, uint8_t type, int64_t days,
-	const struct subpackets *q, const struct about *about, struct buf *body)
+make_body(const struct craft *c, struct pgp_person *by, struct spec spec, struct buf *body)
 {
 	struct buf area;
 	struct pgp_sig_make m;
 
 	buf_init(&area, PGP_SIG_MAKE_SUBPACKETS_MAX);
-	put_subpackets(q, &area);
+	put_subpackets(&spec.q, &area);
 	struct pgp_sig_make_setup setup = {.key = &by->cert->key[0].public,
-		.type = type,
+		.type = spec.type,
 		.hash = PGP_SHA256,
-		.created_sec = (uint32_t)(NOW + days * DAY),
+		.created_sec = (uint32_t)(NOW + spec.days * DAY),
 		.subpackets = buf_slice(&area)};
 
 	assert_int_equal(pgp_sig_make_begin(&m, &setup), ERR_OK);
-	pgp_sig_hash_key(&m.hash, primary);
-	if (about->subkey)
-		pgp_sig_hash_key(&m.hash, about->subkey);
-	if (about->user)
-		pgp_sig_hash_user(&m.hash, PGP_TAG_USER_ID, slice_str(about->user));
+	pgp_sig_hash_key(&m.hash, &c->ann.cert->key[0].public);
+	if (spec.about.subkey)
+		pgp_sig_hash_key(&m.hash, spec.about.subkey);
+	if (spec.about.user)
+		pgp_sig_hash_user(&m.hash, PGP_TAG_USER_ID, slice_str(spec.about.user));
 	assert_int_equal(pgp_sig_make_finish(&m, &by->private, body), ERR_OK);
 	pgp_sig_make_fini(&m);
 	buf_fini(&area);
@@ -83,7 +89,7 @@ put(struct craft *c, uint8_t type, int64_t days, struct subpackets q, struct abo
 	struct buf body;
 
 	buf_init(&body, MAX);
-	make_body(&c->ann, &c->ann.cert->key[0].public, type, days, &q, &about, &body);
+	make_body(c, &c->ann, (struct spec){type, days, q, about}, &body);
 	pgp_packet_put(&c->octets, PGP_TAG_SIGNATURE, buf_slice(&body));
 	buf_fini(&body);
 }
@@ -257,12 +263,12 @@ a_subkey_that_signs_has_to_sign_back(void **state)
 	put(&c, PGP_SIG_SUBKEY, 0, q, about);
 	assert_int_equal(may(&c, 1, PGP_USE_SIGN, 0), PGP_PROBLEM_UNBOUND);
 	/* By the wrong key, of the wrong type, expired; and right. */
-	make_body(&c.ann, &c.ann.cert->key[0].public, PGP_SIG_PRIMARY, 0, &NONE, &about, &back);
+	make_body(&c, &c.ann, (struct spec){PGP_SIG_PRIMARY, 0, NONE, about}, &back);
 	q.embedded = buf_slice(&back);
 	put(&c, PGP_SIG_SUBKEY, 1, q, about);
 	assert_int_equal(may(&c, 1, PGP_USE_SIGN, 1), PGP_PROBLEM_UNBOUND);
 	buf_clear(&back);
-	make_body(&c.sub, &c.ann.cert->key[0].public, PGP_SIG_SUBKEY, 0, &NONE, &about, &back);
+	make_body(&c, &c.sub, (struct spec){PGP_SIG_SUBKEY, 0, NONE, about}, &back);
 	q.embedded = buf_slice(&back);
 	put(&c, PGP_SIG_SUBKEY, 2, q, about);
 	assert_int_equal(may(&c, 1, PGP_USE_SIGN, 2), PGP_PROBLEM_UNBOUND);
@@ -270,14 +276,13 @@ a_subkey_that_signs_has_to_sign_back(void **state)
 
 	short_lived.expires = DAY;
 	buf_clear(&back);
-	make_body(&c.sub, &c.ann.cert->key[0].public, PGP_SIG_PRIMARY, 3, &short_lived, &about,
-		&back);
+	make_body(&c, &c.sub, (struct spec){PGP_SIG_PRIMARY, 3, short_lived, about}, &back);
 	q.embedded = buf_slice(&back);
 	put(&c, PGP_SIG_SUBKEY, 3, q, about);
 	assert_int_equal(may(&c, 1, PGP_USE_SIGN, 3), PGP_PROBLEM_NONE);
 	assert_int_equal(may(&c, 1, PGP_USE_SIGN, 4), PGP_PROBLEM_UNBOUND);
 	buf_clear(&back);
-	make_body(&c.sub, &c.ann.cert->key[0].public, PGP_SIG_PRIMARY, 0, &NONE, &about, &back);
+	make_body(&c, &c.sub, (struct spec){PGP_SIG_PRIMARY, 0, NONE, about}, &back);
 	q.embedded = buf_slice(&back);
 	put(&c, PGP_SIG_SUBKEY, 5, q, about);
 	assert_int_equal(may(&c, 1, PGP_USE_SIGN, 6), PGP_PROBLEM_NONE);
@@ -329,8 +334,7 @@ somebody_elses_revocation_revokes_nothing(void **state)
 	(void)state;
 	begin(&c);
 	buf_init(&body, MAX);
-	make_body(&c.sub, &c.ann.cert->key[0].public, PGP_SIG_KEY_REVOKED, 0, &NONE, &none,
-		&body);
+	make_body(&c, &c.sub, (struct spec){PGP_SIG_KEY_REVOKED, 0, NONE, none}, &body);
 	pgp_packet_put(&c.octets, PGP_TAG_SIGNATURE, buf_slice(&body));
 	put_user(&c, "Ann", 0, flags(PGP_SIG_MAY_SIGN));
 	assert_int_equal(SIGNS(&c, 1), PGP_PROBLEM_NONE);
