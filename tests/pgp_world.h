@@ -58,12 +58,14 @@ pgp_world_file(const char *name, const char *suffix, struct buf *out)
 	fclose(f);
 }
 
-/* number: without leading zeros. */
 static inline void
 pgp_world_put_mpi(struct slice number, struct buf *out)
 {
-	size_t bits = number.n * 8;
+	size_t bits;
 
+	while (number.n && number.p[0] == 0)
+		number = slice_from(number, 1);
+	bits = number.n * 8;
 	if (number.n)
 		bits -= (size_t)__builtin_clz(number.p[0]) - 24;
 	buf_put_u8(out, (uint8_t)(bits >> 8));
