@@ -470,6 +470,32 @@ a_point_beside_its_curve_is_seen_at_its_first_use(void **state)
 	buf_fini(&b);
 }
 
+/* SEC 1 has other forms of a point, 06 and 07 among them, which OpenPGP hasn't. */
+static void
+a_point_has_one_form(void **state)
+{
+	struct pgp_session session = {PGP_AES128, 16, {0}};
+	struct pgp_public k, wrong;
+	uint8_t body[PGP_PUBLIC_BODY_MAX];
+	struct buf b;
+	size_t at;
+
+	(void)state;
+	buf_init(&b, PGP_PUBLIC_FIELDS_MAX);
+	read_key(2, true, &k);
+	at = k.body.n - 4 - 65;
+	assert_int_equal(k.body.p[at], 4);
+	for (uint8_t form = 5; form < 8; form++) {
+		memcpy(body, k.body.p, k.body.n);
+		body[at] = form;
+		assert_int_equal(pgp_public_parse(slice_of(body, k.body.n), &wrong), ERR_OK);
+		assert_int_equal(pgp_public_wrap(&wrong, 3, &session, &b), ERR_CRYPTO);
+		pgp_public_fini(&wrong);
+	}
+	pgp_public_fini(&k);
+	buf_fini(&b);
+}
+
 static void
 points_that_agree_on_zeros_are_refused(void **state)
 {
@@ -533,6 +559,7 @@ main(void)
 		cmocka_unit_test(the_rfcs_signature_is_verified),
 		cmocka_unit_test(a_key_of_another_kind_verifies_nothing),
 		cmocka_unit_test(a_point_beside_its_curve_is_seen_at_its_first_use),
+		cmocka_unit_test(a_point_has_one_form),
 		cmocka_unit_test(points_that_agree_on_zeros_are_refused),
 		cmocka_unit_test(what_is_hashed_of_a_key_begins_with_its_length),
 	};

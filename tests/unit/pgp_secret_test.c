@@ -4,6 +4,7 @@
 
 #include "crypto/pgp_algorithm.h"
 #include "crypto/pgp_block.h"
+#include "crypto/pgp_public_inner.h"
 #include "crypto/pgp_s2k.h"
 #include "tests/pgp_world.h"
 
@@ -415,6 +416,73 @@ rsas_padding_is_looked_at_to_its_last_octet(void **state)
 	assert_true(opens(em, &got));
 }
 
+/* --- ECDH's text ------------------------------------------------------------------------- */
+
+/* Wraps what a sender may have put there, for the key on P-256. */
+static bool
+opens_text(struct slice text)
+{
+	const struct pgp_secret *s = &made[6];
+	const struct pgp_curve *curve = pgp_curve_by_name(PGP_ECDH, "P-256");
+	uint8_t point[PGP_CURVE_POINT_MAX], shared[PGP_CURVE_SECRET_MAX], wrapped[64],
+		kek[PGP_PUBLIC_KEK_MAX];
+	EVP_PKEY *own = pgp_curve_generate(curve), *peer;
+	size_t n = pgp_curve_point(own, point), n_shared, n_kek;
+	struct pgp_session got;
+	struct buf fields;
+
+	assert_int_equal(pgp_public_pkey(&s->public, &peer), ERR_OK);
+	n_shared = pgp_curve_agree(own, peer, shared);
+	n_kek = pgp_public_kek(&s->public, slice_of(point, n), slice_of(shared, n_shared), kek);
+	assert_true(pgp_public_run_wrap(slice_of(kek, n_kek), true, text, wrapped));
+	buf_init(&fields, PGP_PUBLIC_FIELDS_MAX);
+	pgp_public_put_mpi(&fields, slice_of(point, n));
+	buf_put_u8(&fields, (uint8_t)(text.n + 8));
+	buf_put(&fields, wrapped, text.n + 8);
+	assert_int_equal(pgp_secret_unwrap(s, 3, buf_slice(&fields), &got), ERR_OK);
+	buf_fini(&fields);
+	EVP_PKEY_free(own);
+	return got.cipher == PGP_AES128 && got.n == 16 &&
+	       memcmp(got.key, "0123456789abcdef", 16) == 0;
+}
+
+static void
+ecdhs_text_is_padded_and_summed_up(void **state)
+{
+#define KEY "0123456789abcdef"
+	static const struct {
+		bool opens;
+		struct slice text;
+	} rows[] = {
+		{true, SLICE_LIT("\7" KEY "\4\142"
+				 "\5\5\5\5\5")},
+		{true, SLICE_LIT("\7" KEY "\4\142"
+				 "\15\15\15\15\15\15\15\15\15\15\15\15\15")},
+		{false, SLICE_LIT("\7" KEY "\4\142"
+				  "\5\5\4\5\5")},
+		{false, SLICE_LIT("\7" KEY "\4\142"
+				  "\0\5\5\5\5")},
+		{false, SLICE_LIT("\7" KEY "\4\142"
+				  "\0\0\0\0\0")},
+		{false, SLICE_LIT("\7" KEY "\4\142"
+				  "\6\6\6\6\6")},
+		{false, SLICE_LIT("\7" KEY "\4\142"
+				  "\31\31\31\31\31")},
+		{false, SLICE_LIT("\7" KEY "\4\143"
+				  "\5\5\5\5\5")},
+		{false, SLICE_LIT("\7" KEY "\5\142"
+				  "\5\5\5\5\5")},
+		{false, SLICE_LIT("\11" KEY "\4\142"
+				  "\5\5\5\5\5")},
+		{false, SLICE_LIT("\3" KEY "\4\142"
+				  "\5\5\5\5\5")},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		assert_int_equal(opens_text(rows[i].text), rows[i].opens);
+}
+
 /* --- reading ----------------------------------------------------------------------------- */
 
 static void
@@ -692,15 +760,21 @@ the_rfcs_keys_are_read_in_clear_and_locked(void **state)
 	assert_int_equal(
 		pgp_secret_parse(PGP_TAG_SECRET_KEY, body, SLICE_EMPTY, &clear), ERR_OK);
 	use(&clear);
-	body = pgp_world_find(buf_slice(&b), PGP_TAG_SECRET_KEY, 0);
+	pgp_secret_fini(&clear);
+	/* Of the subkey, as its kind of packet is part of what is derived. */
+	body = pgp_world_find(buf_slice(&a), PGP_TAG_SECRET_SUBKEY, 0);
+	assert_int_equal(
+		pgp_secret_parse(PGP_TAG_SECRET_SUBKEY, body, SLICE_EMPTY, &clear), ERR_OK);
+	use(&clear);
+	body = pgp_world_find(buf_slice(&b), PGP_TAG_SECRET_SUBKEY, 0);
 	assert_int_equal(pgp_secret_check(body), ERR_AUTH);
-	assert_int_equal(pgp_secret_parse(PGP_TAG_SECRET_KEY, body,
+	assert_int_equal(pgp_secret_parse(PGP_TAG_SECRET_SUBKEY, body,
 				 SLICE_LIT(PGP_WORLD_V6_PASSWORD), &locked),
 		ERR_OK);
 	buf_clear(&a);
 	buf_clear(&b);
-	pgp_secret_put(&clear, PGP_TAG_SECRET_KEY, SLICE_EMPTY, &a);
-	pgp_secret_put(&locked, PGP_TAG_SECRET_KEY, SLICE_EMPTY, &b);
+	pgp_secret_put(&clear, PGP_TAG_SECRET_SUBKEY, SLICE_EMPTY, &a);
+	pgp_secret_put(&locked, PGP_TAG_SECRET_SUBKEY, SLICE_EMPTY, &b);
 	assert_true(slice_eq(buf_slice(&a), buf_slice(&b)));
 	pgp_secret_fini(&clear);
 	pgp_secret_fini(&locked);
@@ -820,6 +894,7 @@ main(void)
 		cmocka_unit_test(keys_that_we_do_not_use_are_kept),
 		cmocka_unit_test(a_ring_finds_its_keys),
 		cmocka_unit_test(rsas_padding_is_looked_at_to_its_last_octet),
+		cmocka_unit_test(ecdhs_text_is_padded_and_summed_up),
 		cmocka_unit_test(a_body_is_read_whole_or_not_at_all),
 		cmocka_unit_test(a_private_part_of_another_key_is_refused),
 		cmocka_unit_test(a_changed_body_of_version_4_fails_its_checksum),

