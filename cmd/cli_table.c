@@ -12,7 +12,8 @@ static bool
 is_time(const char *key)
 {
 	static const char *const times[] = {"created", "queued", "next_try", "failing_since",
-		"begins", "ends", "fetched", "expires", "added", NULL};
+		"begins", "ends", "fetched", "expires", "added", "revoked_since",
+		"revocation_looked", NULL};
 
 	for (const char *const *t = times; *t; t++)
 		if (!strcmp(key, *t))

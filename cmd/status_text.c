@@ -52,11 +52,12 @@ put_unknown(const struct view_status *s, char text[STATUS_TEXT_MAX])
 	char until[DAY_MAX];
 
 	if (!s->row)
-		snprintf(text, STATUS_TEXT_MAX, "unknown: nobody has looked yet");
+		snprintf(text, STATUS_TEXT_MAX, "revocation unknown: nobody has looked yet");
 	else if (*s->row->why)
-		snprintf(text, STATUS_TEXT_MAX, "unknown: %s", s->row->why);
+		snprintf(text, STATUS_TEXT_MAX, "revocation unknown: %s%s%s", s->row->source,
+			*s->row->source ? ": " : "", s->row->why);
 	else
-		snprintf(text, STATUS_TEXT_MAX, "unknown: what %s said ended on %s",
+		snprintf(text, STATUS_TEXT_MAX, "revocation unknown: what %s said ended on %s",
 			s->row->source, day(s->row->next_sec, until));
 }
 

@@ -85,7 +85,7 @@ def silence_is_told_as_such(w, s):
     s.cli("cert", "add", w.ca.path("ann", "pem"))
     row, = s.json("cert", "list", "ann@out.test")["rows"]
     assert row["state"] == "good" and row["revocation_state"] == "unknown", row
-    assert row["revocation"] == "unknown: nobody has looked yet", row
+    assert row["revocation"] == "revocation unknown: nobody has looked yet", row
     assert "nobody has looked yet" in s.cli("cert", "list").stdout
 
 
@@ -221,7 +221,7 @@ def who_does_not_answer_is_asked_once(w, s):
     for who in "ray", "sue":
         s.cli("cert", "add", w.ca.path(who, "pem"), "@both.test")
     rows = s.json("cert", "refresh", "@both.test")["rows"]
-    assert [r["revocation"] for r in rows] == ["unknown: connect: Connection refused"] * 2, rows
+    assert [r["revocation"] for r in rows] == ["revocation unknown: http://dead.test: connect: Connection refused"] * 2, rows
     assert s.log().count("revocation: http://dead.test: connect: Connection refused") == 1
     found = s.json("cert", "refresh")
     assert set(found) == {"good", "revoked", "unknown"} and found["unknown"] >= 2 and found["good"] and found["revoked"], found
@@ -231,7 +231,7 @@ def who_does_not_answer_is_asked_once(w, s):
 def a_missing_authority_is_fetched_and_falls_with_all_below(w, s):
     assert mail_in(s, 10, sign(w.middle, "gus"), "gus") == "policy", "its authority isn't known yet"
     assert not [a for a in w.web.asked if "middle" in a[1]], "no stranger's certificate makes us call anybody"
-    assert refresh(s, "gus")["revocation"] == "unknown: no trusted authority stands behind it"
+    assert refresh(s, "gus")["revocation"] == "revocation unknown: no trusted authority stands behind it"
     assert not [a for a in w.web.asked if "middle" in a[1]]
     s.cli("cert", "add", w.middle.path("dora", "pem"))
     w.web.answers["ca.test", "/middle.cer"] = page(w.middle.der())
@@ -251,7 +251,7 @@ def a_stranger_makes_us_call_nobody(w, s):
     asked = len(w.web.asked)
     assert mail_in(s, 20, sign(w.other, "eve"), "eve") == "policy"
     row = refresh(s, "eve")
-    assert row["revocation"] == "unknown: no trusted authority stands behind it", row
+    assert row["revocation"] == "revocation unknown: no trusted authority stands behind it", row
     assert len(w.web.asked) == asked, w.web.asked[asked:]
 
 

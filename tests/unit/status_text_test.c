@@ -44,14 +44,18 @@ silence_is_told_as_such(void **state)
 	Commands__Status row = COMMANDS__STATUS__INIT;
 
 	(void)state;
-	assert_string_equal(
-		text_of(VIEW_STATUS_UNKNOWN, NULL), "unknown: nobody has looked yet");
+	assert_string_equal(text_of(VIEW_STATUS_UNKNOWN, NULL),
+		"revocation unknown: nobody has looked yet");
 	row.source = "http://ca.test/1";
 	row.next_sec = 1796083200;
 	assert_string_equal(text_of(VIEW_STATUS_UNKNOWN, &row),
-		"unknown: what http://ca.test/1 said ended on 2026-12-01");
+		"revocation unknown: what http://ca.test/1 said ended on 2026-12-01");
 	row.why = "no answer";
-	assert_string_equal(text_of(VIEW_STATUS_UNKNOWN, &row), "unknown: no answer");
+	assert_string_equal(text_of(VIEW_STATUS_UNKNOWN, &row),
+		"revocation unknown: http://ca.test/1: no answer");
+	row.source = "";
+	assert_string_equal(
+		text_of(VIEW_STATUS_UNKNOWN, &row), "revocation unknown: no answer");
 }
 
 static void
