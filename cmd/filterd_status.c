@@ -109,9 +109,10 @@ chain(struct chaining *x, int fd)
 	/* What can't be read ends it: of what is above nothing is asked. */
 	for (size_t i = 0; i < links.n && !e; i++)
 		e = add_link(x, links.der[i], i + 1 < links.n ? links.der[i + 1] : SLICE_EMPTY);
-	if (x->answer.trusted)
+	/* Only a chain that ends too early can be mended. */
+	if (problem != SMIME_PROBLEM_CHAIN)
 		x->answer.issuer = (char *)(uintptr_t) "";
-	else
+	if (!x->answer.trusted)
 		x->answer.why = (char *)(uintptr_t)smime_problem_text(problem);
 	return ERR_OK;
 }

@@ -60,7 +60,8 @@ struct status_look {
 	struct arena arena, turn; /* turn: until the next certificate or address */
 	struct status_look_cert *cert;
 	size_t certs, at;
-	unsigned fetched; /* issuers of that one */
+	unsigned fetched;	   /* issuers of that one */
+	struct slice asked_issuer; /* the last of them */
 	/* Authorities that came along with this look. */
 	ProtobufCBinaryData extra[APPLY_STATUS_AUTHORITIES_MAX];
 	size_t extras;
@@ -273,8 +274,10 @@ may_ask(struct status_look *l)
 
 struct asking {
 	struct status_look *l;
+	struct db_txn *txn;
 	Gateway__Question *q;
 	size_t room;
+	enum err e;
 };
 
 static bool
@@ -307,16 +310,37 @@ add_trust(void *arg, struct slice sha256, Commands__Trust *row)
 	return true;
 }
 
+/* Another way to a trusted one may be left beside who is revoked for good; who is on hold is to
+ * be asked about again. */
+static enum err
+add_revoked(struct asking *x, struct slice sha256)
+{
+	struct arena *a = &x->l->turn;
+	Commands__Status *row;
+	Gateway__Revoked *r;
+	enum err e = view_status_get(x->txn, sha256, a, &row);
+
+	if (e)
+		return e == ERR_NOT_FOUND ? ERR_OK : e;
+	if (row->state != COMMANDS__STATUS__STATE__REVOKED || row->reason == SCHEMA_REASON_HOLD)
+		return ERR_OK;
+	r = arena_alloc(a, sizeof *r);
+	gateway__revoked__init(r);
+	r->sha256 = codec_bytes(arena_dup(a, sha256));
+	x->q->revoked[x->q->n_revoked++] = r;
+	return ERR_OK;
+}
+
 static bool
 add_authority(void *arg, struct slice sha256, Commands__Authority *row)
 {
 	struct asking *x = arg;
 
-	(void)sha256;
 	if (x->q->n_intermediate == APPLY_STATUS_AUTHORITIES_MAX)
 		return false;
 	x->q->intermediate[x->q->n_intermediate++] = row->der;
-	return true;
+	x->e = add_revoked(x, sha256);
+	return !x->e;
 }
 
 /* The chain that came with a private key of ours. */
@@ -348,9 +372,13 @@ read_question(struct asking *x, struct db_txn *txn, Commands__Cert **cert)
 	x->q->anchor = arena_alloc(&l->turn, (x->room + 1) * sizeof *x->q->anchor);
 	x->q->verdict = arena_alloc(&l->turn, (x->room + 1) * sizeof *x->q->verdict);
 	x->q->intermediate = arena_alloc(&l->turn, room * sizeof *x->q->intermediate);
+	x->q->revoked = arena_alloc(
+		&l->turn, APPLY_STATUS_AUTHORITIES_MAX * sizeof *x->q->revoked);
+	x->txn = txn;
 	e = view_trust_each(txn, &l->turn, add_trust, x);
 	if (!e)
 		e = view_status_authorities(txn, &l->turn, add_authority, x);
+	e = e ? e : x->e;
 	for (size_t i = 0; i < l->extras; i++)
 		x->q->intermediate[x->q->n_intermediate++] = l->extra[i];
 	return e ? e : add_own_chain(x, txn, (*cert)->key);
@@ -386,6 +414,7 @@ go_on(struct status_look *l)
 {
 	l->at++;
 	l->fetched = 0;
+	l->asked_issuer = SLICE_EMPTY;
 	loop_after(l->how.c->p->loop, 0, step, l);
 }
 
@@ -577,13 +606,15 @@ on_issuer(void *arg, enum err e, const ProtobufCMessage *msg)
 }
 
 static void
-fetch_issuer(struct status_look *l)
+fetch_issuer(struct status_look *l, struct slice url)
 {
+	must(cert_source_url_parse(url, &l->url));
 	if (!may_ask(l)) {
 		loop_after(l->how.c->p->loop, BUSY_MS, step, l);
 		return;
 	}
 	l->fetched++;
+	l->asked_issuer = url;
 	fetch(l, SLICE_EMPTY, ISSUER_MAX, on_issuer);
 }
 
@@ -592,8 +623,12 @@ fetch_issuer(struct status_look *l)
 static bool
 may_fetch_issuer(const struct status_look *l, const Ipc__FilterChained *c, uint32_t trust)
 {
-	return *c->issuer && trust >= SCHEMA_TRUST_VERIFIED &&
-	       l->fetched < STATUS_LOOK_ISSUERS_MAX && l->extras < APPLY_STATUS_AUTHORITIES_MAX;
+	struct cert_source_url url;
+
+	return cert_source_url_parse(slice_str(c->issuer), &url) &&
+	       !slice_eq(slice_str(c->issuer), l->asked_issuer) &&
+	       trust >= SCHEMA_TRUST_VERIFIED && l->fetched < STATUS_LOOK_ISSUERS_MAX &&
+	       l->extras < APPLY_STATUS_AUTHORITIES_MAX;
 }
 
 static enum err
@@ -632,9 +667,8 @@ on_chained(void *arg, enum err e, const ProtobufCMessage *msg)
 		go_on(l);
 	else if (c->trusted)
 		give_up(l, "it is trusted for itself: nobody is above it", cert);
-	else if (may_fetch_issuer(l, c, cert->trust) &&
-		 cert_source_url_parse(arena_dup(&l->arena, slice_str(c->issuer)), &l->url))
-		fetch_issuer(l);
+	else if (may_fetch_issuer(l, c, cert->trust))
+		fetch_issuer(l, arena_dup(&l->arena, slice_str(c->issuer)));
 	else
 		give_up(l, "no trusted authority stands behind it", cert);
 }

@@ -18,7 +18,7 @@ enum { EC_BITS_MIN = 256, HASH = 32 };
 struct cert_check {
 	const Gateway__Question *q;
 	uint32_t rsa_bits_min;
-	STACK_OF(X509) * anchors, *others, *blocked;
+	STACK_OF(X509) * anchors, *others, *blocked, *revoked;
 };
 
 static void
@@ -230,12 +230,31 @@ is_manual_trust(const Gateway__Question *q, X509 *cert, struct slice der)
 	return v && !v->blocked;
 }
 
-/* A blocked one leads nowhere: another way to an authority may be left. Takes cert. */
+static bool
+is_known_revoked(const Gateway__Question *q, X509 *cert)
+{
+	uint8_t hash[HASH];
+
+	if (q->n_revoked)
+		must(X509_digest(cert, EVP_sha256(), hash, NULL) == 1);
+	for (size_t i = 0; i < q->n_revoked; i++)
+		if (slice_eq(codec_slice(q->revoked[i]->sha256), slice_of(hash, HASH)))
+			return true;
+	return false;
+}
+
+/* One that is blocked or revoked leads nowhere: another way to an authority may be left. Takes
+ * cert. */
 static void
 put(struct cert_check *c, STACK_OF(X509) * to, X509 *cert)
 {
-	if (cert)
-		must(sk_X509_push(is_blocked(c->q, cert) ? c->blocked : to, cert) > 0);
+	if (!cert)
+		return;
+	if (is_blocked(c->q, cert))
+		to = c->blocked;
+	else if (is_known_revoked(c->q, cert))
+		to = c->revoked;
+	must(sk_X509_push(to, cert) > 0);
 }
 
 /* Only what may have signed it becomes an anchor: OpenSSL looks at each of them for each step
@@ -262,8 +281,9 @@ cert_check_new(const Gateway__Question *q, uint32_t rsa_bits_min)
 		.rsa_bits_min = rsa_bits_min,
 		.anchors = sk_X509_new_null(),
 		.others = sk_X509_new_null(),
-		.blocked = sk_X509_new_null()};
-	must(c->anchors && c->others && c->blocked);
+		.blocked = sk_X509_new_null(),
+		.revoked = sk_X509_new_null()};
+	must(c->anchors && c->others && c->blocked && c->revoked);
 	for (size_t i = 0; i < q->n_anchor; i++)
 		put(c, c->anchors, cert_x509_parse(codec_slice(q->anchor[i])));
 	for (size_t i = 0; i < q->n_intermediate; i++)
@@ -279,6 +299,7 @@ cert_check_free(struct cert_check *c)
 	sk_X509_pop_free(c->anchors, X509_free);
 	sk_X509_pop_free(c->others, X509_free);
 	sk_X509_pop_free(c->blocked, X509_free);
+	sk_X509_pop_free(c->revoked, X509_free);
 	free(c);
 }
 
@@ -360,12 +381,12 @@ check_authority(const struct cert_check *c, X509 *cert, bool is_top, enum smime_
 		worsen(worst, SMIME_PROBLEM_BLOCKED);
 }
 
-/* Would a blocked one have been its issuer? */
+/* Would one of those have been its issuer? */
 static bool
-ends_at_blocked(const struct cert_check *c, X509 *last)
+ends_at(const STACK_OF(X509) * list, X509 *last)
 {
-	for (int i = 0; i < sk_X509_num(c->blocked); i++)
-		if (X509_check_issued(sk_X509_value(c->blocked, i), last) == X509_V_OK)
+	for (int i = 0; i < sk_X509_num(list); i++)
+		if (X509_check_issued(sk_X509_value(list, i), last) == X509_V_OK)
 			return true;
 	return false;
 }
@@ -379,9 +400,12 @@ check_chain(const struct cert_check *c, STACK_OF(X509) * chain, enum smime_probl
 		worsen(worst, SMIME_PROBLEM_ALGORITHM);
 	for (int i = 1; i < n; i++)
 		check_authority(c, sk_X509_value(chain, i), i + 1 == n, worst);
-	if (*worst == SMIME_PROBLEM_CHAIN && n > 0 &&
-		ends_at_blocked(c, sk_X509_value(chain, n - 1)))
+	if (*worst != SMIME_PROBLEM_CHAIN || n == 0)
+		return;
+	if (ends_at(c->blocked, sk_X509_value(chain, n - 1)))
 		*worst = SMIME_PROBLEM_BLOCKED;
+	else if (ends_at(c->revoked, sk_X509_value(chain, n - 1)))
+		*worst = SMIME_PROBLEM_REVOKED;
 }
 
 /* --- revoked ---------------------------------------------------------------------------- */
@@ -414,25 +438,10 @@ names(X509_CRL *crl, X509 *cert, X509 *issuer)
 }
 
 static bool
-is_known_revoked(const struct cert_check *c, X509 *cert)
-{
-	uint8_t hash[HASH];
-
-	if (c->q->n_revoked)
-		must(X509_digest(cert, EVP_sha256(), hash, NULL) == 1);
-	for (size_t i = 0; i < c->q->n_revoked; i++)
-		if (slice_eq(codec_slice(c->q->revoked[i]->sha256), slice_of(hash, HASH)))
-			return true;
-	return false;
-}
-
-static bool
 is_revoked(const struct cert_check *c, STACK_OF(X509) * chain)
 {
-	bool is = false;
+	bool is = sk_X509_num(chain) > 0 && is_known_revoked(c->q, sk_X509_value(chain, 0));
 
-	for (int k = 0; k < sk_X509_num(chain) && !is; k++)
-		is = is_known_revoked(c, sk_X509_value(chain, k));
 	for (size_t i = 0; i < c->q->n_crl && !is; i++) {
 		const uint8_t *p = c->q->crl[i].data;
 		X509_CRL *crl = d2i_X509_CRL(NULL, &p, (long)c->q->crl[i].len);
@@ -457,7 +466,7 @@ run(struct cert_check *c, X509 *cert, enum cert_check_use use, bool is_manual)
 		worsen(&worst, SMIME_PROBLEM_BLOCKED);
 	of_chain = build(c, cert, &chain);
 	check_chain(c, chain, &of_chain);
-	if (!is_manual)
+	if (!is_manual || of_chain == SMIME_PROBLEM_REVOKED)
 		worsen(&worst, of_chain);
 	if (is_revoked(c, chain))
 		worsen(&worst, SMIME_PROBLEM_REVOKED);

@@ -243,6 +243,9 @@ def a_missing_authority_is_fetched_and_falls_with_all_below(w, s):
     w.web.answers["ca.test", "/1.crl"] = page(w.ca.list())
     row = refresh(s, "dora")
     assert row["revocation"].startswith("its authority is revoked since") and "cACompromise" in row["revocation"], row
+    fetched = w.web.asked.count(("ca.test", "/middle.cer"))
+    assert refresh(s, "dora")["revocation"] == row["revocation"]
+    assert w.web.asked.count(("ca.test", "/middle.cer")) == fetched == 1, "there is nothing to mend"
     assert mail_in(s, 12, sign(w.middle, "gus"), "gus") == "fail"
     assert mail_in(s, 13, sign(w.middle, "hal"), "hal") == "fail", "met for the first time"
 

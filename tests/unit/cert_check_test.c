@@ -660,6 +660,39 @@ what_is_known_to_be_revoked_needs_no_list(void **state)
 	assert_int_equal(run_manual(&w, ann.der, &(bool){false}), SMIME_PROBLEM_REVOKED);
 }
 
+/* An authority that two others signed. */
+static void
+beside_a_revoked_authority_there_may_be_another_way(void **state)
+{
+	Gateway__Revoked known = GATEWAY__REVOKED__INIT, *list = &known;
+	struct slice others[2] = {SLICE_EMPTY, SLICE_EMPTY};
+	uint8_t hash[32];
+	struct pki twin;
+	struct world w;
+
+	(void)state;
+	pki_make(&twin, &(struct pki_how){.name = "middle",
+				.same = &middle,
+				.by = &other_root,
+				.basic = "critical,CA:TRUE",
+				.usage = "critical,keyCertSign,cRLSign"});
+	begin(&w);
+	w.anchor[w.q.n_anchor++] = codec_bytes(other_root.der);
+	w.q.revoked = &list;
+	w.q.n_revoked = 1;
+	X509_digest(middle.cert, EVP_sha256(), hash, NULL);
+	known.sha256 = (ProtobufCBinaryData){sizeof hash, hash};
+	assert_int_equal(run(&w, &ann), SMIME_PROBLEM_REVOKED);
+	others[0] = twin.der;
+	w.others = others;
+	assert_int_equal(run(&w, &ann), SMIME_PROBLEM_NONE);
+	/* Trust by hand stands for a chain, not for one that was revoked. */
+	w.others = NULL;
+	think(&w, &ann, false);
+	assert_int_equal(run_manual(&w, ann.der, &(bool){false}), SMIME_PROBLEM_REVOKED);
+	pki_free(&twin);
+}
+
 static enum smime_problem
 chain_of(struct world *w, const struct pki *of, bool with_middle, size_t links)
 {
@@ -726,6 +759,7 @@ main(void)
 		cmocka_unit_test(too_many_authorities_are_no_chain),
 		cmocka_unit_test(blocked_beats_all),
 		cmocka_unit_test(what_is_known_to_be_revoked_needs_no_list),
+		cmocka_unit_test(beside_a_revoked_authority_there_may_be_another_way),
 		cmocka_unit_test(a_chain_is_told_link_by_link),
 		cmocka_unit_test(trust_by_hand_stands_for_the_chain_and_nothing_else),
 		cmocka_unit_test(a_list_that_the_issuer_signed_revokes),
