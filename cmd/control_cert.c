@@ -34,6 +34,8 @@ state_text(const Commands__Cert *cert, bool is_blocked, uint64_t now_sec)
 		return "pending";
 	if (cert->until_sec <= now_sec)
 		return "expired";
+	if (cert->from_sec > now_sec && cert->state == COMMANDS__CERT__STATE__GOOD)
+		return "not yet";
 	return cert->state == COMMANDS__CERT__STATE__OLD ? "old" : "good";
 }
 
@@ -55,6 +57,21 @@ cert_row(struct control_request *r, struct slice address, const Commands__Cert *
 	json_object_set_new(out, "private_key", json_string(id));
 	json_object_set_new(out, "has_capabilities", json_boolean(cert->capabilities.len > 0));
 	return out;
+}
+
+/* What waits for approval is used where nothing else is left. */
+static bool
+is_in_use(struct control_request *r, struct db_txn *txn, struct slice address,
+	struct slice sha256)
+{
+	struct view_certs found = {0};
+
+	if (view_cert_usable(txn, address, courier_now_sec(r->courier), &r->arena, &found))
+		return false;
+	for (size_t i = 0; i < found.n; i++)
+		if (slice_eq(found.list[i].sha256, sha256))
+			return true;
+	return false;
 }
 
 /* Names what keeps it from being used, whatever the row says. */
@@ -83,6 +100,8 @@ list_cert(struct control_request *r, struct db_txn *txn, struct slice k, struct 
 		return NULL;
 	out = cert_row(r, address, cert, is_blocked);
 	put_status(out, &status);
+	if (cert->state == COMMANDS__CERT__STATE__PENDING && is_in_use(r, txn, address, sha256))
+		json_object_set_new(out, "state", json_string("in use"));
 	return out;
 }
 
@@ -384,6 +403,7 @@ cert_add(struct control_request *r)
 		cert->public_key = (ProtobufCBinaryData){
 			sizeof info->key_sha256, info->key_sha256};
 		cert->until_sec = (uint64_t)info->until_sec;
+		cert->from_sec = info->from_sec > 0 ? (uint64_t)info->from_sec : 0;
 		f->row[f->n++] = (struct found){.address = codec_slice(list[i]),
 			.sha256 = slice_of(info->sha256, sizeof info->sha256),
 			.cert = cert};

@@ -198,12 +198,14 @@ use_text(struct explaining *x, struct slice sha256, const Commands__Cert *cert)
 	view_trust_is_blocked(x->txn, sha256, x->a, &is_blocked);
 	if (is_blocked)
 		return "no: it is blocked";
-	if (cert->state == COMMANDS__CERT__STATE__PENDING)
+	if (cert->state == COMMANDS__CERT__STATE__PENDING && !is_usable(x, sha256))
 		return "no: it waits for approval";
 	if (cert->state == COMMANDS__CERT__STATE__OLD)
 		return "no: another one took its place";
-	if (cert->until_sec < x->now_sec)
+	if (cert->until_sec <= x->now_sec)
 		return "no: its time is over";
+	if (cert->from_sec > x->now_sec)
+		return "no: its time hasn't begun";
 	if (fault)
 		return fault;
 	if (!is_usable(x, sha256))

@@ -223,6 +223,7 @@ put_certificate(struct control_request *r)
 	cert->key = i->put.id;
 	cert->public_key = (ProtobufCBinaryData){sizeof i->info.key_sha256, i->info.key_sha256};
 	cert->until_sec = (uint64_t)i->info.until_sec;
+	cert->from_sec = i->info.from_sec > 0 ? (uint64_t)i->info.from_sec : 0;
 	r->command.body_case = COMMANDS__COMMAND__BODY_CERT_PUT;
 	r->command.cert_put = put;
 	courier_propose(r->courier, &r->command, SLICE_EMPTY, on_certificate, r);

@@ -173,6 +173,7 @@ cert_put(struct courier_filter *f, const Gateway__Harvest *h)
 	cert->capabilities_sec = h->signed_sec;
 	cert->public_key = h->public_key;
 	cert->until_sec = h->until_sec;
+	cert->from_sec = h->from_sec;
 	c->address = h->address;
 	c->cert = cert;
 	c->hold = !settings || settings->hold_changed_keys;

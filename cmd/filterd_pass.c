@@ -128,6 +128,7 @@ read_harvest(struct passing *p)
 		h->public_key = codec_bytes(arena_dup(
 			&p->arena, slice_of(info.key_sha256, sizeof info.key_sha256)));
 		h->until_sec = (uint64_t)info.until_sec;
+		h->from_sec = info.from_sec > 0 ? (uint64_t)info.from_sec : 0;
 		a->harvest[kept++] = h;
 	}
 	a->n_harvest = kept;

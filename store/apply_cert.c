@@ -61,18 +61,68 @@ has_same_key(const struct coming *x, const Commands__Cert *c)
 	return slice_eq(codec_slice(x->fresh.public_key), codec_slice(c->public_key));
 }
 
-/* Is there another one that mail can go to now, with the same key, or with others? */
+static bool
+is_valid(const struct coming *x, const Commands__Cert *c)
+{
+	return c->from_sec <= x->a->time_sec && c->until_sec > x->a->time_sec;
+}
+
+/* Does the new one, not by hand, leave it its place, though their keys differ? */
+static bool
+stands(const struct coming *x, const Commands__Cert *c)
+{
+	const Commands__Cert *f = &x->fresh;
+
+	return c->trust >= f->trust || !is_valid(x, f) || (c->key && !f->key);
+}
+
+/* Is there another one that mail can go to now, with the same key, or in its way? */
 static bool
 has_good(const struct coming *x, bool same_key)
 {
 	for (size_t i = 0; i < x->n; i++) {
 		const struct row *r = &x->row[i];
 
-		if (r->cert->state == GOOD && r->cert->until_sec > x->a->time_sec &&
-			!r->is_blocked && has_same_key(x, r->cert) == same_key)
+		if (r->cert->state != GOOD || r->is_blocked || !is_valid(x, r->cert))
+			continue;
+		if (has_same_key(x, r->cert) ? same_key : !same_key && stands(x, r->cert))
 			return true;
 	}
 	return false;
+}
+
+/* As store/view_cert has it: the best of two PENDING ones. */
+static bool
+is_better(const struct row *a, const struct row *b)
+{
+	if (a->cert->trust != b->cert->trust)
+		return a->cert->trust > b->cert->trust;
+	if (a->cert->added_sec != b->cert->added_sec)
+		return a->cert->added_sec > b->cert->added_sec;
+	return slice_cmp(a->sha256, b->sha256) < 0;
+}
+
+/* Where nothing known is usable any more the best PENDING one is used already, so it is what
+ * is known. */
+static void
+settle(struct coming *x)
+{
+	struct row same = {.sha256 = x->sha256, .cert = x->known}, *best = NULL;
+
+	for (size_t i = 0; i <= x->n; i++) {
+		struct row *r = i < x->n ? &x->row[i] : &same;
+
+		if (!r->cert || r->is_blocked || !is_valid(x, r->cert))
+			continue;
+		if (r->cert->state == GOOD)
+			return;
+		if (r->cert->state == PENDING && (!best || is_better(r, best)))
+			best = r;
+	}
+	if (best) {
+		best->cert->state = GOOD;
+		best->is_changed = true;
+	}
 }
 
 static Commands__Cert__State
@@ -106,17 +156,27 @@ merge(struct coming *x)
 	}
 }
 
-/* The others, once it is good. */
+/* Is it worth more than before? */
+static bool
+has_risen(const struct coming *x)
+{
+	return !x->known || x->known->state != GOOD || x->known->trust < x->fresh.trust;
+}
+
+/* The others, once it is good. What isn't valid yet leaves them their time. */
 static void
 give_way(struct coming *x)
 {
 	const Commands__Cert *f = &x->fresh;
 
-	for (size_t i = 0; i < x->n; i++) {
+	for (size_t i = 0; i < x->n && is_valid(x, f); i++) {
 		Commands__Cert *c = x->row[i].cert;
-		bool does = has_same_key(x, c)
-				    ? c->trust <= f->trust && c->until_sec <= f->until_sec
-				    : x->is_by_hand;
+		bool does = x->is_by_hand;
+
+		if (has_same_key(x, c))
+			does = c->trust <= f->trust && c->until_sec <= f->until_sec;
+		else if (c->state == GOOD && has_risen(x) && !stands(x, c))
+			does = true;
 
 		/* What is encrypted to it must open. */
 		if (c->key && !f->key && !x->is_by_hand)
@@ -252,7 +312,9 @@ write(struct coming *x)
 	if (!e)
 		e = apply_row_put(
 			x->a, DB_CERT, schema_cert(&k, x->address, x->sha256), &x->fresh);
-	return e || x->fresh.state != GOOD ? e : wake(x);
+	if (e || x->fresh.state != GOOD || !(x->is_by_hand || has_risen(x)))
+		return e;
+	return wake(x);
 }
 
 enum err
@@ -283,6 +345,7 @@ apply_cert_put(struct apply *a, const Commands__CertPut *c)
 		return apply_refuse(a, COMMAND_LIMIT, "too many certificates of this address");
 	if (x->e)
 		return x->e;
+	settle(x);
 	merge(x);
 	x->fresh.state = judge(x, c->hold);
 	if (x->fresh.state == GOOD)

@@ -94,26 +94,9 @@ struct gather {
 	uint64_t now_sec;
 	struct view_cert *list;
 	size_t n;
+	struct view_cert pending; /* the best; cert NULL: none */
 	enum err e;
 };
-
-static bool
-take(void *arg, struct slice sha256, Commands__Cert *cert)
-{
-	struct gather *g = arg;
-	bool is_blocked = false, is_revoked = false;
-
-	if (cert->state != COMMANDS__CERT__STATE__GOOD || cert->until_sec <= g->now_sec)
-		return true;
-	g->e = view_trust_is_blocked(g->txn, sha256, g->a, &is_blocked);
-	if (!g->e)
-		g->e = view_status_is_revoked(g->txn, sha256, g->a, &is_revoked);
-	if (g->e)
-		return false;
-	if (!is_blocked && !is_revoked)
-		g->list[g->n++] = (struct view_cert){g->address, arena_dup(g->a, sha256), cert};
-	return g->n < VIEW_CERT_MAX;
-}
 
 static int
 better_first(const void *left, const void *right)
@@ -127,6 +110,34 @@ better_first(const void *left, const void *right)
 	return slice_cmp(a->sha256, b->sha256);
 }
 
+static void
+add(struct gather *g, const struct view_cert *one)
+{
+	if (one->cert->state == COMMANDS__CERT__STATE__GOOD)
+		g->list[g->n++] = *one;
+	else if (!g->pending.cert || better_first(one, &g->pending) < 0)
+		g->pending = *one;
+}
+
+static bool
+take(void *arg, struct slice sha256, Commands__Cert *cert)
+{
+	struct gather *g = arg;
+	bool is_blocked = false, is_revoked = false;
+
+	if (cert->state == COMMANDS__CERT__STATE__OLD || cert->until_sec <= g->now_sec ||
+		cert->from_sec > g->now_sec)
+		return true;
+	g->e = view_trust_is_blocked(g->txn, sha256, g->a, &is_blocked);
+	if (!g->e)
+		g->e = view_status_is_revoked(g->txn, sha256, g->a, &is_revoked);
+	if (g->e)
+		return false;
+	if (!is_blocked && !is_revoked)
+		add(g, &(struct view_cert){g->address, arena_dup(g->a, sha256), cert});
+	return g->n < VIEW_CERT_MAX;
+}
+
 static enum err
 gather(struct gather *g, struct slice address)
 {
@@ -137,6 +148,8 @@ gather(struct gather *g, struct slice address)
 	e = view_cert_each(g->txn, address, g->a, take, g);
 	if (e || g->e)
 		return e ? e : g->e;
+	if (!g->n && g->pending.cert)
+		g->list[g->n++] = g->pending;
 	qsort(g->list, g->n, sizeof *g->list, better_first);
 	return ERR_OK;
 }

@@ -4,6 +4,7 @@
 
 enum {
 	HARVESTED = GATEWAY__TRUST__HARVESTED,
+	DISCOVERED = GATEWAY__TRUST__DISCOVERED,
 	VERIFIED = GATEWAY__TRUST__VERIFIED,
 	MANUAL = GATEWAY__TRUST__MANUAL
 };
@@ -30,18 +31,32 @@ who_takes_whose_place_follows_from_trust_key_and_hold(void **state)
 		int new_days;
 		const char *states; /* of a, b */
 	} rows[] = {
-		/* Another key: held, whatever its trust, but by hand. */
+		/* Another key: more trust takes the place; the same or less is held. */
 		{HARVESTED, 100, HARVESTED, "l", false, 100, "GP"},
-		{HARVESTED, 100, VERIFIED, "l", false, 100, "GP"},
-		{VERIFIED, 100, HARVESTED, "l", false, 100, "GP"},
-		{MANUAL, 100, VERIFIED, "l", false, 100, "GP"},
+		{HARVESTED, 100, DISCOVERED, "l", false, 100, "OG"},
+		{HARVESTED, 100, VERIFIED, "l", false, 100, "OG"},
 		{HARVESTED, 100, MANUAL, "l", false, 100, "OG"},
+		{DISCOVERED, 100, HARVESTED, "l", false, 100, "GP"},
+		{DISCOVERED, 100, DISCOVERED, "l", false, 100, "GP"},
+		{DISCOVERED, 100, VERIFIED, "l", false, 100, "OG"},
+		{DISCOVERED, 100, MANUAL, "l", false, 100, "OG"},
+		{VERIFIED, 100, HARVESTED, "l", false, 100, "GP"},
+		{VERIFIED, 100, DISCOVERED, "l", false, 100, "GP"},
+		{VERIFIED, 100, VERIFIED, "l", false, 100, "GP"},
 		{VERIFIED, 100, MANUAL, "l", false, 100, "OG"},
+		{MANUAL, 100, HARVESTED, "l", false, 100, "GP"},
+		{MANUAL, 100, DISCOVERED, "l", false, 100, "GP"},
+		{MANUAL, 100, VERIFIED, "l", false, 100, "GP"},
 		{MANUAL, 100, MANUAL, "l", false, 100, "OG"},
 		/* Nothing is held: both are good, the better one is used. */
 		{HARVESTED, 100, HARVESTED, "l", true, 100, "GG"},
+		{HARVESTED, 100, VERIFIED, "l", true, 100, "OG"},
+		{VERIFIED, 100, VERIFIED, "l", true, 100, "GG"},
 		{MANUAL, 100, HARVESTED, "l", true, 100, "GG"},
 		{HARVESTED, 100, MANUAL, "l", true, 100, "OG"},
+		/* What is past its time takes no place. */
+		{HARVESTED, 100, VERIFIED, "l", false, -1, "GP"},
+		{HARVESTED, 100, MANUAL, "l", false, -1, "GG"},
 		/* The known one is over by then. */
 		{MANUAL, -1, HARVESTED, "l", false, 100, "GG"},
 		{MANUAL, -1, MANUAL, "l", false, 100, "OG"},
@@ -284,9 +299,10 @@ the_best_that_may_be_used_comes_first(void **state)
 	g.time_sec++;
 	gateway_put((struct gateway_cert){
 		.name = "b", .key = "b", .trust = HARVESTED, .may_replace = true});
+	g.time_sec++;
 	gateway_put((struct gateway_cert){
-		.name = "c", .key = "c", .trust = VERIFIED, .may_replace = true});
-	gateway_put((struct gateway_cert){.name = "pending", .key = "p", .trust = VERIFIED});
+		.name = "c", .key = "c", .trust = HARVESTED, .may_replace = true});
+	gateway_put((struct gateway_cert){.name = "pending", .key = "p", .trust = HARVESTED});
 	gateway_put((struct gateway_cert){
 		.address = "@example.net", .name = "d", .key = "d", .trust = MANUAL});
 	gateway_put((struct gateway_cert){
@@ -305,6 +321,93 @@ the_best_that_may_be_used_comes_first(void **state)
 		ERR_OK);
 	assert_int_equal(found.n, 0);
 	db_abort(txn);
+}
+
+/* The names' first letters of what bob's mail is encrypted to at now. */
+static const char *
+usable_now(void)
+{
+	static char names[VIEW_CERT_MAX + 1];
+	struct db_txn *txn = gateway_look();
+	struct view_certs found;
+
+	assert_int_equal(
+		view_cert_usable(txn, slice_str(BOB), g.time_sec, &g.a, &found), ERR_OK);
+	db_abort(txn);
+	for (size_t i = 0; i < found.n; i++)
+		names[i] = (char)found.list[i].cert->der.data[0];
+	names[found.n] = '\0';
+	return names;
+}
+
+static void
+trust_that_rises_takes_the_place_and_keeps_it(void **state)
+{
+	(void)state;
+	gateway_put((struct gateway_cert){.name = "a", .key = "k", .trust = HARVESTED});
+	gateway_put((struct gateway_cert){.name = "b", .key = "l", .trust = HARVESTED});
+	assert_string_equal(usable_now(), "a");
+	gateway_put((struct gateway_cert){.name = "b", .key = "l", .trust = VERIFIED});
+	assert_int_equal(gateway_state("a"), 'O');
+	assert_string_equal(usable_now(), "b");
+	gateway_put((struct gateway_cert){
+		.name = "a", .key = "k", .trust = HARVESTED, .may_replace = true});
+	assert_int_equal(gateway_state("a"), 'O');
+	/* What waits beside it waits on when it comes once more. */
+	gateway_put((struct gateway_cert){.name = "c", .key = "m", .trust = HARVESTED});
+	gateway_put((struct gateway_cert){.name = "b", .key = "l", .trust = VERIFIED});
+	assert_int_equal(gateway_state("c"), 'P');
+}
+
+static void
+the_best_pending_one_is_used_once_the_known_one_is_over(void **state)
+{
+	(void)state;
+	gateway_put((struct gateway_cert){.name = "a", .key = "a", .trust = VERIFIED});
+	gateway_put(
+		(struct gateway_cert){.name = "b", .key = "b", .trust = VERIFIED, .days = 200});
+	g.time_sec++;
+	gateway_put((struct gateway_cert){
+		.name = "c", .key = "c", .trust = HARVESTED, .days = 200});
+	g.time_sec += 100 * 86400 - 2;
+	assert_string_equal(usable_now(), "a");
+	g.time_sec++;
+	assert_string_equal(usable_now(), "b");
+	assert_int_equal(gateway_state("b"), 'P');
+	/* The next one that comes finds it known. */
+	gateway_put((struct gateway_cert){.name = "d", .key = "d", .trust = VERIFIED});
+	assert_int_equal(gateway_state("b"), 'G');
+	assert_int_equal(gateway_state("d"), 'P');
+	assert_string_equal(usable_now(), "b");
+}
+
+/* One that begins tomorrow. */
+static void
+put_tomorrows(const char *name, int trust)
+{
+	struct gateway_cert q = {.name = name, .key = name, .trust = trust, .days = 300};
+	Commands__Cert cert;
+
+	gateway_fill(&cert, &q);
+	cert.from_sec = g.time_sec + 86400;
+	assert_int_equal(gateway_put_cert(BOB, &cert, true), COMMAND_DONE);
+}
+
+static void
+what_is_not_valid_yet_is_used_later_and_takes_no_place_before(void **state)
+{
+	(void)state;
+	gateway_put((struct gateway_cert){.name = "a", .key = "a", .trust = MANUAL});
+	put_tomorrows("b", MANUAL);
+	assert_int_equal(gateway_state("a"), 'G');
+	assert_string_equal(usable_now(), "a");
+	g.time_sec += 86399;
+	assert_string_equal(usable_now(), "a");
+	g.time_sec++;
+	gateway_put((struct gateway_cert){.name = "b", .key = "b", .trust = MANUAL});
+	assert_string_equal(usable_now(), "b");
+	put_tomorrows("c", VERIFIED);
+	assert_int_equal(gateway_state("c"), 'P');
 }
 
 static void
@@ -411,6 +514,9 @@ a_pending_certificate_wakes_nobody(void **state)
 	put_hop(1, "key:" BOB, 1);
 	gateway_put((struct gateway_cert){.name = "b", .key = "l", .trust = HARVESTED});
 	assert_false(is_due(1, "key:" BOB));
+	/* Nor does one that they know. */
+	gateway_put((struct gateway_cert){.name = "a", .key = "k", .trust = HARVESTED});
+	assert_false(is_due(1, "key:" BOB));
 	gateway_put((struct gateway_cert){.name = "b", .key = "l", .trust = MANUAL});
 	assert_true(is_due(1, "key:" BOB));
 }
@@ -465,6 +571,9 @@ main(void)
 		GATEWAY_TEST(a_full_address_forgets_what_is_past_its_time),
 		GATEWAY_TEST(a_certificate_names_a_private_key_of_its_own_address_alone),
 		GATEWAY_TEST(the_best_that_may_be_used_comes_first),
+		GATEWAY_TEST(trust_that_rises_takes_the_place_and_keeps_it),
+		GATEWAY_TEST(the_best_pending_one_is_used_once_the_known_one_is_over),
+		GATEWAY_TEST(what_is_not_valid_yet_is_used_later_and_takes_no_place_before),
 		GATEWAY_TEST(deleting_takes_that_one_alone),
 		GATEWAY_TEST(who_waits_for_a_certificate_is_due_on_every_node),
 		GATEWAY_TEST(a_pending_certificate_wakes_nobody),
