@@ -31,6 +31,7 @@ struct explaining {
 	struct view_key key[KEYS_MAX];
 	size_t keys;
 	struct view_certs usable; /* outward: what mail is encrypted to, the best first */
+	const struct view_cert *trusted; /* of these, for what must be encrypted; NULL: none */
 	bool has_unusable;
 };
 
@@ -167,6 +168,13 @@ fault_of(const struct explaining *x, ProtobufCBinaryData der, enum cert_check_us
 		       : NULL;
 }
 
+static uint32_t
+trust_min(const struct explaining *x)
+{
+	/* Its words begin behind "none". */
+	return policy_decided(&x->d, POLICY_TRUST_MIN)->value.number + 1;
+}
+
 static enum err
 find_usable(struct explaining *x)
 {
@@ -177,6 +185,9 @@ find_usable(struct explaining *x)
 		if (!fault_of(x, x->usable.list[i].cert->der, CERT_CHECK_TO_ENCRYPT))
 			x->usable.list[n++] = x->usable.list[i];
 	x->usable.n = n;
+	for (size_t i = 0; i < n && !x->trusted; i++)
+		if (x->usable.list[i].cert->trust >= trust_min(x))
+			x->trusted = &x->usable.list[i];
 	return e;
 }
 
@@ -187,6 +198,26 @@ is_usable(const struct explaining *x, struct slice sha256)
 		if (slice_eq(x->usable.list[i].sha256, sha256))
 			return true;
 	return false;
+}
+
+static const char *
+distrust_text(const struct explaining *x)
+{
+	struct buf text;
+	const char *out;
+
+	buf_init(&text, POLICY_VALUE_MAX);
+	buf_printf(&text,
+		"%s: trust_min is %s; `hairpin cert approve` raises its trust, `hairpin cert "
+		"trust` that of its authority",
+		policy_decided(&x->d, POLICY_MODE)->value.number ==
+				GATEWAY__SETTINGS__MODE__WHEN_POSSIBLE
+			? "not if it must be encrypted"
+			: "no",
+		trust_text(trust_min(x)));
+	out = arena_str(x->a, buf_slice(&text));
+	buf_fini(&text);
+	return out;
 }
 
 static const char *
@@ -210,6 +241,8 @@ use_text(struct explaining *x, struct slice sha256, const Commands__Cert *cert)
 		return fault;
 	if (!is_usable(x, sha256))
 		return "no";
+	if (cert->trust < trust_min(x))
+		return distrust_text(x);
 	return slice_eq(x->usable.list[0].sha256, sha256) ? "yes, the best" : "yes";
 }
 
@@ -351,6 +384,8 @@ keys_json(const struct explaining *x)
 static const char *
 that_can(const struct explaining *x)
 {
+	if (x->usable.n)
+		return " that is trusted enough";
 	return x->has_unusable ? " that can be used" : "";
 }
 
@@ -373,23 +408,42 @@ say_without(const struct explaining *x, struct buf *out)
 }
 
 static void
-say_encrypted(const struct explaining *x, struct buf *out)
+say_to(const struct view_cert *c, struct buf *out)
 {
 	char hex[HEX];
 
-	if (x->usable.n) {
-		put_hex(x->usable.list[0].sha256.p, SEAL_HASH, hex);
-		buf_printf(out, "encrypted, to certificate %s", hex);
-	} else {
+	put_hex(c->sha256.p, SEAL_HASH, hex);
+	buf_printf(out, "encrypted, to certificate %s", hex);
+}
+
+static void
+say_encrypted(const struct explaining *x, struct buf *out)
+{
+	if (x->trusted)
+		say_to(x->trusted, out);
+	else
 		say_without(x, out);
-	}
+}
+
+static void
+say_when_possible(const struct explaining *x, struct buf *out)
+{
+	if (!x->usable.n)
+		buf_printf(out,
+			"leaves without encryption, as there is no certificate of %.*s%s",
+			SLICE_FMT(x->to), that_can(x));
+	else
+		say_to(&x->usable.list[0], out);
+	if (x->usable.n && x->trusted == &x->usable.list[0])
+		return;
+	buf_put_str(out, "; with a trigger: ");
+	say_encrypted(x, out);
 }
 
 static void
 say_outward(const struct explaining *x, struct buf *out)
 {
 	const struct policy_said *mode = policy_decided(&x->d, POLICY_MODE);
-	bool can = x->usable.n > 0;
 
 	switch ((Gateway__Settings__Mode)mode->value.number) {
 	case GATEWAY__SETTINGS__MODE__NEVER:
@@ -401,12 +455,7 @@ say_outward(const struct explaining *x, struct buf *out)
 		say_encrypted(x, out);
 		break;
 	case GATEWAY__SETTINGS__MODE__WHEN_POSSIBLE:
-		if (!can)
-			buf_printf(out,
-				"leaves without encryption, as there is no certificate of "
-				"%.*s%s; with a trigger: ",
-				SLICE_FMT(x->to), that_can(x));
-		say_encrypted(x, out);
+		say_when_possible(x, out);
 		break;
 	case GATEWAY__SETTINGS__MODE__MUST:
 		say_encrypted(x, out);

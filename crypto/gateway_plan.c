@@ -246,23 +246,6 @@ fault_of(const struct gateway_work *w, size_t i, const Gateway__Certificate *c)
 				   : NULL;
 }
 
-/* The best one that can be used; *why: what is wrong with the last of the others. */
-static Gateway__Certificate *
-usable(struct gateway_work *w, size_t i, const char **why)
-{
-	const Gateway__Party *p = w->e->q->recipient[i];
-
-	*why = NULL;
-	for (size_t n = 0; n < p->n_certificate; n++) {
-		const char *fault = fault_of(w, i, p->certificate[n]);
-
-		if (!fault)
-			return p->certificate[n];
-		*why = fault;
-	}
-	return NULL;
-}
-
 static const char *
 trust_text(Gateway__Trust trust)
 {
@@ -270,6 +253,41 @@ trust_text(Gateway__Trust trust)
 		"unknown", "harvested", "discovered", "verified", "manual"};
 
 	return (unsigned)trust < 5 ? texts[trust] : texts[0];
+}
+
+/* Why it isn't trusted enough for what must be encrypted; NULL: it is. */
+static const char *
+distrust_of(struct gateway_work *w, size_t i, const Gateway__Certificate *c)
+{
+	Gateway__Trust min = gateway_plan_settings(w, i)->trust_min;
+	char print[GATEWAY_ANSWER_PRINT];
+
+	if (c->trust >= min)
+		return NULL;
+	return gateway_answer_text(w,
+		"certificate %s is %s, and trust_min is %s; if its owner confirms it say "
+		"hairpin cert approve, or hairpin cert trust of its authority",
+		gateway_answer_print(codec_slice(c->der), print), trust_text(c->trust),
+		trust_text(min));
+}
+
+/* The best one that can be used; *why: what is wrong with the last of the others. */
+static Gateway__Certificate *
+usable(struct gateway_work *w, size_t i, bool must, const char **why)
+{
+	const Gateway__Party *p = w->e->q->recipient[i];
+
+	*why = NULL;
+	for (size_t n = 0; n < p->n_certificate; n++) {
+		const char *fault = fault_of(w, i, p->certificate[n]);
+
+		if (!fault && must)
+			fault = distrust_of(w, i, p->certificate[n]);
+		if (!fault)
+			return p->certificate[n];
+		*why = fault;
+	}
+	return NULL;
 }
 
 static void
@@ -357,7 +375,7 @@ plan_encryption(struct gateway_plan *p, size_t i)
 			SLICE_FMT(address_of(p->w, i)), mode_text(s->mode));
 		return;
 	}
-	c = usable(p->w, i, &why);
+	c = usable(p->w, i, must != NULL, &why);
 	if (c)
 		take_certificate(p, i, c, must ? must : "the mode is when-possible");
 	else if (must)

@@ -11,6 +11,7 @@ enum type { WORD, FLAG, TIME, NUMBER, PATTERN, FIELD_PATTERN };
 #define MODES "never, on-trigger, when-possible or must"
 #define SIGNS "never, on-trigger, when-encrypted or always"
 #define CIPHERS "auto, aes128-cbc, aes256-cbc, aes128-gcm or aes256-gcm"
+#define TRUSTS "harvested, discovered, verified or manual"
 #define YES_NO "yes or no"
 #define A_PATTERN "a regular expression like \\[encrypt\\], or none"
 
@@ -44,12 +45,16 @@ const struct policy_setting policy_settings[POLICY_COUNT] = {
 		"a number from 1024 to 8192", "the shortest RSA key that counts"},
 	[POLICY_HOLD_CHANGED_KEYS] = {"hold_changed_keys", POLICY_BOTH, "yes", YES_NO,
 		"a new key of somebody whose key is known waits for approval"},
+	[POLICY_TRUST_MIN] = {"trust_min", POLICY_RECIPIENTS, "verified", TRUSTS,
+		"the least trust of a certificate for mail that must be encrypted; where plain "
+		"would do, any is better"},
 };
 
 static const char *const modes[] = {"never", "on-trigger", "when-possible", "must", NULL};
 static const char *const signs[] = {"never", "on-trigger", "when-encrypted", "always", NULL};
 static const char *const ciphers[] = {
 	"auto", "aes128-cbc", "aes256-cbc", "aes128-gcm", "aes256-gcm", NULL};
+static const char *const trusts[] = {"harvested", "discovered", "verified", "manual", NULL};
 static const struct {
 	enum type type;
 	const char *const *words; /* in the order of gateway.proto: the strictest last */
@@ -67,6 +72,7 @@ static const struct {
 	[POLICY_KEEP] = {TIME, NULL, 0, POLICY_KEEP_MAX_SEC},
 	[POLICY_RSA_BITS_MIN] = {NUMBER, NULL, 1024, 8192},
 	[POLICY_HOLD_CHANGED_KEYS] = {FLAG, NULL, 0, 0},
+	[POLICY_TRUST_MIN] = {WORD, trusts, 0, 0},
 };
 
 /* --- names --- */
@@ -484,4 +490,6 @@ policy_resolve(const struct policy_decision *d, struct arena *a, Gateway__Settin
 	out->keep_sec = v[POLICY_KEEP]->number;
 	out->rsa_bits_min = v[POLICY_RSA_BITS_MIN]->number;
 	out->hold_changed_keys = v[POLICY_HOLD_CHANGED_KEYS]->number != 0;
+	/* No setting is for "none". */
+	out->trust_min = (Gateway__Trust)(v[POLICY_TRUST_MIN]->number + 1);
 }

@@ -112,6 +112,46 @@ a_certificate_of_no_authority_is_learned_and_not_believed(void **state)
 }
 
 static void
+what_must_be_encrypted_asks_for_trust_and_what_may_be_takes_any(void **state)
+{
+	static const struct {
+		Gateway__Trust has, min;
+		bool passes;
+	} rows[] = {
+		{GATEWAY__TRUST__HARVESTED, GATEWAY__TRUST__TRUST_NONE, true},
+		{GATEWAY__TRUST__HARVESTED, GATEWAY__TRUST__HARVESTED, true},
+		{GATEWAY__TRUST__HARVESTED, GATEWAY__TRUST__DISCOVERED, false},
+		{GATEWAY__TRUST__DISCOVERED, GATEWAY__TRUST__VERIFIED, false},
+		{GATEWAY__TRUST__VERIFIED, GATEWAY__TRUST__VERIFIED, true},
+		{GATEWAY__TRUST__VERIFIED, GATEWAY__TRUST__MANUAL, false},
+		{GATEWAY__TRUST__MANUAL, GATEWAY__TRUST__MANUAL, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		for (int must = 0; must < 2; must++) {
+			const Gateway__Group *g;
+
+			ann_to_bob();
+			w.q.recipient[0]->certificate[0]->trust = rows[i].has;
+			w.settings.trust_min = rows[i].min;
+			if (!must)
+				w.settings.mode = GATEWAY__SETTINGS__MODE__WHEN_POSSIBLE;
+			assert_int_equal(gateway_people_ask(&w, slice_str(mail)), ERR_OK);
+			g = gateway_people_group(&w, 0);
+			if (!must || rows[i].passes) {
+				assert_int_equal(g->action, PASS);
+				assert_false(has(gateway_people_body(&w, g), "secret"));
+				continue;
+			}
+			assert_int_equal(g->action, BOUNCE);
+			assert_true(has(slice_str(g->words), ", and trust_min is "));
+			assert_true(has(slice_str(g->words), "hairpin cert approve"));
+		}
+	bob->certificate.trust = GATEWAY__TRUST__VERIFIED;
+}
+
+static void
 a_blocked_certificate_is_neither_learned_nor_encrypted_to(void **state)
 {
 	Gateway__Verdict verdict = GATEWAY__VERDICT__INIT, *list[] = {&verdict};
@@ -498,6 +538,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_leaves_is_opened_and_believed_on_the_other_side),
 		cmocka_unit_test(a_certificate_of_no_authority_is_learned_and_not_believed),
+		cmocka_unit_test(
+			what_must_be_encrypted_asks_for_trust_and_what_may_be_takes_any),
 		cmocka_unit_test(a_blocked_certificate_is_neither_learned_nor_encrypted_to),
 		cmocka_unit_test(what_was_revoked_proves_nothing_and_a_bounce_says_so),
 		cmocka_unit_test(an_expired_certificate_is_not_encrypted_to),

@@ -154,6 +154,7 @@ the_factory_says_what_it_should(void **state)
 	assert_int_equal(s.keep_sec, 5 * 86400);
 	assert_int_equal(s.rsa_bits_min, 2048);
 	assert_true(s.hold_changed_keys);
+	assert_int_equal(s.trust_min, GATEWAY__TRUST__VERIFIED);
 	/* Each default can be typed, too. */
 	for (enum policy_name i = 0; i < POLICY_COUNT; i++)
 		taken(policy_settings[i].name, policy_settings[i].preset,
