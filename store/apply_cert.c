@@ -1,12 +1,11 @@
 #include "store/apply_cert.h"
 
 #include "crypto/seal.h"
-#include "store/apply_hop.h"
+#include "store/apply_late.h"
 #include "store/apply_row.h"
 #include "store/apply_trust.h"
 #include "store/view_cert.h"
 #include "store/view_key.h"
-#include "store/view_queue.h"
 #include "store/view_status.h"
 
 #define GOOD COMMANDS__CERT__STATE__GOOD
@@ -225,51 +224,6 @@ make_room(struct coming *x)
 	return true;
 }
 
-static bool
-wake_at_node(void *arg, uint32_t node, const struct schema_owner *owner)
-{
-	struct coming *x = arg;
-	struct slice prefix = SLICE_LIT(SCHEMA_KEY_HOP), k, v, name;
-	uint8_t at[sizeof(SCHEMA_KEY_HOP) + SCHEMA_NAME_MAX + 1];
-	struct schema_hop_key from;
-
-	(void)owner;
-	memcpy(at, prefix.p, prefix.n);
-	if (x->address.p[0] != '@') {
-		memcpy(at + prefix.n, x->address.p, x->address.n);
-		x->e = apply_hop_hurry(x->a, node, slice_of(at, prefix.n + x->address.n));
-		return !x->e;
-	}
-	/* The octet behind is the next name's first possible one. */
-	for (size_t n = prefix.n; !x->e; n = name.n + 1) {
-		x->e = db_first_from(
-			x->a->txn, DB_HOP, schema_hop(&from, node, slice_of(at, n)), &k, &v);
-		if (x->e)
-			break;
-		name = k.n > 4 ? slice_from(k, 4) : SLICE_EMPTY;
-		if (schema_get_u32(k.p) != node || !slice_starts(name, prefix) ||
-			name.n > SCHEMA_HOP_MAX)
-			break;
-		memcpy(at, name.p, name.n);
-		at[name.n] = 1;
-		name.p = at;
-		if (slice_ends(name, x->address))
-			x->e = apply_hop_hurry(x->a, node, name);
-	}
-	if (x->e == ERR_NOT_FOUND)
-		x->e = ERR_OK;
-	return !x->e;
-}
-
-/* Who missed it is due. */
-static enum err
-wake(struct coming *x)
-{
-	enum err e = view_queue_owners(x->a->txn, wake_at_node, x);
-
-	return e ? e : x->e;
-}
-
 static const char *
 check(const Commands__CertPut *c)
 {
@@ -314,7 +268,7 @@ write(struct coming *x)
 			x->a, DB_CERT, schema_cert(&k, x->address, x->sha256), &x->fresh);
 	if (e || x->fresh.state != GOOD || !(x->is_by_hand || has_risen(x)))
 		return e;
-	return wake(x);
+	return apply_late_hurry(x->a, x->address);
 }
 
 enum err

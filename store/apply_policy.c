@@ -1,6 +1,8 @@
 #include "store/apply_policy.h"
 
+#include "store/apply_late.h"
 #include "store/apply_row.h"
+#include "store/view_directory.h"
 #include "store/view_policy.h"
 
 static bool
@@ -59,6 +61,31 @@ settings_of(struct apply *a, const Commands__PolicyPut *c, Commands__Policy *out
 	return e && e != ERR_NOT_FOUND ? e : merge(a, row, c->record, out);
 }
 
+/* Whose mail may go now? What is said for senders of ours touches mail to anybody. */
+static enum err
+hurry(struct apply *a, struct slice level)
+{
+	size_t at = slice_find(level, '@');
+	bool is_domain = at == level.n;
+	struct slice domain = is_domain ? level : slice_from(level, at + 1);
+	Commands__Domain *ours;
+	uint8_t *whom;
+	enum err e = ERR_OK;
+
+	if (level.n && level.p[0] != '.') {
+		e = view_directory_domain(a->txn, domain, a->arena, &ours);
+		if (e && e != ERR_NOT_FOUND)
+			return e;
+	}
+	/* Below a domain there may be one of ours. */
+	if (!e)
+		return apply_late_hurry(a, SLICE_EMPTY);
+	whom = arena_alloc(a->arena, level.n + 1);
+	whom[0] = '@';
+	memcpy(whom + 1, level.p, level.n);
+	return apply_late_hurry(a, is_domain ? slice_of(whom, level.n + 1) : level);
+}
+
 enum err
 apply_policy_put(struct apply *a, const Commands__PolicyPut *c)
 {
@@ -76,6 +103,8 @@ apply_policy_put(struct apply *a, const Commands__PolicyPut *c)
 		return e;
 	a->touched->directory = true;
 	if (!settings.n_setting)
-		return apply_row_del(a, DB_POLICY, schema_policy(&k, level));
-	return apply_row_put(a, DB_POLICY, schema_policy(&k, level), &settings);
+		e = apply_row_del(a, DB_POLICY, schema_policy(&k, level));
+	else
+		e = apply_row_put(a, DB_POLICY, schema_policy(&k, level), &settings);
+	return e ? e : hurry(a, level);
 }

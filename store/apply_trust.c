@@ -2,6 +2,7 @@
 
 #include "crypto/seal.h"
 #include "store/apply_cert.h"
+#include "store/apply_late.h"
 #include "store/apply_row.h"
 #include "store/view_trust.h"
 
@@ -45,6 +46,15 @@ count(void *arg, struct slice sha256, Commands__Trust *row)
 	return true;
 }
 
+/* Who waits may have waited for that one. */
+static enum err
+unblock(struct apply *a, struct slice sha256)
+{
+	enum err e = apply_row_del(a, DB_TRUST, sha256);
+
+	return e ? e : apply_late_hurry(a, SLICE_EMPTY);
+}
+
 enum err
 apply_trust_put(struct apply *a, const Commands__TrustPut *c)
 {
@@ -57,7 +67,7 @@ apply_trust_put(struct apply *a, const Commands__TrustPut *c)
 	if (why)
 		return apply_refuse(a, COMMAND_INVALID, why);
 	if (!c->record || (!c->record->blocked && !c->record->anchor.len))
-		return apply_row_del(a, DB_TRUST, n.but);
+		return unblock(a, n.but);
 	arena_init(&rows, 0);
 	e = view_trust_each(a->txn, &rows, count, &n);
 	arena_reset(&rows);
@@ -68,5 +78,6 @@ apply_trust_put(struct apply *a, const Commands__TrustPut *c)
 		return apply_refuse(a, COMMAND_LIMIT, "too many trusted or blocked ones");
 	row = *c->record;
 	row.added_sec = a->time_sec;
-	return apply_row_put(a, DB_TRUST, n.but, &row);
+	e = apply_row_put(a, DB_TRUST, n.but, &row);
+	return e || row.blocked ? e : apply_late_hurry(a, SLICE_EMPTY);
 }

@@ -35,8 +35,8 @@ struct view_certs {
 /* What mail to the address may be encrypted to at now_sec, by what the log knows: GOOD, valid,
  * neither blocked nor revoked; the best first: of the address, then of its domain; then by
  * trust, then the youngest. Where an address, or its domain, has none of these (the known one
- * expired, say), what is PENDING is in nobody's way any more: the best of those. Whether the certificate itself may be used is crypto/cert_check's.
- * None is ERR_OK too. */
+ * expired, say), what is PENDING is in nobody's way any more: the best of those. Whether the
+ * certificate itself may be used is crypto/cert_check's. None is ERR_OK too. */
 enum err view_cert_usable(struct db_txn *txn, struct slice address, uint64_t now_sec,
 	struct arena *a, struct view_certs *out);
 

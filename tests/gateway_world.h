@@ -189,4 +189,56 @@ gateway_rows(enum db_table t)
 	return n;
 }
 
+/* --- who waits for a certificate --- */
+
+/* A hop of node's that failed, to be tried much later; or one that nothing is known against. */
+static inline void
+gateway_put_hop(uint32_t node, const char *name, uint32_t tries)
+{
+	Commands__Hop hop = COMMANDS__HOP__INIT;
+	struct schema_hop_key k;
+	struct db_txn *txn;
+
+	hop.waiting = 1;
+	hop.tries = tries;
+	hop.next_try_sec = GATEWAY_NOW + 1000000;
+	assert_int_equal(db_begin(g.db, true, &txn), ERR_OK);
+	assert_int_equal(db_put(txn, DB_HOP, schema_hop(&k, node, slice_str(name)),
+				 codec_pack(&hop, &g.a)),
+		ERR_OK);
+	assert_int_equal(db_put(txn, DB_HOP_DUE,
+				 schema_hop_due(&k, node, hop.next_try_sec, slice_str(name)),
+				 SLICE_EMPTY),
+		ERR_OK);
+	assert_int_equal(db_commit(txn), ERR_OK);
+}
+
+static inline void
+gateway_put_owner(uint32_t node)
+{
+	struct schema_owner o = {.runs_node = node, .boot = 1, .epoch = 1};
+	uint8_t row[SCHEMA_OWNER_SIZE];
+	struct schema_key k;
+	struct db_txn *txn;
+
+	assert_int_equal(db_begin(g.db, true, &txn), ERR_OK);
+	assert_int_equal(
+		db_put(txn, DB_OWNER, schema_u32(&k, node), schema_owner_write(&o, row)),
+		ERR_OK);
+	assert_int_equal(db_commit(txn), ERR_OK);
+}
+
+static inline bool
+gateway_is_due(uint32_t node, const char *name)
+{
+	struct db_txn *txn = gateway_look();
+	struct schema_hop_key k;
+	struct slice v;
+	enum err e = db_get(
+		txn, DB_HOP_DUE, schema_hop_due(&k, node, g.time_sec, slice_str(name)), &v);
+
+	db_abort(txn);
+	return !e;
+}
+
 #endif

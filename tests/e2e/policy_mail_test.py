@@ -159,6 +159,29 @@ def a_late_certificate_lets_it_go(s, to, folder):
     assert is_encrypted(m) and b"The secret is 17." in late.opens(m.text), m.text
 
 
+def a_certificate_of_ones_own_making_asks_for_trust(s, to, folder):
+    own = Partner(folder, "own@must.test")
+    signed = openssl("cms", "-sign", "-signer", own.cert, "-inkey", own.key, "-from", own.address, "-to", ME, "-subject",
+                     "signed", data=b"Content-Type: text/plain\r\n" + BODY).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    with s.smtp() as c:
+        c.ehlo("out.test")
+        c.sendmail(own.address, [ME], b"Message-ID: <32@must.test>\r\n" + signed)
+    s.wait(lambda: [r["trust"] for r in s.json("cert", "list", own.address)["rows"]] == ["harvested"])
+    send(s, 32, own.address)
+    reports(s, b"own@must.test", b"Action: delayed", b"trust_min", b"hairpin cert approve")
+    said = s.json("policy", "explain", ME, own.address)
+    assert said["mail"].startswith("waits for a certificate of own@must.test that is trusted enough, 1h at most"), said
+    assert said["certificates"][0]["used"].startswith("no: trust_min is verified; `hairpin cert approve`"), said
+    policy(s, own.address, "trust_min=harvested")
+    assert b"The secret is 17." in own.opens(left(to, 32)[0].text)
+    # Where plain would do it is taken as it is.
+    policy(s, own.address, "trust_min=", "mode=when-possible")
+    said = s.json("policy", "explain", ME, own.address)
+    assert said["mail"].startswith("encrypted, to certificate ") and "with a trigger: waits for" in said["mail"], said
+    send(s, 33, own.address)
+    assert is_encrypted(left(to, 33)[0])
+
+
 def signatures(s, to, b):
     def kind(n, subject="hello", rcpt="x@partner.test"):
         send(s, n, rcpt, subject)
@@ -268,6 +291,7 @@ def main():
         modes_with_a_certificate(s, to, b)
         each_recipient_has_a_mode(s, to, b)
         a_late_certificate_lets_it_go(s, to, s.dir)
+        a_certificate_of_ones_own_making_asks_for_trust(s, to, s.dir)
         what_is_explained_is_what_is_used(s, to, s.dir)
         mine = signatures(s, to, b)
         what_was_decrypted_is_answered_encrypted(s, to, b, mine)

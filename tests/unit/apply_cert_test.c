@@ -435,73 +435,23 @@ deleting_takes_that_one_alone(void **state)
 
 /* --- who waits for one --- */
 
-/* A hop of node's that failed, to be tried much later; or one that nothing is known against. */
-static void
-put_hop(uint32_t node, const char *name, uint32_t tries)
-{
-	Commands__Hop hop = COMMANDS__HOP__INIT;
-	struct schema_hop_key k;
-	struct db_txn *txn;
-
-	hop.waiting = 1;
-	hop.tries = tries;
-	hop.next_try_sec = GATEWAY_NOW + 1000000;
-	assert_int_equal(db_begin(g.db, true, &txn), ERR_OK);
-	assert_int_equal(db_put(txn, DB_HOP, schema_hop(&k, node, slice_str(name)),
-				 codec_pack(&hop, &g.a)),
-		ERR_OK);
-	assert_int_equal(db_put(txn, DB_HOP_DUE,
-				 schema_hop_due(&k, node, hop.next_try_sec, slice_str(name)),
-				 SLICE_EMPTY),
-		ERR_OK);
-	assert_int_equal(db_commit(txn), ERR_OK);
-}
-
-static void
-put_owner(uint32_t node)
-{
-	struct schema_owner o = {.runs_node = node, .boot = 1, .epoch = 1};
-	uint8_t row[SCHEMA_OWNER_SIZE];
-	struct schema_key k;
-	struct db_txn *txn;
-
-	assert_int_equal(db_begin(g.db, true, &txn), ERR_OK);
-	assert_int_equal(
-		db_put(txn, DB_OWNER, schema_u32(&k, node), schema_owner_write(&o, row)),
-		ERR_OK);
-	assert_int_equal(db_commit(txn), ERR_OK);
-}
-
-static bool
-is_due(uint32_t node, const char *name)
-{
-	struct db_txn *txn = gateway_look();
-	struct schema_hop_key k;
-	struct slice v;
-	enum err e = db_get(
-		txn, DB_HOP_DUE, schema_hop_due(&k, node, g.time_sec, slice_str(name)), &v);
-
-	db_abort(txn);
-	return !e;
-}
-
 static void
 who_waits_for_a_certificate_is_due_on_every_node(void **state)
 {
 	(void)state;
-	put_owner(1);
-	put_owner(2);
-	put_hop(1, "key:" BOB, 1);
-	put_hop(2, "key:" BOB, 3);
-	put_hop(2, "key:bobby@example.net", 1);
-	put_hop(2, "key:" BOB "x", 1);
-	put_hop(2, "smtp:" BOB, 1);
+	gateway_put_owner(1);
+	gateway_put_owner(2);
+	gateway_put_hop(1, "key:" BOB, 1);
+	gateway_put_hop(2, "key:" BOB, 3);
+	gateway_put_hop(2, "key:bobby@example.net", 1);
+	gateway_put_hop(2, "key:" BOB "x", 1);
+	gateway_put_hop(2, "smtp:" BOB, 1);
 	gateway_put((struct gateway_cert){.name = "a", .key = "k", .trust = HARVESTED});
-	assert_true(is_due(1, "key:" BOB));
-	assert_true(is_due(2, "key:" BOB));
-	assert_false(is_due(2, "key:bobby@example.net"));
-	assert_false(is_due(2, "key:" BOB "x"));
-	assert_false(is_due(2, "smtp:" BOB));
+	assert_true(gateway_is_due(1, "key:" BOB));
+	assert_true(gateway_is_due(2, "key:" BOB));
+	assert_false(gateway_is_due(2, "key:bobby@example.net"));
+	assert_false(gateway_is_due(2, "key:" BOB "x"));
+	assert_false(gateway_is_due(2, "smtp:" BOB));
 	assert_int_equal(gateway_rows(DB_HOP_DUE), 5);
 }
 
@@ -509,39 +459,39 @@ static void
 a_pending_certificate_wakes_nobody(void **state)
 {
 	(void)state;
-	put_owner(1);
+	gateway_put_owner(1);
 	gateway_put((struct gateway_cert){.name = "a", .key = "k", .trust = HARVESTED});
-	put_hop(1, "key:" BOB, 1);
+	gateway_put_hop(1, "key:" BOB, 1);
 	gateway_put((struct gateway_cert){.name = "b", .key = "l", .trust = HARVESTED});
-	assert_false(is_due(1, "key:" BOB));
+	assert_false(gateway_is_due(1, "key:" BOB));
 	/* Nor does one that they know. */
 	gateway_put((struct gateway_cert){.name = "a", .key = "k", .trust = HARVESTED});
-	assert_false(is_due(1, "key:" BOB));
+	assert_false(gateway_is_due(1, "key:" BOB));
 	gateway_put((struct gateway_cert){.name = "b", .key = "l", .trust = MANUAL});
-	assert_true(is_due(1, "key:" BOB));
+	assert_true(gateway_is_due(1, "key:" BOB));
 }
 
 static void
 a_domains_certificate_wakes_all_of_that_domain(void **state)
 {
 	(void)state;
-	put_owner(1);
-	put_hop(1, "filter:x@example.net", 1);
-	put_hop(1, "key:a@example.net", 1);
-	put_hop(1, "key:a@example.net.test", 1);
-	put_hop(1, "key:b@example.org", 1);
-	put_hop(1, "key:b@sub.example.net", 1);
-	put_hop(1, "key:z@example.net", 1);
-	put_hop(1, "smtp:x@example.net", 1);
+	gateway_put_owner(1);
+	gateway_put_hop(1, "filter:x@example.net", 1);
+	gateway_put_hop(1, "key:a@example.net", 1);
+	gateway_put_hop(1, "key:a@example.net.test", 1);
+	gateway_put_hop(1, "key:b@example.org", 1);
+	gateway_put_hop(1, "key:b@sub.example.net", 1);
+	gateway_put_hop(1, "key:z@example.net", 1);
+	gateway_put_hop(1, "smtp:x@example.net", 1);
 	gateway_put((struct gateway_cert){
 		.address = "@example.net", .name = "a", .key = "k", .trust = MANUAL});
-	assert_true(is_due(1, "key:a@example.net"));
-	assert_true(is_due(1, "key:z@example.net"));
-	assert_false(is_due(1, "key:a@example.net.test"));
-	assert_false(is_due(1, "key:b@example.org"));
-	assert_false(is_due(1, "key:b@sub.example.net"));
-	assert_false(is_due(1, "filter:x@example.net"));
-	assert_false(is_due(1, "smtp:x@example.net"));
+	assert_true(gateway_is_due(1, "key:a@example.net"));
+	assert_true(gateway_is_due(1, "key:z@example.net"));
+	assert_false(gateway_is_due(1, "key:a@example.net.test"));
+	assert_false(gateway_is_due(1, "key:b@example.org"));
+	assert_false(gateway_is_due(1, "key:b@sub.example.net"));
+	assert_false(gateway_is_due(1, "filter:x@example.net"));
+	assert_false(gateway_is_due(1, "smtp:x@example.net"));
 	assert_int_equal(gateway_rows(DB_HOP_DUE), 7);
 }
 
@@ -550,10 +500,10 @@ static void
 a_hop_that_nothing_is_known_against_keeps_its_time(void **state)
 {
 	(void)state;
-	put_owner(1);
-	put_hop(1, "key:" BOB, 0);
+	gateway_put_owner(1);
+	gateway_put_hop(1, "key:" BOB, 0);
 	gateway_put((struct gateway_cert){.name = "a", .key = "k", .trust = HARVESTED});
-	assert_false(is_due(1, "key:" BOB));
+	assert_false(gateway_is_due(1, "key:" BOB));
 }
 
 int
