@@ -55,7 +55,6 @@ pgp_open_free(struct pgp_open *o)
 
 /* --- what is inside a container ---------------------------------------------------------- */
 
-/* Errors that say nothing of what was encrypted. */
 static bool
 is_of_world(enum err e)
 {
@@ -63,13 +62,24 @@ is_of_world(enum err e)
 	       e == ERR_DENIED;
 }
 
-/* All that is wrong inside an encryption waits for its end, and is one there. */
+/* Nothing more of the content is looked at. */
+static bool
+is_over(const struct pgp_open *o)
+{
+	return o->is_broken || o->held != ERR_OK;
+}
+
+/* All that is wrong inside an encryption waits for its end, and is one there. What has no room,
+ * too: how much there is to write tells of what was encrypted, to whoever may change it. */
 static enum err
 hide(struct pgp_open *o, enum err e)
 {
-	if (e == ERR_OK || !o->is_inside || is_of_world(e))
+	if (e == ERR_OK || !o->is_inside)
 		return e;
-	o->is_broken = true;
+	if (!is_of_world(e))
+		o->is_broken = true;
+	else if (!is_over(o))
+		o->held = e;
 	return ERR_OK;
 }
 
@@ -78,7 +88,7 @@ on_content(void *arg, struct slice octets)
 {
 	struct pgp_open_layer *l = arg;
 
-	return l->o->is_broken ? ERR_OK : hide(l->o, pgp_packet_feed(&l->packets, octets));
+	return is_over(l->o) ? ERR_OK : hide(l->o, pgp_packet_feed(&l->packets, octets));
 }
 
 static enum err
@@ -98,20 +108,22 @@ layer_ends(struct pgp_open_layer *l)
 
 	if (e == ERR_OK && !l->has_body)
 		e = ERR_SYNTAX;
-	return e == ERR_OK && !l->o->is_broken ? pgp_open_check_signed(l) : e;
+	return e == ERR_OK && !is_over(l->o) ? pgp_open_check_signed(l) : e;
 }
 
-/* e: the container's own end. */
+/* l: the container; e: its own end. Content that ended too early has left layers open. */
 static enum err
-end_content(struct pgp_open *o, enum err e)
+end_content(struct pgp_open_layer *l, enum err e)
 {
-	struct pgp_open_layer *l = &o->layer[o->depth];
+	struct pgp_open *o = l->o;
+	size_t depth = (size_t)(l - o->layer);
 
-	if (e == ERR_OK && !o->is_broken)
-		e = layer_ends(l);
-	close_layer(l);
-	*l = (struct pgp_open_layer){0};
-	o->depth--;
+	if (e == ERR_OK && !is_over(o))
+		e = layer_ends(l + 1);
+	for (; o->depth > depth; o->depth--) {
+		close_layer(&o->layer[o->depth]);
+		o->layer[o->depth] = (struct pgp_open_layer){0};
+	}
 	return hide(o, e);
 }
 
@@ -170,7 +182,7 @@ symmetric_ends(struct pgp_open_layer *l)
 
 	if (!l->symmetric)
 		return ERR_SYNTAX;
-	e = end_content(l->o, l->o->is_broken ? ERR_OK : pgp_symmetric_finish(l->symmetric));
+	e = end_content(l, l->o->is_broken ? ERR_OK : pgp_symmetric_finish(l->symmetric));
 	pgp_symmetric_free(l->symmetric);
 	l->symmetric = NULL;
 	return e;
@@ -332,7 +344,7 @@ on_end(void *arg)
 	case PGP_TAG_OCB:
 		return symmetric_ends(l);
 	case PGP_TAG_COMPRESSED:
-		e = end_content(l->o, pgp_inflate_finish(l->inflate));
+		e = end_content(l, pgp_inflate_finish(l->inflate));
 		pgp_inflate_free(l->inflate);
 		l->inflate = NULL;
 		return e;
@@ -358,8 +370,13 @@ pgp_open_finish(struct pgp_open *o, struct pgp_opened *facts)
 {
 	if (o->error == ERR_OK)
 		o->error = layer_ends(&o->layer[0]);
-	if (o->error == ERR_OK && o->is_broken)
-		o->error = ERR_CRYPTO;
-	*facts = o->facts;
+	if (o->error == ERR_OK)
+		o->error = o->is_broken ? ERR_CRYPTO : o->held;
+	if (o->error == ERR_OK)
+		*facts = o->facts;
+	else
+		*facts = (struct pgp_opened){.is_encrypted = o->facts.is_encrypted,
+			.attempts = o->facts.attempts,
+			.recipients = o->facts.recipients};
 	return o->error;
 }

@@ -57,8 +57,9 @@ enum err pgp_open_feed(struct pgp_open *o, struct slice octets);
 /* ERR_SYNTAX: not a message; ERR_NOT_FOUND: nothing that we have opens it; ERR_UNSUPPORTED: an
  * encryption that isn't ours, or without integrity; ERR_LIMIT, ERR_TOO_BIG: limit_bytes, too
  * many packets; ERR_UNAVAILABLE, ERR_DENIED: keyd; the sink's. ERR_CRYPTO: everything that is
- * wrong within an encryption, alike. Bad signatures are no error: see the verdicts. facts is
- * written in all cases, and says of a failure how many attempts there are. */
+ * wrong within an encryption, alike; limit_bytes and the sink's errors are said of what was
+ * encrypted only if its integrity holds. Bad signatures are no error: see the verdicts. facts
+ * is written in all cases; of a failure it says is_encrypted, attempts, recipients alone. */
 enum err pgp_open_finish(struct pgp_open *o, struct pgp_opened *facts);
 
 #endif

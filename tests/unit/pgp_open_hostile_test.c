@@ -1,0 +1,584 @@
+#include <malloc.h>
+
+#ifdef __SANITIZE_ADDRESS__
+/* As sanitizer/allocator_interface.h has it, which gcc doesn't bring along. */
+size_t __sanitizer_get_current_allocated_bytes(void);
+#endif
+
+#include "crypto/pgp_open.h"
+#include "crypto/pgp_packet.h"
+#include "crypto/pgp_seal.h"
+#include "crypto/pgp_symmetric.h"
+#include "tests/pgp_person.h"
+#include "tests/test.h"
+
+enum { MAX = 1 << 22, NOW = PGP_PERSON_NOW, MDC = 22 };
+
+static const struct pgp_session session = {PGP_AES128, 16, "0123456789abcdef"};
+
+static enum err
+open_with(const struct pgp_open_setup *setup, struct slice message, size_t piece,
+	struct pgp_opened *facts)
+{
+	struct pgp_open *o = pgp_open_new(setup);
+	enum err e = ERR_OK;
+
+	for (; e == ERR_OK && message.n; message = slice_from(message, piece))
+		e = pgp_open_feed(o, slice_cut(message, 0, piece));
+	e = pgp_open_finish(o, facts);
+	pgp_open_free(o);
+	return e;
+}
+
+/* What the session key, if need be, opens. */
+static enum err
+open_by_session(struct slice message, size_t piece, uint64_t limit_bytes)
+{
+	struct pgp_opened facts;
+	struct buf out;
+	struct pgp_open_setup setup = {
+		.session = &session, .n_sessions = 1, .limit_bytes = limit_bytes};
+	enum err e;
+
+	buf_init(&out, MAX);
+	setup.to = text_into(&out);
+	e = open_with(&setup, message, piece, &facts);
+	buf_fini(&out);
+	return e;
+}
+
+/* The body of a SEIPD packet, of version 1 with aead 0. */
+static void
+encrypt(uint8_t aead, struct slice content, struct buf *body)
+{
+	struct pgp_symmetric *s;
+
+	buf_clear(body);
+	s = pgp_symmetric_encrypt(aead, &session, text_into(body));
+	assert_int_equal(pgp_symmetric_feed(s, content), ERR_OK);
+	assert_int_equal(pgp_symmetric_finish(s), ERR_OK);
+	pgp_symmetric_free(s);
+}
+
+static void
+put(struct buf *message, uint8_t tag, const struct buf *body)
+{
+	buf_clear(message);
+	assert_true(pgp_packet_put(message, tag, buf_slice(body)));
+}
+
+#define LITERAL                                                                                \
+	"\xcb\x0b"                                                                             \
+	"b\x00\x00\x00\x00\x00"                                                                \
+	"hallo"
+#define ONE_PASS                                                                               \
+	"\xc4\x0d\x03\x00\x08\x01"                                                             \
+	"12345678\x01"
+#define SEIPD "\xd2\x04\x01xyz"
+
+/* Packets that end in the midst of another, which is compressed in turn, and whose content
+ * looks complete. */
+#define CUT_WITHIN "\xc8\x11\x00\xc8\x14\x00" LITERAL
+
+static void
+content_that_ends_too_early_is_refused_however_deep_it_ends(void **state)
+{
+	(void)state;
+	for (size_t piece = 1; piece < 30; piece += 7) {
+		assert_int_equal(open_by_session(SLICE_LIT("\xc8\x11\x00\xc8\x0e\x00" LITERAL),
+					 piece, 0),
+			ERR_OK);
+		assert_int_equal(open_by_session(SLICE_LIT(CUT_WITHIN), piece, 0), ERR_SYNTAX);
+		assert_int_equal(
+			open_by_session(SLICE_LIT("\xc8\x14\x00" CUT_WITHIN), piece, 0),
+			ERR_SYNTAX);
+		assert_int_equal(open_by_session(SLICE_LIT("\xc8\x20\x00" ONE_PASS
+							   "\xc8\x0e\x00" LITERAL),
+					 piece, 0),
+			ERR_SYNTAX);
+	}
+}
+
+/* Nothing is said before the end, and nothing is left of what was found till then. */
+static void
+expect_broken(struct slice message, size_t piece)
+{
+	struct pgp_open_setup setup = {.session = &session, .n_sessions = 1};
+	struct pgp_opened facts;
+	struct pgp_open *o;
+	struct buf out;
+
+	buf_init(&out, MAX);
+	setup.to = text_into(&out);
+	o = pgp_open_new(&setup);
+	for (; message.n; message = slice_from(message, piece))
+		assert_int_equal(pgp_open_feed(o, slice_cut(message, 0, piece)), ERR_OK);
+	assert_int_equal(pgp_open_finish(o, &facts), ERR_CRYPTO);
+	assert_int_equal(facts.session.n, 0);
+	assert_int_equal(facts.n_verdicts, 0);
+	pgp_open_free(o);
+	buf_fini(&out);
+}
+
+static void
+what_is_wrong_inside_an_encryption_is_said_alike_and_at_its_end(void **state)
+{
+	const struct slice wrong[] = {SLICE_LIT(""), SLICE_LIT("nothing"),
+		SLICE_LIT("\xca\x03PGP"), SLICE_LIT(LITERAL LITERAL),
+		SLICE_LIT("\xcd\x01x" LITERAL), SLICE_LIT("\xd6\x01x" LITERAL),
+		SLICE_LIT(ONE_PASS LITERAL), SLICE_LIT(LITERAL "\xc2\x03\x04\x00\x00"),
+		SLICE_LIT(SEIPD), SLICE_LIT("\xc9\x03xyz"), SLICE_LIT(CUT_WITHIN),
+		SLICE_LIT("\xc8\x04\x07xyz"), SLICE_LIT("\xc8\x04\x01xyz"),
+		SLICE_LIT("\xcb\x20"
+			  "b\x00\x00"),
+		SLICE_LIT("\xc1\x01\x03" LITERAL)};
+	struct buf body, message;
+
+	(void)state;
+	buf_init(&body, MAX);
+	buf_init(&message, MAX);
+	for (uint8_t aead = 0; aead <= PGP_GCM; aead++) {
+		encrypt(aead, SLICE_LIT(LITERAL), &body);
+		put(&message, PGP_TAG_SEIPD, &body);
+		assert_int_equal(open_by_session(buf_slice(&message), 10, 0), ERR_OK);
+		for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+			encrypt(aead, wrong[i], &body);
+			put(&message, PGP_TAG_SEIPD, &body);
+			for (size_t piece = 1; piece < 100; piece += 40)
+				expect_broken(buf_slice(&message), piece);
+		}
+	}
+	buf_fini(&body);
+	buf_fini(&message);
+}
+
+static void
+a_text_that_is_too_long_is_said_only_if_its_integrity_holds(void **state)
+{
+	struct buf body, message;
+
+	(void)state;
+	buf_init(&body, MAX);
+	buf_init(&message, MAX);
+	for (uint8_t aead = 0; aead <= PGP_GCM; aead++) {
+		encrypt(aead, SLICE_LIT(LITERAL), &body);
+		put(&message, PGP_TAG_SEIPD, &body);
+		assert_int_equal(open_by_session(buf_slice(&message), 9, 5), ERR_OK);
+		assert_int_equal(open_by_session(buf_slice(&message), 9, 4), ERR_TOO_BIG);
+		message.p[message.n - 1] ^= 1;
+		assert_int_equal(open_by_session(buf_slice(&message), 9, 5), ERR_CRYPTO);
+		assert_int_equal(open_by_session(buf_slice(&message), 9, 4), ERR_CRYPTO);
+	}
+	buf_fini(&body);
+	buf_fini(&message);
+}
+
+static void
+a_container_is_opened_as_what_it_is_or_not_at_all(void **state)
+{
+	struct buf body, message;
+
+	(void)state;
+	buf_init(&body, MAX);
+	buf_init(&message, MAX);
+	encrypt(0, SLICE_LIT(LITERAL), &body);
+	/* Without integrity, by another packet type. */
+	for (uint8_t tag = 1; tag < 64; tag++) {
+		enum err e;
+
+		/* A literal is whatever it is. */
+		if (tag == PGP_TAG_LITERAL)
+			continue;
+		put(&message, tag, &body);
+		e = open_by_session(buf_slice(&message), 20, 0);
+		assert_int_equal(e == ERR_OK, tag == PGP_TAG_SEIPD);
+		if (tag == PGP_TAG_SED)
+			assert_int_equal(e, ERR_UNSUPPORTED);
+	}
+	/* As SED has it: no version octet, no MDC. */
+	buf_drop(&body, 1);
+	body.n -= MDC;
+	put(&message, PGP_TAG_SED, &body);
+	assert_int_equal(open_by_session(buf_slice(&message), 20, 0), ERR_UNSUPPORTED);
+	/* Cut anywhere, and framed anew. */
+	for (uint8_t aead = 0; aead <= PGP_GCM; aead++) {
+		size_t n;
+
+		encrypt(aead, SLICE_LIT(LITERAL), &body);
+		for (n = body.n; n > (aead ? 36 : 1); n--) {
+			body.n = n - 1;
+			put(&message, PGP_TAG_SEIPD, &body);
+			assert_int_equal(open_by_session(buf_slice(&message), 20, 0),
+				aead && n == 36 ? ERR_SYNTAX : ERR_CRYPTO);
+		}
+		/* As the other version. */
+		encrypt(aead, SLICE_LIT(LITERAL), &body);
+		body.p[0] = aead ? 1 : 2;
+		put(&message, PGP_TAG_SEIPD, &body);
+		assert_int_not_equal(open_by_session(buf_slice(&message), 20, 0), ERR_OK);
+		body.p[0] = 3;
+		put(&message, PGP_TAG_SEIPD, &body);
+		assert_int_equal(open_by_session(buf_slice(&message), 20, 0), ERR_UNSUPPORTED);
+	}
+	buf_fini(&body);
+	buf_fini(&message);
+}
+
+static void
+nothing_stands_beside_a_container(void **state)
+{
+	const struct slice others[] = {SLICE_LIT(LITERAL), SLICE_LIT(SEIPD),
+		SLICE_LIT("\xc9\x03xyz"), SLICE_LIT(ONE_PASS),
+		SLICE_LIT("\xc2\x03\x04\x00\x00"), SLICE_LIT("\xc8\x0e\x00" LITERAL),
+		SLICE_LIT("\xd3\x02xx"), SLICE_LIT("\xe7\x01x"), SLICE_LIT("x")};
+	struct buf body, message, both;
+
+	(void)state;
+	buf_init(&body, MAX);
+	buf_init(&message, MAX);
+	buf_init(&both, MAX);
+	for (uint8_t aead = 0; aead <= PGP_OCB; aead++) {
+		encrypt(aead, SLICE_LIT(LITERAL), &body);
+		put(&message, PGP_TAG_SEIPD, &body);
+		for (size_t i = 0; i < 2 * sizeof others / sizeof *others; i++) {
+			enum err e;
+
+			buf_clear(&both);
+			if (i % 2)
+				buf_put_slice(&both, others[i / 2]);
+			buf_put_slice(&both, buf_slice(&message));
+			if (i % 2 == 0)
+				buf_put_slice(&both, others[i / 2]);
+			e = open_by_session(buf_slice(&both), 11, 0);
+			assert_true(e == ERR_SYNTAX || e == ERR_UNSUPPORTED ||
+				    (e == ERR_CRYPTO && i % 2));
+		}
+		/* What says nothing may. */
+		buf_clear(&both);
+		buf_put_slice(&both, SLICE_LIT("\xca\x03PGP"));
+		buf_put_slice(&both, buf_slice(&message));
+		buf_put_slice(&both, SLICE_LIT("\xd5\x02xx\xe8\x01x"));
+		assert_int_equal(open_by_session(buf_slice(&both), 11, 0), ERR_OK);
+	}
+	buf_fini(&body);
+	buf_fini(&message);
+	buf_fini(&both);
+}
+
+static void
+a_long_message_is_whole_or_refused(void **state)
+{
+	static uint8_t text[50000];
+	struct buf plain, message;
+	struct pgp_packet_parts parts;
+
+	(void)state;
+	buf_init(&plain, MAX);
+	buf_init(&message, MAX);
+	for (uint8_t aead = 0; aead <= PGP_OCB; aead += PGP_OCB) {
+		struct pgp_symmetric *s;
+		struct buf body;
+
+		buf_init(&body, MAX);
+		buf_clear(&plain);
+		buf_clear(&message);
+		pgp_packet_parts_init(&parts, PGP_TAG_LITERAL, text_into(&plain));
+		pgp_packet_parts_feed(&parts, slice_of(text, sizeof text));
+		pgp_packet_parts_finish(&parts);
+		s = pgp_symmetric_encrypt(aead, &session, text_into(&body));
+		pgp_symmetric_feed(s, buf_slice(&plain));
+		pgp_symmetric_finish(s);
+		pgp_symmetric_free(s);
+		pgp_packet_parts_init(&parts, PGP_TAG_SEIPD, text_into(&message));
+		pgp_packet_parts_feed(&parts, buf_slice(&body));
+		pgp_packet_parts_finish(&parts);
+		assert_int_equal(open_by_session(buf_slice(&message), 4096, 0), ERR_OK);
+		/* Around each part's length, and in the midst. */
+		for (size_t i = 1; i < message.n; i += i % 8193 < 4 ? 1 : 1021) {
+			enum err e;
+
+			message.p[i] ^= 0x11;
+			e = open_by_session(buf_slice(&message), 4096, 0);
+			assert_int_not_equal(e, ERR_OK);
+			message.p[i] ^= 0x11;
+			e = open_by_session(slice_cut(buf_slice(&message), 0, i), 4096, 0);
+			assert_int_not_equal(e, ERR_OK);
+		}
+		buf_fini(&body);
+	}
+	buf_fini(&plain);
+	buf_fini(&message);
+}
+
+/* --- signed ------------------------------------------------------------------------------- */
+
+/* A signed message's packets: announcement, text, signature. */
+struct signed_message {
+	struct pgp_person ann;
+	struct buf raw;
+	struct slice packet[3];
+};
+
+static void
+signed_init(struct signed_message *m, enum pgp_make_kind kind)
+{
+	static struct pgp_seal_plan none;
+	struct pgp_signer signer = {.private = &m->ann.private};
+	struct pgp_seal_setup setup = {.sign = {&signer, 1, false, NOW},
+		.plan = &none,
+		.format = 'b',
+		.to = text_into(&m->raw)};
+	struct pgp_packet_whole p;
+	struct pgp_seal *s;
+	struct slice rest;
+
+	pgp_person_init(&m->ann, kind);
+	signer.key = &m->ann.cert->key[0].public;
+	buf_init(&m->raw, MAX);
+	s = pgp_seal_new(&setup);
+	assert_int_equal(pgp_seal_feed(s, SLICE_LIT("hallo")), ERR_OK);
+	assert_int_equal(pgp_seal_finish(s), ERR_OK);
+	pgp_seal_free(s);
+	rest = buf_slice(&m->raw);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(pgp_packet_next(&rest, &p), ERR_OK);
+		m->packet[i] = p.raw;
+	}
+	assert_int_equal(rest.n, 0);
+}
+
+static void
+signed_fini(struct signed_message *m)
+{
+	buf_fini(&m->raw);
+	pgp_person_fini(&m->ann);
+}
+
+static enum err
+open_signed(struct signed_message *m, struct slice message, struct pgp_opened *facts)
+{
+	struct buf out;
+	struct pgp_open_setup setup = {.judge = {&m->ann.ring, NOW}};
+	enum err e;
+
+	buf_init(&out, MAX);
+	setup.to = text_into(&out);
+	e = open_with(&setup, message, 33, facts);
+	buf_fini(&out);
+	return e;
+}
+
+/* Of 1 an announcement, 2 a text, 3 a signature, 0 nothing: four bits each. */
+static bool
+is_in_order(unsigned row)
+{
+	static const unsigned good[] = {0x123, 0x032, 0x302, 0x320, 0x332, 0x002, 0x020, 0x200};
+
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		if (row == good[i])
+			return true;
+	return false;
+}
+
+static void
+put_row(const struct signed_message *m, unsigned row, struct buf *message)
+{
+	buf_clear(message);
+	for (unsigned shift = 12; shift;) {
+		shift -= 4;
+		if (row >> shift & 3)
+			buf_put_slice(message, m->packet[(row >> shift & 3) - 1]);
+	}
+}
+
+static void
+packets_stand_in_their_order(void **state)
+{
+	struct buf message;
+
+	(void)state;
+	buf_init(&message, MAX);
+	for (int kind = 0; kind < PGP_MAKE_KINDS; kind += PGP_MAKE_V6) {
+		struct signed_message m;
+		struct pgp_opened facts;
+
+		signed_init(&m, (enum pgp_make_kind)kind);
+		for (unsigned i = 0; i < 64; i++) {
+			unsigned row = (i & 3) | (i >> 2 & 3) << 4 | (i >> 4) << 8;
+
+			put_row(&m, row, &message);
+			assert_int_equal(open_signed(&m, buf_slice(&message), &facts),
+				is_in_order(row) ? ERR_OK : ERR_SYNTAX);
+			for (size_t k = 0; k < facts.n_verdicts; k++)
+				assert_int_equal(facts.verdict[k].problem, PGP_PROBLEM_NONE);
+		}
+		signed_fini(&m);
+	}
+	buf_fini(&message);
+}
+
+static void
+each_of_several_signatures_is_judged(void **state)
+{
+	struct signed_message m;
+	struct pgp_opened facts;
+	struct buf message;
+
+	(void)state;
+	buf_init(&message, MAX);
+	signed_init(&m, PGP_MAKE_CURVE25519);
+	for (size_t n = 1; n <= PGP_SIGNATURES_MAX + 1; n += 21) {
+		for (size_t bad = 0; bad < n; bad += 7) {
+			buf_clear(&message);
+			for (size_t i = 0; i < n; i++) {
+				buf_put_slice(&message, m.packet[2]);
+				/* The last octet of a signature. */
+				message.p[message.n - 1] ^= i == bad;
+			}
+			buf_put_slice(&message, m.packet[1]);
+			assert_int_equal(open_signed(&m, buf_slice(&message), &facts),
+				n > PGP_SIGNATURES_MAX ? ERR_LIMIT : ERR_OK);
+			assert_int_equal(facts.n_verdicts, n > PGP_SIGNATURES_MAX ? 0 : n);
+			for (size_t i = 0; i < facts.n_verdicts; i++)
+				assert_int_equal(facts.verdict[i].problem,
+					i == bad ? PGP_PROBLEM_SIGNATURE : PGP_PROBLEM_NONE);
+		}
+	}
+	signed_fini(&m);
+	buf_fini(&message);
+}
+
+static void
+a_signature_that_was_announced_otherwise_is_none(void **state)
+{
+	struct buf message;
+
+	(void)state;
+	buf_init(&message, MAX);
+	for (int kind = 0; kind < PGP_MAKE_KINDS; kind += PGP_MAKE_V6) {
+		struct signed_message m;
+		struct pgp_opened facts;
+
+		signed_init(&m, (enum pgp_make_kind)kind);
+		/* Behind the header: version, type, hash, and of version 6 the salt. */
+		for (size_t at = 3; at < (kind ? 20 : 5); at++) {
+			buf_clear(&message);
+			buf_put_slice(&message, buf_slice(&m.raw));
+			/* Binary text, SHA-512, Ed25519. */
+			message.p[at] ^= 1;
+			/* What the algorithm and the salt's size were. */
+			if (at == 5 || at == 6)
+				continue;
+			assert_int_equal(open_signed(&m, buf_slice(&message), &facts), ERR_OK);
+			assert_int_equal(facts.n_verdicts, 1);
+			assert_int_equal(facts.verdict[0].problem, PGP_PROBLEM_SIGNATURE);
+		}
+		signed_fini(&m);
+	}
+	buf_fini(&message);
+}
+
+/* --- memory ------------------------------------------------------------------------------- */
+
+static size_t
+heap_octets(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return __sanitizer_get_current_allocated_bytes();
+#else
+	return mallinfo2().uordblks;
+#endif
+}
+
+enum { LARGE = 50 << 20, AT_ONCE = 65504, HEAP_MAX = 2 << 20 };
+
+struct pipe {
+	struct pgp_open *open;
+	uint64_t plain;
+	size_t most;
+};
+
+static enum err
+into_open(void *arg, struct slice octets)
+{
+	struct pipe *p = arg;
+	size_t now = heap_octets();
+
+	p->most = now > p->most ? now : p->most;
+	return pgp_open_feed(p->open, octets);
+}
+
+static enum err
+into_nothing(void *arg, struct slice octets)
+{
+	struct pipe *p = arg;
+
+	p->plain += octets.n;
+	return ERR_OK;
+}
+
+static void
+fifty_megabytes_are_sealed_and_opened_in_less_than_two(void **state)
+{
+	static uint8_t chunk[AT_ONCE];
+	static struct pgp_seal_plan plan;
+
+	(void)state;
+	for (int kind = 0; kind < PGP_MAKE_KINDS; kind += PGP_MAKE_V6) {
+		struct pgp_person ann;
+		struct pipe p = {.most = 0};
+		struct pgp_signer signer = {.private = &ann.private};
+		struct pgp_seal_setup seal = {.sign = {&signer, 1, false, NOW},
+			.plan = &plan,
+			.format = 'b',
+			.to = {into_open, &p}};
+		struct pgp_open_setup open = {.keys = &ann.ring,
+			.private = &ann.private,
+			.judge = {&ann.ring, NOW},
+			.to = {into_nothing, &p}};
+		struct pgp_opened facts;
+		struct pgp_seal *s;
+		size_t before;
+
+		pgp_person_init(&ann, (enum pgp_make_kind)kind);
+		signer.key = &ann.cert->key[0].public;
+		assert_int_equal(pgp_seal_choose(&ann.cert, 1, NOW, true, &plan), ERR_OK);
+		before = heap_octets();
+		p.open = pgp_open_new(&open);
+		s = pgp_seal_new(&seal);
+		assert_non_null(s);
+		for (size_t n = 0; n < LARGE; n += AT_ONCE)
+			assert_int_equal(
+				pgp_seal_feed(s, slice_of(chunk, sizeof chunk)), ERR_OK);
+		assert_int_equal(pgp_seal_finish(s), ERR_OK);
+		assert_int_equal(pgp_open_finish(p.open, &facts), ERR_OK);
+		assert_true(p.plain >= LARGE);
+		assert_int_equal(facts.verdict[0].problem, PGP_PROBLEM_NONE);
+		/* Both machines at once. */
+		assert_in_range(p.most - before, 1, HEAP_MAX - 1);
+		print_message("SEIPD %d: %zu octets of heap\n", facts.seipd, p.most - before);
+		pgp_seal_free(s);
+		pgp_open_free(p.open);
+		pgp_person_fini(&ann);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(content_that_ends_too_early_is_refused_however_deep_it_ends),
+		cmocka_unit_test(
+			what_is_wrong_inside_an_encryption_is_said_alike_and_at_its_end),
+		cmocka_unit_test(a_text_that_is_too_long_is_said_only_if_its_integrity_holds),
+		cmocka_unit_test(a_container_is_opened_as_what_it_is_or_not_at_all),
+		cmocka_unit_test(nothing_stands_beside_a_container),
+		cmocka_unit_test(a_long_message_is_whole_or_refused),
+		cmocka_unit_test(packets_stand_in_their_order),
+		cmocka_unit_test(each_of_several_signatures_is_judged),
+		cmocka_unit_test(a_signature_that_was_announced_otherwise_is_none),
+		cmocka_unit_test(fifty_megabytes_are_sealed_and_opened_in_less_than_two),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
