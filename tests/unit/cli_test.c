@@ -48,6 +48,16 @@ words_and_options_are_told_apart(void **state)
 }
 
 static void
+a_verb_may_read_its_own_words(void **state)
+{
+	(void)state;
+	assert_int_equal(READ("sop", "sign", "--no-armor", "--", "-c"), EX_OK);
+	assert_int_equal(line.words, 4);
+	assert_string_equal(line.word[2], "--");
+	assert_int_equal(line.options, 0);
+}
+
+static void
 words_are_counted(void **state)
 {
 	(void)state;
@@ -134,7 +144,7 @@ the_table_of_verbs_is_whole(void **state)
 	for (const struct cli_verb *v = cli_verbs; v->name; v++) {
 		char words[200], *rest = words, *one;
 
-		snprintf(words, sizeof words, "%s", v->options);
+		snprintf(words, sizeof words, "%s", v->options ? v->options : "");
 		while ((one = strsep(&rest, " ")))
 			if (*one)
 				assert_non_null(cli_verbs_option(v, one));
@@ -146,6 +156,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_and_options_are_told_apart),
+		cmocka_unit_test(a_verb_may_read_its_own_words),
 		cmocka_unit_test(words_are_counted),
 		cmocka_unit_test(more_words_than_fit_are_refused),
 		cmocka_unit_test(options_that_the_verb_does_not_take_are_refused),
