@@ -16,6 +16,7 @@ enum {
 struct pgp_open_signer {
 	struct pgp_sig_hash hash;
 	bool is_one_pass, is_hashing, is_settled;
+	uint8_t version; /* of the announcement */
 	uint8_t type, hash_algorithm;
 	struct buf salt; /* version 6 */
 	struct buf body; /* of one that stands before its text */

@@ -43,13 +43,17 @@ pgp_open_one_pass(struct pgp_open_layer *l, struct slice body)
 		if (body.n != ONE_PASS_V6_HEAD + salt + PGP_FINGERPRINT_MAX + 1 ||
 			salt > PGP_DIGEST_MAX)
 			return ERR_SYNTAX;
-	} else if (body.p[0] != 3 || body.n != ONE_PASS_V3) {
-		return body.p[0] == 3 ? ERR_SYNTAX : ERR_UNSUPPORTED;
+	} else if (body.p[0] == 3 && body.n != ONE_PASS_V3) {
+		return ERR_SYNTAX;
 	}
 	e = add_signer(l->o, &s);
 	if (e != ERR_OK)
 		return e;
 	s->is_one_pass = true;
+	s->version = body.p[0];
+	/* What another version announces can't be judged; the text and the others can. */
+	if (s->version != 3 && s->version != 6)
+		return ERR_OK;
 	s->type = body.p[1];
 	s->hash_algorithm = body.p[2];
 	buf_put(&s->salt, body.p + ONE_PASS_V6_HEAD, salt);
@@ -76,6 +80,19 @@ keep_before(struct pgp_open_layer *l, struct slice body)
 	return ERR_OK;
 }
 
+static bool
+is_unknown_version(struct slice body)
+{
+	return body.n && body.p[0] != 3 && body.p[0] != 4 && body.p[0] != 6;
+}
+
+/* Version 6 announces version 6, version 3 all before it. */
+static bool
+is_of_other_version(const struct pgp_open_signer *s, const struct pgp_sig *sig)
+{
+	return s->is_one_pass && (s->version == 6) != (sig->version == 6);
+}
+
 static void
 settle(struct pgp_open *o, struct pgp_open_signer *s, struct slice body)
 {
@@ -86,8 +103,12 @@ settle(struct pgp_open *o, struct pgp_open_signer *s, struct slice body)
 	if (o->setup.signatures)
 		pgp_packet_put(o->setup.signatures, PGP_TAG_SIGNATURE, body);
 	if (pgp_sig_parse(body, &sig) != ERR_OK || sig.type != s->type ||
-		sig.hash != s->hash_algorithm || !slice_eq(sig.salt, buf_slice(&s->salt)))
-		pgp_judge_refuse(&sig, PGP_PROBLEM_SIGNATURE, v);
+		sig.hash != s->hash_algorithm || !slice_eq(sig.salt, buf_slice(&s->salt)) ||
+		is_of_other_version(s, &sig))
+		pgp_judge_refuse(&sig,
+			is_unknown_version(body) ? PGP_PROBLEM_ALGORITHM
+						 : PGP_PROBLEM_SIGNATURE,
+			v);
 	else if (!s->is_hashing)
 		pgp_judge_refuse(&sig, PGP_PROBLEM_ALGORITHM, v);
 	else

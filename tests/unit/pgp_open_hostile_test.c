@@ -478,6 +478,79 @@ a_signature_that_was_announced_otherwise_is_none(void **state)
 	buf_fini(&message);
 }
 
+/* A second signature, of version n, around a good one. */
+static void
+put_around(const struct signed_message *m, uint8_t announced, uint8_t version, struct buf *out)
+{
+	const uint8_t one_pass[] = {announced, 0, PGP_SHA512, PGP_ED25519, 0, 1, 2, 3},
+		      signature[] = {version, 0, PGP_ED25519, PGP_SHA512, 1, 2, 3};
+
+	buf_clear(out);
+	assert_true(pgp_packet_put(out, PGP_TAG_ONE_PASS, slice_of(one_pass, sizeof one_pass)));
+	buf_put_slice(out, buf_slice(&m->raw));
+	assert_true(
+		pgp_packet_put(out, PGP_TAG_SIGNATURE, slice_of(signature, sizeof signature)));
+}
+
+static void
+an_unknown_version_leaves_the_other_signatures_be(void **state)
+{
+	struct buf message;
+
+	(void)state;
+	buf_init(&message, MAX);
+	for (int kind = 0; kind < PGP_MAKE_KINDS; kind += PGP_MAKE_V6) {
+		struct signed_message m;
+		struct pgp_opened facts;
+
+		signed_init(&m, (enum pgp_make_kind)kind);
+		for (uint8_t version = 7; version < 30; version += 11) {
+			put_around(&m, version, version, &message);
+			assert_int_equal(open_signed(&m, buf_slice(&message), &facts), ERR_OK);
+			assert_int_equal(facts.n_verdicts, 2);
+			assert_int_equal(facts.verdict[0].problem, PGP_PROBLEM_NONE);
+			assert_int_equal(facts.verdict[1].problem, PGP_PROBLEM_ALGORITHM);
+		}
+		/* One that is announced as unknown and is not, or the other way. */
+		put_around(&m, 7, 4, &message);
+		assert_int_equal(open_signed(&m, buf_slice(&message), &facts), ERR_OK);
+		assert_int_equal(facts.verdict[1].problem, PGP_PROBLEM_SIGNATURE);
+		/* Short ones of those that are known aren't packets of theirs. */
+		put_around(&m, kind ? 6 : 3, 4, &message);
+		assert_int_equal(open_signed(&m, buf_slice(&message), &facts), ERR_SYNTAX);
+		signed_fini(&m);
+	}
+	buf_fini(&message);
+}
+
+static void
+a_version_is_announced_by_its_own_kind(void **state)
+{
+	struct signed_message m;
+	struct pgp_opened facts;
+	struct buf body, message;
+
+	(void)state;
+	buf_init(&body, MAX);
+	buf_init(&message, MAX);
+	signed_init(&m, PGP_MAKE_CURVE25519);
+	/* What version 6 has, with no salt: as version 4 hashes. */
+	buf_put(&body, (const uint8_t[]){6, PGP_SIG_BINARY, PGP_SHA512, PGP_EDDSA_LEGACY, 0},
+		5);
+	for (size_t i = 0; i < PGP_FINGERPRINT_MAX; i++)
+		buf_put_u8(&body, 1);
+	buf_put_u8(&body, 1);
+	put(&message, PGP_TAG_ONE_PASS, &body);
+	buf_put_slice(&message, m.packet[1]);
+	buf_put_slice(&message, m.packet[2]);
+	assert_int_equal(open_signed(&m, buf_slice(&message), &facts), ERR_OK);
+	assert_int_equal(facts.n_verdicts, 1);
+	assert_int_equal(facts.verdict[0].problem, PGP_PROBLEM_SIGNATURE);
+	signed_fini(&m);
+	buf_fini(&body);
+	buf_fini(&message);
+}
+
 /* --- memory ------------------------------------------------------------------------------- */
 
 static size_t
@@ -577,6 +650,8 @@ main(void)
 		cmocka_unit_test(packets_stand_in_their_order),
 		cmocka_unit_test(each_of_several_signatures_is_judged),
 		cmocka_unit_test(a_signature_that_was_announced_otherwise_is_none),
+		cmocka_unit_test(an_unknown_version_leaves_the_other_signatures_be),
+		cmocka_unit_test(a_version_is_announced_by_its_own_kind),
 		cmocka_unit_test(fifty_megabytes_are_sealed_and_opened_in_less_than_two),
 	};
 
