@@ -18,6 +18,8 @@ enum {
 	FIRST_MS = 5000,
 	LATER_MS = 2000,
 	ROUND_MS = 3600000,
+	AGAIN_MS = 200,
+	TRIES_MAX = 25
 };
 
 /* What is to be looked at is gathered page by page, then looked at. */
@@ -30,6 +32,7 @@ struct walk {
 	struct slice from; /* the next page's first address */
 	struct status_look_cert cert[STATUS_LOOK_CERTS_MAX];
 	size_t n, seen; /* seen: rows of the page */
+	unsigned tries; /* pages that couldn't be read */
 	bool is_over;
 	struct db_txn *txn;
 	uint64_t now_sec;
@@ -129,11 +132,17 @@ read_page(void *arg)
 	e = courier_open_view(c) ? view_begin(c->view, &w->txn) : ERR_UNAVAILABLE;
 	if (!e) {
 		e = view_cert_all(w->txn, from, &w->page, take, w);
-		/* A torn read may have shown what isn't there: then nothing comes of it. */
+		/* What a torn read showed may not be there: nothing comes of that. */
+		if (!view_is_valid(c->view)) {
+			w->from = from;
+			e = ERR_BUSY;
+		}
 		view_end(c->view);
 	}
 	arena_reset(&w->page);
-	if (!e && !w->is_over)
+	if (e && w->tries++ < TRIES_MAX)
+		loop_after(c->p->loop, AGAIN_MS, read_page, w);
+	else if (!e && !w->is_over)
 		loop_after(c->p->loop, 0, read_page, w);
 	else
 		w->look = status_look_start(&how, w->cert, w->n);

@@ -30,6 +30,8 @@ enum {
 	FRAME = 64 * 1024,
 	SLACK_MS = 2000,
 	BUSY_MS = 500,
+	AGAIN_MS = 500,
+	TRIES_MAX = 5,
 	SPREAD_MS = 1800000,
 	PAUSE_MS = 60000,
 	HOUR_SEC = 3600,
@@ -62,6 +64,7 @@ struct status_look {
 	size_t certs, at;
 	unsigned fetched;	   /* issuers of that one */
 	struct slice asked_issuer; /* the last of them */
+	unsigned tries;		   /* to read about that one */
 	/* Authorities that came along with this look. */
 	ProtobufCBinaryData extra[APPLY_STATUS_AUTHORITIES_MAX];
 	size_t extras;
@@ -415,7 +418,18 @@ go_on(struct status_look *l)
 	l->at++;
 	l->fetched = 0;
 	l->asked_issuer = SLICE_EMPTY;
+	l->tries = 0;
 	loop_after(l->how.c->p->loop, 0, step, l);
+}
+
+/* The database is swapped, or read too slowly: once more. It went: the next one. */
+static void
+read_again(struct status_look *l, enum err e)
+{
+	if (e == ERR_NOT_FOUND || l->tries++ == TRIES_MAX)
+		go_on(l);
+	else
+		loop_after(l->how.c->p->loop, AGAIN_MS, step, l);
 }
 
 static void
@@ -664,7 +678,7 @@ on_chained(void *arg, enum err e, const ProtobufCMessage *msg)
 	if (!e)
 		e = read_cert(l, &cert);
 	if (e)
-		go_on(l);
+		read_again(l, e);
 	else if (c->trusted)
 		give_up(l, "it is trusted for itself: nobody is above it", cert);
 	else if (may_fetch_issuer(l, c, cert->trust))
@@ -691,9 +705,8 @@ ask_chain(struct status_look *l)
 	}
 	if (!e)
 		e = ask_filterd(l, codec_slice(cert->der), x.q, on_chained);
-	/* It went, or can't be asked about now: there is a next time. */
 	if (e)
-		go_on(l);
+		read_again(l, e);
 }
 
 static void
