@@ -275,21 +275,21 @@ enum err
 gateway_build_signed(struct gateway_build *b, const struct smime_sign_setup *setup,
 	bool *is_opaque, const struct text **entity)
 {
-	const struct text *t;
+	const struct text *t, **as = b->signed_as[setup->is_pss];
 	struct text *made;
 	enum err e = gateway_build_plain(b, &t);
 
-	if (!e && !*is_opaque && !b->signed_as[0]) {
+	if (!e && !*is_opaque && !as[0]) {
 		e = to_7bit(b, &t);
 		*is_opaque = e == ERR_UNSUPPORTED;
 		e = *is_opaque ? ERR_OK : e;
 	}
-	if (!e && !b->signed_as[*is_opaque]) {
+	if (!e && !as[*is_opaque]) {
 		e = *is_opaque ? make_opaque(b, setup, t, &made)
 			       : make_detached(b, setup, t, &made);
-		b->signed_as[*is_opaque] = e ? NULL : made;
+		as[*is_opaque] = e ? NULL : made;
 	}
-	*entity = b->signed_as[*is_opaque];
+	*entity = as[*is_opaque];
 	return e;
 }
 

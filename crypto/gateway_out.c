@@ -84,6 +84,7 @@ entity_for(struct out *o, struct gateway_plan_one *one, const struct text **enti
 
 	if (!one->sign)
 		return gateway_build_plain(&o->build, entity);
+	o->sign.is_pss = one->pss;
 	e = gateway_build_signed(&o->build, &o->sign, &is_opaque, entity);
 	if (e == ERR_CRYPTO) {
 		gateway_answer_fact(o->w, NULL, "not signed: the key doesn't sign");
@@ -226,7 +227,8 @@ static bool
 get_the_same(const struct gateway_plan_one *a, const struct gateway_plan_one *b)
 {
 	return b->fate == GATEWAY_PLAN_PASS && a->variant == b->variant && a->sign == b->sign &&
-	       (!a->sign || a->opaque == b->opaque) && !a->certificate == !b->certificate &&
+	       (!a->sign || (a->opaque == b->opaque && a->pss == b->pss)) &&
+	       !a->certificate == !b->certificate &&
 	       (!a->certificate || (a->cipher == b->cipher && !a->alone && !b->alone));
 }
 

@@ -397,6 +397,7 @@ plan_signature(struct gateway_plan *p, size_t i)
 	bool asked = p->variant[one->variant].asks_signature;
 
 	one->opaque = s->opaque;
+	one->pss = s->rsa_pss;
 	if (p->input != GATEWAY_PLAN_PLAIN || one->fate != GATEWAY_PLAN_PASS)
 		return;
 	one->sign = s->sign == GATEWAY__SETTINGS__SIGN__SIGN_ALWAYS ||

@@ -27,7 +27,7 @@ struct gateway_plan_one {
 	Gateway__Certificate *certificate; /* NULL: not encrypted */
 	Gateway__Settings__Cipher cipher;
 	size_t variant;
-	bool must, sign, opaque, alone;
+	bool must, sign, opaque, pss, alone;
 };
 struct gateway_plan {
 	struct gateway_work *w;

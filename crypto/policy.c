@@ -48,6 +48,8 @@ const struct policy_setting policy_settings[POLICY_COUNT] = {
 	[POLICY_TRUST_MIN] = {"trust_min", POLICY_RECIPIENTS, "verified", TRUSTS,
 		"the least trust of a certificate for mail that must be encrypted; where plain "
 		"would do, any is better"},
+	[POLICY_RSA_SIGNATURE] = {"rsa_signature", POLICY_BOTH, "pkcs1", "pkcs1 or pss",
+		"how RSA keys sign: pss is the younger way, which old programs can't verify"},
 };
 
 static const char *const modes[] = {"never", "on-trigger", "when-possible", "must", NULL};
@@ -55,6 +57,7 @@ static const char *const signs[] = {"never", "on-trigger", "when-encrypted", "al
 static const char *const ciphers[] = {
 	"auto", "aes128-cbc", "aes256-cbc", "aes128-gcm", "aes256-gcm", NULL};
 static const char *const trusts[] = {"harvested", "discovered", "verified", "manual", NULL};
+static const char *const rsa_signatures[] = {"pkcs1", "pss", NULL};
 static const struct {
 	enum type type;
 	const char *const *words; /* in the order of gateway.proto: the strictest last */
@@ -73,6 +76,7 @@ static const struct {
 	[POLICY_RSA_BITS_MIN] = {NUMBER, NULL, 1024, 8192},
 	[POLICY_HOLD_CHANGED_KEYS] = {FLAG, NULL, 0, 0},
 	[POLICY_TRUST_MIN] = {WORD, trusts, 0, 0},
+	[POLICY_RSA_SIGNATURE] = {WORD, rsa_signatures, 0, 0},
 };
 
 /* --- names --- */
@@ -490,6 +494,7 @@ policy_resolve(const struct policy_decision *d, struct arena *a, Gateway__Settin
 	out->keep_sec = v[POLICY_KEEP]->number;
 	out->rsa_bits_min = v[POLICY_RSA_BITS_MIN]->number;
 	out->hold_changed_keys = v[POLICY_HOLD_CHANGED_KEYS]->number != 0;
+	out->rsa_pss = v[POLICY_RSA_SIGNATURE]->number != 0;
 	/* No setting is for "none". */
 	out->trust_min = (Gateway__Trust)(v[POLICY_TRUST_MIN]->number + 1);
 }

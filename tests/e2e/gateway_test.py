@@ -442,6 +442,29 @@ def a_signed_mail_is_of_seven_bits():
         assert contents(openssl_verifies(a.mail)) == contents(mail)
 
 
+def rsa_keys_sign_as_the_policy_says():
+    def is_signed_by_pss(mail):
+        shown = openssl("cms", "-cmsout", "-print", "-noout", "-inform", "SMIME", data=mail)
+        return re.search(rb"signatureAlgorithm: *\n *algorithm: (\S+)", shown)[1] == b"rsassaPss"
+
+    for opaque in "yes", "no":
+        for value, key, is_pss in ("pkcs1", "ann_rsa", False), ("pss", "ann_rsa", True), ("pss", "ann", False):
+            a = gateway("out", FROM_ANN + b"\r\ntext\r\n", "--key", f"{key}.pem",
+                        policy=f"[cluster]\nmode = never\nopaque = {opaque}\nrsa_signature = {value}\n")
+            assert b"text" in openssl_verifies(a.mail), (value, key, a.facts)
+            assert is_signed_by_pss(a.mail) == is_pss, (value, key)
+            back = incoming(a.mail)
+            assert result(back.mail) == "pass", back.facts
+    # Of two recipients of one mail each gets what they can read.
+    mail = FROM_ANN.replace(b"To: bob", b"To: carl@partner.example, bob") + b"\r\ntext\r\n"
+    a = gateway("out", mail, "--key", "ann_rsa.pem", "--to", "bob@partner.example,carl@partner.example",
+                policy="[cluster]\nmode = never\n[carl@partner.example]\nrsa_signature = pss\n")
+    for who, is_pss in ("bob", False), ("carl", True):
+        got = a.group_of(f"{who}@partner.example")["mail"]
+        assert b"text" in openssl_verifies(got)
+        assert is_signed_by_pss(got) == is_pss, who
+
+
 def each_cipher_is_read_by_openssl():
     for cipher in ("aes128-cbc", "aes256-cbc", "aes128-gcm", "aes256-gcm"):
         a = outgoing(FROM_ANN + b"\r\nsecret\r\n", policy=MUST + f"cipher = {cipher}\nsign = never\n")
@@ -608,7 +631,8 @@ def main():
                  text_without_a_header_is_text, only_a_signature_that_covers_all_counts,
                  nothing_around_a_ciphertext_is_merged_with_it, cbc_that_nobody_signed_is_told_apart,
                  a_changed_ciphertext_shows_its_octets, forged_marks_are_gone_before_ours_come,
-                 the_mail_survives_sign_and_encrypt, a_signed_mail_is_of_seven_bits, each_cipher_is_read_by_openssl,
+                 the_mail_survives_sign_and_encrypt, a_signed_mail_is_of_seven_bits,
+                 rsa_keys_sign_as_the_policy_says, each_cipher_is_read_by_openssl,
                  whom_the_header_does_not_name_gets_a_ciphertext_of_his_own, without_a_certificate_must_never_passes_plain,
                  triggers_ask_and_are_taken_out, an_answer_to_what_was_decrypted_is_encrypted_or_stays,
                  what_is_encrypted_or_signed_already_is_not_done_again, a_key_signs_for_its_own_address_alone,

@@ -15,7 +15,7 @@ EX_USAGE = 64
 DOCS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs")
 FACTORY = {"mode": "when-possible", "sign": "always", "cipher": "auto", "opaque": "no",
            "subject_trigger": r"\[encrypt\]", "header_trigger": "none", "sign_trigger": r"\[sign\]", "tag_subject": "no",
-           "replies_must": "yes", "keep": "5d", "rsa_bits_min": "2048", "hold_changed_keys": "yes", "trust_min": "verified"}
+           "replies_must": "yes", "keep": "5d", "rsa_bits_min": "2048", "hold_changed_keys": "yes", "trust_min": "verified", "rsa_signature": "pkcs1"}
 
 
 def settings(s, *level):
@@ -142,7 +142,7 @@ def mistakes_are_answered_with_the_next_step(s):
             (("set", "*.example.org", "mode=must"), "all below a domain is written without *"),
             (("set", "factory", "mode=must"), "what the factory says can't be changed, but overruled"),
             (("set", "exa mple", "mode=must"), "a level is cluster, .example.com for all below that domain"),
-            (("set", "cluster", *["keep=1d"] * 14), "expected 1 to 13 words NAME=VALUE"),
+            (("set", "cluster", *["keep=1d"] * 15), "expected 1 to 14 words NAME=VALUE"),
             (("get", "a b"), "is no level"),
             (("explain", "nobody", "bob@partner.example"), "nobody: "),
             (("explain", "u0@example.org", "@partner.example"), "@partner.example: "),

@@ -155,6 +155,7 @@ the_factory_says_what_it_should(void **state)
 	assert_int_equal(s.rsa_bits_min, 2048);
 	assert_true(s.hold_changed_keys);
 	assert_int_equal(s.trust_min, GATEWAY__TRUST__VERIFIED);
+	assert_false(s.rsa_pss);
 	/* Each default can be typed, too. */
 	for (enum policy_name i = 0; i < POLICY_COUNT; i++)
 		taken(policy_settings[i].name, policy_settings[i].preset,
@@ -473,7 +474,8 @@ what_is_said_is_whose_the_table_says(void **state)
 {
 	static const char senders[] = "sign subject_trigger header_trigger sign_trigger "
 				      "replies_must ";
-	static const char both[] = "mode cipher opaque keep rsa_bits_min hold_changed_keys ";
+	static const char both[] = "mode cipher opaque keep rsa_bits_min "
+				   "hold_changed_keys rsa_signature ";
 
 	(void)state;
 	for (enum policy_name i = 0; i < POLICY_COUNT; i++) {
