@@ -31,12 +31,20 @@ pgp_unarmor_init(struct pgp_unarmor *u, struct text_sink to)
 	*u = (struct pgp_unarmor){.to = to, .state = START};
 }
 
+/* One that isn't kept to its end: who knows what stands behind the blanks. */
+static bool
+is_long(const struct pgp_unarmor *u)
+{
+	return u->n_line == sizeof u->line;
+}
+
 static struct slice
 line_of(const struct pgp_unarmor *u)
 {
 	struct slice s = slice_of(u->line, u->n_line);
 
-	while (s.n && (s.p[s.n - 1] == '\r' || s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+	while (!is_long(u) && s.n &&
+		(s.p[s.n - 1] == '\r' || s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
 		s.n--;
 	return s;
 }
@@ -64,7 +72,7 @@ outside_line(struct pgp_unarmor *u)
 	while (kind < PGP_ARMOR_KINDS && !is_border(line, "BEGIN ", LABEL[kind]))
 		kind++;
 	if (kind == PGP_ARMOR_KINDS) {
-		u->has_text |= slice_trim(line).n > 0;
+		u->has_text |= is_long(u) || slice_trim(line).n > 0;
 		return ERR_OK;
 	}
 	if (u->blocks && kind != u->kind)

@@ -79,6 +79,45 @@ blocks_follow_one_another_if_they_are_of_one_kind(void **state)
 		NULL);
 }
 
+/* The text with n blanks for its '@'. */
+static void
+expect_padded(const char *text, size_t n, enum err result, bool has_text)
+{
+	size_t before = slice_find(slice_str(text), '@');
+	struct pgp_unarmor u;
+	struct buf in, out;
+
+	buf_init(&in, MAX);
+	buf_init(&out, MAX);
+	buf_put_slice(&in, slice_cut(slice_str(text), 0, before));
+	for (size_t i = 0; i < n; i++)
+		buf_put_u8(&in, ' ');
+	buf_put_slice(&in, slice_from(slice_str(text), before + 1));
+	for (size_t piece = 1; piece < 1000; piece += 333) {
+		assert_int_equal(read_in(buf_slice(&in), piece, &u, &out), result);
+		if (result == ERR_OK)
+			assert_int_equal(u.has_text, has_text);
+	}
+	buf_fini(&in);
+	buf_fini(&out);
+}
+
+static void
+nothing_hides_behind_blanks(void **state)
+{
+	size_t room = PGP_ARMOR_LINE_MAX - (sizeof E - 2);
+
+	(void)state;
+	expect_padded(M "\naGFs\n-----END PGP MESSAGE-----@\n", room - 1, ERR_OK, false);
+	expect_padded(M "\naGFs\n-----END PGP MESSAGE-----@\n", room, ERR_SYNTAX, false);
+	expect_padded(M "\naGFs\n-----END PGP MESSAGE-----@x\n", room, ERR_SYNTAX, false);
+	expect_padded(M "\naGFs\n" E "@\n", PGP_ARMOR_LINE_MAX - 1, ERR_OK, false);
+	expect_padded(M "\naGFs\n" E "@x\n", PGP_ARMOR_LINE_MAX - 1, ERR_OK, true);
+	expect_padded(M "\naGFs\n" E "@x\n", PGP_ARMOR_LINE_MAX, ERR_OK, true);
+	expect_padded(M "@\naGFs\n" E, PGP_ARMOR_LINE_MAX - 1, ERR_OK, false);
+	expect_padded(M "@x\naGFs\n" E, PGP_ARMOR_LINE_MAX, ERR_SYNTAX, false);
+}
+
 static void
 what_is_damaged_is_refused(void **state)
 {
@@ -190,6 +229,7 @@ main(void)
 		cmocka_unit_test(a_block_is_read_whatever_stands_around_it),
 		cmocka_unit_test(a_wrong_checksum_is_no_reason_to_refuse),
 		cmocka_unit_test(blocks_follow_one_another_if_they_are_of_one_kind),
+		cmocka_unit_test(nothing_hides_behind_blanks),
 		cmocka_unit_test(what_is_damaged_is_refused),
 		cmocka_unit_test(without_a_block_nothing_is_found),
 		cmocka_unit_test(binary_passes_and_signed_text_is_for_others),
