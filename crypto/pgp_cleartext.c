@@ -80,15 +80,41 @@ on_text(struct pgp_cleartext *c, struct slice line)
 	return text_line(c, line);
 }
 
-/* Only Hash headers are allowed: anything else might be taken for text that was signed. */
+static bool
+is_hash(struct slice name)
+{
+	/* The text names of section 9.5. */
+	static const char *const names[] = {"SHA256", "SHA384", "SHA512", "SHA224", "SHA3-256",
+		"SHA3-512", "SHA1", "MD5", "RIPEMD160"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (slice_eq_nocase(name, slice_str(names[i])))
+			return true;
+	return false;
+}
+
+/* Hash headers alone, with names of hashes and commas alone: anything else might be taken for
+ * text that was signed by whoever sees the message as it stands. */
 static enum err
 on_header(struct pgp_cleartext *c, struct slice line)
 {
-	if (without_end(line).n == 0) {
+	struct slice key = SLICE_LIT("Hash: "), rest = without_end(line);
+
+	if (rest.n == 0) {
 		c->state = AT_TEXT;
 		return ERR_OK;
 	}
-	return slice_starts(line, SLICE_LIT("Hash: ")) ? ERR_OK : ERR_SYNTAX;
+	if (!slice_starts(rest, key))
+		return ERR_SYNTAX;
+	for (rest = slice_from(rest, key.n);; rest = slice_from(rest, 1)) {
+		size_t n = slice_find(rest, ',');
+
+		if (!is_hash(slice_trim(slice_cut(rest, 0, n))))
+			return ERR_SYNTAX;
+		rest = slice_from(rest, n);
+		if (rest.n == 0)
+			return ERR_OK;
+	}
 }
 
 static enum err
@@ -164,7 +190,8 @@ pgp_cleartext_out_init(struct pgp_cleartext_out *c, const char *hash, struct tex
 	struct text_sink hashed)
 {
 	*c = (struct pgp_cleartext_out){.out = out, .hashed = hashed, .hash = hash};
-	buf_init(&c->line, PGP_CLEARTEXT_LINE_MAX);
+	/* With "- " and the end that the last one may lack, it must be one that can be read. */
+	buf_init(&c->line, PGP_CLEARTEXT_LINE_MAX - 3);
 }
 
 void

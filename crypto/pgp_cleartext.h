@@ -8,7 +8,9 @@
 #include "core/text.h"
 #include "crypto/pgp_armor.h"
 
-enum { PGP_CLEARTEXT_LINE_MAX = 65536 }; /* octets of a line; a longer one: ERR_LIMIT */
+/* Octets of a line as it stands, with its end; a longer one: ERR_LIMIT. To be written, three
+ * less: there may be "- " before it, and an end that it has not. */
+enum { PGP_CLEARTEXT_LINE_MAX = 65536 };
 
 /* Does the text begin so? At least 34 octets of it, unless it has fewer. */
 bool pgp_cleartext_is(struct slice front);
@@ -27,7 +29,8 @@ struct pgp_cleartext {
 };
 void pgp_cleartext_init(
 	struct pgp_cleartext *c, struct text_sink shown, struct text_sink hashed);
-/* ERR_SYNTAX; ERR_LIMIT; the sinks'. The first error stays. */
+/* ERR_SYNTAX, for headers too that aren't "Hash: " and names of hashes; ERR_LIMIT; the sinks'.
+ * The first error stays. */
 enum err pgp_cleartext_feed(struct pgp_cleartext *c, struct slice octets);
 /* ERR_SYNTAX: it isn't whole. */
 enum err pgp_cleartext_finish(struct pgp_cleartext *c);
