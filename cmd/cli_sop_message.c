@@ -7,6 +7,7 @@
 #include "cmd/cli_scratch.h"
 #include "cmd/cli_sop_key.h"
 #include "cmd/cli_sop_signer.h"
+#include "cmd/cli_sop_text.h"
 #include "core/clock.h"
 #include "core/must.h"
 #include "crypto/pgp_open.h"
@@ -105,6 +106,7 @@ struct encrypt {
 	struct pgp_seal_plan plan;
 	struct pgp_seal *seal;
 	bool is_text;
+	struct cli_sop_text text;
 };
 
 static int
@@ -160,6 +162,8 @@ feed_encrypt(void *arg, struct slice octets)
 {
 	struct encrypt *x = arg;
 
+	if (x->is_text && !cli_sop_text_feed(&x->text, octets))
+		return ERR_SYNTAX;
 	return pgp_seal_feed(x->seal, octets);
 }
 
@@ -181,6 +185,8 @@ encrypt_input(const struct cli_sop_line *line, struct encrypt *x, struct cli_sop
 		return cli_sop_fail(
 			line, SOP_CERT_CANNOT_ENCRYPT, "a certificate can't be encrypted to");
 	code = cli_sop_file_input(line, feed_encrypt, x, &e);
+	if (!code && x->is_text && !cli_sop_text_is_good(&x->text))
+		code = cli_sop_fail(line, SOP_EXPECTED_TEXT, "standard input isn't UTF-8");
 	if (!code && e == ERR_OK)
 		e = pgp_seal_finish(x->seal);
 	if (!code && e != ERR_OK)

@@ -4,8 +4,8 @@
 
 #include "cmd/cli_sop_inline.h"
 #include "cmd/cli_sop_signer.h"
+#include "cmd/cli_sop_text.h"
 #include "core/clock.h"
-#include "core/utf8.h"
 #include "crypto/pgp_cleartext.h"
 #include "crypto/pgp_seal.h"
 #include "crypto/pgp_verify.h"
@@ -22,9 +22,7 @@ struct signing {
 	struct pgp_sign sign;
 	struct pgp_cleartext_out clear;
 	struct pgp_seal *seal;
-	uint8_t rest[UTF8_MAX]; /* of a character that came in two pieces */
-	size_t n_rest;
-	bool is_no_text;
+	struct cli_sop_text text;
 };
 
 static int
@@ -72,36 +70,13 @@ end_signing(struct signing *x)
 	cli_sop_file_passwords_fini(&x->passwords);
 }
 
-/* "--as=text ... if the input is not UTF-8: EXPECTED_TEXT". */
-static enum err
-check_text(struct signing *x, struct slice octets)
-{
-	while (octets.n && x->n_rest) {
-		x->rest[x->n_rest++] = octets.p[0];
-		octets = slice_from(octets, 1);
-		if (utf8_is_valid(slice_of(x->rest, x->n_rest)))
-			x->n_rest = 0;
-		else if (x->n_rest == UTF8_MAX || !utf8_is_cut(slice_of(x->rest, x->n_rest)))
-			return ERR_SYNTAX;
-	}
-	for (size_t n = 0; n < UTF8_MAX && n <= octets.n; n++)
-		if (utf8_is_valid(slice_cut(octets, 0, octets.n - n))) {
-			x->n_rest = n;
-			memcpy(x->rest, octets.p + octets.n - n, n);
-			return n && !utf8_is_cut(slice_of(x->rest, n)) ? ERR_SYNTAX : ERR_OK;
-		}
-	return octets.n ? ERR_SYNTAX : ERR_OK;
-}
-
 static enum err
 feed_sign(void *arg, struct slice octets)
 {
 	struct signing *x = arg;
 
-	if (x->as == AS_TEXT && check_text(x, octets) != ERR_OK) {
-		x->is_no_text = true;
+	if (x->as == AS_TEXT && !cli_sop_text_feed(&x->text, octets))
 		return ERR_SYNTAX;
-	}
 	pgp_sign_feed(&x->sign, octets);
 	return ERR_OK;
 }
@@ -109,7 +84,7 @@ feed_sign(void *arg, struct slice octets)
 static int
 said(const struct cli_sop_line *line, const struct signing *x, enum err e)
 {
-	if (x->is_no_text || (x->as != AS_BINARY && x->n_rest))
+	if (x->as != AS_BINARY && !cli_sop_text_is_good(&x->text))
 		return cli_sop_fail(line, SOP_EXPECTED_TEXT, "standard input isn't UTF-8");
 	return e == ERR_OK ? SOP_OK : cli_sop_fail(line, SOP_FAILURE, "%s", err_text(e));
 }
@@ -174,8 +149,8 @@ feed_clear(void *arg, struct slice octets)
 {
 	struct signing *x = arg;
 
-	x->is_no_text |= check_text(x, octets) != ERR_OK;
-	return x->is_no_text ? ERR_SYNTAX : pgp_cleartext_out_feed(&x->clear, octets);
+	return cli_sop_text_feed(&x->text, octets) ? pgp_cleartext_out_feed(&x->clear, octets)
+						   : ERR_SYNTAX;
 }
 
 static enum err
@@ -225,8 +200,9 @@ feed_seal(void *arg, struct slice octets)
 {
 	struct signing *x = arg;
 
-	x->is_no_text |= x->as == AS_TEXT && check_text(x, octets) != ERR_OK;
-	return x->is_no_text ? ERR_SYNTAX : pgp_seal_feed(x->seal, octets);
+	if (x->as == AS_TEXT && !cli_sop_text_feed(&x->text, octets))
+		return ERR_SYNTAX;
+	return pgp_seal_feed(x->seal, octets);
 }
 
 static int
