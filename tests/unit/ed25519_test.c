@@ -19,7 +19,8 @@ static const struct {
 static void
 signatures_are_those_of_the_rfc(void **state)
 {
-	uint8_t seed[32], public[32], message[8] = {0}, want[64], got[64], secret[ED25519_SECRET];
+	uint8_t seed[32], public[32], message[8] = {0}, want[64], got[64],
+				      secret[ED25519_SECRET];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {

@@ -483,6 +483,42 @@ ecdhs_text_is_padded_and_summed_up(void **state)
 		assert_int_equal(opens_text(rows[i].text), rows[i].opens);
 }
 
+/* RFC 9580 section 11.5, computed here: the hash of a counter, the secret, the curve's OID with
+ * its length, the algorithm, the KDF's parameters, a name, and the whole fingerprint. */
+static void
+ecdhs_kdf_is_that_of_the_rfc(void **state)
+{
+	static const struct {
+		size_t key;
+		const char *head, *md;
+		size_t head_size, n;
+	} rows[] = {
+		{6, "\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x12\x03\x01\x08\x07", "SHA256", 14,
+			16},
+		{7, "\x05\x2b\x81\x04\x00\x22\x12\x03\x01\x09\x08", "SHA384", 11, 24},
+	};
+	uint8_t kek[PGP_PUBLIC_KEK_MAX], want[PGP_DIGEST_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		const struct pgp_public *k = &made[rows[i].key].public;
+		EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+		assert_int_equal(
+			EVP_DigestInit_ex(ctx, EVP_get_digestbyname(rows[i].md), NULL), 1);
+		EVP_DigestUpdate(ctx, "\0\0\0\1secret", 10);
+		EVP_DigestUpdate(ctx, rows[i].head, rows[i].head_size);
+		EVP_DigestUpdate(ctx, "Anonymous Sender    ", 20);
+		EVP_DigestUpdate(ctx, k->fingerprint, k->version == 6 ? 32 : 20);
+		assert_int_equal(EVP_DigestFinal_ex(ctx, want, NULL), 1);
+		EVP_MD_CTX_free(ctx);
+		assert_int_equal(
+			pgp_public_kek(k, SLICE_LIT("unused"), SLICE_LIT("secret"), kek),
+			rows[i].n);
+		assert_memory_equal(kek, want, rows[i].n);
+	}
+}
+
 /* --- reading ----------------------------------------------------------------------------- */
 
 static void
@@ -895,6 +931,7 @@ main(void)
 		cmocka_unit_test(a_ring_finds_its_keys),
 		cmocka_unit_test(rsas_padding_is_looked_at_to_its_last_octet),
 		cmocka_unit_test(ecdhs_text_is_padded_and_summed_up),
+		cmocka_unit_test(ecdhs_kdf_is_that_of_the_rfc),
 		cmocka_unit_test(a_body_is_read_whole_or_not_at_all),
 		cmocka_unit_test(a_private_part_of_another_key_is_refused),
 		cmocka_unit_test(a_changed_body_of_version_4_fails_its_checksum),

@@ -157,7 +157,8 @@ each_octet_counts(void **state)
 	buf_fini(&back);
 }
 
-/* Version 1 of n octets of prefix and text, and what is said to be the MDC's head. */
+/* Version 1 of n octets of prefix and text, and what is said to be the head of the MDC, with
+ * the hash of the head that should be there. */
 static enum err
 decrypt_made(size_t n, const char *head)
 {
@@ -169,9 +170,9 @@ decrypt_made(size_t n, const char *head)
 	enum err e;
 
 	memset(plain, 'p', n);
-	memcpy(plain + n, head, 2);
-	/* The hash goes with what is there. */
+	memcpy(plain + n, "\xd3\x14", 2);
 	assert_int_equal(EVP_Digest(plain, n + 2, plain + n + 2, NULL, EVP_sha1(), NULL), 1);
+	memcpy(plain + n, head, 2);
 	pgp_block_cfb(&cfb, slice_of(plain, n + 22), body + 1);
 	buf_init(&back, ROOM);
 	e = decrypt(PGP_TAG_SEIPD, &session, slice_of(body, 1 + n + 22), 0, &back);
