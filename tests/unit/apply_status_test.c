@@ -354,28 +354,44 @@ usable(void)
 }
 
 static void
-a_revoked_certificate_is_not_encrypted_to_and_is_in_nobody_s_way(void **state)
+revoke(uint8_t name)
 {
 	Commands__Command c = COMMANDS__COMMAND__INIT;
 	Commands__StatusPut q = COMMANDS__STATUS_PUT__INIT;
 	Commands__StatusEntry entry = COMMANDS__STATUS_ENTRY__INIT, *list = &entry;
 	Commands__Status s = status(REVOKED, NOW);
 
-	(void)state;
-	assert_int_equal(put_cert(1, 1, true), COMMAND_DONE);
-	assert_int_equal(put_cert(2, 2, true), COMMAND_DONE); /* waits for approval */
-	assert_int_equal(usable(), 1);
-	entry.sha256 = codec_bytes(hash_of_cert(1));
+	entry.sha256 = codec_bytes(hash_of_cert(name));
 	entry.status = &s;
 	q.entry = &list;
 	q.n_entry = 1;
 	c.status_put = &q;
 	assert_int_equal(apply(&c, COMMANDS__COMMAND__BODY_STATUS_PUT), COMMAND_DONE);
-	/* What waited is all that is left, and is used. */
+}
+
+static void
+a_revoked_certificate_is_not_encrypted_to_and_is_in_nobody_s_way(void **state)
+{
+	(void)state;
+	assert_int_equal(put_cert(1, 1, true), COMMAND_DONE);
 	assert_int_equal(usable(), 1);
+	revoke(1);
+	assert_int_equal(usable(), 0);
 	/* Its next one, with another key, needs no approval now. */
-	assert_int_equal(put_cert(3, 3, true), COMMAND_DONE);
+	assert_int_equal(put_cert(2, 2, true), COMMAND_DONE);
 	assert_int_equal(usable(), 1);
+}
+
+static void
+what_waited_beside_a_revoked_certificate_takes_its_place(void **state)
+{
+	(void)state;
+	assert_int_equal(put_cert(1, 1, true), COMMAND_DONE);
+	assert_int_equal(put_cert(2, 2, true), COMMAND_DONE); /* waits for approval */
+	revoke(1);
+	assert_int_equal(usable(), 1);
+	revoke(2);
+	assert_int_equal(usable(), 0);
 }
 
 int
@@ -392,6 +408,7 @@ main(void)
 		TEST(the_row_goes_with_the_certificate_s_time),
 		TEST(there_is_room_for_so_many_authorities),
 		TEST(a_revoked_certificate_is_not_encrypted_to_and_is_in_nobody_s_way),
+		TEST(what_waited_beside_a_revoked_certificate_takes_its_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
