@@ -194,9 +194,10 @@ first_mail(struct tour *t, struct lane *l)
 static bool
 sealed(struct tour *t)
 {
-	return demo_sealed_keys(t->d) && demo_sealed_out(t->d) && wait_idle(t->d) &&
-	       show_way_of(t, &t->out, DEMO_SEALED_OUT) && demo_sealed_in(t->d) &&
-	       wait_idle(t->d) && show_way_of(t, &t->in, DEMO_SEALED_IN);
+	return demo_sealed_keys(t->d) && demo_sealed_late(t->d) && demo_sealed_out(t->d) &&
+	       wait_idle(t->d) && show_way_of(t, &t->out, DEMO_SEALED_OUT) &&
+	       demo_sealed_in(t->d) && wait_idle(t->d) &&
+	       show_way_of(t, &t->in, DEMO_SEALED_IN);
 }
 
 /* --- counting --- */

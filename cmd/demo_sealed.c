@@ -17,6 +17,7 @@ enum {
 	WAIT_US = 50000,
 	BODY_MAX = 16384
 };
+#define LATE "<late.ann@company.test>"
 #define SECRET "The offer stands at 4 million."
 
 /* --- the documented commands --- */
@@ -112,16 +113,12 @@ demo_sealed_keys(struct demo *d)
 	snprintf(words, sizeof words, "key export %s --pem", id);
 	if (!command(d, partner, NULL, "pat.key", words))
 		return false;
-	snprintf(words, sizeof words, "cert add %s %s", file(d, "pat.crt").text,
-		DEMO_ESTATE_PAT);
-	if (!command(d, gw, NULL, "added", words))
-		return false;
 	snprintf(words, sizeof words, "cert trust %s", file(d, "pat.crt").text);
 	if (!command(d, gw, NULL, "trusted", words) ||
 		!command(d, gw, NULL, "set",
 			"policy set partner.test mode=must sign=when-encrypted"))
 		return false;
-	demo_step(d, "    on gw1: hairpin cert add, cert trust pat.crt; "
+	demo_step(d, "    on gw1: hairpin cert trust pat.crt; "
 		     "hairpin policy set partner.test mode=must sign=when-encrypted");
 	return true;
 }
@@ -201,6 +198,51 @@ show(const struct demo *d, const char *name, const char *from)
 	if (!found)
 		demo_step(d, "    there is no \"%s\" in %s", from, name);
 	return found;
+}
+
+/* Does that node know of mail that waits for pat's certificate? */
+static bool
+waits(const struct demo_node *node)
+{
+	json_t *answer = demo_ask(node, "queue hops", NULL), *row;
+	bool found = false;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "rows"), i, row)
+	{
+		const char *hop = json_string_value(json_object_get(row, "hop"));
+
+		found = found || (hop && !strcmp(hop, "key:" DEMO_ESTATE_PAT));
+	}
+	json_decref(answer);
+	return found;
+}
+
+bool
+demo_sealed_late(struct demo *d)
+{
+	static const char *const who[] = {DEMO_ESTATE_ANN, DEMO_ESTATE_PAT};
+	const struct demo_node *gw = &d->node[DEMO_ESTATE_GW1];
+	char words[LINE];
+	int tries = 0;
+
+	if (!send_body(d, &d->node[DEMO_ESTATE_MAIL1], who, LATE,
+		    "Content-Type: text/plain\r\n\r\n" SECRET))
+		return false;
+	while (!waits(gw) && tries++ < TRIES)
+		usleep(WAIT_US);
+	if (tries > TRIES) {
+		demo_step(d, "    it doesn't wait on %s", gw->role->name);
+		return false;
+	}
+	demo_step(d, "    it waits: hairpin queue hops has key:" DEMO_ESTATE_PAT);
+	snprintf(words, sizeof words, "cert add %s %s", file(d, "pat.crt").text,
+		DEMO_ESTATE_PAT);
+	if (!command(d, gw, NULL, "added", words) ||
+		!fetch(d, &d->node[DEMO_ESTATE_PARTNER], DEMO_ESTATE_PAT, LATE, "late.eml"))
+		return false;
+	demo_step(d, "    on gw1: hairpin cert add pat.crt; what pat has on partner then:");
+	return show(d, "late.eml", "Content-Type: application/pkcs7-mime");
 }
 
 bool

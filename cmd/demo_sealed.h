@@ -9,8 +9,11 @@
 #define DEMO_SEALED_OUT "<sealed.ann@company.test>"
 #define DEMO_SEALED_IN "<sealed.pat@partner.test>"
 
-/* Keys for ann and pat, each other's certificate, and the policy. False: said why; so below. */
+/* Keys for ann and pat, and the policy. False: said why; so below. */
 bool demo_sealed_keys(struct demo *d);
+/* Ann writes before the gateways know pat's certificate: it waits, and leaves by itself once
+ * they do. */
+bool demo_sealed_late(struct demo *d);
 /* Ann writes; the partner opens it with its own key. */
 bool demo_sealed_out(struct demo *d);
 /* The partner answers, signed and encrypted; ann reads it as it is. */

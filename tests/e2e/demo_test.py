@@ -177,7 +177,8 @@ def check_sealed(text, out, back):
             (back, rf"decrypted: AES-256-CBC, ECDH P-256, certificate {ann}, "), \
             (back, rf"signature: P-256, SHA-256, certificate {pat}: good"):
         assert any(row[2] == "filtered" and re.search(want, row[3]) for row in rows), (want, rows)
-    for want in r"pkcs7-mime; smime-type=enveloped-data", r"smime verify ann.crt:\n.*The offer stands at 4 million\.", \
+    for want in r"it waits: hairpin queue hops has key:pat@partner\.test\n.*hairpin cert add pat\.crt; what pat has .*\n" \
+            r".*pkcs7-mime; smime-type=enveloped-data", r"pkcs7-mime; smime-type=enveloped-data", r"smime verify ann.crt:\n.*The offer stands at 4 million\.", \
             rf"Authentication-Results: gw\d\.company\.test;\n.*smime=pass \(P-256, SHA-256, certificate {pat}; decrypted", \
             r"smime-identifier=pat@partner\.test\n.* We take it\.":
         assert re.search(want, text), (want, text)
