@@ -18,7 +18,8 @@ enum pgp_armor_kind {
 const char *pgp_armor_label(enum pgp_armor_kind kind);
 
 enum {
-	PGP_ARMOR_LINE_MAX = 256,      /* of those around the base64: what is kept of one */
+	/* Of those around the base64: one of so many octets or more is no border, and text. */
+	PGP_ARMOR_LINE_MAX = 256,
 	PGP_ARMOR_HEADERS_MAX = 65536, /* octets of the lines behind BEGIN */
 	PGP_ARMOR_LINE = 64	       /* octets of a line of base64 that we write */
 };
