@@ -17,7 +17,11 @@
 #include "core/must.h"
 #include "crypto/gateway.h"
 #include "crypto/gateway_from.h"
+#include "crypto/gateway_pgp.h"
+#include "crypto/key_pgp.h"
 #include "crypto/pem_der.h"
+#include "crypto/pgp_bundle.h"
+#include "crypto/pgp_info.h"
 #include "crypto/private_key.h"
 #include "crypto/smime_verify.h"
 #include "crypto/tls.h"
@@ -31,7 +35,8 @@ struct run {
 	struct buf lines; /* the same, lines ended by CRLF; or empty: they are */
 	struct policy_file *policy;
 	struct pem_der own, others, authorities;
-	struct private_key *key[PEM_DER_MAX];
+	struct private_key *key[PEM_DER_MAX]; /* either of the two */
+	struct pgp_bundle *bundle[PEM_DER_MAX];
 	Gateway__Question q;
 	struct text_memory *room;
 	struct gateway_answer answer;
@@ -52,6 +57,22 @@ read_stream(FILE *from, const char *name, struct buf *out)
 	return ferror(from) ? cli_fail(EX_IOERR, "%s: %s", name, strerror(errno)) : EX_OK;
 }
 
+/* OpenPGP's, beside those that are there already. False: it can't be read, or is too much. */
+static bool
+read_pgp(struct run *r, struct slice file, struct pem_der *out)
+{
+	struct key_file f = {.keys = 0};
+
+	if (key_pgp_read(file, NULL, &r->arena, &f) || out->keys + f.keys > PEM_DER_MAX ||
+		out->certificates + f.certs > PEM_DER_MAX)
+		return false;
+	for (size_t i = 0; i < f.keys; i++)
+		out->key[out->keys++] = f.key[i];
+	for (size_t i = 0; i < f.certs; i++)
+		out->certificate[out->certificates++] = f.cert[i];
+	return true;
+}
+
 static int
 read_pem(struct run *r, const char *name, struct pem_der *out)
 {
@@ -65,7 +86,12 @@ read_pem(struct run *r, const char *name, struct pem_der *out)
 	buf_init(&pem, FILE_MAX);
 	code = read_stream(f, name, &pem);
 	fclose(f);
-	if (!code && !pem_der_read(buf_slice(&pem), &r->arena, out))
+	if (!code && key_pgp_is(buf_slice(&pem)) && !read_pgp(r, buf_slice(&pem), out))
+		code = cli_fail(EX_DATAERR,
+			"%s: an OpenPGP key in it can't be read: it must have no password",
+			name);
+	else if (!code && !key_pgp_is(buf_slice(&pem)) &&
+		 !pem_der_read(buf_slice(&pem), &r->arena, out))
 		code = cli_fail(EX_DATAERR,
 			"%s: a private key in it can't be read: PEM without a password is "
 			"wanted "
@@ -252,11 +278,26 @@ resolve(struct run *r, Gateway__Party *p)
 /* --- keys and certificates --- */
 
 static bool
-is_for(struct slice certificate, struct slice address)
+is_for(struct slice certificate, struct slice address, uint64_t now_sec)
 {
 	struct smime_signer who = {.certificate = certificate};
+	struct pgp_cert *cert = pgp_info_parse(certificate);
+	bool is;
 
+	if (cert) {
+		is = gateway_pgp_is_for(cert, address, now_sec);
+		pgp_cert_free(cert);
+		return is;
+	}
 	return smime_signer_is(&who, address);
+}
+
+static bool
+is_pair(struct slice certificate, struct slice key)
+{
+	return pgp_info_is(key)
+		       ? key_pgp_fits(key, certificate)
+		       : !pgp_info_is(certificate) && pem_der_is_pair(certificate, key);
 }
 
 /* Its own certificate, then all others: a chain is found among them. */
@@ -272,11 +313,12 @@ make_key(struct run *r, size_t i)
 	k->certificate = arena_alloc(&r->arena, 2 * PEM_DER_MAX * sizeof *k->certificate);
 	for (size_t f = 0; f < 2 && k->n_certificate == 0; f++)
 		for (size_t n = 0; n < from[f]->certificates && k->n_certificate == 0; n++)
-			if (pem_der_is_pair(from[f]->certificate[n], r->own.key[i]))
+			if (is_pair(from[f]->certificate[n], r->own.key[i]))
 				k->certificate[k->n_certificate++] = codec_bytes(
 					from[f]->certificate[n]);
 	for (size_t n = 0; n < r->own.certificates && k->n_certificate; n++)
-		if (!slice_eq(r->own.certificate[n], codec_slice(k->certificate[0])))
+		if (!pgp_info_is(r->own.certificate[n]) &&
+			!slice_eq(r->own.certificate[n], codec_slice(k->certificate[0])))
 			k->certificate[k->n_certificate++] = codec_bytes(r->own.certificate[n]);
 	return k;
 }
@@ -284,7 +326,7 @@ make_key(struct run *r, size_t i)
 static void
 give_key(struct run *r, Gateway__Key *k, Gateway__Party *p)
 {
-	if (!is_for(codec_slice(k->certificate[0]), codec_slice(p->address)))
+	if (!is_for(codec_slice(k->certificate[0]), codec_slice(p->address), r->q.now_sec))
 		return;
 	if (!p->key)
 		p->key = arena_alloc(&r->arena, PEM_DER_MAX * sizeof(*p->key));
@@ -297,7 +339,8 @@ give_keys(struct run *r)
 	for (size_t i = 0; i < r->own.keys; i++) {
 		Gateway__Key *k = make_key(r, i);
 
-		if (private_key_parse(r->own.key[i], &r->key[i]))
+		if (pgp_info_is(r->own.key[i]) ? pgp_bundle_parse(r->own.key[i], &r->bundle[i])
+					       : private_key_parse(r->own.key[i], &r->key[i]))
 			return cli_fail(EX_DATAERR, "a private key of a kind that isn't known");
 		if (k->n_certificate == 0)
 			return cli_fail(EX_DATAERR,
@@ -316,7 +359,7 @@ give_certificates(struct run *r, Gateway__Party *p)
 	for (size_t i = 0; i < r->others.certificates; i++) {
 		Gateway__Certificate *c;
 
-		if (!is_for(r->others.certificate[i], codec_slice(p->address)))
+		if (!is_for(r->others.certificate[i], codec_slice(p->address), r->q.now_sec))
 			continue;
 		c = arena_alloc(&r->arena, sizeof *c);
 		gateway__certificate__init(c);
@@ -332,9 +375,10 @@ all_of(struct run *r, const struct pem_der *from, size_t *n)
 	ProtobufCBinaryData *list = arena_alloc(
 		&r->arena, (from->certificates + 1) * sizeof *list);
 
-	*n = from->certificates;
+	*n = 0;
 	for (size_t i = 0; i < from->certificates; i++)
-		list[i] = codec_bytes(from->certificate[i]);
+		if (!pgp_info_is(from->certificate[i]))
+			list[(*n)++] = codec_bytes(from->certificate[i]);
 	return list;
 }
 
@@ -355,6 +399,26 @@ sign(void *arg, const Gateway__Key *key, const struct gateway_keys_sign *q, stru
 	return private_key_sign(r->key[key->id - 1], q, out);
 }
 
+static enum err
+pgp_unwrap(void *arg, const Gateway__Key *key, const struct gateway_keys_pgp *q,
+	struct pgp_session *session)
+{
+	struct run *r = arg;
+	const struct pgp_secret *s = pgp_bundle_find(r->bundle[key->id - 1], q->fingerprint);
+
+	return s ? pgp_secret_unwrap(s, q->number, q->octets, session) : ERR_DENIED;
+}
+
+static enum err
+pgp_sign(void *arg, const Gateway__Key *key, const struct gateway_keys_pgp *q,
+	struct buf *fields)
+{
+	struct run *r = arg;
+	const struct pgp_secret *s = pgp_bundle_find(r->bundle[key->id - 1], q->fingerprint);
+
+	return s ? pgp_secret_sign(s, q->number, q->octets, fields) : ERR_DENIED;
+}
+
 /* --- asked --- */
 
 static int
@@ -362,7 +426,7 @@ ask(struct run *r)
 {
 	struct slice mail = mail_of(r);
 	struct text t = text_of(&mail);
-	struct gateway_keys keys = {unwrap, sign, r};
+	struct gateway_keys keys = {unwrap, sign, r, pgp_unwrap, pgp_sign};
 	struct text_room room = text_memory_room(r->room);
 	struct gateway e = {&r->q, &t, &keys, &room, &r->arena};
 	enum err err = gateway_run(&e, &r->answer);
@@ -396,6 +460,8 @@ prepare(struct run *r)
 		resolve(r, r->q.recipient[i]);
 		give_certificates(r, r->q.recipient[i]);
 	}
+	if (r->q.way == GATEWAY__QUESTION__WAY__IN)
+		give_certificates(r, r->q.sender);
 	return give_keys(r);
 }
 
@@ -415,8 +481,10 @@ cli_gateway_run(const struct cli_line *line)
 	r->room = text_memory_new((size_t)4 * MAIL_MAX);
 	code = prepare(r);
 	code = code ? code : ask(r);
-	for (size_t i = 0; i < r->own.keys; i++)
+	for (size_t i = 0; i < r->own.keys; i++) {
 		private_key_free(r->key[i]);
+		pgp_bundle_free(r->bundle[i]);
+	}
 	text_memory_free(r->room);
 	buf_fini_secret(&r->mail);
 	buf_fini_secret(&r->lines);

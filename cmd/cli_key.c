@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/mail_addr.h"
 #include "crypto/key_make.h"
+#include "crypto/key_pgp.h"
 #include "crypto/seal.h"
 
 enum { DAYS = 730, DAYS_MAX = 3650, CSR_MAX = 65536, DER_MAX = 16384 };
@@ -99,7 +100,7 @@ import_key(const struct cli_line *line, const struct key_file *f, size_t n, stru
 			"the "
 			"file that has both, or import the key alone",
 			path, f->certs);
-	t.public_key = key_file_public(f->key[n], a);
+	t.public_key = own.n ? key_file_of_certificate(own, a) : key_file_public(f->key[n], a);
 	if (own.n) {
 		if (cert_info_read(own, a, &info))
 			return cli_fail(EX_DATAERR, "%s: its certificate can't be read", path);
@@ -204,6 +205,27 @@ read_days(const struct cli_line *line, unsigned *days)
 }
 
 static int
+make_openpgp(const struct cli_line *line, const struct key_make *q, struct arena *a,
+	json_t *addresses)
+{
+	struct told t = {.line = line, .a = a, .addresses = json_incref(addresses)};
+	struct slice cert;
+	json_t *row = NULL;
+	enum err e = key_pgp_make(cli_value(line, "--kind"), q, a, &t.pkcs8, &cert);
+	int code;
+
+	if (e) {
+		json_decref(addresses);
+		return cli_fail(EX_SOFTWARE, "the key can't be made: %s", err_text(e));
+	}
+	t.public_key = key_file_of_certificate(cert, a);
+	t.chain = &cert;
+	t.certs = 1;
+	code = tell(&t, &row);
+	return code ? code : put_rows(line, json_pack("[o]", row));
+}
+
+static int
 make(const struct cli_line *line, struct key_make *q, struct arena *a, json_t *addresses)
 {
 	bool wants_csr = cli_has(line, "--csr");
@@ -251,6 +273,7 @@ cli_key_create(const struct cli_line *line)
 	const char *kind = cli_value(line, "--kind");
 	json_t *addresses = json_array();
 	struct key_make q = {.now_sec = (int64_t)clock_wall_sec(), .addresses = line->words};
+	bool is_openpgp = kind && (!strcmp(kind, "openpgp") || !strcmp(kind, "openpgp6"));
 	struct slice *name;
 	struct arena a;
 	int code;
@@ -262,11 +285,15 @@ cli_key_create(const struct cli_line *line)
 	if (!code)
 		code = read_names(line, &a, name, addresses);
 	q.address = name;
-	if (!code && key_make_new(kind ? kind : "rsa3072", &a, &q.pkcs8))
-		code = cli_misused(
-			line->verb, "--kind %s: rsa2048, rsa3072, rsa4096, p256 or p384", kind);
+	if (!code && is_openpgp && cli_has(line, "--csr"))
+		code = cli_misused(line->verb, "--csr is for S/MIME");
+	if (!code && !is_openpgp && key_make_new(kind ? kind : "rsa3072", &a, &q.pkcs8))
+		code = cli_misused(line->verb,
+			"--kind %s: rsa2048, rsa3072, rsa4096, p256 or p384; openpgp, openpgp6",
+			kind);
 	if (!code)
-		code = make(line, &q, &a, addresses);
+		code = is_openpgp ? make_openpgp(line, &q, &a, addresses)
+				  : make(line, &q, &a, addresses);
 	json_decref(addresses);
 	arena_reset(&a);
 	return code;

@@ -10,6 +10,7 @@
 #include "core/codec.h"
 #include "crypto/key_make.h"
 #include "crypto/keyring.h"
+#include "crypto/pgp_info.h"
 #include "store/backup_file.h"
 #include "store/db.h"
 #include "store/view_key.h"
@@ -135,6 +136,9 @@ put_p12(struct export *x, struct key_make_file *f, const char *path)
 	struct buf out;
 	int code = EX_OK;
 
+	if (pgp_info_is(f->pkcs8))
+		return cli_fail(
+			EX_USAGE, "PKCS#12 is for S/MIME: this key is OpenPGP's: say --pem");
 	if (!f->password)
 		f->password = asked = cli_password(x->line);
 	buf_init(&out, OUT_MAX);

@@ -405,7 +405,7 @@ static int
 decrypt(struct decrypt *d)
 {
 	Gateway__Key *ours[] = {&d->key};
-	struct gateway_keys keys = {unwrap, NULL, d};
+	struct gateway_keys keys = {.unwrap = unwrap, .arg = d};
 	struct smime_open_setup setup = {ours, 1, &keys, {output_put, &d->out}};
 	int code;
 

@@ -13,6 +13,7 @@
 #include "core/ipc.pb-c.h"
 #include "core/rand.h"
 #include "crypto/keyring.h"
+#include "crypto/pgp_info.h"
 #include "store/apply_cert.h"
 #include "store/apply_key.h"
 #include "store/view_key.h"
@@ -34,7 +35,8 @@ struct import {
 static const char *
 state_of(const Commands__Key *key, uint64_t now_sec, const struct cert_info *info)
 {
-	if (key->kind != COMMANDS__KEY__KIND__SMIME)
+	if (key->kind == COMMANDS__KEY__KIND__DKIM_RSA ||
+		key->kind == COMMANDS__KEY__KIND__DKIM_ED25519)
 		return key->old ? "retired" : "signs";
 	if (!info)
 		return "no certificate";
@@ -46,7 +48,8 @@ state_of(const Commands__Key *key, uint64_t now_sec, const struct cert_info *inf
 static json_t *
 key_row(struct control_request *r, uint64_t id, const Commands__Key *key)
 {
-	static const char *const kinds[] = {"?", "smime", "dkim-rsa", "dkim-ed25519"};
+	static const char *const kinds[] = {
+		"?", "smime", "dkim-rsa", "dkim-ed25519", "openpgp"};
 	struct slice own = key->n_certificate ? codec_slice(key->certificate[0]) : SLICE_EMPTY;
 	struct cert_info info;
 	bool has = own.n && !cert_info_read(own, &r->arena, &info);
@@ -56,7 +59,7 @@ key_row(struct control_request *r, uint64_t id, const Commands__Key *key)
 	json_array_insert_new(addresses, 0, control_json(codec_slice(key->address)));
 	control_cert_id_text(id, text);
 	json_object_set_new(out, "id", json_string(text));
-	json_object_set_new(out, "kind", json_string(kinds[key->kind <= 3 ? key->kind : 0]));
+	json_object_set_new(out, "kind", json_string(kinds[key->kind <= 4 ? key->kind : 0]));
 	json_object_set_new(out, "addresses", addresses);
 	json_object_set_new(out, "key", control_cert_key_text(codec_slice(key->public_key)));
 	json_object_set_new(out, "state",
@@ -382,7 +385,8 @@ read_import(struct control_request *r, struct import *i)
 		return false;
 	}
 	i->is_expired = i->certs && (uint64_t)i->info.until_sec <= courier_now_sec(r->courier);
-	i->record.kind = COMMANDS__KEY__KIND__SMIME;
+	i->record.kind = pgp_info_is(public_key) ? COMMANDS__KEY__KIND__OPENPGP
+						 : COMMANDS__KEY__KIND__SMIME;
 	i->record.public_key = codec_bytes(public_key);
 	i->record.certificate = i->bytes;
 	i->record.n_certificate = i->certs;

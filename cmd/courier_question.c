@@ -7,6 +7,7 @@
 #include "core/mail_addr.h"
 #include "crypto/loop_guard.h"
 #include "crypto/permit.h"
+#include "crypto/pgp_info.h"
 #include "store/view_cert.h"
 #include "store/view_directory.h"
 #include "store/view_key.h"
@@ -43,6 +44,18 @@ canonical(struct asking *x, ProtobufCBinaryData address)
 
 /* --- certificates --- */
 
+static Gateway__Certificate *
+certificate_of(struct asking *x, const Commands__Cert *cert)
+{
+	Gateway__Certificate *c = arena_alloc(x->s->arena, sizeof *c);
+
+	gateway__certificate__init(c);
+	c->der = cert->der;
+	c->trust = (Gateway__Trust)cert->trust;
+	c->capabilities = cert->capabilities;
+	return c;
+}
+
 static enum err
 add_certificates(struct asking *x, Gateway__Party *p)
 {
@@ -59,15 +72,8 @@ add_certificates(struct asking *x, Gateway__Party *p)
 	if (e)
 		return e;
 	p->certificate = arena_alloc(a, (found.n + 1) * sizeof *p->certificate);
-	for (size_t i = 0; i < found.n; i++) {
-		Gateway__Certificate *c = arena_alloc(a, sizeof *c);
-
-		gateway__certificate__init(c);
-		c->der = found.list[i].cert->der;
-		c->trust = (Gateway__Trust)found.list[i].cert->trust;
-		c->capabilities = found.list[i].cert->capabilities;
-		p->certificate[p->n_certificate++] = c;
-	}
+	for (size_t i = 0; i < found.n; i++)
+		p->certificate[p->n_certificate++] = certificate_of(x, found.list[i].cert);
 	return ERR_OK;
 }
 
@@ -114,11 +120,11 @@ may_sign_with(struct asking *x, const Commands__Key *key, bool *may)
 
 /* to_sign: old and revoked ones are left out. */
 static enum err
-add_keys_of(struct asking *x, Gateway__Party *p, struct slice address, bool to_sign)
+add_keys_of_kind(struct asking *x, Gateway__Party *p, struct slice address, bool to_sign,
+	Commands__Key__Kind kind)
 {
 	struct view_keys found;
-	enum err e = view_key_of(
-		x->txn, address, COMMANDS__KEY__KIND__SMIME, x->s->arena, &found);
+	enum err e = view_key_of(x->txn, address, kind, x->s->arena, &found);
 
 	for (size_t i = 0; i < found.n && !e && p->n_key < KEYS_MAX; i++) {
 		bool may = true;
@@ -129,6 +135,14 @@ add_keys_of(struct asking *x, Gateway__Party *p, struct slice address, bool to_s
 			e = add_key(x, p, &found.list[i]);
 	}
 	return e;
+}
+
+static enum err
+add_keys_of(struct asking *x, Gateway__Party *p, struct slice address, bool to_sign)
+{
+	enum err e = add_keys_of_kind(x, p, address, to_sign, COMMANDS__KEY__KIND__SMIME);
+
+	return e ? e : add_keys_of_kind(x, p, address, to_sign, COMMANDS__KEY__KIND__OPENPGP);
 }
 
 /* Of the address, without its subaddress, and of its domain. */
@@ -213,21 +227,30 @@ add_trust(void *arg, struct slice sha256, Commands__Trust *row)
 	return true;
 }
 
-/* A certificate that an administrator gave somebody is believed when he signs with it. */
+/* A certificate that an administrator gave somebody is believed when he signs with it.
+ * OpenPGP's signatures don't bring theirs along. */
 static enum err
 add_known(struct asking *x)
 {
 	struct view_certs found;
 	struct slice from = codec_slice(x->s->item->envelope->from);
+	Gateway__Party *p = x->q->sender;
 	enum err e;
 
 	if (!from.n || x->q->way != GATEWAY__QUESTION__WAY__IN)
 		return ERR_OK;
 	e = view_cert_usable(x->txn, from, x->q->now_sec, x->s->arena, &found);
-	for (size_t i = 0; i < found.n && !e; i++)
-		if (found.list[i].cert->trust == GATEWAY__TRUST__MANUAL)
+	if (e)
+		return e;
+	p->certificate = arena_alloc(x->s->arena, (found.n + 1) * sizeof *p->certificate);
+	for (size_t i = 0; i < found.n; i++) {
+		if (pgp_info_is(codec_slice(found.list[i].cert->der)))
+			p->certificate[p->n_certificate++] = certificate_of(
+				x, found.list[i].cert);
+		else if (found.list[i].cert->trust == GATEWAY__TRUST__MANUAL)
 			add_verdict(x, found.list[i].sha256, false);
-	return e;
+	}
+	return ERR_OK;
 }
 
 static enum err

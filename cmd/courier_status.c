@@ -7,6 +7,7 @@
 #include "core/codec.h"
 #include "core/must.h"
 #include "core/rand.h"
+#include "crypto/pgp_info.h"
 #include "store/floor.h"
 #include "store/view_cert.h"
 #include "store/view_status.h"
@@ -86,7 +87,9 @@ take(void *arg, struct slice address, struct slice sha256, Commands__Cert *cert)
 	if (!slice_eq(address, w->from))
 		w->from = arena_dup(&w->arena, address);
 	w->seen++;
-	if (cert->until_sec <= w->now_sec || has(w, sha256) || !is_due(w, sha256))
+	/* OpenPGP's say it themselves. */
+	if (pgp_info_is(codec_slice(cert->der)) || cert->until_sec <= w->now_sec ||
+		has(w, sha256) || !is_due(w, sha256))
 		return true;
 	w->cert[w->n++] = (struct status_look_cert){
 		arena_dup(&w->arena, sha256), arena_dup(&w->arena, address)};

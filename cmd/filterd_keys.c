@@ -80,8 +80,64 @@ sign(void *arg, const Gateway__Key *key, const struct gateway_keys_sign *what,
 	return e;
 }
 
+static enum err
+pgp_unwrap(void *arg, const Gateway__Key *key, const struct gateway_keys_pgp *what,
+	struct pgp_session *session)
+{
+	Ipc__KeydUnwrap q = IPC__KEYD_UNWRAP__INIT;
+	Ipc__PrivateKey of;
+	ProtobufCMessage *answer;
+	ProtobufCBinaryData secret;
+	enum err e;
+
+	fill_key(key, &of);
+	q.key = &of;
+	q.recipient_info = codec_bytes(what->octets);
+	q.fingerprint = codec_bytes(what->fingerprint);
+	q.pkesk_version = what->number;
+	e = ask(arg, IPC_KEYD_UNWRAP, &q.base, &answer);
+	if (e)
+		return e;
+	secret = ((const Ipc__KeydSecret *)answer)->secret;
+	if (secret.len > 1 && secret.len <= 1 + sizeof session->key) {
+		session->cipher = secret.data[0];
+		session->n = secret.len - 1;
+		memcpy(session->key, secret.data + 1, session->n);
+	} else {
+		e = ERR_DENIED;
+	}
+	seal_wipe(secret.data, secret.len);
+	protobuf_c_message_free_unpacked(answer, NULL);
+	return e;
+}
+
+static enum err
+pgp_sign(void *arg, const Gateway__Key *key, const struct gateway_keys_pgp *what,
+	struct buf *fields)
+{
+	Ipc__KeydUse q = IPC__KEYD_USE__INIT;
+	Ipc__PrivateKey of;
+	ProtobufCMessage *answer;
+	struct slice made;
+	enum err e;
+
+	fill_key(key, &of);
+	q.key = &of;
+	q.message = codec_bytes(what->octets);
+	q.fingerprint = codec_bytes(what->fingerprint);
+	q.pgp_hash = what->number;
+	e = ask(arg, IPC_KEYD_USE, &q.base, &answer);
+	if (e)
+		return e;
+	made = codec_slice(((const Ipc__KeydSigned *)answer)->signature);
+	if (!made.n || !buf_put_slice(fields, made))
+		e = ERR_DENIED;
+	protobuf_c_message_free_unpacked(answer, NULL);
+	return e;
+}
+
 struct gateway_keys
 filterd_keys(struct ipc *ipc)
 {
-	return (struct gateway_keys){unwrap, sign, ipc};
+	return (struct gateway_keys){unwrap, sign, ipc, pgp_unwrap, pgp_sign};
 }

@@ -9,6 +9,7 @@
 #include "core/must.h"
 #include "core/utf8.h"
 #include "crypto/cert_x509.h"
+#include "crypto/pgp_info.h"
 #include "crypto/tls.h"
 
 enum { NAME_FLAGS = XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB, SERIAL_MAX = 64 };
@@ -21,8 +22,8 @@ is_odd(uint32_t c)
 	       (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
 
-static struct slice
-printable(struct slice raw, struct arena *a)
+struct slice
+cert_info_printable(struct slice raw, struct arena *a)
 {
 	struct buf out;
 	struct slice kept;
@@ -53,7 +54,7 @@ name_text(const X509_NAME *name, struct arena *a)
 
 	must(bio != NULL);
 	n = X509_NAME_print_ex(bio, name, 0, NAME_FLAGS) < 0 ? 0 : BIO_get_mem_data(bio, &p);
-	text = printable(slice_of(p, n > 0 ? (size_t)n : 0), a);
+	text = cert_info_printable(slice_of(p, n > 0 ? (size_t)n : 0), a);
 	BIO_free(bio);
 	return text;
 }
@@ -179,10 +180,12 @@ hash_key(X509 *cert, uint8_t hash[CERT_INFO_HASH])
 enum err
 cert_info_read(struct slice der, struct arena *a, struct cert_info *out)
 {
-	X509 *cert = cert_x509_parse(der);
+	X509 *cert = pgp_info_is(der) ? NULL : cert_x509_parse(der);
 	EVP_PKEY *key = cert ? X509_get0_pubkey(cert) : NULL;
 	struct cert_info info = {.bits = 0};
 
+	if (pgp_info_is(der))
+		return pgp_info_read(der, a, out);
 	if (!key || !hash_key(cert, info.key_sha256)) {
 		X509_free(cert);
 		ERR_clear_error();
@@ -211,6 +214,8 @@ cert_info_key(struct slice spki, const char **kind, unsigned *bits)
 	const uint8_t *p = spki.p;
 	EVP_PKEY *key;
 
+	if (pgp_info_is(spki))
+		return pgp_info_key(spki, kind, bits);
 	tls_init();
 	key = spki.n && spki.n <= CERT_X509_DER_MAX ? d2i_PUBKEY(NULL, &p, (long)spki.n) : NULL;
 	ERR_clear_error();

@@ -1,5 +1,6 @@
 /* cert_info: what is said of a certificate: to people, and to the log, which reads no X.509
- * itself. Whether it may be used is crypto/cert_check's. Pure. */
+ * itself. Whether it may be used is crypto/cert_check's. One of OpenPGP is read by pgp_info,
+ * which this asks: the first octet tells. Pure. */
 #ifndef CRYPTO_CERT_INFO_H
 #define CRYPTO_CERT_INFO_H
 
@@ -10,7 +11,7 @@
 enum { CERT_INFO_HASH = 32, CERT_INFO_TEXT_MAX = 400 };
 
 struct cert_info {
-	uint8_t sha256[CERT_INFO_HASH];	    /* of the DER: its name here */
+	uint8_t sha256[CERT_INFO_HASH];	    /* of its octets: its name here */
 	uint8_t key_sha256[CERT_INFO_HASH]; /* of its SubjectPublicKeyInfo */
 	/* RFC 4514 as UTF-8 that can be printed; at most CERT_INFO_TEXT_MAX octets. */
 	struct slice subject, issuer;
@@ -29,7 +30,9 @@ struct cert_info {
  * can't be read. */
 enum err cert_info_read(struct slice der, struct arena *a, struct cert_info *out);
 
-/* What kind of key a SubjectPublicKeyInfo (DER) has. ERR_SYNTAX. */
+/* What kind of key a SubjectPublicKeyInfo (DER), or OpenPGP's packet, has. ERR_SYNTAX. */
 enum err cert_info_key(struct slice spki, const char **kind, unsigned *bits);
+/* A text of a stranger's, for a terminal: without controls, at most CERT_INFO_TEXT_MAX. */
+struct slice cert_info_printable(struct slice raw, struct arena *a);
 
 #endif

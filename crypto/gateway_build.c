@@ -125,8 +125,8 @@ write_converted(
 	return e ? e : closing;
 }
 
-/* RFC 8551 section 3.1.3: a signed entity has 7-bit octets, as servers on the way may convert
- * others. ERR_UNSUPPORTED: it can't be converted. */
+/* RFC 8551 section 3.1.3, RFC 3156 section 3: a signed entity has 7-bit octets, as servers on
+ * the way may convert others. */
 static enum err
 to_7bit(struct gateway_build *b, const struct text **entity)
 {
@@ -146,6 +146,14 @@ to_7bit(struct gateway_build *b, const struct text **entity)
 	mail_downgrade_free(c.d);
 	buf_fini_secret(&c.out);
 	return e;
+}
+
+enum err
+gateway_build_7bit(struct gateway_build *b, const struct text **entity)
+{
+	enum err e = gateway_build_plain(b, entity);
+
+	return e ? e : to_7bit(b, entity);
 }
 
 /* --- signed --- */
@@ -280,7 +288,7 @@ gateway_build_signed(struct gateway_build *b, const struct smime_sign_setup *set
 	enum err e = gateway_build_plain(b, &t);
 
 	if (!e && !*is_opaque && !as[0]) {
-		e = to_7bit(b, &t);
+		e = gateway_build_7bit(b, &t);
 		*is_opaque = e == ERR_UNSUPPORTED;
 		e = *is_opaque ? ERR_OK : e;
 	}

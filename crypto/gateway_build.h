@@ -14,11 +14,15 @@ struct gateway_build {
 	const struct text *plain;	 /* the entity, lines end in CRLF; NULL: not made yet */
 	uint64_t high;			 /* octets above 127 in it */
 	const struct text *signed_as[2][2]; /* by is_pss; detached, opaque */
+	const struct text *signed_pgp;	 /* gateway_build_pgp's */
 };
 void gateway_build_init(
 	struct gateway_build *b, struct gateway_work *w, const struct gateway_head *head);
 /* The mail's Content-* and body, as it is. */
 enum err gateway_build_plain(struct gateway_build *b, const struct text **entity);
+/* The entity of 7-bit octets, as what is signed beside its text must be. ERR_UNSUPPORTED: it
+ * can't be made so. */
+enum err gateway_build_7bit(struct gateway_build *b, const struct text **entity);
 /* Signed. What can't be made 7-bit is signed opaque, whatever is_opaque says, and *is_opaque
  * says so. ERR_UNAVAILABLE: keyd; ERR_CRYPTO: it can't be signed; errors of the room. */
 enum err gateway_build_signed(struct gateway_build *b, const struct smime_sign_setup *setup,

@@ -4,8 +4,15 @@
 
 #include "core/codec.h"
 #include "core/must.h"
-#include "crypto/gateway_judge.h"
+#include "core/mail_addr.h"
+#include "crypto/gateway_autocrypt.h"
+#include "crypto/gateway_mime_pgp.h"
+#include "crypto/gateway_pgp_judge.h"
 #include "crypto/gateway_show.h"
+#include "crypto/pgp_algorithm.h"
+#include "crypto/pgp_armor.h"
+#include "crypto/pgp_info.h"
+#include "crypto/pgp_verify.h"
 #include "crypto/smime_open.h"
 
 /* Of one mail, each of which may read it once for each recipient. */
@@ -30,6 +37,9 @@ struct in {
 	struct reading *todo, *done;
 	unsigned splits;
 	uint32_t rsa_bits_min;
+	struct gateway_pgp_ring signers; /* OpenPGP's certificates of From */
+	struct pgp_opened *pgp;		 /* what the last message was found to be */
+	size_t attempt;
 };
 
 static const struct gateway *
@@ -128,7 +138,7 @@ is_ours(enum err e)
 static void
 cannot_be_read(struct in *in, struct reading *r, const char *why)
 {
-	struct gateway_mark m = {GATEWAY_MARK_NEUTRAL, slice_str(why), SLICE_EMPTY};
+	struct gateway_mark m = {.result = GATEWAY_MARK_NEUTRAL, .words = slice_str(why)};
 
 	gateway_answer_fact(in->w, &r->show.some, "signature: it can't be looked at: %s", why);
 	if (m.result > r->show.mark.result)
@@ -184,7 +194,8 @@ enter_signed(struct in *in, struct reading *r, struct gateway_mime_range range)
 	gateway_mime_look(&r->now.head, part, &m);
 	if (m.kind == GATEWAY_MIME_CMS)
 		e = gateway_mime_cms(part, &m, &kind);
-	if (kind != SMIME_ENVELOPED && kind != SMIME_AUTH_ENVELOPED)
+	if (kind != SMIME_ENVELOPED && kind != SMIME_AUTH_ENVELOPED &&
+		m.kind != GATEWAY_MIME_PGP_ENCRYPTED)
 		end(r);
 	return e;
 }
@@ -210,6 +221,82 @@ verify_detached(struct in *in, struct reading *r)
 	}
 	buf_fini(&signature);
 	if (e && !is_ours(e)) {
+		cannot_be_read(in, r, "multipart/signed is malformed");
+		return ERR_OK;
+	}
+	return e ? e : enter_signed(in, r, two.first);
+}
+
+/* --- OpenPGP's detached ones --- */
+
+static enum err
+feed_unarmor(void *arg, struct slice octets)
+{
+	return pgp_unarmor_feed(arg, octets);
+}
+
+/* Packets. ERR_SYNTAX: it isn't one armored block, and nothing else. */
+static enum err
+read_pgp_signature(const struct entity *n, const struct gateway_mime_two *two, struct buf *out)
+{
+	struct pgp_unarmor u;
+	enum err e;
+
+	pgp_unarmor_init(&u, text_into(out));
+	e = gateway_mime_decode(n->text, two->second_body, two->second_encoding,
+		&(struct text_sink){feed_unarmor, &u});
+	e = e ? e : pgp_unarmor_finish(&u);
+	if (!e && (u.blocks != 1 || u.kind != PGP_ARMOR_SIGNATURE))
+		e = ERR_SYNTAX;
+	return e == ERR_NOT_FOUND ? ERR_SYNTAX : e;
+}
+
+static enum err
+feed_pgp(void *arg, struct slice octets)
+{
+	pgp_verify_feed(arg, octets);
+	return ERR_OK;
+}
+
+static enum err
+judge_detached(struct in *in, struct reading *r, const struct gateway_mime_two *two,
+	struct slice signature)
+{
+	struct pgp_verify *v = arena_zalloc(engine(in)->arena, sizeof *v);
+	const struct pgp_judge judge = {&in->signers.ring, engine(in)->q->now_sec};
+	struct gateway_pgp_judge_layer layer = {&in->signers, NULL, 0};
+	struct pgp_verdict *verdict;
+	enum err e = pgp_verify_begin(v, signature, &judge);
+
+	if (!e)
+		e = gateway_mime_lines(
+			r->now.text, two->first, &(struct text_sink){feed_pgp, v});
+	if (!e) {
+		verdict = arena_alloc(engine(in)->arena, (v->n + 1) * sizeof *verdict);
+		layer.n = v->n;
+		layer.verdict = verdict;
+		pgp_verify_finish(v, verdict);
+		gateway_pgp_judge(in->w, &r->show.some, &in->from, &layer, &r->show.mark);
+	}
+	pgp_verify_fini(v);
+	return e;
+}
+
+static enum err
+verify_pgp(struct in *in, struct reading *r)
+{
+	struct gateway_mime_two two;
+	struct buf signature;
+	enum err e = gateway_mime_split(r->now.text, &two);
+
+	buf_init(&signature, SMIME_SIGNATURE_MAX);
+	if (!e)
+		e = read_pgp_signature(&r->now, &two, &signature);
+	if (!e)
+		e = judge_detached(in, r, &two, buf_slice(&signature));
+	buf_fini(&signature);
+	if (e && !is_ours(e)) {
+		r->show.mark.is_openpgp = true;
 		cannot_be_read(in, r, "multipart/signed is malformed");
 		return ERR_OK;
 	}
@@ -301,6 +388,77 @@ feed_hash(void *arg, struct slice octets)
 	return ERR_OK;
 }
 
+/* What else is to be said of it than of S/MIME's is in in->pgp. */
+static void
+say_as_smime(const struct gateway_pgp_ring *keys, const struct pgp_opened *pgp,
+	struct smime_opened *facts)
+{
+	const struct gateway_pgp_one *one = pgp->key ? gateway_pgp_with(keys, pgp->key) : NULL;
+	const char *cipher = pgp_algorithm_cipher_name(pgp->cipher);
+
+	*facts = (struct smime_opened){.key = one ? one->key : NULL,
+		.algorithm = cipher ? cipher : "unknown cipher",
+		.recipient = pgp->key ? pgp_info_kind(pgp->key) : "",
+		.recipients = pgp->recipients,
+		.is_authenticated = true};
+}
+
+/* What was inline becomes a part of its own. */
+#define INLINE_FIELDS                                                                          \
+	"Content-Type: text/plain; charset=utf-8\r\n"                                          \
+	"Content-Transfer-Encoding: 8bit\r\n\r\n"
+
+static enum err
+try_pgp(struct in *in, const struct entity *n, const struct gateway_some *some,
+	struct text_sink to, struct smime_opened *facts)
+{
+	struct gateway_pgp_ring *keys = arena_alloc(engine(in)->arena, sizeof *keys);
+	struct gateway_pgp_message message = {.text = n->text,
+		.keys = keys,
+		.signers = &in->signers,
+		.now_sec = engine(in)->q->now_sec,
+		.attempt = in->attempt,
+		.to = to};
+	struct gateway_mime_pgp where;
+	struct gateway_mime m;
+	Gateway__Key **list;
+	size_t n_keys = gather_keys(in, some, &list);
+	enum err e;
+
+	gateway_pgp_init(keys, engine(in)->arena, engine(in)->keys);
+	for (size_t i = 0; i < n_keys; i++)
+		gateway_pgp_add_key(keys, list[i]);
+	gateway_mime_look(&n->head, n->text, &m);
+	e = gateway_mime_pgp_find(n->text, &m, &where);
+	if (!e && m.kind == GATEWAY_MIME_PGP_INLINE)
+		e = to.put(to.arg, SLICE_LIT(INLINE_FIELDS));
+	if (e)
+		return e;
+	message.range = where.range;
+	message.encoding = where.encoding;
+	in->pgp = arena_zalloc(engine(in)->arena, sizeof *in->pgp);
+	e = gateway_pgp_open(&message, in->pgp);
+	say_as_smime(keys, in->pgp, facts);
+	return e;
+}
+
+/* It names no key, and the one that was tried opened it not. */
+static bool
+is_another_try(struct in *in, enum err e)
+{
+	return e == ERR_CRYPTO && in->pgp && in->attempt + 1 < in->pgp->attempts &&
+	       ++in->attempt < GATEWAY_PGP_ATTEMPTS_MAX;
+}
+
+static bool
+is_pgp(const struct entity *n)
+{
+	struct gateway_mime m;
+
+	gateway_mime_look(&n->head, n->text, &m);
+	return m.kind == GATEWAY_MIME_PGP_ENCRYPTED || m.kind == GATEWAY_MIME_PGP_INLINE;
+}
+
 /* One try with the keys of some of them. */
 static enum err
 try_keys(struct in *in, const struct entity *n, const struct gateway_some *some,
@@ -312,6 +470,9 @@ try_keys(struct in *in, const struct entity *n, const struct gateway_some *some,
 	Gateway__Key **keys;
 	enum err e;
 
+	in->pgp = NULL;
+	if (is_pgp(n))
+		return try_pgp(in, n, some, to, facts);
 	setup.n_key = gather_keys(in, some, &keys);
 	setup.key = keys;
 	if (setup.n_key == 0)
@@ -327,7 +488,7 @@ try_keys(struct in *in, const struct entity *n, const struct gateway_some *some,
 }
 
 static enum err
-open_text(struct in *in, struct reading *r, struct smime_opened *facts, struct text **content)
+open_once(struct in *in, struct reading *r, struct smime_opened *facts, struct text **content)
 {
 	struct gateway_mime_canon canon;
 	struct text_sink to;
@@ -346,11 +507,28 @@ open_text(struct in *in, struct reading *r, struct smime_opened *facts, struct t
 	return e;
 }
 
+static enum err
+open_text(struct in *in, struct reading *r, struct smime_opened *facts, struct text **content)
+{
+	enum err e;
+
+	in->attempt = 0;
+	do
+		e = open_once(in, r, facts, content);
+	while (is_another_try(in, e));
+	return e;
+}
+
 static void
 stay_closed(struct in *in, struct reading *r, enum err e)
 {
 	r->show.closed = "encrypted, not opened here";
-	if (e == ERR_NOT_FOUND)
+	if (in->pgp && r->show.mark.result == GATEWAY_MARK_NONE)
+		r->show.mark.is_openpgp = true;
+	if (in->pgp && e == ERR_SYNTAX)
+		gateway_answer_fact(in->w, &r->show.some,
+			"it says OpenPGP, but isn't wholly one message: left as it is");
+	else if (e == ERR_NOT_FOUND)
 		gateway_answer_fact(in->w, &r->show.some,
 			"encrypted to nobody whose key is here: passed on as it is");
 	else if (e == ERR_UNSUPPORTED)
@@ -362,6 +540,21 @@ stay_closed(struct in *in, struct reading *r, enum err e)
 	end(r);
 }
 
+/* Of what one's keys give. */
+static enum err
+hash_once(
+	struct in *in, const struct entity *n, const struct gateway_some *one, EVP_MD_CTX *hash)
+{
+	struct gateway_mime_canon canon;
+	struct smime_opened facts;
+	enum err e;
+
+	must(EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1);
+	e = try_keys(in, n, one,
+		gateway_mime_canon_into(&canon, (struct text_sink){feed_hash, hash}), &facts);
+	return e ? e : gateway_mime_canon_end(&canon);
+}
+
 /* One more recipient's own keys give the very text that was opened: to name him in a
  * RecipientInfo isn't enough, nor that what his key gives has a good padding by chance, as
  * whoever has seen a ciphertext could add an entry for himself. */
@@ -371,17 +564,14 @@ opens_the_same(
 {
 	EVP_MD_CTX *hash[2] = {EVP_MD_CTX_new(), EVP_MD_CTX_new()};
 	struct gateway_some one = {{recipient}, 1};
-	struct gateway_mime_canon canon;
-	struct smime_opened facts;
 	uint8_t sum[2][EVP_MAX_MD_SIZE];
-	struct text_sink to;
 	enum err e;
 
-	for (int i = 0; i < 2; i++)
-		must(hash[i] && EVP_DigestInit_ex(hash[i], EVP_sha256(), NULL) == 1);
-	to = gateway_mime_canon_into(&canon, (struct text_sink){feed_hash, hash[0]});
-	e = try_keys(in, &r->now, &one, to, &facts);
-	e = e ? e : gateway_mime_canon_end(&canon);
+	must(hash[0] && hash[1] && EVP_DigestInit_ex(hash[1], EVP_sha256(), NULL) == 1);
+	in->attempt = 0;
+	do
+		e = hash_once(in, &r->now, &one, hash[0]);
+	while (is_another_try(in, e));
 	e = e ? e
 	      : text_copy(content, 0, content->size, &(struct text_sink){feed_hash, hash[1]});
 	for (int i = 0; i < 2; i++) {
@@ -429,21 +619,39 @@ static void
 tell_opened(struct in *in, struct reading *r, const struct smime_opened *facts)
 {
 	char print[GATEWAY_ANSWER_PRINT] = "unknown";
+	bool is_openpgp = in->pgp && in->pgp->key;
 
-	if (facts->key->n_certificate)
+	if (is_openpgp)
+		gateway_pgp_print(in->pgp->key, print);
+	else if (facts->key->n_certificate)
 		gateway_answer_print(codec_slice(facts->key->certificate[0]), print);
 	gateway_answer_fact(in->w, &r->show.some,
-		"decrypted: %s, %s, certificate %s, for %zu recipient%s%s", facts->algorithm,
-		facts->recipient, print, facts->recipients, facts->recipients == 1 ? "" : "s",
+		"decrypted: %s, %s, %s %s, for %zu recipient%s%s", facts->algorithm,
+		facts->recipient, is_openpgp ? "OpenPGP key" : "certificate", print,
+		facts->recipients, facts->recipients == 1 ? "" : "s",
 		facts->is_authenticated ? "" : "; nothing proves that it wasn't changed");
 	r->show.was_opened = true;
 	r->show.is_open_to_change |= !facts->is_authenticated;
 	r->show.algorithm = facts->algorithm;
 }
 
+/* The signatures that were inside of the encryption, or alone. */
+static void
+judge_opened(struct in *in, struct reading *r, const struct pgp_opened *pgp)
+{
+	const struct gateway_pgp_judge_layer layer = {
+		&in->signers, pgp->verdict, pgp->n_verdicts};
+
+	if (r->show.mark.result == GATEWAY_MARK_NONE)
+		r->show.mark.is_openpgp = true;
+	if (pgp->n_verdicts)
+		gateway_pgp_judge(in->w, &r->show.some, &in->from, &layer, &r->show.mark);
+}
+
 static enum err
 open_layer(struct in *in, struct reading *r)
 {
+	const struct pgp_opened *pgp;
 	struct smime_opened facts;
 	struct text *content;
 	enum err e = open_text(in, r, &facts, &content);
@@ -454,11 +662,18 @@ open_layer(struct in *in, struct reading *r)
 		stay_closed(in, r, e);
 		return ERR_OK;
 	}
-	e = keep_entitled(in, r, &facts, content);
+	pgp = in->pgp;
+	if (!pgp || pgp->is_encrypted)
+		e = keep_entitled(in, r, &facts, content);
 	if (e)
 		return e;
-	tell_opened(in, r, &facts);
-	in->w->out->answer.was_decrypted = true;
+	in->pgp = (struct pgp_opened *)(uintptr_t)pgp;
+	if (!pgp || pgp->is_encrypted) {
+		tell_opened(in, r, &facts);
+		in->w->out->answer.was_decrypted = true;
+	}
+	if (pgp)
+		judge_opened(in, r, pgp);
 	return show(in, r, content);
 }
 
@@ -500,23 +715,61 @@ tell_flaw(struct in *in, struct reading *r, const char *flaw)
 }
 
 static enum err
+peel_layer(struct in *in, struct reading *r, const struct gateway_mime *m)
+{
+	switch (m->kind) {
+	case GATEWAY_MIME_SIGNED:
+		return verify_detached(in, r);
+	case GATEWAY_MIME_CMS:
+		return peel_cms(in, r, m);
+	case GATEWAY_MIME_PGP_SIGNED:
+		return verify_pgp(in, r);
+	case GATEWAY_MIME_PGP_ENCRYPTED:
+	case GATEWAY_MIME_PGP_INLINE:
+		return open_layer(in, r);
+	case GATEWAY_MIME_PLAIN:
+		break;
+	}
+	end(r);
+	return ERR_OK;
+}
+
+/* Has one of them this method? */
+static bool
+is_switched_on(const struct in *in, const struct reading *r, enum gateway_mime_kind kind)
+{
+	bool is_smime = kind == GATEWAY_MIME_SIGNED || kind == GATEWAY_MIME_CMS;
+	Gateway__Settings__Methods other = is_smime ? GATEWAY__SETTINGS__METHODS__OPENPGP
+						    : GATEWAY__SETTINGS__METHODS__SMIME;
+
+	for (size_t i = 0; i < r->show.some.n; i++) {
+		const Gateway__Party *p = engine(in)->q->recipient[r->show.some.i[i]];
+
+		if (!p->settings || p->settings->methods != other)
+			return true;
+	}
+	return false;
+}
+
+static enum err
 peel(struct in *in, struct reading *r)
 {
 	struct gateway_mime m;
-	bool is_layer;
+	bool is_layer, is_on;
 
 	gateway_mime_look(&r->now.head, r->now.text, &m);
-	is_layer = m.kind == GATEWAY_MIME_SIGNED || m.kind == GATEWAY_MIME_CMS;
-	if (is_layer && r->layers++ < GATEWAY_LAYERS_MAX)
-		return m.kind == GATEWAY_MIME_SIGNED ? verify_detached(in, r)
-						     : peel_cms(in, r, &m);
+	is_layer = m.kind != GATEWAY_MIME_PLAIN;
+	is_on = is_layer && is_switched_on(in, r, m.kind);
+	if (is_on && r->layers++ < GATEWAY_LAYERS_MAX)
+		return peel_layer(in, r, &m);
 	if (m.flaw)
 		tell_flaw(in, r, m.flaw);
+	else if (is_layer && !is_on)
+		gateway_answer_fact(in->w, &r->show.some,
+			"the policy switches this method off: left as it is");
 	else if (is_layer)
 		gateway_answer_fact(in->w, &r->show.some,
 			"more than %d layers: the rest is left as it is", GATEWAY_LAYERS_MAX);
-	else if (m.kind != GATEWAY_MIME_PLAIN)
-		gateway_answer_fact(in->w, &r->show.some, "OpenPGP: left as it is");
 	end(r);
 	return ERR_OK;
 }
@@ -558,6 +811,64 @@ rsa_bits_min(const Gateway__Question *q)
 	return most;
 }
 
+/* --- OpenPGP's certificates of From --- */
+
+/* Is there a copy of it that is as new? An older one says less: that it was revoked, above
+ * all. */
+static bool
+is_news(const struct in *in, const struct pgp_cert *cert)
+{
+	for (size_t i = 0; i < in->signers.ring.n; i++) {
+		const struct pgp_cert *known = in->signers.cert[i];
+
+		if (known != cert &&
+			!memcmp(known->key[0].public.fingerprint,
+				cert->key[0].public.fingerprint, PGP_FINGERPRINT_MAX) &&
+			pgp_info_newest_sec(known) >= pgp_info_newest_sec(cert))
+			return false;
+	}
+	return true;
+}
+
+static void
+learn(struct in *in, struct slice canonical, struct slice octets)
+{
+	struct gateway_pgp_ring *r = &in->signers;
+	Gateway__Harvest h;
+
+	if (!gateway_pgp_add(r, octets, GATEWAY__TRUST__TRUST_NONE))
+		return;
+	if (!is_news(in, r->cert[r->ring.n - 1]) ||
+		gateway_pgp_fault(octets, engine(in)->q->now_sec) ||
+		!gateway_pgp_is_for(r->cert[r->ring.n - 1], canonical, engine(in)->q->now_sec))
+		return;
+	gateway__harvest__init(&h);
+	h.address = codec_bytes(canonical);
+	h.der = codec_bytes(octets);
+	h.trust = GATEWAY__TRUST__HARVESTED;
+	gateway_answer_harvest(in->w, &h);
+	gateway_answer_fact(in->w, NULL, "Autocrypt: a key of %.*s", SLICE_FMT(canonical));
+}
+
+/* Those that are known, then the mail's own, which is nobody's word but the mail's. */
+static void
+gather_signers(struct in *in, const struct gateway_head *head)
+{
+	const Gateway__Party *from = engine(in)->q->sender;
+	struct slice canonical, octets;
+
+	gateway_pgp_init(&in->signers, engine(in)->arena, engine(in)->keys);
+	for (size_t i = 0; from && i < from->n_certificate; i++)
+		gateway_pgp_add(&in->signers, codec_slice(from->certificate[i]->der),
+			from->certificate[i]->trust);
+	if (in->from.why ||
+		mail_addr_canonical_text(in->from.address, engine(in)->arena, &canonical))
+		return;
+	octets = gateway_autocrypt_read(head, canonical, engine(in)->arena);
+	if (octets.n)
+		learn(in, canonical, octets);
+}
+
 enum err
 gateway_in_run(struct gateway_work *w, const struct gateway_head *head)
 {
@@ -574,6 +885,7 @@ gateway_in_run(struct gateway_work *w, const struct gateway_head *head)
 	gateway_head_copy(head, &outer);
 	tell_forged(&in, gateway_mark_strip(&outer, slice_str(e->q->authserv_id)));
 	gateway_judge_read(head, e->arena, &in.from);
+	gather_signers(&in, head);
 	in.todo = &first;
 	while ((r = in.todo) && !err) {
 		in.todo = r->next;

@@ -121,7 +121,7 @@ mark_of(struct gateway_work *w, const struct smime_signer *s,
 	const struct gateway_judge_from *from)
 {
 	enum smime_problem problem = s ? problem_of(s, from) : SMIME_PROBLEM_NONE;
-	struct gateway_mark m = {GATEWAY_MARK_NONE, SLICE_EMPTY, SLICE_EMPTY};
+	struct gateway_mark m = {.result = GATEWAY_MARK_NONE};
 
 	if (!s) {
 		m.words = SLICE_LIT("nobody signed it");

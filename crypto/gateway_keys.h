@@ -10,6 +10,7 @@
 #include "core/buf.h"
 #include "core/err.h"
 #include "crypto/gateway.pb-c.h"
+#include "crypto/pgp.h"
 
 enum { GATEWAY_KEYS_CEK_MAX = 32, GATEWAY_KEYS_RECIPIENT_MAX = 8192 };
 
@@ -17,6 +18,12 @@ struct gateway_keys_sign {
 	struct slice message; /* unhashed */
 	int digest;
 	bool pss;
+};
+/* Of OpenPGP a private key is all keys of one certificate. */
+struct gateway_keys_pgp {
+	struct slice fingerprint; /* which of them */
+	uint8_t number;		  /* to unwrap: the PKESK's version; to sign: enum pgp_hash */
+	struct slice octets;	  /* the PKESK's fields; the digest */
 };
 struct gateway_keys {
 	/* The content key that one RecipientInfo (DER, whole, of at most
@@ -31,6 +38,12 @@ struct gateway_keys {
 	enum err (*sign)(void *arg, const Gateway__Key *key, const struct gateway_keys_sign *q,
 		struct buf *signature);
 	void *arg;
+	/* As pgp_private's, whose errors they have but for ERR_NOT_FOUND. Both NULL: there are
+	 * no keys of OpenPGP. */
+	enum err (*pgp_unwrap)(void *arg, const Gateway__Key *key,
+		const struct gateway_keys_pgp *q, struct pgp_session *session);
+	enum err (*pgp_sign)(void *arg, const Gateway__Key *key,
+		const struct gateway_keys_pgp *q, struct buf *fields);
 };
 
 #endif

@@ -212,12 +212,13 @@ gateway_mark_write(const struct gateway_mark *m, struct slice authserv_id, struc
 {
 	buf_put_str(out, "Authentication-Results: ");
 	buf_put_slice(out, authserv_id);
-	buf_put_str(out, ";\r\n\tsmime=");
+	buf_put_str(out, m->is_openpgp ? ";\r\n\tx-openpgp=" : ";\r\n\tsmime=");
 	buf_put_str(out, gateway_mark_result_text(m->result));
 	if (m->words.n)
 		put_comment(m->words, out);
 	if (is_plain_address(m->signer)) {
-		buf_put_str(out, "\r\n\tbody.smime-identifier=");
+		buf_put_str(out, m->is_openpgp ? "\r\n\tbody.x-openpgp-identifier="
+					       : "\r\n\tbody.smime-identifier=");
 		buf_put_slice(out, m->signer);
 	}
 	return buf_put_str(out, "\r\n");

@@ -1,7 +1,7 @@
 /* gateway_mark: the marks that say what the engine found. Those that came with the mail are
  * taken out before anything else; ours are one Authentication-Results field (RFC 8601, with
- * the method smime of RFC 7281) and, where wanted, a tag in the subject
- * (crypto/gateway_subject). Pure.
+ * the method smime of RFC 7281, or x-openpgp, which nobody has registered) and, where wanted,
+ * a tag in the subject (crypto/gateway_subject). Pure.
  *
  * What a verdict is, in RFC 7281's words:
  *   none     no signature that counts: there is none, nobody signed it, a part alone is
@@ -37,6 +37,7 @@ struct gateway_mark {
 	enum gateway_mark_result result;
 	struct slice words;  /* the comment: why; may be empty */
 	struct slice signer; /* the address that was signed for; may be empty */
+	bool is_openpgp;     /* which of the two it is about */
 };
 
 enum gateway_mark_forged {

@@ -4,6 +4,7 @@
 
 #include "core/mail_scan.h"
 #include "core/must.h"
+#include "crypto/gateway_mime_pgp.h"
 
 /* CHUNK: octets of a text in hand. FRONT: of a CMS that says what it is, and what may stand
  * before that many in base64: blanks and line ends. */
@@ -68,6 +69,23 @@ kind_of(const struct mail_type *t)
 	return GATEWAY_MIME_PLAIN;
 }
 
+/* What only the body tells. */
+static void
+look_inside(const struct text *t, const struct mail_type *type, struct gateway_mime *m)
+{
+	struct gateway_mime_pgp message;
+
+	if (!type || mail_type_is(type, SLICE_LIT("text"), SLICE_LIT("plain"))) {
+		if (gateway_mime_pgp_is_inline(t, m))
+			m->kind = GATEWAY_MIME_PGP_INLINE;
+	} else if (mail_type_is(type, SLICE_LIT("multipart"), SLICE_LIT("mixed")) &&
+		   gateway_mime_pgp_may_be_mended(t, &m->body)) {
+		m->is_mended = true;
+		if (!gateway_mime_pgp_find(t, m, &message))
+			m->kind = GATEWAY_MIME_PGP_ENCRYPTED;
+	}
+}
+
 static const char *
 flaw_of(const struct gateway_head *h, const struct gateway_mime *m, const struct mail_type *t)
 {
@@ -78,10 +96,11 @@ flaw_of(const struct gateway_head *h, const struct gateway_mime *m, const struct
 	if (!only_field(h, SLICE_LIT("Content-Type"), &body) ||
 		!only_field(h, SLICE_LIT("Content-Transfer-Encoding"), &body))
 		return "it says more than once what it is";
-	if (has_twice(t))
+	if (t && has_twice(t))
 		return "its Content-Type has a parameter twice";
 	if (m->encoding == MAIL_ENCODING_UNKNOWN ||
-		(m->kind != GATEWAY_MIME_CMS && m->encoding > MAIL_ENCODING_BINARY))
+		(m->kind != GATEWAY_MIME_CMS && m->kind != GATEWAY_MIME_PGP_INLINE &&
+			m->encoding > MAIL_ENCODING_BINARY))
 		return "its encoding isn't one that it may have";
 	return NULL;
 }
@@ -93,19 +112,22 @@ gateway_mime_look(const struct gateway_head *h, const struct text *t, struct gat
 	size_t encoding = gateway_head_find(h, SLICE_LIT("Content-Transfer-Encoding"), 0);
 	struct mail_type parsed;
 	struct arena a;
+	bool is_typed;
 
 	*out = (struct gateway_mime){.body = {h->body_at, t->size}};
 	arena_init(&a, 0);
 	if (encoding < h->n)
 		out->encoding = (enum mail_encoding)mail_decode_encoding(
 			h->field[encoding].body);
-	if (type < h->n && mail_type_parse(h->field[type].body, &a, &parsed)) {
+	is_typed = type < h->n && mail_type_parse(h->field[type].body, &a, &parsed);
+	if (is_typed)
 		out->kind = is_named_cms(&parsed, h, &a) ? GATEWAY_MIME_CMS : kind_of(&parsed);
-		if (out->kind != GATEWAY_MIME_PLAIN)
-			out->flaw = flaw_of(h, out, &parsed);
-		if (out->flaw)
-			out->kind = GATEWAY_MIME_PLAIN;
-	}
+	if (out->kind == GATEWAY_MIME_PLAIN && (is_typed || type >= h->n))
+		look_inside(t, is_typed ? &parsed : NULL, out);
+	if (out->kind != GATEWAY_MIME_PLAIN)
+		out->flaw = flaw_of(h, out, is_typed ? &parsed : NULL);
+	if (out->flaw)
+		out->kind = GATEWAY_MIME_PLAIN;
 	arena_reset(&a);
 }
 

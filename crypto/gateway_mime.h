@@ -1,6 +1,6 @@
 /* gateway_mime: which cryptographic layer is the outermost one of a mail or part (RFC 8551
- * section 3, RFC 1847), where its pieces are, and the streams between texts and machines: out
- * of an encoding, into canonical lines, into base64. By what it is, not by what it says
+ * section 3, RFC 1847, RFC 3156), where its pieces are, and the streams between texts and
+ * machines: out of an encoding, into canonical lines, into base64. By what it is, not by what it says
  * beside that: smime-type and micalg are never read. Only the outermost part is looked at: a
  * layer within multipart/mixed is a part of what somebody else put together. Pure. */
 #ifndef CRYPTO_GATEWAY_MIME_H
@@ -12,10 +12,11 @@
 
 enum gateway_mime_kind {
 	GATEWAY_MIME_PLAIN,
-	GATEWAY_MIME_SIGNED,	   /* multipart/signed, application/pkcs7-signature */
-	GATEWAY_MIME_CMS,	   /* application/pkcs7-mime, or octets that are named so */
-	GATEWAY_MIME_PGP_SIGNED,   /* multipart/signed, application/pgp-signature */
-	GATEWAY_MIME_PGP_ENCRYPTED /* multipart/encrypted, application/pgp-encrypted */
+	GATEWAY_MIME_SIGNED,	    /* multipart/signed, application/pkcs7-signature */
+	GATEWAY_MIME_CMS,	    /* application/pkcs7-mime, or octets that are named so */
+	GATEWAY_MIME_PGP_SIGNED,    /* multipart/signed, application/pgp-signature */
+	GATEWAY_MIME_PGP_ENCRYPTED, /* multipart/encrypted, application/pgp-encrypted */
+	GATEWAY_MIME_PGP_INLINE	    /* text/plain that begins with an armored message */
 };
 /* [at, end) of a text. */
 struct gateway_mime_range {
@@ -25,6 +26,7 @@ struct gateway_mime {
 	enum gateway_mime_kind kind;
 	enum mail_encoding encoding;
 	struct gateway_mime_range body;
+	bool is_mended; /* PGP_ENCRYPTED: taken apart by Exchange (gateway_mime_pgp) */
 	/* Why it is taken for PLAIN although it says otherwise, static; or NULL. Readers may
 	 * see another thing in it than we do. */
 	const char *flaw;

@@ -2,10 +2,12 @@
 
 #include "core/codec.h"
 #include "core/mail_addr.h"
-#include "crypto/gateway_build.h"
+#include "crypto/gateway_autocrypt.h"
+#include "crypto/gateway_build_pgp.h"
 #include "crypto/gateway_from.h"
 #include "crypto/gateway_mark.h"
 #include "crypto/gateway_plan.h"
+#include "crypto/pgp_info.h"
 #include "crypto/smime_seal.h"
 #include "crypto/smime_verify.h"
 
@@ -13,20 +15,22 @@ struct out {
 	struct gateway_work *w;
 	struct gateway_plan *plan;
 	struct gateway_build build;
-	struct smime_sign_setup sign; /* key NULL: there is none for this mail */
-	bool is_told;		      /* of the signature */
+	struct smime_sign_setup sign;	 /* key NULL: there is none for this mail */
+	struct gateway_pgp_ring ring;	 /* the sender's keys of OpenPGP */
+	struct gateway_build_signer pgp; /* cert NULL: none */
+	struct slice from;		 /* the one; or empty, and why */
+	const char *why;
+	bool is_told[2]; /* of the signatures */
 };
 
 /* --- who signs --- */
 
 /* A key of the sender's that may sign, and whose certificate is for the one From. */
 static void
-find_signer(struct out *o, const struct gateway_head *h)
+find_smime(struct out *o)
 {
 	const Gateway__Question *q = o->w->e->q;
-	struct slice from;
-	const char *why = gateway_from_read(h, o->w->e->arena, &from);
-	size_t n = q->sender && !why ? q->sender->n_key : 0;
+	size_t n = q->sender && !o->why ? q->sender->n_key : 0;
 
 	o->sign = (struct smime_sign_setup){.keys = o->w->e->keys, .now_sec = q->now_sec};
 	for (size_t i = 0; i < n; i++) {
@@ -36,30 +40,91 @@ find_signer(struct out *o, const struct gateway_head *h)
 		if (!o->sign.key->may_sign || !o->sign.key->n_certificate)
 			continue;
 		who.certificate = codec_slice(o->sign.key->certificate[0]);
-		if (smime_signer_is(&who, from) && smime_sign_micalg(&o->sign))
+		if (!pgp_info_is(who.certificate) && smime_signer_is(&who, o->from) &&
+			smime_sign_micalg(&o->sign))
 			return;
 	}
 	o->sign.key = NULL;
-	if (why)
-		gateway_answer_fact(o->w, NULL, "not signed: %s", why);
-	else
-		gateway_answer_fact(o->w, NULL,
-			"not signed: no key with a valid certificate for %.*s is here",
-			SLICE_FMT(from));
+}
+
+static void
+find_pgp(struct out *o)
+{
+	const Gateway__Question *q = o->w->e->q;
+	size_t n = q->sender && !o->why ? q->sender->n_key : 0;
+
+	gateway_pgp_init(&o->ring, o->w->e->arena, o->w->e->keys);
+	for (size_t i = 0; i < n; i++)
+		if (q->sender->key[i]->may_sign)
+			gateway_pgp_add_key(&o->ring, q->sender->key[i]);
+	o->pgp = (struct gateway_build_signer){.ring = &o->ring, .now_sec = q->now_sec};
+	for (size_t i = 0; i < o->ring.ring.n && !o->pgp.cert; i++) {
+		struct pgp_cert *cert = o->ring.cert[i];
+
+		if (gateway_pgp_is_for(cert, o->from, q->now_sec) &&
+			pgp_valid_signer(cert, q->now_sec, &o->pgp.key))
+			o->pgp.cert = cert;
+	}
+}
+
+/* Can it be signed so? What is only signed may be by the other method, if that isn't off. */
+static bool
+choose_signer(const struct out *o, size_t i)
+{
+	Gateway__Settings__Methods methods = gateway_plan_settings(o->w, i)->methods;
+	struct gateway_plan_one *one = &o->plan->one[i];
+	bool has[2] = {o->sign.key != NULL, o->pgp.cert != NULL};
+	bool is_alone = methods == GATEWAY__SETTINGS__METHODS__SMIME ||
+			methods == GATEWAY__SETTINGS__METHODS__OPENPGP;
+
+	if (!one->certificate && !has[one->is_openpgp] && !is_alone)
+		one->is_openpgp = !one->is_openpgp;
+	return has[one->is_openpgp];
 }
 
 static void
 decide_signer(struct out *o, const struct gateway_head *h)
 {
 	const Gateway__Question *q = o->w->e->q;
-	bool is_wanted = false;
+	bool is_wanted = false, is_missed = false;
 
 	for (size_t i = 0; i < q->n_recipient; i++)
 		is_wanted |= o->plan->one[i].sign;
-	if (is_wanted)
-		find_signer(o, h);
-	for (size_t i = 0; i < q->n_recipient; i++)
-		o->plan->one[i].sign &= o->sign.key != NULL;
+	o->why = gateway_from_read(h, o->w->e->arena, &o->from);
+	find_smime(o);
+	find_pgp(o);
+	for (size_t i = 0; i < q->n_recipient; i++) {
+		struct gateway_plan_one *one = &o->plan->one[i];
+
+		if (one->sign)
+			one->sign = choose_signer(o, i);
+		is_missed |= is_wanted && !one->sign && one->fate == GATEWAY_PLAN_PASS;
+	}
+	if (is_wanted && o->why)
+		gateway_answer_fact(o->w, NULL, "not signed: %s", o->why);
+	else if (is_missed && !o->sign.key && !o->pgp.cert)
+		gateway_answer_fact(o->w, NULL,
+			"not signed: no key with a valid certificate for %.*s is here",
+			SLICE_FMT(o->from));
+	else if (is_missed)
+		gateway_answer_fact(o->w, NULL,
+			"not signed for all: %.*s has no key of %s here", SLICE_FMT(o->from),
+			o->pgp.cert ? "S/MIME" : "OpenPGP");
+}
+
+/* The sender's certificate for whom it interests. */
+static void
+put_autocrypt(struct out *o)
+{
+	for (size_t i = 0; i < o->plan->variants; i++) {
+		struct gateway_plan_variant *v = &o->plan->variant[i];
+		const struct gateway_pgp_one *one = o->pgp.cert ? gateway_pgp_of(
+									  &o->ring, o->pgp.cert)
+								: NULL;
+
+		if (one && v->settings->autocrypt && one->octets.n <= GATEWAY_AUTOCRYPT_MAX)
+			gateway_autocrypt_put(&v->head, o->from, one->octets);
+	}
 }
 
 static void
@@ -67,11 +132,41 @@ tell_signed(struct out *o, bool is_opaque)
 {
 	char print[GATEWAY_ANSWER_PRINT];
 
-	if (!o->is_told)
+	if (!o->is_told[0])
 		gateway_answer_fact(o->w, NULL, "signed: %s, %s, certificate %s",
 			is_opaque ? "opaque" : "detached", smime_sign_micalg(&o->sign),
 			gateway_answer_print(codec_slice(o->sign.key->certificate[0]), print));
-	o->is_told = true;
+	o->is_told[0] = true;
+}
+
+static void
+tell_signed_pgp(struct out *o)
+{
+	char print[GATEWAY_PGP_PRINT];
+
+	if (!o->is_told[1])
+		gateway_answer_fact(o->w, NULL, "signed: OpenPGP, key %s",
+			gateway_pgp_print(&o->pgp.cert->key[o->pgp.key].public, print));
+	o->is_told[1] = true;
+}
+
+/* What is encrypted is signed inside. */
+static enum err
+pgp_entity_for(struct out *o, struct gateway_plan_one *one, const struct text **entity)
+{
+	enum err e;
+
+	if (!one->sign || one->certificate)
+		return gateway_build_plain(&o->build, entity);
+	e = gateway_build_pgp_signed(&o->build, &o->pgp, entity);
+	if (e == ERR_CRYPTO) {
+		gateway_answer_fact(o->w, NULL, "not signed: the key doesn't sign");
+		one->sign = false;
+		return gateway_build_plain(&o->build, entity);
+	}
+	if (!e)
+		tell_signed_pgp(o);
+	return e;
 }
 
 /* The entity that a recipient's mail is made of. A signature that can't be made isn't worth a
@@ -82,6 +177,8 @@ entity_for(struct out *o, struct gateway_plan_one *one, const struct text **enti
 	bool is_opaque = one->opaque;
 	enum err e;
 
+	if (one->is_openpgp)
+		return pgp_entity_for(o, one, entity);
 	if (!one->sign)
 		return gateway_build_plain(&o->build, entity);
 	o->sign.is_pss = one->pss;
@@ -136,6 +233,29 @@ write_sealed(struct out *o, const struct gateway_some *some, const struct text *
 }
 
 static enum err
+write_pgp(struct out *o, const struct gateway_some *some, const struct text *entity,
+	const struct text_sink *to)
+{
+	const struct gateway_plan_one *one = &o->plan->one[some->i[0]];
+	Gateway__Certificate *certificates[GATEWAY_RECIPIENTS_MAX];
+	struct gateway_build_pgp seal = {.to = certificates,
+		.n = some->n,
+		.signer = one->sign ? &o->pgp : NULL,
+		.now_sec = o->w->e->q->now_sec};
+	enum err e;
+
+	for (size_t i = 0; i < some->n; i++)
+		certificates[i] = o->plan->one[some->i[i]].certificate;
+	e = gateway_build_pgp_sealed(entity, &seal, to);
+	if (!e && one->sign)
+		tell_signed_pgp(o);
+	if (!e)
+		gateway_answer_fact(o->w, some, "encrypted: OpenPGP, %s, for %zu recipient%s",
+			seal.cipher, some->n, some->n == 1 ? "" : "s");
+	return e;
+}
+
+static enum err
 write_plain(struct out *o, const struct gateway_head *h, const struct text_sink *to)
 {
 	const struct text *body = o->w->e->body;
@@ -160,7 +280,9 @@ write_body(struct out *o, const struct gateway_some *some, const struct text *en
 		e = write_plain(o, h, &to);
 	} else {
 		e = write_outer(h, &to);
-		if (!e && one->certificate)
+		if (!e && one->certificate && one->is_openpgp)
+			e = write_pgp(o, some, entity, &to);
+		else if (!e && one->certificate)
 			e = write_sealed(o, some, entity, &to);
 		else if (!e)
 			e = text_copy(entity, 0, entity->size, &to);
@@ -227,6 +349,7 @@ static bool
 get_the_same(const struct gateway_plan_one *a, const struct gateway_plan_one *b)
 {
 	return b->fate == GATEWAY_PLAN_PASS && a->variant == b->variant && a->sign == b->sign &&
+	       a->is_openpgp == b->is_openpgp &&
 	       (!a->sign || (a->opaque == b->opaque && a->pss == b->pss)) &&
 	       !a->certificate == !b->certificate &&
 	       (!a->certificate || (a->cipher == b->cipher && !a->alone && !b->alone));
@@ -274,5 +397,6 @@ gateway_out_run(struct gateway_work *w, const struct gateway_head *head)
 	if (e)
 		return e;
 	decide_signer(&o, &stripped);
+	put_autocrypt(&o);
 	return answer(&o);
 }

@@ -1,5 +1,5 @@
 /* gateway_out: a mail on its way out: triggers, the mode for each recipient, signature,
- * encryption. In this order:
+ * encryption, by S/MIME or OpenPGP as the settings prefer and keys allow. In this order:
  *   1. marks that aren't ours to send are taken out, triggers are read, and taken out of the
  *      subject, whatever the mode.
  *   2. What is encrypted already (in fact, not only by its type) passes as it is; what is

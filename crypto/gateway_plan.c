@@ -4,6 +4,9 @@
 #include "core/mail_addr.h"
 #include "crypto/cert_check.h"
 #include "crypto/gateway_from.h"
+#include "crypto/gateway_mime_pgp.h"
+#include "crypto/gateway_pgp.h"
+#include "crypto/pgp_info.h"
 #include "crypto/policy_trigger.h"
 #include "crypto/smime_open.h"
 #include "crypto/smime_seal.h"
@@ -19,6 +22,13 @@ gateway_plan_settings(const struct gateway_work *w, size_t recipient)
 	const Gateway__Settings *s = w->e->q->recipient[recipient]->settings;
 
 	return s ? s : &none;
+}
+
+bool
+gateway_plan_is_openpgp_first(Gateway__Settings__Methods methods)
+{
+	return methods == GATEWAY__SETTINGS__METHODS__OPENPGP_SMIME ||
+	       methods == GATEWAY__SETTINGS__METHODS__OPENPGP;
 }
 
 static struct gateway_some
@@ -66,27 +76,27 @@ is_enveloped(struct gateway_work *w, const struct gateway_mime *m)
 
 /* RFC 3156 section 4: "Version: 1", then an armored message. */
 static enum err
-is_pgp(struct gateway_work *w, bool *is_it)
+is_pgp(struct gateway_work *w, const struct gateway_mime *m, bool *is_it)
 {
 	const struct text *t = w->e->body;
-	struct gateway_mime_two two;
+	struct gateway_mime_pgp where;
 	struct buf raw;
-	enum err e = gateway_mime_split(t, &two);
+	enum err e = gateway_mime_pgp_find(t, m, &where);
 	uint64_t size, n;
 
 	*is_it = false;
 	if (e)
 		return e == ERR_SYNTAX ? ERR_OK : e;
 	buf_init(&raw, ARMOR_ROOM);
-	size = two.second_body.end - two.second_body.at;
+	size = where.range.end - where.range.at;
 	n = size < ARMOR_ROOM ? size : ARMOR_ROOM;
-	e = text_get(t, two.second_body.at, (size_t)n, &raw);
-	*is_it = !e && two.second_encoding <= MAIL_ENCODING_BINARY &&
+	e = text_get(t, where.range.at, (size_t)n, &raw);
+	*is_it = !e && where.encoding <= MAIL_ENCODING_BINARY &&
 		 slice_starts(
 			 slice_trim(buf_slice(&raw)), SLICE_LIT("-----BEGIN PGP MESSAGE-----"));
 	buf_clear(&raw);
 	if (!e)
-		e = text_get(t, two.second_body.end - n, (size_t)n, &raw);
+		e = text_get(t, where.range.end - n, (size_t)n, &raw);
 	*is_it = *is_it && !e &&
 		 slice_ends(
 			 slice_trim(buf_slice(&raw)), SLICE_LIT("-----END PGP MESSAGE-----"));
@@ -109,7 +119,7 @@ read_input(struct gateway_work *w, const struct gateway_head *h, enum gateway_pl
 	if (m.kind == GATEWAY_MIME_CMS)
 		e = gateway_mime_cms(w->e->body, &m, &kind);
 	if (m.kind == GATEWAY_MIME_PGP_ENCRYPTED)
-		e = is_pgp(w, &is_it);
+		e = is_pgp(w, &m, &is_it);
 	if (kind == SMIME_SIGNED)
 		*input = GATEWAY_PLAN_SIGNED;
 	if (kind == SMIME_ENVELOPED || kind == SMIME_AUTH_ENVELOPED)
@@ -234,10 +244,13 @@ fault_of(const struct gateway_work *w, size_t i, const Gateway__Certificate *c)
 {
 	struct cert_check_rules rules = {CERT_CHECK_TO_ENCRYPT, w->e->q->now_sec,
 		gateway_plan_settings(w, i)->rsa_bits_min};
-	enum smime_problem problem = cert_check_alone(codec_slice(c->der), &rules);
+	enum smime_problem problem;
 
 	if (is_blocked(w, c))
 		return "the certificate is blocked";
+	if (pgp_info_is(codec_slice(c->der)))
+		return gateway_pgp_fault(codec_slice(c->der), w->e->q->now_sec);
+	problem = cert_check_alone(codec_slice(c->der), &rules);
 	if (problem == SMIME_PROBLEM_PURPOSE)
 		return "the certificate isn't for encrypting mail";
 	if (problem != SMIME_PROBLEM_NONE)
@@ -271,16 +284,19 @@ distrust_of(struct gateway_work *w, size_t i, const Gateway__Certificate *c)
 		trust_text(min));
 }
 
-/* The best one that can be used; *why: what is wrong with the last of the others. */
+/* The best one of a method that can be used; *why: what is wrong with the last of the
+ * others. */
 static Gateway__Certificate *
-usable(struct gateway_work *w, size_t i, bool must, const char **why)
+usable_by(struct gateway_work *w, size_t i, bool is_openpgp, bool must, const char **why)
 {
 	const Gateway__Party *p = w->e->q->recipient[i];
 
-	*why = NULL;
 	for (size_t n = 0; n < p->n_certificate; n++) {
-		const char *fault = fault_of(w, i, p->certificate[n]);
+		const char *fault;
 
+		if (pgp_info_is(codec_slice(p->certificate[n]->der)) != is_openpgp)
+			continue;
+		fault = fault_of(w, i, p->certificate[n]);
 		if (!fault && must)
 			fault = distrust_of(w, i, p->certificate[n]);
 		if (!fault)
@@ -288,6 +304,21 @@ usable(struct gateway_work *w, size_t i, bool must, const char **why)
 		*why = fault;
 	}
 	return NULL;
+}
+
+/* The first method that there is a certificate for. */
+static Gateway__Certificate *
+usable(struct gateway_work *w, size_t i, bool must, const char **why)
+{
+	Gateway__Settings__Methods methods = gateway_plan_settings(w, i)->methods;
+	bool first = gateway_plan_is_openpgp_first(methods);
+	bool is_alone = methods == GATEWAY__SETTINGS__METHODS__SMIME ||
+			methods == GATEWAY__SETTINGS__METHODS__OPENPGP;
+	Gateway__Certificate *c;
+
+	*why = NULL;
+	c = usable_by(w, i, first, must, why);
+	return c || is_alone ? c : usable_by(w, i, !first, must, why);
 }
 
 static void
@@ -298,9 +329,12 @@ take_certificate(struct gateway_plan *p, size_t i, Gateway__Certificate *c, cons
 	char print[GATEWAY_ANSWER_PRINT];
 
 	one->certificate = c;
-	one->cipher = smime_seal_cipher(&c, 1, gateway_plan_settings(p->w, i)->cipher);
-	gateway_answer_fact(p->w, &some, "%.*s: to be encrypted (%s), certificate %s, trust %s",
+	one->is_openpgp = pgp_info_is(codec_slice(c->der));
+	if (!one->is_openpgp)
+		one->cipher = smime_seal_cipher(&c, 1, gateway_plan_settings(p->w, i)->cipher);
+	gateway_answer_fact(p->w, &some, "%.*s: to be encrypted (%s), %s %s, trust %s",
 		SLICE_FMT(address_of(p->w, i)), why,
+		one->is_openpgp ? "OpenPGP certificate" : "certificate",
 		gateway_answer_print(codec_slice(c->der), print), trust_text(c->trust));
 }
 
@@ -398,6 +432,8 @@ plan_signature(struct gateway_plan *p, size_t i)
 
 	one->opaque = s->opaque;
 	one->pss = s->rsa_pss;
+	if (!one->certificate)
+		one->is_openpgp = gateway_plan_is_openpgp_first(s->methods);
 	if (p->input != GATEWAY_PLAN_PLAIN || one->fate != GATEWAY_PLAN_PASS)
 		return;
 	one->sign = s->sign == GATEWAY__SETTINGS__SIGN__SIGN_ALWAYS ||

@@ -25,6 +25,8 @@ struct gateway_plan_one {
 	enum gateway_plan_fate fate;
 	const char *words;		   /* of a fate that isn't PASS */
 	Gateway__Certificate *certificate; /* NULL: not encrypted */
+	/* By OpenPGP: what it is encrypted with; of what is only signed, what comes first. */
+	bool is_openpgp;
 	Gateway__Settings__Cipher cipher;
 	size_t variant;
 	bool must, sign, opaque, pss, alone;
@@ -40,6 +42,7 @@ struct gateway_plan {
  * the plan. Errors of the text. */
 enum err gateway_plan_make(struct gateway_work *w, const struct gateway_head *original,
 	const struct gateway_head *head, struct gateway_plan **plan);
+bool gateway_plan_is_openpgp_first(Gateway__Settings__Methods methods);
 /* The settings of a recipient, never NULL. */
 const Gateway__Settings *gateway_plan_settings(const struct gateway_work *w, size_t recipient);
 

@@ -7,7 +7,9 @@
 #include "core/must.h"
 #include "crypto/cert_x509.h"
 #include "crypto/key_p12.h"
+#include "crypto/key_pgp.h"
 #include "crypto/key_pkcs8.h"
+#include "crypto/pgp_info.h"
 #include "crypto/tls.h"
 
 enum { RSA_BITS_MIN = 1024, RSA_BITS_MAX = 8192 };
@@ -263,7 +265,10 @@ key_file_read(struct slice file, const char *password, struct arena *a, struct k
 	tls_init();
 	if (file.n > KEY_FILE_MAX)
 		return ERR_TOO_BIG;
-	e = !file.n ? ERR_SYNTAX : is_pem ? read_pem(&r, file) : read_der(&r, file);
+	if (key_pgp_is(file))
+		e = key_pgp_read(file, password, a, &found);
+	else
+		e = !file.n ? ERR_SYNTAX : is_pem ? read_pem(&r, file) : read_der(&r, file);
 	ERR_clear_error();
 	if (!e && !found.keys && !found.certs)
 		e = ERR_SYNTAX;
@@ -277,11 +282,16 @@ key_file_read(struct slice file, const char *password, struct arena *a, struct k
 bool
 key_file_fits(struct slice pkcs8, struct slice der)
 {
-	EVP_PKEY *key = key_pkcs8_parse(pkcs8);
-	X509 *cert = cert_x509_parse(der);
-	EVP_PKEY *public_key = cert ? X509_get0_pubkey(cert) : NULL;
-	bool fits = key && public_key && EVP_PKEY_eq(key, public_key) == 1;
+	EVP_PKEY *key, *public_key;
+	X509 *cert;
+	bool fits;
 
+	if (pgp_info_is(pkcs8) || pgp_info_is(der))
+		return key_pgp_fits(pkcs8, der);
+	key = key_pkcs8_parse(pkcs8);
+	cert = cert_x509_parse(der);
+	public_key = cert ? X509_get0_pubkey(cert) : NULL;
+	fits = key && public_key && EVP_PKEY_eq(key, public_key) == 1;
 	EVP_PKEY_free(key);
 	X509_free(cert);
 	ERR_clear_error();
@@ -291,7 +301,7 @@ key_file_fits(struct slice pkcs8, struct slice der)
 struct slice
 key_file_public(struct slice pkcs8, struct arena *a)
 {
-	EVP_PKEY *key = key_pkcs8_parse(pkcs8);
+	EVP_PKEY *key = pgp_info_is(pkcs8) ? NULL : key_pkcs8_parse(pkcs8);
 	uint8_t *der = NULL;
 	int n = key ? i2d_PUBKEY(key, &der) : -1;
 	struct slice out = n > 0 ? arena_dup(a, slice_of(der, (size_t)n)) : SLICE_EMPTY;
@@ -305,11 +315,13 @@ key_file_public(struct slice pkcs8, struct arena *a)
 struct slice
 key_file_of_certificate(struct slice der, struct arena *a)
 {
-	X509 *cert = cert_x509_parse(der);
+	X509 *cert = pgp_info_is(der) ? NULL : cert_x509_parse(der);
 	uint8_t *spki = NULL;
 	int n = cert ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &spki) : -1;
 	struct slice out = n > 0 ? arena_dup(a, slice_of(spki, (size_t)n)) : SLICE_EMPTY;
 
+	if (pgp_info_is(der))
+		return key_pgp_public(der, a);
 	OPENSSL_free(spki);
 	X509_free(cert);
 	ERR_clear_error();
@@ -319,9 +331,14 @@ key_file_of_certificate(struct slice der, struct arena *a)
 static bool
 has_signed(struct slice issuer_der, struct slice der)
 {
-	X509 *issuer = cert_x509_parse(issuer_der), *cert = cert_x509_parse(der);
-	bool has = issuer && cert && X509_check_issued(issuer, cert) == X509_V_OK;
+	X509 *issuer = NULL, *cert = NULL;
+	bool has;
 
+	if (pgp_info_is(issuer_der) || pgp_info_is(der))
+		return false;
+	issuer = cert_x509_parse(issuer_der);
+	cert = cert_x509_parse(der);
+	has = issuer && cert && X509_check_issued(issuer, cert) == X509_V_OK;
 	X509_free(issuer);
 	X509_free(cert);
 	return has;

@@ -1,6 +1,7 @@
 /* key_file: private keys and certificates as they come in files: PKCS#12 (old ones with RC2 or
- * 3DES too), PEM, DER, certificates in PKCS#7. For the command line alone: no process of the
- * server parses these. crypto/key_make makes them. Pure. */
+ * 3DES too), PEM, DER, certificates in PKCS#7; OpenPGP's (key_pgp), which their first octet
+ * tells from the others wherever they are. For the command line alone: no process of the server
+ * parses these. crypto/key_make makes them. Pure. */
 #ifndef CRYPTO_KEY_FILE_H
 #define CRYPTO_KEY_FILE_H
 
@@ -17,9 +18,9 @@ enum {
 
 /* In the order of the file; all memory is the arena's, which wipes the keys. */
 struct key_file {
-	struct slice key[KEY_FILE_KEYS_MAX]; /* PKCS#8, DER, not encrypted */
+	struct slice key[KEY_FILE_KEYS_MAX]; /* PKCS#8, DER, not encrypted; pgp_bundle */
 	size_t keys;
-	struct slice cert[KEY_FILE_CERTS_MAX]; /* DER */
+	struct slice cert[KEY_FILE_CERTS_MAX]; /* DER; packets */
 	size_t certs;
 };
 /* password: NULL: none is known. ERR_SYNTAX: neither a key nor a certificate is in it, or it is
@@ -30,9 +31,10 @@ enum err key_file_read(
 
 /* Is it that certificate's private key? */
 bool key_file_fits(struct slice pkcs8, struct slice cert);
-/* Of the key; memory from a. Empty: it can't be read. SubjectPublicKeyInfo, DER. */
+/* Of the key; memory from a. Empty: it can't be read, or is OpenPGP's: ask its certificate.
+ * SubjectPublicKeyInfo, DER. */
 struct slice key_file_public(struct slice pkcs8, struct arena *a);
-/* The same of a certificate's. */
+/* The same of a certificate's; of OpenPGP the primary key's packet. */
 struct slice key_file_of_certificate(struct slice cert, struct arena *a);
 /* The certificate, then who signed it, and so on, as far as the file has them. Returns how many
  * of chain were filled. */

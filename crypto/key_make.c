@@ -10,7 +10,9 @@
 #include "core/rand.h"
 #include "core/utf8.h"
 #include "crypto/cert_x509.h"
+#include "crypto/key_pgp.h"
 #include "crypto/key_pkcs8.h"
+#include "crypto/pgp_info.h"
 #include "crypto/tls.h"
 #include "crypto/tls_pem.h"
 
@@ -221,9 +223,12 @@ key_make_request(const struct key_make *q, struct buf *pem)
 enum err
 key_make_cert_pem(struct slice der, struct buf *out)
 {
-	X509 *cert = cert_x509_parse(der);
-	BIO *bio = BIO_new(BIO_s_mem());
+	X509 *cert = pgp_info_is(der) ? NULL : cert_x509_parse(der);
+	BIO *bio;
 
+	if (pgp_info_is(der))
+		return key_pgp_put_cert(der, out);
+	bio = BIO_new(BIO_s_mem());
 	must(bio != NULL);
 	if (!cert || PEM_write_bio_X509(bio, cert) != 1) {
 		X509_free(cert);
@@ -237,11 +242,15 @@ key_make_cert_pem(struct slice der, struct buf *out)
 enum err
 key_make_pem(const struct key_make_file *q, struct buf *out)
 {
-	EVP_PKEY *key = key_pkcs8_parse(q->pkcs8);
-	BIO *bio = BIO_new(BIO_s_secmem());
 	const char *word = q->password;
+	EVP_PKEY *key;
+	BIO *bio;
 	enum err e = ERR_OK;
 
+	if (pgp_info_is(q->pkcs8))
+		return key_pgp_put(q, out);
+	key = key_pkcs8_parse(q->pkcs8);
+	bio = BIO_new(BIO_s_secmem());
 	must(bio != NULL);
 	if (!key || PEM_write_bio_PKCS8PrivateKey(bio, key, word ? EVP_aes_256_cbc() : NULL,
 			    word, word ? (int)strlen(word) : 0, NULL, NULL) != 1) {

@@ -1,5 +1,6 @@
-/* key_make: private keys, certificates for S/MIME, requests for one, and files of them. For the
- * command line alone. Pure but for random numbers. */
+/* key_make: private keys, certificates for S/MIME, requests for one, and files of them; of
+ * OpenPGP the files alone (key_pgp makes its keys). For the command line alone. Pure but for
+ * random numbers. */
 #ifndef CRYPTO_KEY_MAKE_H
 #define CRYPTO_KEY_MAKE_H
 
@@ -31,8 +32,8 @@ struct key_make_file {
 	size_t certs;
 	bool is_old; /* of PKCS#12: for programs that don't read today's ciphers */
 };
-/* Appended: the key, encrypted if there is a password, then the certificates. ERR_CRYPTO;
- * ERR_LIMIT: out is full. */
+/* Appended: the key, encrypted if there is a password, then the certificates; OpenPGP's as
+ * armor. ERR_CRYPTO, ERR_SYNTAX; ERR_LIMIT: out is full. */
 enum err key_make_pem(const struct key_make_file *q, struct buf *out);
 /* PKCS#12 with AES-256 and SHA-256, appended; is_old: with 3DES and SHA-1. */
 enum err key_make_p12(const struct key_make_file *q, struct buf *out);

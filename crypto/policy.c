@@ -12,6 +12,7 @@ enum type { WORD, FLAG, TIME, NUMBER, PATTERN, FIELD_PATTERN };
 #define SIGNS "never, on-trigger, when-encrypted or always"
 #define CIPHERS "auto, aes128-cbc, aes256-cbc, aes128-gcm or aes256-gcm"
 #define TRUSTS "harvested, discovered, verified or manual"
+#define METHODS "smime openpgp, openpgp smime, smime or openpgp"
 #define YES_NO "yes or no"
 #define A_PATTERN "a regular expression like \\[encrypt\\], or none"
 
@@ -50,6 +51,11 @@ const struct policy_setting policy_settings[POLICY_COUNT] = {
 		"would do, any is better"},
 	[POLICY_RSA_SIGNATURE] = {"rsa_signature", POLICY_BOTH, "pkcs1", "pkcs1 or pss",
 		"how RSA keys sign: pss is the younger way, which old programs can't verify"},
+	[POLICY_METHODS] = {"methods", POLICY_BOTH, "smime openpgp", METHODS,
+		"what mail is encrypted and signed with, in this order of preference; one "
+		"alone switches the other off, for mail that comes in, too"},
+	[POLICY_AUTOCRYPT] = {"autocrypt", POLICY_SENDERS, "no", YES_NO,
+		"send the sender's OpenPGP key along in an Autocrypt field"},
 };
 
 static const char *const modes[] = {"never", "on-trigger", "when-possible", "must", NULL};
@@ -58,6 +64,8 @@ static const char *const ciphers[] = {
 	"auto", "aes128-cbc", "aes256-cbc", "aes128-gcm", "aes256-gcm", NULL};
 static const char *const trusts[] = {"harvested", "discovered", "verified", "manual", NULL};
 static const char *const rsa_signatures[] = {"pkcs1", "pss", NULL};
+static const char *const methods[] = {
+	"smime openpgp", "openpgp smime", "smime", "openpgp", NULL};
 static const struct {
 	enum type type;
 	const char *const *words; /* in the order of gateway.proto: the strictest last */
@@ -77,6 +85,8 @@ static const struct {
 	[POLICY_HOLD_CHANGED_KEYS] = {FLAG, NULL, 0, 0},
 	[POLICY_TRUST_MIN] = {WORD, trusts, 0, 0},
 	[POLICY_RSA_SIGNATURE] = {WORD, rsa_signatures, 0, 0},
+	[POLICY_METHODS] = {WORD, methods, 0, 0},
+	[POLICY_AUTOCRYPT] = {FLAG, NULL, 0, 0},
 };
 
 /* --- names --- */
@@ -497,4 +507,6 @@ policy_resolve(const struct policy_decision *d, struct arena *a, Gateway__Settin
 	out->rsa_pss = v[POLICY_RSA_SIGNATURE]->number != 0;
 	/* No setting is for "none". */
 	out->trust_min = (Gateway__Trust)(v[POLICY_TRUST_MIN]->number + 1);
+	out->methods = (Gateway__Settings__Methods)v[POLICY_METHODS]->number;
+	out->autocrypt = v[POLICY_AUTOCRYPT]->number != 0;
 }

@@ -30,12 +30,22 @@ struct coming {
 	enum err e;
 };
 
+/* X.509 or OpenPGP: the first octet tells. */
+static bool
+is_openpgp(const Commands__Cert *c)
+{
+	return c->der.len && c->der.data[0] & 0x80;
+}
+
 static bool
 take_row(void *arg, struct slice sha256, Commands__Cert *cert)
 {
 	struct coming *x = arg;
 	struct row *r = &x->row[x->n];
 
+	/* The two kinds don't stand in one another's way. */
+	if (is_openpgp(cert) != is_openpgp(&x->fresh))
+		return true;
 	if (slice_eq(sha256, x->sha256)) {
 		x->known = cert;
 		return true;
@@ -248,7 +258,8 @@ check_key(struct apply *a, struct slice address, uint64_t key, bool *has)
 	Commands__Key *row;
 	enum err e = key ? view_key_get(a->txn, key, a->arena, &row) : ERR_OK;
 
-	*has = !e && (!key || (row->kind == COMMANDS__KEY__KIND__SMIME &&
+	*has = !e && (!key || ((row->kind == COMMANDS__KEY__KIND__SMIME ||
+				       row->kind == COMMANDS__KEY__KIND__OPENPGP) &&
 				      view_key_is_of(row, address)));
 	return e == ERR_NOT_FOUND ? ERR_OK : e;
 }

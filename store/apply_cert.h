@@ -10,7 +10,7 @@ enum {
 	APPLY_CERT_DER_MAX =
 		16384, /* octets of a certificate, here and in apply_key, apply_trust */
 	APPLY_CERT_CAPABILITIES_MAX = 2048,
-	APPLY_CERT_PER_ADDRESS_MAX = 32
+	APPLY_CERT_PER_ADDRESS_MAX = 32 /* of each kind, X.509 and OpenPGP */
 };
 
 /* INVALID: out of those limits, or not an address. NOT_FOUND: its private key isn't there, or

@@ -14,6 +14,14 @@ address_of(const Commands__Key *key, size_t n)
 	return codec_slice(n ? key->also[n - 1] : key->address);
 }
 
+/* Else DKIM's, which are a domain's. */
+static bool
+is_peoples(const Commands__Key *key)
+{
+	return key->kind == COMMANDS__KEY__KIND__SMIME ||
+	       key->kind == COMMANDS__KEY__KIND__OPENPGP;
+}
+
 static bool
 are_addresses(const Commands__Key *key)
 {
@@ -22,8 +30,7 @@ are_addresses(const Commands__Key *key)
 	for (size_t i = 0; i <= key->n_also; i++) {
 		struct slice address = address_of(key, i);
 
-		if (!schema_is_name(address) ||
-			slice_has(address, '@') != (key->kind == COMMANDS__KEY__KIND__SMIME))
+		if (!schema_is_name(address) || slice_has(address, '@') != is_peoples(key))
 			return false;
 		for (size_t j = 0; j < i; j++)
 			if (slice_eq(address, address_of(key, j)))
@@ -54,8 +61,7 @@ check_new(const Commands__KeyPut *c)
 
 	if (!c->id || c->id >> 56)
 		return "not a key's id";
-	if (key->kind <= COMMANDS__KEY__KIND__NONE ||
-		key->kind > COMMANDS__KEY__KIND__DKIM_ED25519)
+	if (key->kind <= COMMANDS__KEY__KIND__NONE || key->kind > COMMANDS__KEY__KIND__OPENPGP)
 		return "no such kind of key";
 	if (!are_addresses(key))
 		return "not an address";

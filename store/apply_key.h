@@ -1,5 +1,5 @@
-/* apply_key: the private keys of S/MIME and DKIM (tables key, key_of). A key's row has it
- * sealed under 32 octets of its own, whose wrapped form is in the vault: with that it is
+/* apply_key: the private keys of S/MIME, OpenPGP and DKIM (tables key, key_of). A key's row has
+ * it sealed under 32 octets of its own, whose wrapped form is in the vault: with that it is
  * destroyed. */
 #ifndef STORE_APPLY_KEY_H
 #define STORE_APPLY_KEY_H

@@ -259,7 +259,8 @@ gateway_people_close(void *arg, struct text *text)
 static inline enum err
 gateway_people_ask_text(struct gateway_people *w, const struct text *mail)
 {
-	struct gateway_keys keys = {gateway_people_unwrap, gateway_people_sign, w};
+	struct gateway_keys keys = {
+		.unwrap = gateway_people_unwrap, .sign = gateway_people_sign, .arg = w};
 	struct text_room room = {gateway_people_open, gateway_people_close, w};
 	struct gateway e = {&w->q, mail, &keys, &room, &w->arena};
 

@@ -116,7 +116,8 @@ smime_world_sign(void *arg, const Gateway__Key *key, const struct gateway_keys_s
 static inline struct gateway_keys
 smime_world_keys(struct smime_world_key *keys)
 {
-	return (struct gateway_keys){smime_world_unwrap, smime_world_sign, keys};
+	return (struct gateway_keys){
+		.unwrap = smime_world_unwrap, .sign = smime_world_sign, .arg = keys};
 }
 
 #endif

@@ -138,7 +138,8 @@ copy(const struct text *from, struct text *to)
 static void
 run_once(const struct text *mail, struct text *made)
 {
-	struct gateway_keys keys = {gateway_people_unwrap, gateway_people_sign, &w};
+	struct gateway_keys keys = {
+		.unwrap = gateway_people_unwrap, .sign = gateway_people_sign, .arg = &w};
 	struct text_room room = {open_file, close_file, NULL};
 	struct text_memory *memory = text_memory_new(GATEWAY_PEOPLE_ROOM);
 	struct arena arena;

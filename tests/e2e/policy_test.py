@@ -15,7 +15,8 @@ EX_USAGE = 64
 DOCS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs")
 FACTORY = {"mode": "when-possible", "sign": "always", "cipher": "auto", "opaque": "no",
            "subject_trigger": r"\[encrypt\]", "header_trigger": "none", "sign_trigger": r"\[sign\]", "tag_subject": "no",
-           "replies_must": "yes", "keep": "5d", "rsa_bits_min": "2048", "hold_changed_keys": "yes", "trust_min": "verified", "rsa_signature": "pkcs1"}
+           "replies_must": "yes", "keep": "5d", "rsa_bits_min": "2048", "hold_changed_keys": "yes", "trust_min": "verified",
+           "rsa_signature": "pkcs1", "methods": "smime openpgp", "autocrypt": "no"}
 
 
 def settings(s, *level):

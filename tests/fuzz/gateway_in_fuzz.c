@@ -135,7 +135,7 @@ ask(Gateway__Question *q, struct slice mail)
 {
 	struct text_memory *memory = text_memory_new(64 << 20);
 	struct text_room room = text_memory_room(memory);
-	struct gateway_keys keys = {unwrap, sign, NULL};
+	struct gateway_keys keys = {.unwrap = unwrap, .sign = sign};
 	struct text t = text_of(&mail);
 	struct arena arena;
 	struct gateway e = {q, &t, &keys, &room, &arena};

@@ -91,7 +91,7 @@ static enum err
 play(struct slice in, size_t at_once, struct buf *plain)
 {
 	Gateway__Key *ours[] = {&keys[0].key, &keys[1].key};
-	struct gateway_keys keyd = {unwrap, NULL, NULL};
+	struct gateway_keys keyd = {.unwrap = unwrap};
 	struct smime_open_setup setup = {ours, KEYS, &keyd, text_into(plain)};
 	struct smime_open *o = smime_open_new(&setup);
 	struct smime_opened facts;

@@ -286,7 +286,7 @@ a_tag_is_put_behind_a_subject_that_stays_as_it_was(void **state)
 static struct slice
 field(enum gateway_mark_result result, struct slice words, struct slice signer)
 {
-	struct gateway_mark m = {result, words, signer};
+	struct gateway_mark m = {.result = result, .words = words, .signer = signer};
 	struct slice s;
 	struct buf out;
 

@@ -473,9 +473,9 @@ static void
 what_is_said_is_whose_the_table_says(void **state)
 {
 	static const char senders[] = "sign subject_trigger header_trigger sign_trigger "
-				      "replies_must ";
+				      "replies_must autocrypt ";
 	static const char both[] = "mode cipher opaque keep rsa_bits_min "
-				   "hold_changed_keys rsa_signature ";
+				   "hold_changed_keys rsa_signature methods ";
 
 	(void)state;
 	for (enum policy_name i = 0; i < POLICY_COUNT; i++) {

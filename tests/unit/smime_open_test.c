@@ -542,7 +542,7 @@ static enum err
 open_moody(struct moody *m, struct slice ber, const Gateway__Key **by)
 {
 	Gateway__Key *ours[] = {&keys[P384].key, &keys[STRANGER].key, &keys[P256].key};
-	struct gateway_keys keyd = {moody_unwrap, NULL, m};
+	struct gateway_keys keyd = {.unwrap = moody_unwrap, .arg = m};
 	struct smime_opened facts = {0};
 	struct smime_open_setup setup;
 	struct smime_open *o;

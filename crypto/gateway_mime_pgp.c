@@ -1,0 +1,147 @@
+#include "crypto/gateway_mime_pgp.h"
+
+#include "core/mail_scan.h"
+
+/* VERSION: octets of "Version: 1", and blanks. */
+enum { VERSION_MAX = 256, EMPTY_MAX = 256, PARTS_MAX = 4 };
+
+#define BEGIN "-----BEGIN PGP MESSAGE-----"
+
+static bool
+get_front(const struct text *t, const struct gateway_mime_range *r, struct buf *out)
+{
+	uint64_t size = r->end - r->at;
+
+	return !text_get(t, r->at,
+		size < GATEWAY_MIME_PGP_FRONT ? (size_t)size : GATEWAY_MIME_PGP_FRONT, out);
+}
+
+bool
+gateway_mime_pgp_may_be_mended(const struct text *t, const struct gateway_mime_range *body)
+{
+	struct buf raw;
+	bool may;
+
+	buf_init(&raw, GATEWAY_MIME_PGP_FRONT);
+	may = get_front(t, body, &raw) &&
+	      slice_find_slice(buf_slice(&raw), SLICE_LIT("application/pgp-encrypted")) < raw.n;
+	buf_fini(&raw);
+	return may;
+}
+
+bool
+gateway_mime_pgp_is_inline(const struct text *t, const struct gateway_mime *m)
+{
+	uint8_t plain[GATEWAY_MIME_PGP_FRONT + MAIL_DECODE_SLACK];
+	struct mail_decode d;
+	struct buf raw;
+	size_t n = 0;
+
+	buf_init(&raw, GATEWAY_MIME_PGP_FRONT);
+	if (get_front(t, &m->body, &raw)) {
+		mail_decode_init(&d, m->encoding);
+		n = mail_decode_feed(&d, buf_slice(&raw), plain);
+	}
+	buf_fini(&raw);
+	return slice_starts(slice_trim(slice_of(plain, n)), SLICE_LIT(BEGIN));
+}
+
+/* --- its parts --- */
+
+static enum err
+scan_chunk(void *arg, struct slice octets)
+{
+	mail_scan_feed(arg, octets);
+	return ERR_OK;
+}
+
+static bool
+is_type(const struct mail_part *p, const char *type, const char *sub)
+{
+	struct mail_type t;
+	struct arena a;
+	bool is;
+
+	arena_init(&a, 0);
+	mail_scan_type(p, &a, &t);
+	is = p->kind == MAIL_PART_LEAF && mail_type_is(&t, slice_str(type), slice_str(sub));
+	arena_reset(&a);
+	return is;
+}
+
+static struct slice
+small_body(const struct text *t, const struct mail_part *p, size_t max, struct buf *raw)
+{
+	uint64_t n = p->end_at - p->body_at;
+
+	if (n > max || text_get(t, p->body_at, (size_t)n, raw))
+		return SLICE_LIT("?");
+	return slice_trim(buf_slice(raw));
+}
+
+/* RFC 3156 section 4. */
+static bool
+is_version(const struct text *t, const struct mail_part *p)
+{
+	struct buf raw;
+	bool is;
+
+	buf_init(&raw, VERSION_MAX);
+	is = is_type(p, "application", "pgp-encrypted") &&
+	     slice_starts_nocase(small_body(t, p, VERSION_MAX, &raw), SLICE_LIT("Version: 1"));
+	buf_fini(&raw);
+	return is;
+}
+
+static bool
+is_empty_text(const struct text *t, const struct mail_part *p)
+{
+	struct buf raw;
+	bool is;
+
+	buf_init(&raw, EMPTY_MAX);
+	is = is_type(p, "text", "plain") && small_body(t, p, EMPTY_MAX, &raw).n == 0;
+	buf_fini(&raw);
+	return is;
+}
+
+static enum err
+find_part(const struct text *t, const struct mail_scan *s, bool is_mended,
+	struct gateway_mime_pgp *out)
+{
+	uint32_t count, at;
+	const struct mail_part *parts = mail_scan_parts(s, &count), *part[PARTS_MAX];
+	size_t n = 0, first = is_mended ? 1 : 0;
+
+	at = parts[0].kind == MAIL_PART_MULTIPART ? parts[0].child : MAIL_SCAN_NONE;
+	for (; at != MAIL_SCAN_NONE && n < PARTS_MAX; at = parts[at].next)
+		part[n++] = &parts[at];
+	if (n != first + 2 || (is_mended && !is_empty_text(t, part[0])) ||
+		!is_version(t, part[first]) ||
+		!is_type(part[first + 1], "application", "octet-stream"))
+		return ERR_SYNTAX;
+	*out = (struct gateway_mime_pgp){{part[first + 1]->body_at, part[first + 1]->end_at},
+		(enum mail_encoding)part[first + 1]->encoding};
+	return out->encoding == MAIL_ENCODING_UNKNOWN ? ERR_SYNTAX : ERR_OK;
+}
+
+enum err
+gateway_mime_pgp_find(
+	const struct text *t, const struct gateway_mime *m, struct gateway_mime_pgp *out)
+{
+	struct text_sink to;
+	struct mail_scan *s;
+	enum err e;
+
+	if (m->kind == GATEWAY_MIME_PGP_INLINE) {
+		*out = (struct gateway_mime_pgp){m->body, m->encoding};
+		return ERR_OK;
+	}
+	s = mail_scan_new();
+	to = (struct text_sink){scan_chunk, s};
+	e = text_copy(t, 0, t->size, &to);
+	mail_scan_finish(s);
+	e = e ? e : find_part(t, s, m->is_mended, out);
+	mail_scan_free(s);
+	return e;
+}

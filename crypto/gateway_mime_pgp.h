@@ -1,0 +1,27 @@
+/* gateway_mime_pgp: where OpenPGP is in a mail: PGP/MIME (RFC 3156), what Exchange makes of
+ * it, and a text that is one armored message. By what it is: micalg is never read. Pure. */
+#ifndef CRYPTO_GATEWAY_MIME_PGP_H
+#define CRYPTO_GATEWAY_MIME_PGP_H
+
+#include "crypto/gateway_mime.h"
+
+/* Octets of a body that say whether it may be such a thing. */
+enum { GATEWAY_MIME_PGP_FRONT = 4096 };
+
+/* Exchange takes multipart/encrypted apart: multipart/mixed of an empty text, "Version: 1" as
+ * application/pgp-encrypted, and the message. Only in exactly that shape. body: the mail's. */
+bool gateway_mime_pgp_may_be_mended(
+	const struct text *t, const struct gateway_mime_range *body);
+/* Does the text begin with the BEGIN line of a message? */
+bool gateway_mime_pgp_is_inline(const struct text *t, const struct gateway_mime *m);
+
+/* The message of a PGP_ENCRYPTED or PGP_INLINE mail: what is to be decoded and opened.
+ * ERR_SYNTAX: it isn't made as it has to be; ERR_IO, ERR_CORRUPT: the text. */
+struct gateway_mime_pgp {
+	struct gateway_mime_range range;
+	enum mail_encoding encoding;
+};
+enum err gateway_mime_pgp_find(
+	const struct text *t, const struct gateway_mime *m, struct gateway_mime_pgp *out);
+
+#endif

@@ -1,0 +1,246 @@
+#include "crypto/gateway_pgp.h"
+
+#include <stdio.h>
+
+#include "core/codec.h"
+#include "core/mail_addr.h"
+#include "crypto/pgp_armor.h"
+#include "crypto/pgp_info.h"
+#include "crypto/seal.h"
+
+/* --- a ring --- */
+
+void
+gateway_pgp_init(struct gateway_pgp_ring *r, struct arena *a, const struct gateway_keys *keys)
+{
+	*r = (struct gateway_pgp_ring){.arena = a, .keys = keys};
+	r->ring.cert = r->cert;
+}
+
+static void
+free_cert(void *arg)
+{
+	pgp_cert_free(arg);
+}
+
+static struct gateway_pgp_one *
+add(struct gateway_pgp_ring *r, struct slice octets)
+{
+	struct gateway_pgp_one *one = &r->one[r->ring.n];
+	struct pgp_cert *cert;
+
+	if (r->ring.n == GATEWAY_PGP_CERTS_MAX)
+		return NULL;
+	cert = pgp_info_parse(octets);
+	if (!cert)
+		return NULL;
+	arena_hook(r->arena, free_cert, cert);
+	*one = (struct gateway_pgp_one){.cert = cert, .octets = octets};
+	r->cert[r->ring.n++] = cert;
+	return one;
+}
+
+bool
+gateway_pgp_add_key(struct gateway_pgp_ring *r, const Gateway__Key *key)
+{
+	struct gateway_pgp_one *one = NULL;
+
+	if (key->n_certificate && pgp_info_is(codec_slice(key->certificate[0])))
+		one = add(r, codec_slice(key->certificate[0]));
+	if (one)
+		one->key = key;
+	return one != NULL;
+}
+
+bool
+gateway_pgp_add(struct gateway_pgp_ring *r, struct slice octets, Gateway__Trust trust)
+{
+	struct gateway_pgp_one *one = pgp_info_is(octets) ? add(r, octets) : NULL;
+
+	if (one)
+		one->trust = trust;
+	return one != NULL;
+}
+
+const struct gateway_pgp_one *
+gateway_pgp_of(const struct gateway_pgp_ring *r, const struct pgp_cert *cert)
+{
+	for (size_t i = 0; i < r->ring.n; i++)
+		if (r->one[i].cert == cert)
+			return &r->one[i];
+	return NULL;
+}
+
+static bool
+is_same(const struct pgp_public *a, const struct pgp_public *b)
+{
+	return slice_eq(slice_of(a->fingerprint, a->n_fingerprint),
+		slice_of(b->fingerprint, b->n_fingerprint));
+}
+
+const struct gateway_pgp_one *
+gateway_pgp_with(const struct gateway_pgp_ring *r, const struct pgp_public *key)
+{
+	for (size_t i = 0; i < r->ring.n; i++)
+		for (size_t k = 0; k < r->cert[i]->n_keys; k++)
+			if (is_same(&r->cert[i]->key[k].public, key))
+				return &r->one[i];
+	return NULL;
+}
+
+/* --- its private keys --- */
+
+static const Gateway__Key *
+find_key(const struct gateway_pgp_ring *r, const struct pgp_public *key)
+{
+	const struct gateway_pgp_one *one = gateway_pgp_with(r, key);
+
+	return one ? one->key : NULL;
+}
+
+static enum err
+unwrap(void *arg, const struct pgp_public *key, uint8_t version, struct slice fields,
+	struct pgp_session *session)
+{
+	struct gateway_pgp_ring *r = arg;
+	const Gateway__Key *with = find_key(r, key);
+	const struct gateway_keys_pgp q = {
+		slice_of(key->fingerprint, key->n_fingerprint), version, fields};
+
+	if (!with || !r->keys->pgp_unwrap)
+		return ERR_NOT_FOUND;
+	return r->keys->pgp_unwrap(r->keys->arg, with, &q, session);
+}
+
+static enum err
+sign(void *arg, const struct pgp_public *key, uint8_t hash, struct slice digest,
+	struct buf *fields)
+{
+	struct gateway_pgp_ring *r = arg;
+	const Gateway__Key *with = find_key(r, key);
+	const struct gateway_keys_pgp q = {
+		slice_of(key->fingerprint, key->n_fingerprint), hash, digest};
+
+	if (!with || !r->keys->pgp_sign)
+		return ERR_NOT_FOUND;
+	return r->keys->pgp_sign(r->keys->arg, with, &q, fields);
+}
+
+struct pgp_private
+gateway_pgp_private(struct gateway_pgp_ring *r)
+{
+	return (struct pgp_private){unwrap, sign, r};
+}
+
+/* --- rules --- */
+
+bool
+gateway_pgp_is_for(struct pgp_cert *cert, struct slice address, uint64_t at_sec)
+{
+	struct slice wanted, has;
+	struct arena a;
+	bool is = false;
+
+	arena_init(&a, 0);
+	if (!mail_addr_canonical_text(address, &a, &wanted))
+		for (size_t i = 0; i < cert->n_users && !is; i++) {
+			has = cert->user[i].tag == PGP_TAG_USER_ID
+				      ? pgp_valid_address(cert->user[i].text)
+				      : SLICE_EMPTY;
+			is = has.n && !mail_addr_canonical_text(has, &a, &has) &&
+			     slice_eq(has, wanted) && pgp_valid_user(cert, i, at_sec);
+		}
+	arena_reset(&a);
+	return is;
+}
+
+/* The least bad of its keys says it. */
+const char *
+gateway_pgp_fault(struct slice octets, uint64_t at_sec)
+{
+	static const char *const texts[PGP_PROBLEM_COUNT] = {
+		[PGP_PROBLEM_ALGORITHM] = "the OpenPGP key is too weak, or of a kind that "
+					  "isn't known here",
+		[PGP_PROBLEM_UNBOUND] = "the OpenPGP key isn't signed by itself",
+		[PGP_PROBLEM_REVOKED] = "the OpenPGP key is revoked",
+		[PGP_PROBLEM_EXPIRED] = "the OpenPGP key has expired",
+		[PGP_PROBLEM_TIME] = "the OpenPGP key isn't valid yet",
+		[PGP_PROBLEM_PURPOSE] = "the OpenPGP key isn't for encrypting"};
+	struct pgp_cert *cert = pgp_info_parse(octets);
+	enum pgp_problem least = PGP_PROBLEM_ALGORITHM;
+
+	if (!cert)
+		return "the OpenPGP key can't be read";
+	for (size_t i = 0; i < cert->n_keys && least != PGP_PROBLEM_NONE; i++) {
+		enum pgp_problem p = pgp_valid_key(cert, i, PGP_USE_ENCRYPT, at_sec);
+
+		if (p == PGP_PROBLEM_NONE || i == 0 ||
+			(p != PGP_PROBLEM_PURPOSE && least == PGP_PROBLEM_PURPOSE))
+			least = p;
+	}
+	pgp_cert_free(cert);
+	return least == PGP_PROBLEM_NONE ? NULL : texts[least];
+}
+
+const char *
+gateway_pgp_print(const struct pgp_public *key, char out[GATEWAY_PGP_PRINT])
+{
+	for (size_t i = 0; i < PGP_KEY_ID; i++)
+		snprintf(out + 2 * i, 3, "%02x", key->key_id[i]);
+	return out;
+}
+
+/* --- a message --- */
+
+static enum err
+feed_unarmor(void *arg, struct slice octets)
+{
+	return pgp_unarmor_feed(arg, octets);
+}
+
+static enum err
+feed_open(void *arg, struct slice octets)
+{
+	return pgp_open_feed(arg, octets);
+}
+
+/* Nothing but one message: what stands around it would be shown as if it were part of it. */
+static enum err
+finish_armor(struct pgp_unarmor *u)
+{
+	enum err e = pgp_unarmor_finish(u);
+
+	if (e)
+		return e == ERR_NOT_FOUND ? ERR_SYNTAX : e;
+	return u->blocks == 1 && !u->has_text &&
+			       (u->kind == PGP_ARMOR_MESSAGE || u->kind == PGP_ARMOR_NONE)
+		       ? ERR_OK
+		       : ERR_SYNTAX;
+}
+
+enum err
+gateway_pgp_open(const struct gateway_pgp_message *m, struct pgp_opened *facts)
+{
+	struct pgp_private private = gateway_pgp_private(m->keys);
+	struct pgp_open_setup setup = {.keys = &m->keys->ring,
+		.private = &private,
+		.attempt = m->attempt,
+		.judge = {&m->signers->ring, m->now_sec},
+		.to = m->to};
+	struct pgp_open *o = pgp_open_new(&setup);
+	struct pgp_unarmor u;
+	enum err e, opened;
+
+	pgp_unarmor_init(&u, (struct text_sink){feed_open, o});
+	e = gateway_mime_decode(
+		m->text, m->range, m->encoding, &(struct text_sink){feed_unarmor, &u});
+	/* A feed's error is the machine's own, and stays there, or the text's. */
+	if (e != ERR_IO && e != ERR_CORRUPT) {
+		e = finish_armor(&u);
+		opened = pgp_open_finish(o, facts);
+		e = opened ? opened : e;
+		seal_wipe(&facts->session, sizeof facts->session);
+	}
+	pgp_open_free(o);
+	return e;
+}
