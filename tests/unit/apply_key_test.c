@@ -178,7 +178,7 @@ what_is_out_of_limits_is_refused_and_changes_nothing(void **state)
 	REFUSED(id = UINT64_C(1) << 56, id = (UINT64_C(1) << 56) - 1);
 	REFUSED(secret = VAULT_IMAGE_SECRET + 1, secret = VAULT_IMAGE_SECRET);
 	REFUSED(key.kind = 0, );
-	REFUSED(key.kind = 4, );
+	REFUSED(key.kind = 5, );
 	REFUSED(key.address = gateway_text(""), );
 	REFUSED(key.public_key.len = 0, );
 	REFUSED(key.public_key = gateway_some(APPLY_KEY_PUBLIC_MAX + 1), );
