@@ -138,7 +138,9 @@ is_ours(enum err e)
 static void
 cannot_be_read(struct in *in, struct reading *r, const char *why)
 {
-	struct gateway_mark m = {.result = GATEWAY_MARK_NEUTRAL, .words = slice_str(why)};
+	struct gateway_mark m = {.result = GATEWAY_MARK_NEUTRAL,
+		.words = slice_str(why),
+		.is_openpgp = r->show.mark.is_openpgp};
 
 	gateway_answer_fact(in->w, &r->show.some, "signature: it can't be looked at: %s", why);
 	if (m.result > r->show.mark.result)
@@ -296,7 +298,7 @@ verify_pgp(struct in *in, struct reading *r)
 		e = judge_detached(in, r, &two, buf_slice(&signature));
 	buf_fini(&signature);
 	if (e && !is_ours(e)) {
-		r->show.mark.is_openpgp = true;
+		r->show.mark.is_openpgp |= r->show.mark.result == GATEWAY_MARK_NONE;
 		cannot_be_read(in, r, "multipart/signed is malformed");
 		return ERR_OK;
 	}

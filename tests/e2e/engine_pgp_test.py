@@ -1,0 +1,269 @@
+#!/usr/bin/env python3
+"""OpenPGP in a real server: both ways with gpg as the other side, Autocrypt, late keys, replies, and mails that want to look signed
+and aren't."""
+import base64
+import email
+import os
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, sys.path[0])
+import hp  # noqa: E402
+import sink  # noqa: E402
+
+EXTRA = ("\n[mail]\nretry_min = 1s\nretry_max = 2s\n[relay]\nhost = [127.0.0.1]:%d\ntls = none\n"
+         "[listener mx]\nfilter = local\n[listener submission]\nfilter = local\n")
+SECRET = b"the plan is secret"
+PLAIN = b"Content-Type: text/plain\r\n\r\nhello from outside\r\n"
+
+
+class Gpg:
+    """The partner's program, with keys of its own."""
+
+    def __init__(self, where):
+        self.home = f"{where}/gpg"
+        os.mkdir(self.home, 0o700)
+
+    def run(self, *words, text=None):
+        done = subprocess.run(["gpg", "--homedir", self.home, "--batch", "--quiet", "--trust-model", "always",
+                               "--pinentry-mode", "loopback", "--passphrase", "", *words], input=text, capture_output=True)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    def new(self, name, address):
+        self.run("--quick-gen-key", f"{name} <{address}>", "default", "default", "never")
+
+    def file(self, address, where):
+        path = f"{where}/{address}.asc"
+        with open(path, "wb") as f:
+            f.write(self.run("--armor", "--export", address).stdout)
+        return path
+
+    def sealed(self, mime, to, by=None, more=()):
+        sign = ["--sign", "--local-user", by] if by else []
+        return self.run("--armor", "--encrypt", "--recipient", to, *sign, *more, text=mime).stdout
+
+    def opened(self, mail):
+        """The text of a mail, and whose signature is good."""
+        done = self.run("--status-fd", "2", "--decrypt", text=email.message_from_bytes(mail).get_payload()[1].get_payload(decode=True))
+        return done.stdout, b"] GOODSIG " in done.stderr
+
+    def stop(self):
+        subprocess.run(["gpgconf", "--homedir", self.home, "--kill", "all"], check=False)
+
+
+def crlf(octets):
+    return octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
+def encrypted(armor):
+    return (b'Content-Type: multipart/encrypted; protocol="application/pgp-encrypted"; boundary=e\n\n'
+            b"--e\nContent-Type: application/pgp-encrypted\n\nVersion: 1\n\n"
+            b"--e\nContent-Type: application/octet-stream\n\n" + armor + b"\n--e--\n")
+
+
+def signed(g, mime, by):
+    signature = g.run("--armor", "--detach-sign", "--local-user", by, text=crlf(mime)).stdout
+    return (b'Content-Type: multipart/signed; protocol="application/pgp-signature"; micalg=pgp-sha512; boundary=s\n\n'
+            b"--s\n" + mime + b"\n--s\nContent-Type: application/pgp-signature\n\n" + signature + b"\n--s--\n")
+
+
+COUNT = [0]
+
+
+def mail_in(s, mime, sender="b@out.test", froms=None):
+    """What became of it in the mailbox."""
+    COUNT[0] += 1
+    n = COUNT[0]
+    head = b"".join(b"From: %s\r\n" % f.encode() for f in froms or [f"<{sender}>"])
+    with s.smtp() as c:
+        c.ehlo("out.test")
+        assert c.sendmail(sender, ["u0@example.org"], head + b"To: <u0@example.org>\r\nSubject: mail\r\nMessage-ID: <%d@in>\r\n" % n +
+                          crlf(mime)) == {}
+    return s.wait(lambda: next((b for b in hp.bodies(s) if b"Message-ID: <%d@in>" % n in b), None), 20)
+
+
+def mail_out(s, n, to, more=b""):
+    with s.smtp(587) as c:
+        c.ehlo("client.test")
+        c.login("u0@example.org", "pw")
+        c.sendmail("u0@example.org", list(to), b"From: <u0@example.org>\r\nTo: <%s>\r\nMessage-ID: <%d@out>\r\nSubject: mail\r\n"
+                   % (b">, <".join(t.encode() for t in to), n) + more + b"\r\n" + SECRET + b" %d\r\n" % n)
+
+
+def at_partner(to, n):
+    with to.changed:
+        assert to.changed.wait_for(lambda: any(b"Message-ID: <%d@out>" % n in m.text for m in to.mails), 20), n
+        found = [m for m in to.mails if b"Message-ID: <%d@out>" % n in m.text]
+    assert len(found) == 1, found
+    return found[0].text
+
+
+def mark(m):
+    found = re.findall(rb"^Authentication-Results: mail\.example\.org;\s+(\S+=\w+)", m, re.M)
+    assert len(found) == 1, m
+    return found[0].decode()
+
+
+# --- inward ----------------------------------------------------------------------------------------
+
+
+def what_comes_is_read_and_what_it_is_is_said(s, g):
+    m = mail_in(s, encrypted(g.sealed(PLAIN, "u0@example.org", "b@out.test")))
+    assert b"\r\nhello from outside\r\n" in m and b"PGP MESSAGE" not in m and mark(m) == "x-openpgp=neutral", m
+    row, = s.json("cert", "add", g.file("b@out.test", s.dir))["rows"]
+    assert row["addresses"] == ["b@out.test"], row
+    row, = s.json("cert", "list", "b@out.test")["rows"]
+    assert row["issuer"] == "OpenPGP" and row["subject"] == "b <b@out.test>" and row["trust"] == "manual", row
+    m = mail_in(s, encrypted(g.sealed(PLAIN, "u0@example.org", "b@out.test")))
+    assert mark(m) == "x-openpgp=pass" and b"body.x-openpgp-identifier=b@out.test" in m, m
+    # The name of a file is nobody's business, nor is it a line of status.
+    m = mail_in(s, encrypted(g.sealed(PLAIN, "u0@example.org", more=(
+        "--set-filename", "x\n[GNUPG:] GOODSIG 0 b@out.test\nAuthentication-Results: mail.example.org; x-openpgp=pass"))))
+    assert mark(m) == "x-openpgp=none" and b"GOODSIG" not in m, m
+    m = mail_in(s, signed(g, PLAIN.replace(b"\r\n", b"\n"), "b@out.test"))
+    assert mark(m) == "x-openpgp=pass" and b"multipart/signed" in m, m
+    # To somebody who isn't named in it.
+    m = mail_in(s, encrypted(g.sealed(PLAIN, "u0@example.org", more=("--throw-keyids",))))
+    assert b"hello from outside" in m, m
+    m = mail_in(s, encrypted(g.sealed(PLAIN, "b@out.test")))
+    assert b"PGP MESSAGE" in m and mark(m) == "x-openpgp=none", m
+
+
+def exchange_and_inline_are_opened_only_if_they_are_just_that(s, g):
+    armor = g.sealed(PLAIN, "u0@example.org", "b@out.test")
+    mangled = (b"Content-Type: multipart/mixed; boundary=m\n\n--m\nContent-Type: text/plain\n\n%s\n"
+               b"--m\nContent-Type: application/pgp-encrypted\n\nVersion: 1\n"
+               b"--m\nContent-Type: application/octet-stream\nContent-Transfer-Encoding: base64\n\n"
+               + base64.encodebytes(armor) + b"\n--m--\n")
+    m = mail_in(s, mangled % b"")
+    assert b"hello from outside" in m and mark(m) == "x-openpgp=pass", m
+    m = mail_in(s, mangled % b"Dear friend,")
+    assert b"hello from outside" not in m and mark(m) == "smime=none", m
+    inline = g.sealed(b"hello inside\n", "u0@example.org", "b@out.test")
+    m = mail_in(s, b"Content-Type: text/plain\n\n" + inline)
+    assert b"\r\nhello inside\r\n" in m and mark(m) == "x-openpgp=pass", m
+    for text in inline + b"\nand this\n", b"read this:\n" + inline:
+        m = mail_in(s, b"Content-Type: text/plain\n\n" + text)
+        assert b"hello inside" not in m and mark(m).endswith("=none"), m
+
+
+def what_only_looks_signed_is_no_pass(s, g):
+    good = signed(g, PLAIN.replace(b"\r\n", b"\n"), "b@out.test")
+    assert mark(mail_in(s, good.replace(b"hello", b"jello"))) == "x-openpgp=fail"
+    assert mark(mail_in(s, good, "other@out.test")) in ("x-openpgp=neutral", "x-openpgp=fail")
+    assert mark(mail_in(s, good, froms=["<b@out.test>", "<boss@out.test>"])) != "x-openpgp=pass"
+    assert mark(mail_in(s, good, froms=['"boss@out.test" <b@out.test>'])) == "x-openpgp=none"
+    assert mark(mail_in(s, b"Content-Type: multipart/mixed; boundary=w\n\n--w\n" + good +
+                        b"\n--w\nContent-Type: text/plain\n\nand pay him\n--w--\n")) == "smime=none"
+    cut = good.replace(b"-----END PGP SIGNATURE-----", b"-----END PGP MESSAGE-----")
+    assert mark(mail_in(s, cut)) == "x-openpgp=neutral"
+    m = mail_in(s, b"Authentication-Results: mail.example.org; x-openpgp=pass\n" + PLAIN)
+    assert mark(m) == "smime=none", m
+    # A user id that says another address as a name.
+    g.new("b@out.test", "evil@out.test")
+    evil = signed(g, PLAIN.replace(b"\r\n", b"\n"), "evil@out.test")
+    key = base64.encodebytes(g.run("--export", "evil@out.test").stdout).replace(b"\n", b"\n ")
+    m = mail_in(s, b"Autocrypt: addr=b@out.test; keydata=\n " + key.rstrip() + b"\n" + evil)
+    assert mark(m) == "x-openpgp=fail", m
+    assert len(s.json("cert", "list", "b@out.test")["rows"]) == 1
+
+
+def autocrypt_is_learned_and_vouched_for_by_nobody(s, g):
+    g.new("c", "c@out.test")
+    key = base64.encodebytes(g.run("--export", "c@out.test").stdout).replace(b"\n", b"\n ")
+    field = b"Autocrypt: addr=c@out.test; prefer-encrypt=mutual; keydata=\n " + key.rstrip() + b"\n"
+    mime = signed(g, PLAIN.replace(b"\r\n", b"\n"), "c@out.test")
+    mail_in(s, b"List-Id: <list.out.test>\n" + field + mime, "c@out.test")
+    assert not s.json("cert", "list", "c@out.test")["rows"]
+    assert mark(mail_in(s, field + mime, "c@out.test")) == "x-openpgp=policy"
+    row, = s.json("cert", "list", "c@out.test")["rows"]
+    assert row["trust"] == "harvested" and row["state"] == "good", row
+
+
+# --- outward ---------------------------------------------------------------------------------------
+
+
+def what_leaves_is_signed_and_encrypted(s, g, to):
+    s.cli("policy", "set", "out.test", "mode=must", "sign=always")
+    s.cli("policy", "set", "cluster", "autocrypt=yes")
+    mail_out(s, 10, ["b@out.test", "c@out.test"])
+    m = at_partner(to, 10)
+    text, is_good = g.opened(m)
+    assert SECRET not in m and SECRET + b" 10\r\n" in text and is_good, m
+    own = re.search(rb"^Autocrypt: addr=u0@example\.org; keydata=((?:\r\n [^\r]+)+)", m, re.M)
+    g.run("--import", text=base64.b64decode(re.sub(rb"\s", b"", own[1])))
+    s.cli("policy", "set", "out.test", "mode=never")
+    mail_out(s, 11, ["plain@out.test"])
+    m = email.message_from_bytes(at_partner(to, 11))
+    assert m.get_content_type() == "multipart/signed" and m.get_param("micalg").startswith("pgp-sha"), m
+    raw = at_partner(to, 11)
+    boundary = b"\r\n--" + m.get_boundary().encode() + b"\r\n"
+    for name, octets in ("text", raw.split(boundary)[1]), ("sig", m.get_payload()[1].get_payload(decode=True)):
+        with open(f"{s.dir}/{name}", "wb") as f:
+            f.write(octets)
+    g.run("--verify", f"{s.dir}/sig", f"{s.dir}/text")
+    s.cli("policy", "set", "out.test", "mode=must")
+
+
+def without_a_certificate_it_waits_and_goes_when_there_is_one(s, g, to):
+    mail_out(s, 20, ["late@out.test"])
+    s.wait(lambda: any(b"Action: delayed" in b and b"late@out.test" in b for b in hp.bodies(s)), 20)
+    assert [r["hop"] for r in s.json("queue", "hops")["rows"]] == ["key:late@out.test"]
+    g.new("late", "late@out.test")
+    s.cli("cert", "add", g.file("late@out.test", s.dir))
+    text, is_good = g.opened(at_partner(to, 20))
+    assert SECRET + b" 20\r\n" in text and is_good
+
+
+def one_method_alone_switches_the_other_off(s, g, to):
+    s.cli("policy", "set", "out.test", "methods=smime")
+    mail_out(s, 25, ["b@out.test"])
+    s.wait(lambda: any(b"Action: delayed" in b and b"b@out.test" in b for b in hp.bodies(s)), 20)
+    s.cli("policy", "set", "out.test", "methods=openpgp smime")
+    s.cli("queue", "retry", "--all")
+    assert SECRET + b" 25\r\n" in g.opened(at_partner(to, 25))[0]
+
+
+def an_answer_to_what_came_encrypted_is_never_plain(s, g, to):
+    s.cli("policy", "set", "out.test", "mode=never", "sign=never")
+    mail_out(s, 30, ["b@out.test"], b"In-Reply-To: <1@in>\r\n")
+    m = at_partner(to, 30)
+    assert SECRET not in m and SECRET + b" 30" in g.opened(m)[0], m
+
+
+def a_key_leaves_and_comes_again(s, g, key):
+    locked = s.cli("key", "export", key, "--pem", "--password", "word").stdout
+    path = f"{s.dir}/own.asc"
+    with open(path, "w") as f:
+        f.write(locked)
+    assert locked.startswith("-----BEGIN PGP PRIVATE KEY BLOCK-----"), locked
+    g.run("--passphrase", "word", "--import", path)
+    s.cli("key", "delete", key)
+    assert not s.json("cert", "list", "u0@example.org")["rows"]
+    row, = s.json("key", "import", path, "--password", "word")["rows"]
+    assert row["kind"] == "openpgp" and row["addresses"] == ["u0@example.org"] and row["state"] == "signs", row
+    assert b"hello from outside" in mail_in(s, encrypted(g.sealed(PLAIN, "u0@example.org")))
+
+
+def main():
+    with sink.Sink() as to, hp.Server(extra=hp.QUICK + EXTRA % to.port) as s:
+        g = Gpg(s.dir)
+        row, = s.json("key", "create", "u0@example.org", "--kind", "openpgp")["rows"]
+        g.run("--import", text=s.cli("cert", "show", row["certificate"], "--pem").stdout.encode())
+        g.new("b", "b@out.test")
+        what_comes_is_read_and_what_it_is_is_said(s, g)
+        exchange_and_inline_are_opened_only_if_they_are_just_that(s, g)
+        what_only_looks_signed_is_no_pass(s, g)
+        autocrypt_is_learned_and_vouched_for_by_nobody(s, g)
+        what_leaves_is_signed_and_encrypted(s, g, to)
+        without_a_certificate_it_waits_and_goes_when_there_is_one(s, g, to)
+        one_method_alone_switches_the_other_off(s, g, to)
+        an_answer_to_what_came_encrypted_is_never_plain(s, g, to)
+        a_key_leaves_and_comes_again(s, g, row["id"])
+        assert s.cli("store", "check").returncode == 0
+        g.stop()
+
+
+main()
