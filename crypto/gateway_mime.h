@@ -1,8 +1,8 @@
 /* gateway_mime: which cryptographic layer is the outermost one of a mail or part (RFC 8551
  * section 3, RFC 1847, RFC 3156), where its pieces are, and the streams between texts and
- * machines: out of an encoding, into canonical lines, into base64. By what it is, not by what it says
- * beside that: smime-type and micalg are never read. Only the outermost part is looked at: a
- * layer within multipart/mixed is a part of what somebody else put together. Pure. */
+ * machines: out of an encoding, into canonical lines, into base64. By what it is, not by what
+ * it says beside that: smime-type and micalg are never read. Only the outermost part is looked
+ * at: a layer within multipart/mixed is a part of what somebody else put together. Pure. */
 #ifndef CRYPTO_GATEWAY_MIME_H
 #define CRYPTO_GATEWAY_MIME_H
 

@@ -180,6 +180,7 @@ def autocrypt_is_learned_and_vouched_for_by_nobody(s, g):
     assert mark(mail_in(s, field + mime, "c@out.test")) == "x-openpgp=policy"
     row, = s.json("cert", "list", "c@out.test")["rows"]
     assert row["trust"] == "harvested" and row["state"] == "good", row
+    s.cli("policy", "set", "c@out.test", "trust_min=harvested")
 
 
 # --- outward ---------------------------------------------------------------------------------------
