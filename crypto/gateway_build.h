@@ -14,7 +14,7 @@ struct gateway_build {
 	const struct text *plain;	 /* the entity, lines end in CRLF; NULL: not made yet */
 	uint64_t high;			 /* octets above 127 in it */
 	const struct text *signed_as[2][2]; /* by is_pss; detached, opaque */
-	const struct text *signed_pgp;	 /* gateway_build_pgp's */
+	const struct text *signed_pgp;	    /* gateway_build_pgp's */
 };
 void gateway_build_init(
 	struct gateway_build *b, struct gateway_work *w, const struct gateway_head *head);
