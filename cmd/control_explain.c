@@ -8,6 +8,9 @@
 #include "core/codec.h"
 #include "core/mail_addr.h"
 #include "crypto/cert_check.h"
+#include "crypto/gateway_pgp.h"
+#include "crypto/gateway_plan.h"
+#include "crypto/pgp_info.h"
 #include "crypto/seal.h"
 #include "crypto/smime_seal.h"
 #include "store/view_cert.h"
@@ -149,17 +152,58 @@ revoked_text(const struct explaining *x, struct slice der)
 	return arena_str(x->a, slice_str(text));
 }
 
+static Gateway__Settings__Methods
+methods(const struct explaining *x)
+{
+	return (Gateway__Settings__Methods)policy_decided(&x->d, POLICY_METHODS)->value.number;
+}
+
+static bool
+is_switched_off(const struct explaining *x, bool is_openpgp)
+{
+	return methods(x) == (is_openpgp ? GATEWAY__SETTINGS__METHODS__SMIME
+					 : GATEWAY__SETTINGS__METHODS__OPENPGP);
+}
+
+static const char *
+kind_text(ProtobufCBinaryData der)
+{
+	return pgp_info_is(codec_slice(der)) ? "openpgp" : "smime";
+}
+
+static const char *
+fault_of_pgp(const struct explaining *x, struct slice octets, enum cert_check_use use)
+{
+	struct pgp_cert *cert;
+	const char *fault;
+	size_t key;
+
+	if (use == CERT_CHECK_TO_ENCRYPT)
+		return gateway_pgp_fault(octets, x->now_sec);
+	cert = pgp_info_parse(octets);
+	fault = cert && pgp_valid_signer(cert, x->now_sec, &key)
+			? NULL
+			: "no: it has no key that may sign now";
+	pgp_cert_free(cert);
+	return fault;
+}
+
 /* As the engine looks at it (crypto/gateway_plan). NULL: nothing is wrong. */
 static const char *
 fault_of(const struct explaining *x, ProtobufCBinaryData der, enum cert_check_use use)
 {
 	struct cert_check_rules rules = {
 		use, x->now_sec, policy_decided(&x->d, POLICY_RSA_BITS_MIN)->value.number};
-	enum smime_problem problem = cert_check_alone(codec_slice(der), &rules);
 	Gateway__Certificate c = GATEWAY__CERTIFICATE__INIT;
+	const char *revoked;
+	enum smime_problem problem;
 
-	const char *revoked = revoked_text(x, codec_slice(der));
-
+	if (is_switched_off(x, pgp_info_is(codec_slice(der))))
+		return "no: methods switches its kind off";
+	if (pgp_info_is(codec_slice(der)))
+		return fault_of_pgp(x, codec_slice(der), use);
+	revoked = revoked_text(x, codec_slice(der));
+	problem = cert_check_alone(codec_slice(der), &rules);
 	if (revoked || problem)
 		return revoked ? revoked : smime_problem_text(problem);
 	c.der = der;
@@ -178,12 +222,20 @@ trust_min(const struct explaining *x)
 static enum err
 find_usable(struct explaining *x)
 {
-	enum err e = view_cert_usable(x->txn, x->to, x->now_sec, x->a, &x->usable);
+	struct view_certs all = {NULL, 0};
+	enum err e = view_cert_usable(x->txn, x->to, x->now_sec, x->a, &all);
+	bool first = gateway_plan_is_openpgp_first(methods(x));
 	size_t n = 0;
 
-	for (size_t i = 0; i < x->usable.n && !e; i++)
-		if (!fault_of(x, x->usable.list[i].cert->der, CERT_CHECK_TO_ENCRYPT))
-			x->usable.list[n++] = x->usable.list[i];
+	/* Those of the preferred method before the others. */
+	x->usable.list = arena_alloc(x->a, (all.n + 1) * sizeof *x->usable.list);
+	for (size_t i = 0; i < 2 * all.n && !e; i++) {
+		const struct view_cert *c = &all.list[i % all.n];
+
+		if ((pgp_info_is(codec_slice(c->cert->der)) == first) == (i < all.n) &&
+			!fault_of(x, c->cert->der, CERT_CHECK_TO_ENCRYPT))
+			x->usable.list[n++] = *c;
+	}
 	x->usable.n = n;
 	for (size_t i = 0; i < n && !x->trusted; i++)
 		if (x->usable.list[i].cert->trust >= trust_min(x))
@@ -262,6 +314,7 @@ add_certificate(void *arg, struct slice sha256, Commands__Cert *cert)
 	put_hex(sha256.p, sha256.n < SEAL_HASH ? sha256.n : SEAL_HASH, hex);
 	json_object_set_new(row, "address", control_json(l->address));
 	json_object_set_new(row, "sha256", json_string(hex));
+	json_object_set_new(row, "kind", json_string(kind_text(cert->der)));
 	json_object_set_new(row, "trust", json_string(trust_text(cert->trust)));
 	json_object_set_new(row, "ends", json_integer((json_int_t)cert->until_sec));
 	json_object_set_new(row, "used",
@@ -295,14 +348,26 @@ certificates_json(struct explaining *x, struct slice address, json_t *rows)
 }
 
 static enum err
-add_keys(struct explaining *x, struct slice address)
+add_keys_of(struct explaining *x, struct slice address, Commands__Key__Kind kind)
 {
 	struct view_keys found = {0};
-	enum err e = view_key_of(x->txn, address, COMMANDS__KEY__KIND__SMIME, x->a, &found);
+	enum err e = view_key_of(x->txn, address, kind, x->a, &found);
 
 	for (size_t i = 0; i < found.n && !e && x->keys < KEYS_MAX; i++)
 		x->key[x->keys++] = found.list[i];
 	return e;
+}
+
+static enum err
+add_keys(struct explaining *x, struct slice address)
+{
+	bool first = gateway_plan_is_openpgp_first(methods(x));
+	enum err e = add_keys_of(
+		x, address, first ? COMMANDS__KEY__KIND__OPENPGP : COMMANDS__KEY__KIND__SMIME);
+
+	return e ? e
+		 : add_keys_of(x, address,
+			   first ? COMMANDS__KEY__KIND__SMIME : COMMANDS__KEY__KIND__OPENPGP);
 }
 
 /* Of the address, of the one without the detail, and of its domain: as cmd/courier_question. */
@@ -372,6 +437,9 @@ keys_json(const struct explaining *x)
 		json_object_set_new(row, "id", json_string(id));
 		json_object_set_new(row, "address", control_json(codec_slice(key->address)));
 		json_object_set_new(row, "certificate", json_string(hex));
+		json_object_set_new(row, "kind",
+			json_string(key->kind == COMMANDS__KEY__KIND__OPENPGP ? "openpgp"
+									      : "smime"));
 		json_object_set_new(row, "created", json_integer((json_int_t)key->created_sec));
 		json_object_set_new(row, "used", json_string(key_use(x, &x->key[i])));
 		json_array_append_new(rows, row);
@@ -413,7 +481,9 @@ say_to(const struct view_cert *c, struct buf *out)
 	char hex[HEX];
 
 	put_hex(c->sha256.p, SEAL_HASH, hex);
-	buf_printf(out, "encrypted, to certificate %s", hex);
+	buf_printf(out, "encrypted, to %s %s",
+		pgp_info_is(codec_slice(c->cert->der)) ? "OpenPGP certificate" : "certificate",
+		hex);
 }
 
 static void

@@ -219,7 +219,12 @@ def without_a_certificate_it_waits_and_goes_when_there_is_one(s, g, to):
 
 
 def one_method_alone_switches_the_other_off(s, g, to):
+    told = s.json("policy", "explain", "u0@example.org", "b@out.test")
+    assert [(r["kind"], r["used"]) for r in told["certificates"]] == [("openpgp", "yes, the best")], told
+    assert [(r["kind"], r["used"]) for r in told["keys"]] == [("openpgp", "signs")], told
     s.cli("policy", "set", "out.test", "methods=smime")
+    told = s.json("policy", "explain", "u0@example.org", "b@out.test")
+    assert [r["used"] for r in told["certificates"]] == ["no: methods switches its kind off"], told
     mail_out(s, 25, ["b@out.test"])
     s.wait(lambda: any(b"Action: delayed" in b and b"b@out.test" in b for b in hp.bodies(s)), 20)
     s.cli("policy", "set", "out.test", "methods=openpgp smime")
