@@ -266,7 +266,7 @@ const struct cli_option cli_verbs_options[] = {
 	{"--via", "HOP", "that way, like smtp:[192.0.2.1]:25; else routed anew"},
 	{"--vault", "FOLDER", "the folder with the copy of the vault"},
 	{"--kind", "K",
-		"rsa2048, rsa3072 (if not said), rsa4096, p256, p384; openpgp, openpgp6"},
+		"rsa2048, rsa3072, rsa4096, p256, p384, openpgp, openpgp6"},
 	{"--days", "N", "how long the certificate is good; else 730"},
 	{"--csr", NULL, "print a request for a certificate instead of making one"},
 	{"--p12", "FILE", "write a new PKCS#12 file, under a password"},
