@@ -5,7 +5,7 @@
 #include "crypto/seal.h"
 
 /* LINE: octets of base64 on one line; a field's lines are folded. */
-enum { LINE = 72 };
+enum { LINE = 72, DECODE_SLACK = 8 };
 
 /* --- read --- */
 
@@ -89,8 +89,8 @@ gateway_autocrypt_read(const struct gateway_head *h, struct slice address, struc
 		}
 	if (n != 1)
 		return SLICE_EMPTY;
-	buf_init(&octets, GATEWAY_AUTOCRYPT_MAX);
-	found = seal_b64_open(found, &octets) || octets.overflow
+	buf_init(&octets, GATEWAY_AUTOCRYPT_MAX + DECODE_SLACK);
+	found = seal_b64_open(found, &octets) || octets.n > GATEWAY_AUTOCRYPT_MAX
 			? SLICE_EMPTY
 			: arena_dup(a, buf_slice(&octets));
 	buf_fini(&octets);
