@@ -47,7 +47,9 @@ postfix-test: $(PROGRAMS) ## a gateway for a Postfix, longer: MAILS (10000), KIL
 	@MAILS=$${MAILS:-10000} KILLS=$${KILLS:-10} $(RUN) tests/e2e/postfix_test.py
 compose-test: $(B)/release/hairpin ## deploy/compose.yaml under a real Docker in a namespace of its own
 	@$(RUN) tests/compose/compose_test.py
-interop-test: $(PROGRAMS) ## other programs that only this test wants: Bouncy Castle
+slow-test: $(PROGRAMS) ## what waits for limits of half a minute and more
+	@$(RUN) $(wildcard tests/slow/*_test.py)
+interop-test: $(PROGRAMS) ## other programs that only this test wants: Bouncy Castle, PKI.js, OpenPGP.js, PGPainless
 	@$(RUN) $(wildcard tests/interop/*_test.py)
 fuzz: $(FUZZ) ## every fuzzer for FUZZ_SECONDS (600)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(RUN) $(FUZZ)
@@ -89,4 +91,4 @@ $(B)/fuzz/bin/%: tests/fuzz/%.c $(B)/fuzz/libhairpin.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC_fuzz) $(BASE) $(CFLAGS_fuzz) -fsanitize=fuzzer -o $@ $^ $(LIBS)
-.PHONY: interop-test test check unit e2e sim sim-mutants cluster-test cluster-mutants compose-test postfix-test fuzz lint format cover
+.PHONY: slow-test interop-test test check unit e2e sim sim-mutants cluster-test cluster-mutants compose-test postfix-test fuzz lint format cover

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, sys.path[0])
+sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)) + "/../e2e"]
 import hp  # noqa: E402
 from authorities import Authority, Web, page, points, slow  # noqa: E402
 from name_server import A, Names  # noqa: E402
