@@ -10,7 +10,7 @@
 #include "crypto/gateway_pgp_judge.h"
 #include "crypto/gateway_show.h"
 #include "crypto/pgp_algorithm.h"
-#include "crypto/pgp_armor.h"
+#include "crypto/pgp_cleartext.h"
 #include "crypto/pgp_info.h"
 #include "crypto/pgp_verify.h"
 #include "crypto/smime_open.h"
@@ -260,26 +260,30 @@ feed_pgp(void *arg, struct slice octets)
 	return ERR_OK;
 }
 
+static void
+judge_verified(struct in *in, struct reading *r, struct pgp_verify *v)
+{
+	struct pgp_verdict *verdict = arena_alloc(
+		engine(in)->arena, (v->n + 1) * sizeof *verdict);
+	const struct gateway_pgp_judge_layer layer = {&in->signers, verdict, v->n};
+
+	pgp_verify_finish(v, verdict);
+	gateway_pgp_judge(in->w, &r->show.some, &in->from, &layer, &r->show.mark);
+}
+
 static enum err
 judge_detached(struct in *in, struct reading *r, const struct gateway_mime_two *two,
 	struct slice signature)
 {
 	struct pgp_verify *v = arena_zalloc(engine(in)->arena, sizeof *v);
 	const struct pgp_judge judge = {&in->signers.ring, engine(in)->q->now_sec};
-	struct gateway_pgp_judge_layer layer = {&in->signers, NULL, 0};
-	struct pgp_verdict *verdict;
 	enum err e = pgp_verify_begin(v, signature, &judge);
 
 	if (!e)
 		e = gateway_mime_lines(
 			r->now.text, two->first, &(struct text_sink){feed_pgp, v});
-	if (!e) {
-		verdict = arena_alloc(engine(in)->arena, (v->n + 1) * sizeof *verdict);
-		layer.n = v->n;
-		layer.verdict = verdict;
-		pgp_verify_finish(v, verdict);
-		gateway_pgp_judge(in->w, &r->show.some, &in->from, &layer, &r->show.mark);
-	}
+	if (!e)
+		judge_verified(in, r, v);
 	pgp_verify_fini(v);
 	return e;
 }
@@ -303,6 +307,78 @@ verify_pgp(struct in *in, struct reading *r)
 		return ERR_OK;
 	}
 	return e ? e : enter_signed(in, r, two.first);
+}
+
+/* --- and that of a text which stands as it is --- */
+
+static enum err
+feed_cleartext(void *arg, struct slice octets)
+{
+	return pgp_cleartext_feed(arg, octets);
+}
+
+static enum err
+forget(void *arg, struct slice octets)
+{
+	(void)arg;
+	(void)octets;
+	return ERR_OK;
+}
+
+/* ERR_SYNTAX: it isn't one, or something stands behind it that nobody signed. */
+static enum err
+read_cleartext(const struct entity *n, const struct gateway_mime *m, struct text_sink hashed,
+	struct buf *signature)
+{
+	struct pgp_cleartext c;
+	enum err e;
+
+	pgp_cleartext_init(&c, (struct text_sink){forget, NULL}, hashed);
+	e = gateway_mime_decode(
+		n->text, m->body, m->encoding, &(struct text_sink){feed_cleartext, &c});
+	e = e ? e : pgp_cleartext_finish(&c);
+	if (!e && c.has_more)
+		e = ERR_SYNTAX;
+	if (!e && signature && !buf_put_slice(signature, buf_slice(&c.signature)))
+		e = ERR_LIMIT;
+	pgp_cleartext_fini(&c);
+	return e;
+}
+
+/* The signature stands behind the text, so it is read twice. */
+static enum err
+judge_cleartext(
+	struct in *in, struct reading *r, const struct gateway_mime *m, struct buf *signature)
+{
+	struct pgp_verify *v = arena_zalloc(engine(in)->arena, sizeof *v);
+	const struct pgp_judge judge = {&in->signers.ring, engine(in)->q->now_sec};
+	enum err e = read_cleartext(&r->now, m, (struct text_sink){forget, NULL}, signature);
+
+	e = e ? e : pgp_verify_begin(v, buf_slice(signature), &judge);
+	e = e ? e : read_cleartext(&r->now, m, (struct text_sink){feed_pgp, v}, NULL);
+	if (!e)
+		judge_verified(in, r, v);
+	pgp_verify_fini(v);
+	return e;
+}
+
+static enum err
+verify_cleartext(struct in *in, struct reading *r, const struct gateway_mime *m)
+{
+	struct buf signature;
+	enum err e;
+
+	buf_init(&signature, SMIME_SIGNATURE_MAX);
+	e = judge_cleartext(in, r, m, &signature);
+	buf_fini(&signature);
+	end(r);
+	if (e && !is_ours(e)) {
+		gateway_answer_fact(in->w, &r->show.some,
+			"it says OpenPGP, but isn't wholly one signed text: left as it is");
+		r->show.mark.is_openpgp |= r->show.mark.result == GATEWAY_MARK_NONE;
+		return ERR_OK;
+	}
+	return e;
 }
 
 static enum err
@@ -729,6 +805,8 @@ peel_layer(struct in *in, struct reading *r, const struct gateway_mime *m)
 	case GATEWAY_MIME_PGP_ENCRYPTED:
 	case GATEWAY_MIME_PGP_INLINE:
 		return open_layer(in, r);
+	case GATEWAY_MIME_PGP_CLEARTEXT:
+		return verify_cleartext(in, r, m);
 	case GATEWAY_MIME_PLAIN:
 		break;
 	}

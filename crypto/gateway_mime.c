@@ -76,8 +76,7 @@ look_inside(const struct text *t, const struct mail_type *type, struct gateway_m
 	struct gateway_mime_pgp message;
 
 	if (!type || mail_type_is(type, SLICE_LIT("text"), SLICE_LIT("plain"))) {
-		if (gateway_mime_pgp_is_inline(t, m))
-			m->kind = GATEWAY_MIME_PGP_INLINE;
+		m->kind = gateway_mime_pgp_inline(t, m);
 	} else if (mail_type_is(type, SLICE_LIT("multipart"), SLICE_LIT("mixed")) &&
 		   gateway_mime_pgp_may_be_mended(t, &m->body)) {
 		m->is_mended = true;
@@ -100,6 +99,7 @@ flaw_of(const struct gateway_head *h, const struct gateway_mime *m, const struct
 		return "its Content-Type has a parameter twice";
 	if (m->encoding == MAIL_ENCODING_UNKNOWN ||
 		(m->kind != GATEWAY_MIME_CMS && m->kind != GATEWAY_MIME_PGP_INLINE &&
+			m->kind != GATEWAY_MIME_PGP_CLEARTEXT &&
 			m->encoding > MAIL_ENCODING_BINARY))
 		return "its encoding isn't one that it may have";
 	return NULL;

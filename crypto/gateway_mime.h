@@ -16,7 +16,8 @@ enum gateway_mime_kind {
 	GATEWAY_MIME_CMS,	    /* application/pkcs7-mime, or octets that are named so */
 	GATEWAY_MIME_PGP_SIGNED,    /* multipart/signed, application/pgp-signature */
 	GATEWAY_MIME_PGP_ENCRYPTED, /* multipart/encrypted, application/pgp-encrypted */
-	GATEWAY_MIME_PGP_INLINE	    /* text/plain that begins with an armored message */
+	GATEWAY_MIME_PGP_INLINE,    /* text/plain that begins with an armored message */
+	GATEWAY_MIME_PGP_CLEARTEXT  /* or with a text that is signed as it stands */
 };
 /* [at, end) of a text. */
 struct gateway_mime_range {

@@ -1,6 +1,7 @@
 #include "crypto/gateway_mime_pgp.h"
 
 #include "core/mail_scan.h"
+#include "crypto/pgp_cleartext.h"
 
 /* VERSION: octets of "Version: 1", and blanks. */
 enum { VERSION_MAX = 256, EMPTY_MAX = 256, PARTS_MAX = 4 };
@@ -29,8 +30,8 @@ gateway_mime_pgp_may_be_mended(const struct text *t, const struct gateway_mime_r
 	return may;
 }
 
-bool
-gateway_mime_pgp_is_inline(const struct text *t, const struct gateway_mime *m)
+enum gateway_mime_kind
+gateway_mime_pgp_inline(const struct text *t, const struct gateway_mime *m)
 {
 	uint8_t plain[GATEWAY_MIME_PGP_FRONT + MAIL_DECODE_SLACK];
 	struct mail_decode d;
@@ -43,7 +44,11 @@ gateway_mime_pgp_is_inline(const struct text *t, const struct gateway_mime *m)
 		n = mail_decode_feed(&d, buf_slice(&raw), plain);
 	}
 	buf_fini(&raw);
-	return slice_starts(slice_trim(slice_of(plain, n)), SLICE_LIT(BEGIN));
+	if (pgp_cleartext_is(slice_of(plain, n)))
+		return GATEWAY_MIME_PGP_CLEARTEXT;
+	return slice_starts(slice_trim(slice_of(plain, n)), SLICE_LIT(BEGIN))
+		       ? GATEWAY_MIME_PGP_INLINE
+		       : GATEWAY_MIME_PLAIN;
 }
 
 /* --- its parts --- */

@@ -1,5 +1,6 @@
 /* gateway_mime_pgp: where OpenPGP is in a mail: PGP/MIME (RFC 3156), what Exchange makes of
- * it, and a text that is one armored message. By what it is: micalg is never read. Pure. */
+ * it, and a text that is one armored message, or one with a signature of its own. By what it
+ * is: micalg is never read. Pure. */
 #ifndef CRYPTO_GATEWAY_MIME_PGP_H
 #define CRYPTO_GATEWAY_MIME_PGP_H
 
@@ -12,8 +13,10 @@ enum { GATEWAY_MIME_PGP_FRONT = 4096 };
  * application/pgp-encrypted, and the message. Only in exactly that shape. body: the mail's. */
 bool gateway_mime_pgp_may_be_mended(
 	const struct text *t, const struct gateway_mime_range *body);
-/* Does the text begin with the BEGIN line of a message? */
-bool gateway_mime_pgp_is_inline(const struct text *t, const struct gateway_mime *m);
+/* PGP_INLINE: the text begins with the BEGIN line of a message, blanks aside; PGP_CLEARTEXT: it
+ * begins with that of a text with its signature; or PLAIN. */
+enum gateway_mime_kind gateway_mime_pgp_inline(
+	const struct text *t, const struct gateway_mime *m);
 
 /* The message of a PGP_ENCRYPTED or PGP_INLINE mail: what is to be decoded and opened.
  * ERR_SYNTAX: it isn't made as it has to be; ERR_IO, ERR_CORRUPT: the text. */

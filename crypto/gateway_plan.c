@@ -114,7 +114,8 @@ read_input(struct gateway_work *w, const struct gateway_head *h, enum gateway_pl
 
 	*input = GATEWAY_PLAN_PLAIN;
 	gateway_mime_look(h, w->e->body, &m);
-	if (m.kind == GATEWAY_MIME_SIGNED || m.kind == GATEWAY_MIME_PGP_SIGNED)
+	if (m.kind == GATEWAY_MIME_SIGNED || m.kind == GATEWAY_MIME_PGP_SIGNED ||
+		m.kind == GATEWAY_MIME_PGP_CLEARTEXT)
 		*input = GATEWAY_PLAN_SIGNED;
 	if (m.kind == GATEWAY_MIME_CMS)
 		e = gateway_mime_cms(w->e->body, &m, &kind);

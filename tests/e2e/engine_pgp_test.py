@@ -144,6 +144,12 @@ def exchange_and_inline_are_opened_only_if_they_are_just_that(s, g):
     inline = g.sealed(b"hello inside\n", "u0@example.org", "b@out.test")
     m = mail_in(s, b"Content-Type: text/plain\n\n" + inline)
     assert b"\r\nhello inside\r\n" in m and mark(m) == "x-openpgp=pass", m
+    clear = g.run("--clear-sign", "--local-user", "b@out.test", text=b"- hello as it stands \nFrom me\n").stdout
+    m = mail_in(s, b"Content-Type: text/plain\n\n" + clear)
+    assert b"as it stands" in m and b"PGP SIGNED" in m and mark(m) == "x-openpgp=pass", m
+    assert mark(mail_in(s, b"Content-Type: text/plain\n\n" + clear.replace(b"as it", b"as I"))) == "x-openpgp=fail"
+    assert mark(mail_in(s, b"Content-Type: text/plain\n\n" + clear + b"and pay him\n")) == "x-openpgp=none"
+    assert mark(mail_in(s, b"Content-Type: text/plain\n\nread:\n" + clear)) == "smime=none"
     for text in inline + b"\nand this\n", b"read this:\n" + inline:
         m = mail_in(s, b"Content-Type: text/plain\n\n" + text)
         assert b"hello inside" not in m and mark(m).endswith("=none"), m

@@ -410,6 +410,22 @@ what_is_not_valid_yet_is_used_later_and_takes_no_place_before(void **state)
 	assert_int_equal(gateway_state("c"), 'P');
 }
 
+/* A packet's first octet has its highest bit set. */
+static void
+the_two_kinds_do_not_stand_in_one_anothers_way(void **state)
+{
+	(void)state;
+	gateway_put((struct gateway_cert){.name = "a", .key = "a", .trust = MANUAL});
+	gateway_put((struct gateway_cert){.name = "\x99p", .key = "p", .trust = HARVESTED});
+	assert_int_equal(gateway_state("\x99p"), 'G');
+	gateway_put((struct gateway_cert){.name = "\xc6q", .key = "q", .trust = HARVESTED});
+	assert_int_equal(gateway_state("\xc6q"), 'P');
+	gateway_put((struct gateway_cert){.name = "\xc6r", .key = "r", .trust = MANUAL});
+	assert_int_equal(gateway_state("\xc6r"), 'G');
+	assert_int_equal(gateway_state("\x99p"), 'O');
+	assert_int_equal(gateway_state("a"), 'G');
+}
+
 static void
 deleting_takes_that_one_alone(void **state)
 {
@@ -524,6 +540,7 @@ main(void)
 		GATEWAY_TEST(trust_that_rises_takes_the_place_and_keeps_it),
 		GATEWAY_TEST(the_best_pending_one_is_used_once_the_known_one_is_over),
 		GATEWAY_TEST(what_is_not_valid_yet_is_used_later_and_takes_no_place_before),
+		GATEWAY_TEST(the_two_kinds_do_not_stand_in_one_anothers_way),
 		GATEWAY_TEST(deleting_takes_that_one_alone),
 		GATEWAY_TEST(who_waits_for_a_certificate_is_due_on_every_node),
 		GATEWAY_TEST(a_pending_certificate_wakes_nobody),

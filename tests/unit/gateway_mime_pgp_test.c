@@ -13,6 +13,7 @@ forget(void **state)
 }
 
 #define ARMOR "-----BEGIN PGP MESSAGE-----\r\n\r\nabcd\r\n-----END PGP MESSAGE-----"
+#define CLEARTEXT "-----BEGIN PGP SIGNED MESSAGE-----\r\nHash: SHA256\r\n\r\nhi\r\n"
 #define ENCRYPTED                                                                              \
 	"Content-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\"; "          \
 	"boundary=b\r\n\r\n"
@@ -94,6 +95,10 @@ a_text_that_begins_with_a_message_is_inline(void **state)
 		look("Content-Type: text/plain\r\n\r\nhi\r\n" ARMOR "\r\n", &message, &e),
 		GATEWAY_MIME_PLAIN);
 	assert_int_equal(look("Content-Type: text/html\r\n\r\n" ARMOR "\r\n", &message, &e),
+		GATEWAY_MIME_PLAIN);
+	assert_int_equal(look("Content-Type: text/plain\r\n\r\n" CLEARTEXT, &message, &e),
+		GATEWAY_MIME_PGP_CLEARTEXT);
+	assert_int_equal(look("Content-Type: text/plain\r\n\r\nhi\r\n" CLEARTEXT, &message, &e),
 		GATEWAY_MIME_PLAIN);
 	/* Said twice what it is. */
 	assert_int_equal(
