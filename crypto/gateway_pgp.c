@@ -226,6 +226,7 @@ gateway_pgp_open(const struct gateway_pgp_message *m, struct pgp_opened *facts)
 		.private = &private,
 		.attempt = m->attempt,
 		.judge = {&m->signers->ring, m->now_sec},
+		.limit_bytes = GATEWAY_PGP_TEXT_MAX,
 		.to = m->to};
 	struct pgp_open *o = pgp_open_new(&setup);
 	struct pgp_unarmor u;
@@ -239,6 +240,8 @@ gateway_pgp_open(const struct gateway_pgp_message *m, struct pgp_opened *facts)
 		e = finish_armor(&u);
 		opened = pgp_open_finish(o, facts);
 		e = opened ? opened : e;
+		/* It would be no smaller later. */
+		e = e == ERR_TOO_BIG ? ERR_LIMIT : e;
 		seal_wipe(&facts->session, sizeof facts->session);
 	}
 	pgp_open_free(o);

@@ -11,7 +11,11 @@
 #include "crypto/gateway_mime.h"
 #include "crypto/pgp_open.h"
 
-enum { GATEWAY_PGP_CERTS_MAX = 64, GATEWAY_PGP_ATTEMPTS_MAX = 4 };
+enum {
+	GATEWAY_PGP_CERTS_MAX = 64,
+	GATEWAY_PGP_ATTEMPTS_MAX = 4,
+	GATEWAY_PGP_TEXT_MAX = 128 << 20 /* octets that a message, unpacked, may have */
+};
 
 /* Some certificates, with the private keys that belong to them. */
 struct gateway_pgp_one {
@@ -50,7 +54,8 @@ const char *gateway_pgp_print(const struct pgp_public *key, char out[GATEWAY_PGP
 
 /* Opens a range of a text that is one armored message: what was written into `to` is worth
  * something with ERR_OK alone. Errors as pgp_open_finish's, and the text's; ERR_SYNTAX also
- * where other text stands around the armor. facts: see there; the session is wiped. */
+ * where other text stands around the armor; ERR_LIMIT: more than GATEWAY_PGP_TEXT_MAX.
+ * facts: see there; the session is wiped. */
 struct gateway_pgp_message {
 	const struct text *text;
 	struct gateway_mime_range range;
