@@ -21,9 +21,11 @@ bench-relay: $(B)/release/hairpin ## mail that leaves for another server, beside
 	@B=$(abspath $(B)) tests/bench/relay $(PEERS) --rounds $(ROUNDS)
 bench-smime: $(B)/release/tests/bench/smime_bench ## mails of 16 KiB sealed and opened, beside the keys' operations alone
 	$<
+bench-sealing: $(B)/release/hairpin ## mails that leave signed and encrypted, with one and two filterd and keyd: MAILS (1000)
+	@HAIRPIN_RELEASE=$(abspath $<) PYTHONDONTWRITEBYTECODE=1 tests/bench/sealing $${MAILS:-1000}
 bench-pgp: $(B)/release/tests/bench/pgp_bench $(B)/release/hairpin ## mails of OpenPGP: `hairpin sop` beside gpg and sqop; the engine's functions alone
 	@HAIRPIN_RELEASE=$(abspath $(B)/release/hairpin) tests/bench/pgp
 	@$<
 bench-timing: $(B)/release/tests/bench/smime_timing_bench ## does a private key's time tell right paddings from wrong ones? EACH (20000)
 	$< $${EACH:-20000}
-.PHONY: bench-pgp bench-smime bench-timing bench-gateway bench-queue bench-relay bench-cluster bench bench-engine bench-catchup
+.PHONY: bench-sealing bench-pgp bench-smime bench-timing bench-gateway bench-queue bench-relay bench-cluster bench bench-engine bench-catchup

@@ -21,7 +21,7 @@ def openpgpjs():
     """From npm, once."""
     found = f"{MODULES}/node_modules/openpgp/dist/node/openpgp.min.mjs"
     if not os.path.exists(found):
-        subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", MODULES, "openpgp@6.3"],
+        subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", MODULES, "openpgp@6.3.2"],
                        check=True, timeout=300)
     os.environ["OPENPGP_MODULE"] = found
     return ["node", f"{HERE}/openpgp_sop.mjs"]

@@ -37,7 +37,8 @@ def pkijs(*words, data):
 
 def main():
     if not os.path.exists(f"{MODULES}/node_modules/pkijs"):
-        subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", MODULES, "pkijs@3", "asn1js@3"],
+        subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", MODULES, "pkijs@3.4.3",
+                        "asn1js@3.1.0"],
                        check=True, timeout=300)
     os.environ["PKIJS"] = MODULES
     with tempfile.TemporaryDirectory() as folder:
