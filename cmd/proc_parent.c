@@ -229,8 +229,9 @@ hears(const struct parent *p, enum role role, uint32_t listener)
 	return role == (kind == CONFIG_IMAP || kind == CONFIG_IMAPS ? ROLE_IMAPD : ROLE_SMTPD);
 }
 
+/* mine: c's; it may be lost in the midst, if c ends at once, and is told nothing then. */
 static void
-connect_edges(struct parent *p, struct child *c)
+connect_edges(struct parent *p, struct child *c, struct ipc_peer *mine)
 {
 	Ipc__Peer to = IPC__PEER__INIT;
 	int fd[2];
@@ -244,7 +245,7 @@ connect_edges(struct parent *p, struct child *c)
 			must_fatal("socketpair: %s", strerror(errno));
 		to.role = other->role;
 		to.instance = other->instance;
-		ipc_tell(ipc_peer(p->ipc, c->role, c->instance), IPC_PEER, &to.base, fd[0]);
+		ipc_tell(mine, IPC_PEER, &to.base, fd[0]);
 		to.role = c->role;
 		to.instance = c->instance;
 		if (ipc_peer(p->ipc, other->role, other->instance))
@@ -279,7 +280,7 @@ introduce(struct parent *p, struct child *c)
 	if (c->role == ROLE_SMTPD || c->role == ROLE_IMAPD)
 		start.ticket_secret = (ProtobufCBinaryData){sizeof p->ticket, p->ticket};
 	ipc_tell(to, IPC_START, &start.base, -1);
-	connect_edges(p, c);
+	connect_edges(p, c, to);
 	for (uint32_t i = 0; i <= p->config.listeners; i++)
 		if (hears(p, c->role, i)) {
 			listener.index = i;

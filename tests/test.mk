@@ -12,7 +12,7 @@ RUN := B=$(abspath $(B)) HAIRPIN_NEXT=$(abspath $(B))/next/hairpin HAIRPIN=$(abs
 	HAIRPIN_RELEASE=$(abspath $(B))/release/hairpin PYTHONDONTWRITEBYTECODE=1 tests/run
 
 test: $(UNIT) $(FUZZ) $(PROGRAMS) $(BENCHES) ## all that CI runs: lint, unit, fuzz (short), a few planted bugs, e2e
-	@FUZZ_SECONDS=5 $(SIM_HOW) $(RUN) $(wildcard tests/lint/check) $(UNIT) $(FUZZ) tests/sim/mutants_test.py $(E2E)
+	@FUZZ_SECONDS=3 $(SIM_HOW) $(RUN) $(wildcard tests/lint/check) $(UNIT) $(FUZZ) tests/sim/mutants_test.py $(E2E)
 check: $(UNIT) ## the quick part: lint and unit tests
 	@$(RUN) $(wildcard tests/lint/check) $(UNIT)
 unit: $(UNIT) ## unit tests with ASan and UBSan

@@ -135,12 +135,31 @@ def numbers(s):
     return collections.Counter(int(b.split(b"\r\nbody ")[1]) for b in hp.bodies(s))
 
 
+def who_ends_as_soon_as_he_begins_takes_nobody_with_him(s):
+    """Each new process is killed the moment that it is there, most before their parent has told them anything."""
+    parent = s.process.pid
+    victims = 0
+    with open(f"/proc/{parent}/task/{parent}/children") as f:
+        known = set(f.read().split())
+        os.kill(s.pids()["store/0"], signal.SIGKILL)
+        until = time.monotonic() + 3
+        while time.monotonic() < until and s.process.poll() is None:
+            f.seek(0)
+            for pid in set(f.read().split()) - known:
+                known.add(pid)
+                victims += 1
+                os.kill(int(pid), signal.SIGKILL)
+    assert s.process.poll() is None and victims > 2, (s.process.poll(), victims)
+    s.wait(lambda: taken(s), 30)
+
+
 def main():
     for program in os.environ["HAIRPIN"], os.environ["HAIRPIN_RELEASE"]:
         hp.PROGRAM = program
         with hp.Server() as s:
             every_process_comes_back_and_nothing_is_lost(s)
             who_cannot_recognise_a_repeat_takes_no_mail(s)
+            who_ends_as_soon_as_he_begins_takes_nobody_with_him(s)
 
 
 main()
