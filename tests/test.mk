@@ -49,7 +49,7 @@ compose-test: $(B)/release/hairpin ## deploy/compose.yaml under a real Docker in
 	@$(RUN) tests/compose/compose_test.py
 slow-test: $(PROGRAMS) ## what waits for limits of half a minute and more
 	@$(RUN) $(wildcard tests/slow/*_test.py)
-interop-test: $(PROGRAMS) ## other programs that only this test wants: Bouncy Castle, PKI.js, OpenPGP.js, PGPainless
+interop-test: $(PROGRAMS) ## other programs that only this test wants: Bouncy Castle, PKI.js, OpenPGP.js, PGPainless, gosop, mailauth
 	@$(RUN) $(wildcard tests/interop/*_test.py)
 fuzz: $(FUZZ) ## every fuzzer for FUZZ_SECONDS (600)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(RUN) $(FUZZ)
