@@ -11,8 +11,8 @@ import tempfile
 import time
 
 sys.path.insert(0, sys.path[0])
-from hp import PROGRAM  # noqa: E402
-from hp_cluster import CLUSTER_PORT, free_base  # noqa: E402
+from hp import PROGRAM, free_base  # noqa: E402
+from hp_cluster import CLUSTER_PORT, SERVICES  # noqa: E402
 
 EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_UNAVAILABLE, EX_CANTCREAT = 64, 65, 66, 69, 73
 UP_SEC = 60
@@ -162,7 +162,7 @@ def main():
     os.makedirs(tokens + "/arbiter")
     with open(where + "/password", "w") as f:
         f.write("secret words\n")
-    base = free_base([f"127.0.{n}.1" for n in (1, 2, 3)])
+    base = free_base([f"127.0.{n}.1" for n in (1, 2, 3)], SERVICES)
     nodes = [
         Node(where, base, 1, "--domain", "example.org", "--user", "ann", "--password-file", where + "/password",
              "--tokens", tokens),

@@ -1,4 +1,5 @@
 """A hairpin of our own for a test: a fresh data folder, free loopback ports, the real program."""
+import fcntl
 import imaplib
 import json
 import os
@@ -19,16 +20,28 @@ OUTSIDE = "\n[relay]\nhost = [127.0.0.1]:1\n"
 QUICK = "\n[auth]\nargon2_memory_kib = 64\nargon2_passes = 1\nthrottle = no\n"
 
 
-def free_base():
-    """A number n such that n + 24, 25, 143, 465, 587 and 993 are free now."""
-    for base in range(21000 + os.getpid() % 200 * 10, 60000, 1111):
+PORTS = (24, 25, 143, 465, 587, 993)
+claimed = {}  # a base -> its lock, until this process ends
+
+
+def free_base(addresses=("127.0.0.1",), ports=PORTS):
+    """A number n such that n + each of the ports is free at the addresses, and no other test's; below those that the system gives to
+    connections."""
+    for base in range(20000, 32000, 1000):
+        lock = None
         try:
-            for port in (24, 25, 143, 465, 587, 993):
-                with socket.socket() as s:
-                    s.bind(("127.0.0.1", base + port))
+            lock = claimed.get(base) or open(f"/tmp/hairpin-ports-{base}", "a")
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for address in addresses:
+                for port in ports:
+                    with socket.socket() as s:
+                        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                        s.bind((address, base + port))
+            claimed[base] = lock
             return base
         except OSError:
-            continue
+            if lock and base not in claimed:
+                lock.close()
     raise RuntimeError("no free ports")
 
 

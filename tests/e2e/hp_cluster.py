@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 
-from hp import OUTSIDE, PROGRAM, QUICK, Server, is_alive
+from hp import OUTSIDE, PROGRAM, QUICK, Server, free_base, is_alive
 
 CONFIG = QUICK + "\n[limits]\nconnection_rate_per_minute = 0\n"
 CLUSTER_PORT = 26
@@ -103,19 +103,6 @@ class Net:
 
 def run(*args):
     subprocess.run(args, check=True, stdin=subprocess.DEVNULL)
-
-
-def free_base(addresses):
-    for base in range(26000 + os.getpid() % 300 * 20, 32000, 997):
-        try:
-            for address in addresses:
-                for port in SERVICES:
-                    with socket.socket() as s:
-                        s.bind((address, base + port))
-            return base
-        except OSError:
-            continue
-    raise RuntimeError("no free ports")
 
 
 class Node(Server):
@@ -221,7 +208,8 @@ class Cluster:
         self.program = more.get("program", PROGRAM)
         count = 3 if more.get("arbiter", True) else 2
         self.net = Net(count, seed, more.get("delay_ms", 0)) if namespaces else Plain()
-        self.base = 20000 if namespaces else free_base([self.net.address(n) for n in range(1, count + 1)])
+        self.base = 20000 if namespaces else free_base([self.net.address(n) for n in range(1, count + 1)],
+                                                        SERVICES)
         where = more.get("where", {})
         self.nodes = [Node(self, n, n == 3, where.get(n)) for n in range(1, count + 1)]
         self.data = self.nodes[:2]

@@ -18,7 +18,7 @@ import time
 sys.path.insert(0, sys.path[0])
 import sink  # noqa: E402
 from dkim_verify import dkimpy  # noqa: E402
-from hp import PROGRAM, QUICK  # noqa: E402
+from hp import PROGRAM, QUICK, free_base  # noqa: E402
 
 WAIT = 40
 OUTSIDE = sink.Sink()
@@ -96,19 +96,6 @@ class Node:
 
 def run(*words):
     return subprocess.run([PROGRAM, *words], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
-
-
-def free_base():
-    for base in range(21000 + os.getpid() % 200 * 10, 55000, 1111):
-        try:
-            for n in (1, 2, 3, 4):
-                for port in (25, 143, 465, 587, 993, 4627):
-                    with socket.socket() as s:
-                        s.bind((f"127.0.{n}.1", base + port))
-            return base
-        except OSError:
-            continue
-    raise RuntimeError("no free ports")
 
 
 def kinds(node):
@@ -477,7 +464,7 @@ def a_removed_node_does_not_come_back(one, two, three, token):
 def main():
     folder = tempfile.mkdtemp(prefix="hairpin-join-")
     os.chmod(folder, 0o755)
-    base = free_base()
+    base = free_base([f"127.0.{n}.1" for n in (1, 2, 3, 4)], (25, 143, 465, 587, 993, 4627))
     one, two, three, four = (Node(folder, n, base) for n in (1, 2, 3, 4))
     try:
         one.init()
