@@ -82,7 +82,7 @@ is_signed(const struct component *c, const struct pgp_sig *sig, const struct pgp
 static bool
 is_good(const struct component *c, struct pgp_cert_sig *s)
 {
-	if (s->state == PGP_CERT_UNKNOWN)
+	if (s->state == PGP_CERT_UNKNOWN && c->cert->checks < PGP_CERT_CHECKS_MAX)
 		s->state = is_signed(c, &s->sig, &c->cert->key[0].public) ? PGP_CERT_GOOD
 									  : PGP_CERT_BAD;
 	return s->state == PGP_CERT_GOOD;
@@ -129,8 +129,8 @@ newest(const struct component *c, uint64_t at_sec)
 				(!found || s->sig.created_sec >= found->sig.created_sec))
 				found = s;
 		}
-	} while (found && !is_good(c, found));
-	return found;
+	} while (found && !is_good(c, found) && found->state == PGP_CERT_BAD);
+	return found && found->state == PGP_CERT_GOOD ? found : NULL;
 }
 
 static bool
@@ -161,7 +161,8 @@ is_revoked(const struct component *c, uint64_t at_sec, uint32_t since)
 			   (!is_soft(c, &s->sig) || (pgp_sig_is_current(&s->sig, at_sec) &&
 							    s->sig.created_sec >= since));
 
-		if (may && is_good(c, s))
+		/* One that can't be checked any more may be the real one. */
+		if (may && (is_good(c, s) || s->state == PGP_CERT_UNKNOWN))
 			return true;
 	}
 	return false;

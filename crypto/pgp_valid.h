@@ -10,7 +10,8 @@
  *   others from their own time on, until a newer self-signature.
  * - MD5, RIPEMD-160 and what we don't know hold nothing, SHA-1 nothing that is newer than
  *   PGP_VALID_SHA1_UNTIL, RSA under PGP_VALID_RSA_MIN bits nothing at all.
- * - Without key flags a key is for what its algorithm is for.
+ * - Without key flags a key of version 4 is for what its algorithm is for, one of version 6
+ *   for nothing.
  *
  * Signatures are checked when they are first needed, and the certificate keeps the result, so
  * it is no const. Pure. */

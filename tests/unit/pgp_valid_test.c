@@ -455,6 +455,28 @@ checks_end_at_their_limit(void **state)
 }
 
 static void
+a_revocation_that_cannot_be_checked_any_more_counts(void **state)
+{
+	struct craft c;
+	struct slice rest;
+	struct pgp_cert *cert;
+
+	(void)state;
+	begin(&c);
+	/* Of something else, so that they don't fit. */
+	for (size_t i = 0; i < PGP_CERT_CHECKS_MAX; i++)
+		put(&c, PGP_SIG_KEY_REVOKED, 1, NONE, (struct about){.user = "Eve"});
+	put(&c, PGP_SIG_KEY_REVOKED, 1, NONE, (struct about){0});
+	put_user(&c, "Ann", 0, flags(PGP_SIG_MAY_SIGN));
+	rest = buf_slice(&c.octets);
+	assert_int_equal(pgp_cert_parse(&rest, &cert), ERR_OK);
+	assert_int_equal(
+		pgp_valid_key(cert, 0, PGP_USE_SIGN, NOW + 2 * DAY), PGP_PROBLEM_REVOKED);
+	pgp_cert_free(cert);
+	end(&c);
+}
+
+static void
 a_certificate_has_no_more_than_it_may(void **state)
 {
 	struct craft c;
@@ -499,6 +521,7 @@ main(void)
 		cmocka_unit_test(what_is_critical_and_unknown_spoils_its_signature),
 		cmocka_unit_test(a_signature_that_is_older_than_its_key_is_none),
 		cmocka_unit_test(checks_end_at_their_limit),
+		cmocka_unit_test(a_revocation_that_cannot_be_checked_any_more_counts),
 		cmocka_unit_test(a_certificate_has_no_more_than_it_may),
 	};
 
