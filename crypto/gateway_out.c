@@ -86,10 +86,15 @@ static void
 decide_signer(struct out *o, const struct gateway_head *h)
 {
 	const Gateway__Question *q = o->w->e->q;
-	bool is_wanted = false, is_missed = false;
+	bool is_wanted = false, is_missed = false, has_autocrypt = false;
 
 	for (size_t i = 0; i < q->n_recipient; i++)
 		is_wanted |= o->plan->one[i].sign;
+	for (size_t i = 0; i < o->plan->variants; i++)
+		has_autocrypt |= o->plan->variant[i].settings->autocrypt;
+	/* To read a key, and check what it says of itself, takes longer than all else. */
+	if (!is_wanted && !has_autocrypt)
+		return;
 	o->why = gateway_from_read(h, o->w->e->arena, &o->from);
 	find_smime(o);
 	find_pgp(o);

@@ -134,8 +134,8 @@ begin_encryption(struct pgp_seal *s)
 		e = put_recipient(s, plan->key[i]);
 	for (size_t i = 0; e == ERR_OK && i < s->setup.n_passwords; i++)
 		put_password(s, s->setup.password[i]);
-	if (e != ERR_OK)
-		return e;
+	if (e != ERR_OK || s->head.overflow)
+		return e == ERR_OK ? ERR_TOO_BIG : e;
 	pgp_packet_parts_init(&s->sealed, PGP_TAG_SEIPD, s->setup.to);
 	s->symmetric = pgp_symmetric_encrypt(
 		plan->aead, &s->session, (struct text_sink){on_sealed, s});

@@ -1,10 +1,3 @@
-#include <malloc.h>
-
-#ifdef __SANITIZE_ADDRESS__
-/* As sanitizer/allocator_interface.h has it, which gcc doesn't bring along. */
-size_t __sanitizer_get_current_allocated_bytes(void);
-#endif
-
 #include "crypto/pgp_open.h"
 #include "crypto/pgp_packet.h"
 #include "crypto/pgp_seal.h"
@@ -551,91 +544,6 @@ a_version_is_announced_by_its_own_kind(void **state)
 	buf_fini(&message);
 }
 
-/* --- memory ------------------------------------------------------------------------------- */
-
-static size_t
-heap_octets(void)
-{
-#ifdef __SANITIZE_ADDRESS__
-	return __sanitizer_get_current_allocated_bytes();
-#else
-	return mallinfo2().uordblks;
-#endif
-}
-
-enum { LARGE = 50 << 20, AT_ONCE = 65504, HEAP_MAX = 2 << 20 };
-
-struct pipe {
-	struct pgp_open *open;
-	uint64_t plain;
-	size_t most;
-};
-
-static enum err
-into_open(void *arg, struct slice octets)
-{
-	struct pipe *p = arg;
-	size_t now = heap_octets();
-
-	p->most = now > p->most ? now : p->most;
-	return pgp_open_feed(p->open, octets);
-}
-
-static enum err
-into_nothing(void *arg, struct slice octets)
-{
-	struct pipe *p = arg;
-
-	p->plain += octets.n;
-	return ERR_OK;
-}
-
-static void
-fifty_megabytes_are_sealed_and_opened_in_less_than_two(void **state)
-{
-	static uint8_t chunk[AT_ONCE];
-	static struct pgp_seal_plan plan;
-
-	(void)state;
-	for (int kind = 0; kind < PGP_MAKE_KINDS; kind += PGP_MAKE_V6) {
-		struct pgp_person ann;
-		struct pipe p = {.most = 0};
-		struct pgp_signer signer = {.private = &ann.private};
-		struct pgp_seal_setup seal = {.sign = {&signer, 1, false, NOW},
-			.plan = &plan,
-			.format = 'b',
-			.to = {into_open, &p}};
-		struct pgp_open_setup open = {.keys = &ann.ring,
-			.private = &ann.private,
-			.judge = {&ann.ring, NOW},
-			.to = {into_nothing, &p}};
-		struct pgp_opened facts;
-		struct pgp_seal *s;
-		size_t before;
-
-		pgp_person_init(&ann, (enum pgp_make_kind)kind);
-		signer.key = &ann.cert->key[0].public;
-		assert_int_equal(pgp_seal_choose(&ann.cert, 1, NOW, true, &plan), ERR_OK);
-		before = heap_octets();
-		p.open = pgp_open_new(&open);
-		s = pgp_seal_new(&seal);
-		assert_non_null(s);
-		for (size_t n = 0; n < LARGE; n += AT_ONCE)
-			assert_int_equal(
-				pgp_seal_feed(s, slice_of(chunk, sizeof chunk)), ERR_OK);
-		assert_int_equal(pgp_seal_finish(s), ERR_OK);
-		assert_int_equal(pgp_open_finish(p.open, &facts), ERR_OK);
-		assert_true(p.plain >= LARGE);
-		assert_int_equal(facts.verdict[0].problem, PGP_PROBLEM_NONE);
-		/* Both machines at once. */
-		assert_in_range(p.most - before, 1, HEAP_MAX - 1);
-		print_message("SEIPD %d: %zu octets of heap\n", facts.seipd, p.most - before);
-		pgp_seal_free(s);
-		pgp_open_free(p.open);
-		pgp_person_fini(&ann);
-	}
-}
-
 int
 main(void)
 {
@@ -652,7 +560,6 @@ main(void)
 		cmocka_unit_test(a_signature_that_was_announced_otherwise_is_none),
 		cmocka_unit_test(an_unknown_version_leaves_the_other_signatures_be),
 		cmocka_unit_test(a_version_is_announced_by_its_own_kind),
-		cmocka_unit_test(fifty_megabytes_are_sealed_and_opened_in_less_than_two),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

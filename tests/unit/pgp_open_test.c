@@ -1,16 +1,11 @@
 #include "crypto/pgp_open.h"
 
-#include <malloc.h>
 #include <zlib.h>
-
-#ifdef __SANITIZE_ADDRESS__
-/* As sanitizer/allocator_interface.h has it, which gcc doesn't bring along. */
-size_t __sanitizer_get_current_allocated_bytes(void);
-#endif
 
 #include "crypto/pgp_packet.h"
 #include "crypto/pgp_seal.h"
 #include "crypto/pgp_skesk.h"
+#include "tests/heap.h"
 #include "tests/pgp_person.h"
 #include "tests/test.h"
 
@@ -495,16 +490,6 @@ what_is_wrong_with_a_signer_is_said(void **state)
 	pgp_person_fini(&eve);
 	buf_fini(&message);
 	buf_fini(&out);
-}
-
-static size_t
-heap_octets(void)
-{
-#ifdef __SANITIZE_ADDRESS__
-	return __sanitizer_get_current_allocated_bytes();
-#else
-	return mallinfo2().uordblks;
-#endif
 }
 
 enum { LARGE = 50 << 20, AT_ONCE = 65504, HEAP_MAX = 2 << 20 };

@@ -1,13 +1,7 @@
 #include "crypto/smime_seal.h"
 
-#include <malloc.h>
-
-#ifdef __SANITIZE_ADDRESS__
-/* As sanitizer/allocator_interface.h has it, which gcc doesn't bring along. */
-size_t __sanitizer_get_current_allocated_bytes(void);
-#endif
-
 #include "crypto/smime_open.h"
+#include "tests/heap.h"
 #include "tests/smime_world.h"
 
 enum { RSA_KEY, P256, P384, P521, MONTGOMERY, KEYS };
@@ -385,16 +379,6 @@ a_full_sink_is_said_wherever_it_is_full(void **state)
 		smime_seal_free(s);
 	} while (e && n++ < 1000);
 	assert_in_range(n, 300, 500);
-}
-
-static size_t
-heap_octets(void)
-{
-#ifdef __SANITIZE_ADDRESS__
-	return __sanitizer_get_current_allocated_bytes();
-#else
-	return mallinfo2().uordblks;
-#endif
 }
 
 enum { LARGE = 50 << 20, AT_ONCE = 65504, HEAP_MAX = 4 << 20 };
