@@ -9,7 +9,7 @@
 
 enum {
 	PGP_CERT_SIGNATURES_MAX = 1000, /* by its own key; more: ERR_LIMIT */
-	PGP_CERT_CHECKS_MAX = 200	/* of signatures: those beyond hold nothing */
+	PGP_CERT_CHECKS_MAX = 200 /* of signatures that fit it: those beyond hold nothing */
 };
 
 enum pgp_cert_state { PGP_CERT_UNKNOWN, PGP_CERT_GOOD, PGP_CERT_BAD };

@@ -280,14 +280,18 @@ pgp_sig_is_current(const struct pgp_sig *s, uint64_t at_sec)
 	return s->expires_sec == 0 || (uint64_t)s->created_sec + s->expires_sec > at_sec;
 }
 
-enum err
-pgp_sig_check(const struct pgp_sig *s, const struct pgp_public *key, struct slice digest)
+bool
+pgp_sig_fits(const struct pgp_sig *s, const struct pgp_public *key, struct slice digest)
 {
 	bool is_same = s->version == 6 ? key->version == 6 : key->version == 4;
 
-	if (!is_same || s->algorithm != key->algorithm || s->is_unknown || !s->has_created)
-		return ERR_CRYPTO;
-	if (digest.n < sizeof s->left || memcmp(s->left, digest.p, sizeof s->left) != 0)
-		return ERR_CRYPTO;
-	return pgp_public_verify(key, s->hash, digest, s->fields);
+	return is_same && s->algorithm == key->algorithm && !s->is_unknown && s->has_created &&
+	       digest.n >= sizeof s->left && memcmp(s->left, digest.p, sizeof s->left) == 0;
+}
+
+enum err
+pgp_sig_check(const struct pgp_sig *s, const struct pgp_public *key, struct slice digest)
+{
+	return pgp_sig_fits(s, key, digest) ? pgp_public_verify(key, s->hash, digest, s->fields)
+					    : ERR_CRYPTO;
 }

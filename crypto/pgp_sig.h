@@ -77,6 +77,9 @@ enum err pgp_sig_parse(struct slice body, struct pgp_sig *s);
 bool pgp_sig_names(const struct pgp_sig *s, const struct pgp_public *key);
 /* At that time: not from the future, not expired. */
 bool pgp_sig_is_current(const struct pgp_sig *s, uint64_t at_sec);
+/* Could it be this key's? What the packet says and the digest's first octets fit; whoever wants
+ * to can make that so. */
+bool pgp_sig_fits(const struct pgp_sig *s, const struct pgp_public *key, struct slice digest);
 /* Is the digest (pgp_sig_hash) signed by this key? ERR_CRYPTO: no; ERR_UNSUPPORTED. */
 enum err pgp_sig_check(
 	const struct pgp_sig *s, const struct pgp_public *key, struct slice digest);

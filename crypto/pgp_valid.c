@@ -57,34 +57,38 @@ is_hash_good(const struct pgp_sig *sig, bool is_of_text)
 	}
 }
 
-/* by: the primary key, or the subkey whose signature goes back. */
-static bool
-is_signed(const struct component *c, const struct pgp_sig *sig, const struct pgp_public *by)
+/* by: the primary key, or the subkey whose signature goes back. Anybody may have put it there:
+ * what plainly isn't a signature of this key takes none of the checks from those that are.
+ * PGP_CERT_UNKNOWN: there are no more of them. */
+static enum pgp_cert_state
+check(const struct component *c, const struct pgp_sig *sig, const struct pgp_public *by)
 {
 	struct pgp_sig_hash h;
 	uint8_t room[PGP_DIGEST_MAX];
 	struct slice digest;
 
-	if (c->cert->checks >= PGP_CERT_CHECKS_MAX || !is_hash_good(sig, false) ||
-		sig->created_sec < by->created_sec ||
+	if (c->cert->checks >= PGP_CERT_CHECKS_MAX)
+		return PGP_CERT_UNKNOWN;
+	if (!is_hash_good(sig, false) || sig->created_sec < by->created_sec ||
 		pgp_sig_hash_begin(&h, sig->hash, sig->salt, false) != ERR_OK)
-		return false;
-	c->cert->checks++;
+		return PGP_CERT_BAD;
 	pgp_sig_hash_key(&h, &c->cert->key[0].public);
 	if (c->subkey)
 		pgp_sig_hash_key(&h, &c->subkey->public);
 	if (c->user)
 		pgp_sig_hash_user(&h, c->user->tag, c->user->text);
 	digest = pgp_sig_hash_finish(&h, sig->version, sig->hashed, room);
-	return pgp_sig_check(sig, by, digest) == ERR_OK;
+	if (!pgp_sig_fits(sig, by, digest))
+		return PGP_CERT_BAD;
+	c->cert->checks++;
+	return pgp_sig_check(sig, by, digest) == ERR_OK ? PGP_CERT_GOOD : PGP_CERT_BAD;
 }
 
 static bool
 is_good(const struct component *c, struct pgp_cert_sig *s)
 {
-	if (s->state == PGP_CERT_UNKNOWN && c->cert->checks < PGP_CERT_CHECKS_MAX)
-		s->state = is_signed(c, &s->sig, &c->cert->key[0].public) ? PGP_CERT_GOOD
-									  : PGP_CERT_BAD;
+	if (s->state == PGP_CERT_UNKNOWN)
+		s->state = check(c, &s->sig, &c->cert->key[0].public);
 	return s->state == PGP_CERT_GOOD;
 }
 
@@ -98,8 +102,7 @@ is_good_back(const struct component *c, struct pgp_cert_sig *s, uint64_t at_sec)
 		back.type != PGP_SIG_PRIMARY || !pgp_sig_is_current(&back, at_sec))
 		return false;
 	if (s->back == PGP_CERT_UNKNOWN)
-		s->back = is_signed(c, &back, &c->subkey->public) ? PGP_CERT_GOOD
-								  : PGP_CERT_BAD;
+		s->back = check(c, &back, &c->subkey->public);
 	return s->back == PGP_CERT_GOOD;
 }
 
@@ -191,14 +194,16 @@ primary_user(struct pgp_cert *cert, uint64_t at_sec, size_t *user)
 	struct pgp_cert_sig *best = NULL;
 
 	for (size_t i = 0; i < cert->n_users; i++) {
-		struct pgp_cert_sig *s = user_binding(cert, i, at_sec);
+		struct pgp_cert_sig *s = cert->user[i].tag == PGP_TAG_USER_ID
+						 ? user_binding(cert, i, at_sec)
+						 : NULL;
 		bool is_better =
 			s &&
 			(!best || s->sig.is_primary_user_id > best->sig.is_primary_user_id ||
 				(s->sig.is_primary_user_id == best->sig.is_primary_user_id &&
 					s->sig.created_sec > best->sig.created_sec));
 
-		if (is_better && cert->user[i].tag == PGP_TAG_USER_ID) {
+		if (is_better) {
 			best = s;
 			*user = i;
 		}

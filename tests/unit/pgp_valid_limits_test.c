@@ -53,6 +53,9 @@ rsa_is_good_from_its_smallest_size_on(void **state)
 	}
 }
 
+static const struct pgp_secret_kind P256 = {
+	.version = 4, .algorithm = PGP_ECDSA, .created_sec = CRAFT_NOW, .curve = "P-256"};
+
 /* A key with one self-signature by that hash, of that time. */
 static enum pgp_problem
 hashed_by(uint8_t hash, uint32_t created_sec, uint32_t signed_sec)
@@ -63,12 +66,11 @@ hashed_by(uint8_t hash, uint32_t created_sec, uint32_t signed_sec)
 		.q = craft_flags(PGP_SIG_MAY_SIGN),
 		.about = {.user = "Ann"},
 		.hash = hash};
+	struct pgp_secret_kind kind = P256;
 	enum pgp_problem p;
 
-	craft_begin_as(&c, (struct pgp_secret_kind){.version = 4,
-				   .algorithm = PGP_ECDSA,
-				   .created_sec = created_sec,
-				   .curve = "P-256"});
+	kind.created_sec = created_sec;
+	craft_begin_as(&c, kind);
 	pgp_packet_put(&c.octets, PGP_TAG_USER_ID, SLICE_LIT("Ann"));
 	craft_put_signature(&c, &s);
 	p = CRAFT_SIGNS(&c, 1000);
@@ -206,51 +208,149 @@ keys_of_version_3_are_refused(void **state)
 
 /* --- numbers ----------------------------------------------------------------------------- */
 
+/* Ann's user id, signed, with so many newer signatures that are as junk says. */
+static void
+begin_junk(struct craft *c, struct craft_signature junk, size_t n)
+{
+	craft_begin(c);
+	craft_put_user(c, "Ann", 0, craft_flags(PGP_SIG_MAY_SIGN));
+	for (size_t i = 0; i < n; i++)
+		craft_put_signature(c, &junk);
+}
+
+static struct craft_signature
+newer(uint8_t type)
+{
+	return (struct craft_signature){.type = type,
+		.after_sec = CRAFT_DAY,
+		.q = craft_flags(PGP_SIG_MAY_SIGN),
+		.about = {.user = "Ann"}};
+}
+
+static enum pgp_problem
+signs_after(const struct craft *c, size_t *checks)
+{
+	struct pgp_cert *cert = craft_cert(c);
+	enum pgp_problem p = pgp_valid_key(cert, 0, PGP_USE_SIGN, CRAFT_NOW + 2 * CRAFT_DAY);
+
+	*checks = cert->checks;
+	pgp_cert_free(cert);
+	return p;
+}
+
 static void
 checks_end_at_their_limit(void **state)
 {
+	struct craft_signature junk = newer(PGP_SIG_CERT_POSITIVE);
 	struct craft c;
-	struct slice rest;
-	struct pgp_cert *cert;
+	size_t checks;
 
 	(void)state;
+	junk.is_spoilt = true;
 	for (size_t bad = PGP_CERT_CHECKS_MAX - 1; bad <= PGP_CERT_CHECKS_MAX; bad++) {
-		craft_begin(&c);
-		pgp_packet_put(&c.octets, PGP_TAG_USER_ID, SLICE_LIT("Ann"));
-		craft_put(&c, PGP_SIG_CERT_POSITIVE, 0, craft_flags(PGP_SIG_MAY_SIGN),
-			(struct craft_about){.user = "Ann"});
-		for (size_t i = 0; i < bad; i++)
-			craft_put(&c, PGP_SIG_CERT_POSITIVE, 1, craft_flags(PGP_SIG_MAY_SIGN),
-				(struct craft_about){.user = "Eve"});
-		rest = buf_slice(&c.octets);
-		assert_int_equal(pgp_cert_parse(&rest, &cert), ERR_OK);
-		assert_int_equal(
-			pgp_valid_key(cert, 0, PGP_USE_SIGN, CRAFT_NOW + 2 * CRAFT_DAY),
+		begin_junk(&c, junk, bad);
+		assert_int_equal(signs_after(&c, &checks),
 			bad < PGP_CERT_CHECKS_MAX ? PGP_PROBLEM_NONE : PGP_PROBLEM_UNBOUND);
-		assert_true(cert->checks <= PGP_CERT_CHECKS_MAX);
-		pgp_cert_free(cert);
+		assert_int_equal(checks, PGP_CERT_CHECKS_MAX);
 		craft_end(&c);
 	}
 }
 
 static void
-a_revocation_that_cannot_be_checked_any_more_counts(void **state)
+what_plainly_is_no_signature_uses_up_no_checks(void **state)
 {
+	struct craft_signature of_eve = newer(PGP_SIG_CERT_POSITIVE), unknown = of_eve,
+			       older = of_eve, of_other = of_eve;
+	struct pgp_secret other;
 	struct craft c;
-	struct pgp_cert *cert;
+	size_t checks;
 
 	(void)state;
+	assert_int_equal(pgp_secret_generate(&P256, &other), ERR_OK);
+	of_eve.about.user = "Eve";
+	unknown.q.critical = 110;
+	older.after_sec = -1;
+	of_other.by = &other;
+	of_other.issuer = &c.primary.public;
+	const struct craft_signature junk[] = {of_eve, unknown, older, of_other};
+
+	for (size_t i = 0; i < sizeof junk / sizeof *junk; i++) {
+		begin_junk(&c, junk[i], PGP_CERT_SIGNATURES_MAX - 1);
+		assert_int_equal(signs_after(&c, &checks), PGP_PROBLEM_NONE);
+		assert_int_equal(checks, 1);
+		craft_end(&c);
+	}
+	pgp_secret_fini(&other);
+}
+
+/* The user id's own takes the first check. Whether it is one or not, it counts. */
+static void
+a_revocation_that_cannot_be_checked_any_more_counts(void **state)
+{
+	struct craft_signature revocation = newer(PGP_SIG_KEY_REVOKED), junk;
+	struct craft c;
+	size_t checks;
+
+	(void)state;
+	revocation.about.user = NULL;
+	junk = revocation;
+	junk.is_spoilt = true;
+	for (size_t i = 0; i < 4; i++) {
+		size_t n = PGP_CERT_CHECKS_MAX - 2 + i / 2;
+
+		revocation.is_spoilt = i % 2;
+		craft_begin(&c);
+		for (size_t k = 0; k < n; k++)
+			craft_put_signature(&c, &junk);
+		craft_put_signature(&c, &revocation);
+		craft_put_user(&c, "Ann", 0, craft_flags(PGP_SIG_MAY_SIGN));
+		assert_int_equal(signs_after(&c, &checks),
+			i == 1 ? PGP_PROBLEM_NONE : PGP_PROBLEM_REVOKED);
+		assert_int_equal(checks, PGP_CERT_CHECKS_MAX);
+		craft_end(&c);
+	}
+}
+
+static void
+a_revocation_is_found_behind_junk(void **state)
+{
+	struct craft_signature revocation = newer(PGP_SIG_KEY_REVOKED), junk = revocation;
+	struct craft c;
+	size_t checks;
+
+	(void)state;
+	revocation.about.user = NULL;
+	for (size_t n = 0; n < 2; n++) {
+		craft_begin(&c);
+		for (size_t i = 0; i < PGP_CERT_SIGNATURES_MAX - 2; i++)
+			craft_put_signature(&c, &junk);
+		if (n)
+			craft_put_signature(&c, &revocation);
+		craft_put_user(&c, "Ann", 0, craft_flags(PGP_SIG_MAY_SIGN));
+		assert_int_equal(
+			signs_after(&c, &checks), n ? PGP_PROBLEM_REVOKED : PGP_PROBLEM_NONE);
+		assert_int_equal(checks, 1 + n);
+		craft_end(&c);
+	}
+}
+
+/* What is signed of a picture is never asked for. */
+static void
+junk_behind_a_user_attribute_uses_up_no_checks(void **state)
+{
+	struct craft_signature junk = newer(PGP_SIG_CERT_POSITIVE);
+	struct craft c;
+	size_t checks;
+
+	(void)state;
+	junk.is_spoilt = true;
 	craft_begin(&c);
-	/* Of something else, so that they don't fit. */
+	pgp_packet_put(&c.octets, PGP_TAG_USER_ATTRIBUTE, SLICE_LIT("Ann"));
 	for (size_t i = 0; i < PGP_CERT_CHECKS_MAX; i++)
-		craft_put(&c, PGP_SIG_KEY_REVOKED, 1, CRAFT_NONE,
-			(struct craft_about){.user = "Eve"});
-	craft_put(&c, PGP_SIG_KEY_REVOKED, 1, CRAFT_NONE, (struct craft_about){0});
+		craft_put_signature(&c, &junk);
 	craft_put_user(&c, "Ann", 0, craft_flags(PGP_SIG_MAY_SIGN));
-	cert = craft_cert(&c);
-	assert_int_equal(pgp_valid_key(cert, 0, PGP_USE_SIGN, CRAFT_NOW + 2 * CRAFT_DAY),
-		PGP_PROBLEM_REVOKED);
-	pgp_cert_free(cert);
+	assert_int_equal(signs_after(&c, &checks), PGP_PROBLEM_NONE);
+	assert_int_equal(checks, 1);
 	craft_end(&c);
 }
 
@@ -322,7 +422,10 @@ main(void)
 		cmocka_unit_test(a_subkey_is_of_its_primary_keys_version),
 		cmocka_unit_test(keys_of_version_3_are_refused),
 		cmocka_unit_test(checks_end_at_their_limit),
+		cmocka_unit_test(what_plainly_is_no_signature_uses_up_no_checks),
 		cmocka_unit_test(a_revocation_that_cannot_be_checked_any_more_counts),
+		cmocka_unit_test(a_revocation_is_found_behind_junk),
+		cmocka_unit_test(junk_behind_a_user_attribute_uses_up_no_checks),
 		cmocka_unit_test(a_certificate_has_no_more_than_it_may),
 		cmocka_unit_test(signatures_of_its_own_are_counted),
 	};
