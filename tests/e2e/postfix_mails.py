@@ -1,5 +1,6 @@
 """Mails of all shapes, each with the options of its envelope, and whom it is to reach."""
 import base64
+import email.utils
 import random
 import re
 
@@ -205,3 +206,13 @@ def is_whole(got, sent):
     if not got.endswith(sent):
         return False
     return TRACE.fullmatch(got[:len(got) - len(sent)]) is not None
+
+
+def trace_of(text):
+    """(when, queue id) of the Received fields that each pass of Postfix, and the gateway, wrote; the newest first."""
+    head = re.sub(rb"\r\n[ \t]+", b" ", text.partition(b"\r\n\r\n")[0]).decode("latin-1")
+    found = []
+    for line in head.split("\r\n"):
+        if m := re.match(r"Received: .*? by (mail|gw1)\.example\.org .*? id ([\w.-]+).*; (.*)$", line):
+            found.append((email.utils.parsedate_to_datetime(m[3]).timestamp(), m[1], m[2]))
+    return found

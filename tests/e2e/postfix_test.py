@@ -4,7 +4,6 @@
 what comes in and what goes out passes the gateway once and comes out whole, also when either side is killed. MAILS (1000)
 and KILLS (1, of each side) make it longer."""
 import collections
-import email.utils
 import os
 import re
 import smtplib
@@ -168,16 +167,6 @@ def every_shape_passes_whole_and_once(post, gateway, out):
 # --- kills ------------------------------------------------------------------------------------------
 
 
-def trace_of(text):
-    """(when, queue id) of the Received fields that each pass of Postfix, and the gateway, wrote; the newest first."""
-    head = re.sub(rb"\r\n[ \t]+", b" ", text.partition(b"\r\n\r\n")[0]).decode("latin-1")
-    found = []
-    for line in head.split("\r\n"):
-        if m := re.match(r"Received: .*? by (mail|gw1)\.example\.org .*? id ([\w.-]+).*; (.*)$", line):
-            found.append((email.utils.parsedate_to_datetime(m[3]).timestamp(), m[1], m[2]))
-    return found
-
-
 def either_side_is_killed_under_load(post, gateway, out):
     n = MAILS - MAILS * 6 // 10
     run = Run(post, bulk(100000, n))
@@ -193,7 +182,7 @@ def either_side_is_killed_under_load(post, gateway, out):
     settle(post, gateway)
     doubles = check_all(run, Arrived(post, out), True)
     for copies in doubles.values():
-        traces = [trace_of(c) for c in copies]
+        traces = [mails.trace_of(c) for c in copies]
         # The gateway took it once, whatever Postfix heard of it; the last hop alone may be told twice.
         assert len({t[-1] for t in traces}) == len({t[-2] for t in traces}) == 1, traces
         # Short before a kill: the date has whole seconds, and a mail may have waited for its next hop.
