@@ -102,7 +102,7 @@ add_sig(struct builder *b, const struct pgp_packet_whole *p)
 	if (c->n_sigs == PGP_CERT_SIGNATURES_MAX)
 		return ERR_LIMIT;
 	c->sig = grown(c->sig, c->n_sigs, sizeof *c->sig);
-	c->sig[c->n_sigs++] = (struct pgp_cert_sig){.sig = sig};
+	c->sig[c->n_sigs++] = (struct pgp_cert_sig){.sig = sig, .body = p->body};
 	b->sigs->n++;
 	return ERR_OK;
 }

@@ -171,6 +171,31 @@ is_revoked(const struct component *c, uint64_t at_sec, uint32_t since)
 	return false;
 }
 
+static bool
+has_sig(const struct pgp_cert_sigs *s, size_t sig)
+{
+	return sig >= s->from && sig - s->from < s->n;
+}
+
+enum pgp_cert_state
+pgp_valid_own(struct pgp_cert *cert, size_t sig, bool *revokes)
+{
+	struct pgp_cert_sig *s = &cert->sig[sig];
+	struct component c = {.cert = NULL};
+
+	for (size_t i = 0; i < cert->n_keys; i++)
+		if (has_sig(&cert->key[i].sigs, sig))
+			c = of_key(cert, i);
+	for (size_t i = 0; i < cert->n_users; i++)
+		if (has_sig(&cert->user[i].sigs, sig))
+			c = of_user(cert, i);
+	*revokes = is_revocation(&c, &s->sig);
+	if (!*revokes && !is_binding(&c, &s->sig))
+		return PGP_CERT_BAD;
+	is_good(&c, s);
+	return s->state;
+}
+
 /* --- user ids ---------------------------------------------------------------------------- */
 
 static struct pgp_cert_sig *
