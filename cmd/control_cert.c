@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <sysexits.h>
 
+#include "cmd/control_cert_merge.h"
 #include "cmd/control_cert_row.h"
 #include "cmd/control_list.h"
 #include "cmd/control_status.h"
@@ -43,15 +44,17 @@ static json_t *
 cert_row(struct control_request *r, struct slice address, const Commands__Cert *cert,
 	bool is_blocked)
 {
+	const char *state = state_text(cert, is_blocked, courier_now_sec(r->courier));
 	char id[CONTROL_CERT_ID + 1] = "";
 	json_t *out = json_object();
 
 	if (cert->key)
 		control_cert_id_text(cert->key, id);
-	control_cert_put(out, codec_slice(cert->der), &r->arena);
+	if (control_cert_put(out, codec_slice(cert->der), &r->arena) &&
+		!strcmp(state, "expired"))
+		state = "revoked";
 	json_object_set_new(out, "address", control_json(address));
-	json_object_set_new(out, "state",
-		json_string(state_text(cert, is_blocked, courier_now_sec(r->courier))));
+	json_object_set_new(out, "state", json_string(state));
 	json_object_set_new(out, "trust", json_string(trust_text(cert->trust)));
 	json_object_set_new(out, "added", json_integer((json_int_t)cert->added_sec));
 	json_object_set_new(out, "private_key", json_string(id));
@@ -373,22 +376,47 @@ cert_delete(struct control_request *r)
 	act(r, true);
 }
 
+/* What becomes of a certificate for one address. */
+static bool
+add_one(struct control_request *r, struct finding *f, struct slice address, struct slice der)
+{
+	struct cert_info *info = arena_alloc(&r->arena, sizeof *info);
+	Commands__Cert *cert = arena_alloc(&r->arena, sizeof *cert);
+	enum err e = control_cert_merge(f->txn, address, &r->arena, &der);
+
+	e = e ? e : cert_info_read(der, &r->arena, info);
+	if (e)
+		control_fail(r, e == ERR_TOO_BIG || e == ERR_LIMIT ? EX_DATAERR : EX_TEMPFAIL,
+			"it can't be put together with what is known of it: %s", err_text(e));
+	if (e)
+		return false;
+	commands__cert__init(cert);
+	cert->der = codec_bytes(der);
+	cert->public_key = (ProtobufCBinaryData){sizeof info->key_sha256, info->key_sha256};
+	cert->until_sec = (uint64_t)info->until_sec;
+	cert->from_sec = info->from_sec > 0 ? (uint64_t)info->from_sec : 0;
+	f->row[f->n++] = (struct found){.address = address,
+		.sha256 = slice_of(info->sha256, sizeof info->sha256),
+		.cert = cert};
+	return true;
+}
+
 /* For each of its addresses. */
 static void
 cert_add(struct control_request *r)
 {
 	struct finding *f = arena_zalloc(&r->arena, sizeof *f);
 	ProtobufCBinaryData *list;
-	struct cert_info *info = arena_alloc(&r->arena, sizeof *info);
-	Commands__Cert *cert;
+	struct cert_info info;
 	struct slice der;
 	size_t n, addresses;
+	bool good = true;
 
 	r->state = f;
 	if (!control_cert_octets(r, "certificates", &der, 1, &n) ||
 		!control_addresses(r, "addresses", &list, &addresses))
 		return;
-	if (n != 1 || cert_info_read(der, &r->arena, info)) {
+	if (n != 1 || cert_info_read(der, &r->arena, &info)) {
 		control_fail(r, EX_DATAERR, "not a certificate");
 		return;
 	}
@@ -396,18 +424,14 @@ cert_add(struct control_request *r)
 		control_fail(r, EX_USAGE, "1 to %d addresses are needed", FOUND_MAX);
 		return;
 	}
-	for (size_t i = 0; i < addresses; i++) {
-		cert = arena_alloc(&r->arena, sizeof *cert);
-		commands__cert__init(cert);
-		cert->der = codec_bytes(der);
-		cert->public_key = (ProtobufCBinaryData){
-			sizeof info->key_sha256, info->key_sha256};
-		cert->until_sec = (uint64_t)info->until_sec;
-		cert->from_sec = info->from_sec > 0 ? (uint64_t)info->from_sec : 0;
-		f->row[f->n++] = (struct found){.address = codec_slice(list[i]),
-			.sha256 = slice_of(info->sha256, sizeof info->sha256),
-			.cert = cert};
-	}
+	f->txn = control_read(r);
+	if (!f->txn)
+		return;
+	for (size_t i = 0; i < addresses && good; i++)
+		good = add_one(r, f, codec_slice(list[i]), der);
+	view_end(r->courier->view);
+	if (!good)
+		return;
 	f->rows = json_array();
 	go_on(r);
 }

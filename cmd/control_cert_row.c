@@ -67,7 +67,7 @@ usage_json(const struct cert_info *info)
 	return out;
 }
 
-void
+bool
 control_cert_put(json_t *out, struct slice der, struct arena *a)
 {
 	struct cert_info info;
@@ -75,7 +75,7 @@ control_cert_put(json_t *out, struct slice der, struct arena *a)
 
 	if (cert_info_read(der, a, &info)) {
 		json_object_set_new(out, "subject", json_string("?"));
-		return;
+		return false;
 	}
 	addresses = json_array();
 	for (size_t i = 0; i < info.addresses; i++)
@@ -96,6 +96,7 @@ control_cert_put(json_t *out, struct slice der, struct arena *a)
 			slice_of(info.sha256, sizeof info.sha256), CONTROL_CERT_NAME / 2));
 	json_object_set_new(out, "key_sha256",
 		control_cert_hex(slice_of(info.key_sha256, sizeof info.key_sha256), SIZE_MAX));
+	return info.is_revoked;
 }
 
 /* The text's octets in the request's memory. */

@@ -285,7 +285,7 @@ use_text(struct explaining *x, struct slice sha256, const Commands__Cert *cert)
 		return "no: it waits for approval";
 	if (cert->state == COMMANDS__CERT__STATE__OLD)
 		return "no: another one took its place";
-	if (cert->until_sec <= x->now_sec)
+	if (cert->until_sec <= x->now_sec && !pgp_info_is(codec_slice(cert->der)))
 		return "no: its time is over";
 	if (cert->from_sec > x->now_sec)
 		return "no: its time hasn't begun";

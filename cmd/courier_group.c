@@ -4,6 +4,7 @@
 #include "cmd/courier_late.h"
 #include "core/codec.h"
 #include "crypto/loop_guard.h"
+#include "crypto/pgp_info.h"
 #include "store/schema_trace.h"
 #include "store/view_cert.h"
 
@@ -156,6 +157,48 @@ is_known(struct courier_filter *f, struct db_txn *txn, const Gateway__Harvest *h
 		       slice_eq(codec_slice(row->capabilities), codec_slice(h->capabilities)));
 }
 
+struct stale {
+	const Gateway__Party *from;
+	const Gateway__Harvest *harvest;
+	bool is;
+};
+
+static bool
+was_asked(const Gateway__Party *from, struct slice der)
+{
+	for (size_t i = 0; i < from->n_certificate; i++)
+		if (slice_eq(codec_slice(from->certificate[i]->der), der))
+			return true;
+	for (size_t i = 0; i < from->n_other; i++)
+		if (slice_eq(codec_slice(from->other[i]), der))
+			return true;
+	return false;
+}
+
+static bool
+check_row(void *arg, struct slice sha256, Commands__Cert *cert)
+{
+	struct stale *s = arg;
+	struct slice der = codec_slice(cert->der);
+
+	(void)sha256;
+	s->is |= pgp_info_is(der) && !was_asked(s->from, der) &&
+		 slice_eq(codec_slice(cert->public_key), codec_slice(s->harvest->public_key));
+	return !s->is;
+}
+
+/* A copy of OpenPGP's is put together with those that the question had. If there is another one
+ * by now it waits for the next mail, as it could take what that one says away again. */
+static bool
+is_stale(struct courier_filter *f, struct db_txn *txn, const Gateway__Harvest *h)
+{
+	struct stale s = {f->question->sender, h, false};
+
+	if (!pgp_info_is(codec_slice(h->der)))
+		return false;
+	return view_cert_each(txn, codec_slice(h->address), f->s->arena, check_row, &s) || s.is;
+}
+
 static Commands__CertPut *
 cert_put(struct courier_filter *f, const Gateway__Harvest *h)
 {
@@ -192,7 +235,7 @@ fill_harvest(struct courier_filter *f, Commands__Passed *p)
 		return;
 	p->harvest = arena_alloc(f->s->arena, HARVEST_MAX * sizeof *p->harvest);
 	for (size_t i = 0; i < a->n_harvest && p->n_harvest < HARVEST_MAX; i++)
-		if (!is_known(f, txn, a->harvest[i]))
+		if (!is_known(f, txn, a->harvest[i]) && !is_stale(f, txn, a->harvest[i]))
 			p->harvest[p->n_harvest++] = cert_put(f, a->harvest[i]);
 	view_end(view);
 }

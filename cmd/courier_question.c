@@ -8,6 +8,7 @@
 #include "crypto/loop_guard.h"
 #include "crypto/permit.h"
 #include "crypto/pgp_info.h"
+#include "store/apply_cert.h"
 #include "store/view_cert.h"
 #include "store/view_directory.h"
 #include "store/view_key.h"
@@ -68,7 +69,7 @@ add_certificates(struct asking *x, Gateway__Party *p)
 		return ERR_OK;
 	e = view_cert_usable(x->txn, address, x->q->now_sec, a, &found);
 	if (!e && !found.n)
-		e = courier_revoked_words(x->txn, address, a, &p->missing);
+		e = courier_revoked_words(x->txn, address, x->q->now_sec, a, &p->missing);
 	if (e)
 		return e;
 	p->certificate = arena_alloc(a, (found.n + 1) * sizeof *p->certificate);
@@ -227,6 +228,35 @@ add_trust(void *arg, struct slice sha256, Commands__Trust *row)
 	return true;
 }
 
+struct others {
+	Gateway__Party *party;
+	const struct view_certs *used;
+};
+
+static bool
+add_other(void *arg, struct slice sha256, Commands__Cert *cert)
+{
+	struct others *o = arg;
+
+	for (size_t i = 0; i < o->used->n; i++)
+		if (slice_eq(o->used->list[i].sha256, sha256))
+			return true;
+	if (pgp_info_is(codec_slice(cert->der)))
+		o->party->other[o->party->n_other++] = cert->der;
+	return o->party->n_other < APPLY_CERT_PER_ADDRESS_MAX;
+}
+
+/* What of OpenPGP isn't used any more may say what a copy that comes again leaves out. */
+static enum err
+add_others(struct asking *x, struct slice from, const struct view_certs *used)
+{
+	Gateway__Party *p = x->q->sender;
+	struct others o = {p, used};
+
+	p->other = arena_alloc(x->s->arena, APPLY_CERT_PER_ADDRESS_MAX * sizeof *p->other);
+	return view_cert_each(x->txn, from, x->s->arena, add_other, &o);
+}
+
 /* A certificate that an administrator gave somebody is believed when he signs with it.
  * OpenPGP's signatures don't bring theirs along. */
 static enum err
@@ -250,7 +280,7 @@ add_known(struct asking *x)
 		else if (found.list[i].cert->trust == GATEWAY__TRUST__MANUAL)
 			add_verdict(x, found.list[i].sha256, false);
 	}
-	return ERR_OK;
+	return add_others(x, from, &found);
 }
 
 static enum err

@@ -4,6 +4,7 @@
 
 #include "cmd/status_text.h"
 #include "core/codec.h"
+#include "crypto/pgp_info.h"
 #include "crypto/seal.h"
 #include "store/apply_status.h"
 #include "store/view_cert.h"
@@ -14,6 +15,7 @@ struct adding {
 	struct db_txn *txn;
 	struct arena *arena;
 	Gateway__Question *q;
+	uint64_t now_sec;
 	char *words;
 	uint32_t trust; /* of the one that words are of */
 	enum err e;
@@ -93,26 +95,30 @@ tell(void *arg, struct slice sha256, Commands__Cert *cert)
 	struct adding *x = arg;
 	struct view_status s = {.kind = VIEW_STATUS_UNKNOWN};
 	char text[STATUS_TEXT_MAX], print[2 * PRINT + 1];
+	bool is_over = pgp_info_is(codec_slice(cert->der)) && cert->until_sec <= x->now_sec;
 
 	if (cert->state != COMMANDS__CERT__STATE__GOOD ||
 		(*x->words && cert->trust <= x->trust))
 		return true;
 	x->e = view_status_judge(x->txn, sha256, 0, x->arena, &s);
-	if (x->e || s.kind != VIEW_STATUS_REVOKED)
+	if (x->e || (s.kind != VIEW_STATUS_REVOKED && !is_over))
 		return !x->e;
 	for (size_t i = 0; i < PRINT; i++)
 		snprintf(print + 2 * i, 3, "%02x", sha256.p[i]);
 	status_text(&s, text);
 	x->words = arena_alloc(x->arena, WORDS_MAX);
-	snprintf(x->words, WORDS_MAX, "certificate %s: %s", print, text);
+	snprintf(x->words, WORDS_MAX, "%s %s: %s", is_over ? "OpenPGP key" : "certificate",
+		print, is_over ? "its owner revoked it, or let it expire" : text);
 	x->trust = cert->trust;
 	return true;
 }
 
 enum err
-courier_revoked_words(struct db_txn *txn, struct slice address, struct arena *a, char **words)
+courier_revoked_words(struct db_txn *txn, struct slice address, uint64_t now_sec,
+	struct arena *a, char **words)
 {
-	struct adding x = {.txn = txn, .arena = a, .words = (char *)(uintptr_t) ""};
+	struct adding x = {
+		.txn = txn, .arena = a, .now_sec = now_sec, .words = (char *)(uintptr_t) ""};
 	enum err e = view_cert_each(txn, address, a, tell, &x);
 
 	if (!e && !x.e && !*x.words)

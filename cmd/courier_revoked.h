@@ -12,9 +12,9 @@ struct db_txn;
 enum err courier_revoked_put(
 	struct db_txn *txn, struct slice from, struct arena *a, Gateway__Question *q);
 /* Why there is no certificate for the address: "certificate 9f3a... is revoked since ...", the
- * best one's of those that are; or "". */
-enum err courier_revoked_words(
-	struct db_txn *txn, struct slice address, struct arena *a, char **words);
+ * best one's of those that are, or that an OpenPGP key is over; or "". */
+enum err courier_revoked_words(struct db_txn *txn, struct slice address, uint64_t now_sec,
+	struct arena *a, char **words);
 /* Is that certificate? */
 enum err courier_revoked_is(
 	struct db_txn *txn, struct slice der, struct arena *a, bool *is_revoked);

@@ -24,6 +24,7 @@ struct cert_info {
 	bool is_self_signed, is_authority;
 	bool may_sign, may_encrypt; /* by key usage and the kind of key */
 	bool is_for_mail;	    /* by extended key usage */
+	bool is_revoked;	    /* by itself: OpenPGP */
 	bool signs_weakly;	    /* it was signed with MD5 or SHA-1, or can't be said */
 };
 /* der: the whole of one certificate. Texts live in a. ERR_SYNTAX: it isn't one, or its key

@@ -134,6 +134,20 @@ gateway_answer_hash(struct slice der, uint8_t hash[32])
 	must(EVP_Digest(der.p, der.n, hash, NULL, EVP_sha256(), NULL) == 1);
 }
 
+bool
+gateway_answer_is_blocked(const struct gateway_work *w, struct slice cert)
+{
+	const Gateway__Question *q = w->e->q;
+	uint8_t hash[32];
+
+	gateway_answer_hash(cert, hash);
+	for (size_t i = 0; i < q->n_verdict; i++)
+		if (q->verdict[i]->blocked && slice_eq(codec_slice(q->verdict[i]->sha256),
+						      slice_of(hash, sizeof hash)))
+			return true;
+	return false;
+}
+
 const char *
 gateway_answer_print(struct slice der, char out[GATEWAY_ANSWER_PRINT])
 {

@@ -35,6 +35,8 @@ enum err gateway_answer_close(struct gateway_work *w, Gateway__Group *g);
 enum err gateway_answer_room(struct gateway_work *w, struct text **text);
 /* SHA-256. */
 void gateway_answer_hash(struct slice der, uint8_t hash[32]);
+/* Did an administrator block this certificate? */
+bool gateway_answer_is_blocked(const struct gateway_work *w, struct slice cert);
 /* The first 16 hex digits of a certificate's SHA-256. */
 const char *gateway_answer_print(struct slice der, char out[GATEWAY_ANSWER_PRINT]);
 /* Text from the arena. */

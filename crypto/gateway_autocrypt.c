@@ -1,26 +1,12 @@
 #include "crypto/gateway_autocrypt.h"
 
 #include "core/mail_addr.h"
-#include "core/mail_type.h"
 #include "crypto/seal.h"
 
 /* LINE: octets of base64 on one line; a field's lines are folded. */
 enum { LINE = 72, DECODE_SLACK = 8 };
 
 /* --- read --- */
-
-static bool
-is_from_somebody(const struct gateway_head *h, struct arena *a)
-{
-	size_t i = gateway_head_find(h, SLICE_LIT("Content-Type"), 0);
-	struct mail_type type;
-
-	if (gateway_head_count(h, SLICE_LIT("List-Id")) ||
-		gateway_head_count(h, SLICE_LIT("List-Post")))
-		return false;
-	return i >= h->n || !mail_type_parse(h->field[i].body, a, &type) ||
-	       !mail_type_is(&type, SLICE_LIT("multipart"), SLICE_LIT("report"));
-}
 
 static struct slice
 without_blanks(struct slice s, struct arena *a)
@@ -80,8 +66,6 @@ gateway_autocrypt_read(const struct gateway_head *h, struct slice address, struc
 	struct buf octets;
 	size_t n = 0;
 
-	if (!is_from_somebody(h, a))
-		return SLICE_EMPTY;
 	for (size_t i = 0; (i = gateway_head_find(h, name, i)) < h->n; i++)
 		if (read_field(h->field[i].body, a, &f) && is_address(f.address, address, a)) {
 			found = f.keydata;

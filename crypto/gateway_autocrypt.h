@@ -10,7 +10,7 @@ enum { GATEWAY_AUTOCRYPT_MAX = 16384 /* octets of a certificate, as the store ke
 
 /* The certificate of the one field whose addr is the mail's one From (address: its canonical
  * form). Empty: there is none, there are several, one can't be read or says something critical
- * that isn't known; or the mail came by a list, or is a report, whose sender is nobody. */
+ * that isn't known. */
 struct slice gateway_autocrypt_read(
 	const struct gateway_head *h, struct slice address, struct arena *a);
 /* In the place of all that are there. */

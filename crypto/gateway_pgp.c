@@ -23,43 +23,51 @@ free_cert(void *arg)
 	pgp_cert_free(arg);
 }
 
-static struct gateway_pgp_one *
-add(struct gateway_pgp_ring *r, struct slice octets)
+static struct pgp_cert *
+parse(struct gateway_pgp_ring *r, struct slice octets)
+{
+	struct pgp_cert *cert = pgp_info_parse(octets);
+
+	if (cert)
+		arena_hook(r->arena, free_cert, cert);
+	return cert;
+}
+
+struct gateway_pgp_one *
+gateway_pgp_add(struct gateway_pgp_ring *r, struct slice octets, Gateway__Trust trust)
 {
 	struct gateway_pgp_one *one = &r->one[r->ring.n];
-	struct pgp_cert *cert;
+	struct pgp_cert *cert = r->ring.n < GATEWAY_PGP_CERTS_MAX ? parse(r, octets) : NULL;
 
-	if (r->ring.n == GATEWAY_PGP_CERTS_MAX)
-		return NULL;
-	cert = pgp_info_parse(octets);
 	if (!cert)
 		return NULL;
-	arena_hook(r->arena, free_cert, cert);
-	*one = (struct gateway_pgp_one){.cert = cert, .octets = octets};
+	*one = (struct gateway_pgp_one){.cert = cert, .octets = octets, .trust = trust};
 	r->cert[r->ring.n++] = cert;
 	return one;
 }
 
-bool
+struct gateway_pgp_one *
 gateway_pgp_add_key(struct gateway_pgp_ring *r, const Gateway__Key *key)
 {
 	struct gateway_pgp_one *one = NULL;
 
-	if (key->n_certificate && pgp_info_is(codec_slice(key->certificate[0])))
-		one = add(r, codec_slice(key->certificate[0]));
+	if (key->n_certificate)
+		one = gateway_pgp_add(
+			r, codec_slice(key->certificate[0]), GATEWAY__TRUST__TRUST_NONE);
 	if (one)
 		one->key = key;
-	return one != NULL;
+	return one;
 }
 
-bool
-gateway_pgp_add(struct gateway_pgp_ring *r, struct slice octets, Gateway__Trust trust)
+void
+gateway_pgp_renew(struct gateway_pgp_ring *r, struct gateway_pgp_one *one, struct slice octets)
 {
-	struct gateway_pgp_one *one = pgp_info_is(octets) ? add(r, octets) : NULL;
+	struct pgp_cert *cert = parse(r, octets);
 
-	if (one)
-		one->trust = trust;
-	return one != NULL;
+	if (!cert)
+		return;
+	one->cert = r->cert[one - r->one] = cert;
+	one->octets = octets;
 }
 
 const struct gateway_pgp_one *

@@ -33,9 +33,14 @@ struct gateway_pgp_ring {
 };
 void gateway_pgp_init(
 	struct gateway_pgp_ring *r, struct arena *a, const struct gateway_keys *keys);
-/* False: not OpenPGP's, or there is no more room. */
-bool gateway_pgp_add_key(struct gateway_pgp_ring *r, const Gateway__Key *key);
-bool gateway_pgp_add(struct gateway_pgp_ring *r, struct slice octets, Gateway__Trust trust);
+/* NULL: not OpenPGP's, or there is no more room. */
+struct gateway_pgp_one *gateway_pgp_add_key(
+	struct gateway_pgp_ring *r, const Gateway__Key *key);
+struct gateway_pgp_one *gateway_pgp_add(
+	struct gateway_pgp_ring *r, struct slice octets, Gateway__Trust trust);
+/* A newer copy takes the place of one of the ring's, which is trusted as before. */
+void gateway_pgp_renew(
+	struct gateway_pgp_ring *r, struct gateway_pgp_one *one, struct slice octets);
 /* Lives as long as the ring. */
 struct pgp_private gateway_pgp_private(struct gateway_pgp_ring *r);
 /* The one that has this certificate, or this key. NULL: none. */

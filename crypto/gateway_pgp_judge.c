@@ -38,20 +38,6 @@ result_of(enum pgp_problem p)
 	return GATEWAY_MARK_FAIL;
 }
 
-static bool
-is_blocked(const struct gateway_work *w, struct slice octets)
-{
-	const Gateway__Question *q = w->e->q;
-	uint8_t hash[32];
-
-	gateway_answer_hash(octets, hash);
-	for (size_t i = 0; i < q->n_verdict; i++)
-		if (q->verdict[i]->blocked && slice_eq(codec_slice(q->verdict[i]->sha256),
-						      slice_of(hash, sizeof hash)))
-			return true;
-	return false;
-}
-
 /* Of one that fits the text: is its key good now, for the one From, and believed? */
 static struct found
 judge_good(const struct judging *j, const struct pgp_verdict *v)
@@ -63,7 +49,7 @@ judge_good(const struct judging *j, const struct pgp_verdict *v)
 
 	if (now != PGP_PROBLEM_NONE)
 		return (struct found){v, result_of(now), pgp_valid_text(now)};
-	if (is_blocked(j->w, one->octets))
+	if (gateway_answer_is_blocked(j->w, one->octets))
 		return (struct found){v, GATEWAY_MARK_POLICY, "the key is blocked"};
 	if (!j->from->why && !gateway_pgp_is_for(cert, j->from->address, now_sec))
 		return (struct found){v, GATEWAY_MARK_FAIL,

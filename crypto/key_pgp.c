@@ -5,6 +5,7 @@
 #include "crypto/pgp_armor.h"
 #include "crypto/pgp_bundle.h"
 #include "crypto/pgp_info.h"
+#include "crypto/pgp_merge.h"
 #include "crypto/pgp_packet.h"
 #include "crypto/seal.h"
 
@@ -82,6 +83,31 @@ add_private(const struct pgp_cert *cert, const char *password, struct arena *a,
 	return e;
 }
 
+/* With many signatures of others, and old ones of its own, it is larger than what is kept. */
+static enum err
+trim(struct buf *octets)
+{
+	struct slice rest = buf_slice(octets);
+	struct pgp_cert *cert;
+	struct buf out;
+	bool has_news;
+	enum err e;
+
+	if (octets->n <= PGP_MERGE_MAX)
+		return ERR_OK;
+	e = pgp_cert_parse(&rest, &cert);
+	if (e)
+		return e;
+	buf_init(&out, PGP_MERGE_MAX);
+	e = pgp_merge(&cert, 1, PGP_MERGE_MAX, &out, &has_news);
+	buf_clear(octets);
+	if (!e)
+		buf_put_slice(octets, buf_slice(&out));
+	buf_fini(&out);
+	pgp_cert_free(cert);
+	return e;
+}
+
 static enum err
 add_cert(const struct pgp_cert *cert, struct arena *a, struct key_file *out)
 {
@@ -92,6 +118,7 @@ add_cert(const struct pgp_cert *cert, struct arena *a, struct key_file *out)
 		return ERR_LIMIT;
 	buf_init(&octets, OUT_MAX);
 	e = pgp_make_public(cert, &octets);
+	e = e ? e : trim(&octets);
 	if (!e)
 		out->cert[out->certs++] = arena_dup(a, buf_slice(&octets));
 	buf_fini(&octets);

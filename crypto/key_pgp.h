@@ -9,7 +9,8 @@
 
 /* Does a file look like OpenPGP's? */
 bool key_pgp_is(struct slice file);
-/* As key_file_read; with each private key its certificate. */
+/* As key_file_read; with each private key its certificate. One of more than PGP_MERGE_MAX
+ * octets is trimmed (pgp_merge). */
 enum err key_pgp_read(
 	struct slice file, const char *password, struct arena *a, struct key_file *out);
 /* Is one of the bundle's keys one of the certificate's? */

@@ -15,7 +15,7 @@ enum {
 enum pgp_cert_state { PGP_CERT_UNKNOWN, PGP_CERT_GOOD, PGP_CERT_BAD };
 struct pgp_cert_sig {
 	struct pgp_sig sig;
-	struct slice body; /* the packet's */
+	struct slice body;		 /* the packet's */
 	enum pgp_cert_state state, back; /* pgp_valid's; back: of the embedded one */
 };
 /* The signatures that follow a packet: [from, from + n) of the certificate's. */

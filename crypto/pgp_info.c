@@ -121,6 +121,9 @@ pgp_info_read(struct slice octets, struct arena *a, struct cert_info *out)
 	info.until_sec = PGP_INFO_NEVER;
 	if (pgp_valid_facts(cert, at_sec, &facts) && facts.until_sec)
 		info.until_sec = (int64_t)facts.until_sec;
+	info.is_revoked = pgp_valid_key(cert, 0, PGP_USE_SIGN, at_sec) == PGP_PROBLEM_REVOKED;
+	if (info.is_revoked)
+		info.until_sec = (int64_t)at_sec;
 	info.key = pgp_info_kind(primary);
 	info.bits = (unsigned)primary->bits;
 	info.may_sign = pgp_valid_signer(cert, at_sec, &key);

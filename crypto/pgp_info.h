@@ -8,15 +8,14 @@
 #include "crypto/cert_info.h"
 #include "crypto/pgp_valid.h"
 
-/* A primary key that doesn't end, or can't be used any more (its certificate says so to whoever
- * wants to use it): the year 9999's end. */
+/* A primary key that doesn't end, or that nothing binds: the year 9999's end. */
 #define PGP_INFO_NEVER INT64_C(253402300799)
 
 /* Packets: a certificate, or private keys? */
 bool pgp_info_is(struct slice octets);
 /* As cert_info_read: subject is the primary user id, serial the fingerprint, key_sha256 a hash
- * of that; what holds is judged at the time of its newest signature. One that nothing binds any
- * more may be used for nothing, and ends never, as no older copy is to be believed after it.
+ * of that; what holds is judged at the time of its newest signature. One that is
+ * revoked ended with that signature; one that nothing binds may be used for nothing.
  * ERR_SYNTAX: it isn't exactly one certificate without private parts. */
 enum err pgp_info_read(struct slice octets, struct arena *a, struct cert_info *out);
 /* As cert_info_key, of a public key's packet. ERR_SYNTAX. */

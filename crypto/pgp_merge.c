@@ -88,7 +88,8 @@ take_sigs(struct merging *m, struct component *c, struct pgp_cert *cert,
 		struct one_sig fresh = {.sig = &cert->sig[i], .is_news = m->is_last}, *s;
 		enum pgp_cert_state state = pgp_valid_own(cert, i, &fresh.is_revocation);
 
-		if (state == PGP_CERT_BAD || (state == PGP_CERT_UNKNOWN && !fresh.is_revocation))
+		if (state == PGP_CERT_BAD ||
+			(state == PGP_CERT_UNKNOWN && !fresh.is_revocation))
 			continue;
 		for (s = c->sigs; s && !is_same(&s->sig->sig, &fresh.sig->sig);)
 			s = s->next;

@@ -68,8 +68,9 @@ bool pgp_valid_primary_user(struct pgp_cert *cert, uint64_t at_sec, size_t *user
  * further; empty: it has none. */
 struct slice pgp_valid_address(struct slice user_id);
 
-/* Is a signature (an index of cert->sig) the primary key's own about what it follows: a binding,
- * or a revocation? Whether it is current isn't asked. UNKNOWN: it can't be checked any more. */
+/* Is a signature (an index of cert->sig) the primary key's own about what it follows: a
+ * binding, or a revocation? Whether it is current isn't asked. UNKNOWN: it can't be checked any
+ * more. */
 enum pgp_cert_state pgp_valid_own(struct pgp_cert *cert, size_t sig, bool *revokes);
 
 /* What the owner announces; all may be empty. */

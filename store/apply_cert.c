@@ -145,12 +145,33 @@ judge(const struct coming *x, bool hold)
 	return hold ? PENDING : GOOD;
 }
 
+/* Whoever sends a copy of an OpenPGP certificate put it together with the known ones (whose key
+ * it has): it is that certificate, trusted as before. A private key's is changed by hand. */
+static bool
+is_copy(const struct coming *x, const Commands__Cert *c)
+{
+	return is_openpgp(&x->fresh) && has_same_key(x, c) && (!c->key || x->fresh.key);
+}
+
+static void
+inherit(struct coming *x)
+{
+	for (size_t i = 0; i < x->n; i++) {
+		const struct row *r = &x->row[i];
+
+		if (is_copy(x, r->cert) && r->cert->state == GOOD && !r->is_blocked &&
+			r->cert->trust > x->fresh.trust)
+			x->fresh.trust = r->cert->trust;
+	}
+}
+
 /* What was known of the same certificate. */
 static void
 merge(struct coming *x)
 {
 	Commands__Cert *f = &x->fresh;
 
+	inherit(x);
 	f->added_sec = x->a->time_sec;
 	if (!x->known)
 		return;
@@ -170,6 +191,21 @@ static bool
 has_risen(const struct coming *x)
 {
 	return !x->known || x->known->state != GOOD || x->known->trust < x->fresh.trust;
+}
+
+/* Copies that say less than it, also if it says that the key is over. */
+static void
+replace(struct coming *x)
+{
+	for (size_t i = 0; i < x->n && x->fresh.state != OLD; i++) {
+		Commands__Cert *c = x->row[i].cert;
+
+		if (!is_copy(x, c) || c->state == OLD ||
+			(c->state == GOOD && x->fresh.state != GOOD))
+			continue;
+		c->state = OLD;
+		x->row[i].is_changed = true;
+	}
 }
 
 /* The others, once it is good. What isn't valid yet leaves them their time. */
@@ -313,6 +349,7 @@ apply_cert_put(struct apply *a, const Commands__CertPut *c)
 	settle(x);
 	merge(x);
 	x->fresh.state = judge(x, c->hold);
+	replace(x);
 	if (x->fresh.state == GOOD)
 		give_way(x);
 	return write(x);

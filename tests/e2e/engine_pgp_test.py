@@ -133,6 +133,51 @@ def autocrypt_is_learned_and_vouched_for_by_nobody(s, g):
     s.cli("policy", "set", "c@out.test", "trust_min=harvested")
 
 
+def attached_keys_are_learned_and_put_together(s, g):
+    """Keys as people send them; an old copy takes back nothing that a newer one said."""
+    def with_keys(*armor):
+        return (b"Content-Type: multipart/mixed; boundary=w\n\n--w\n" + PLAIN + b"\n" +
+                b"".join(b"--w\nContent-Type: application/pgp-keys; name=k.asc\n\n" + a + b"\n" for a in armor) + b"--w--\n")
+
+    def rows():
+        return {r["state"]: r for r in s.json("cert", "list", "d@out.test")["rows"]}
+
+    g.new("d", "d@out.test")
+    g.new("e", "e@out.test")
+    first = g.run("--armor", "--export", "d@out.test").stdout
+    mail_in(s, with_keys(g.run("--armor", "--export", "e@out.test").stdout,
+                         g.run("--armor", "--export-secret-keys", "d@out.test").stdout), "d@out.test")
+    mail_in(s, b"List-Id: <list.out.test>\n" + with_keys(first), "d@out.test")
+    assert not rows()
+    # Inside of an encryption, beside somebody else's.
+    mail_in(s, encrypted(g.sealed(crlf(with_keys(g.run("--armor", "--export", "e@out.test").stdout, first)), "u0@example.org")), "d@out.test")
+    known = rows()
+    assert list(known) == ["good"] and known["good"]["trust"] == "harvested", known
+    assert not s.json("cert", "list", "e@out.test")["rows"]
+    s.cli("cert", "approve", known["good"]["name"])
+    # More user ids, expiry: the copy is as good as what was approved.
+    print_ = g.run("--list-keys", "--with-colons", "d@out.test").stdout.decode().split("fpr:::::::::")[1].split(":")[0]
+    g.run("--quick-set-expire", print_, "2y")
+    mail_in(s, with_keys(g.run("--armor", "--export", "d@out.test").stdout), "d@out.test")
+    known = rows()
+    assert known["good"]["trust"] == "manual" and known["good"]["ends"] < known["old"]["ends"], known
+    good = known["good"]["name"]
+    mail_in(s, with_keys(first), "d@out.test")
+    assert rows()["good"]["name"] == good
+    # Revoked: the old copy, by mail or by hand, doesn't wake it up.
+    revocation = open(f"{g.home}/openpgp-revocs.d/{print_}.rev", encoding="utf-8").read().replace(":-----", "-----")
+    g.run("--import", text=revocation.encode())
+    mail_in(s, with_keys(g.run("--armor", "--export", "d@out.test").stdout), "d@out.test")
+    assert "good" not in rows() and rows()["revoked"]["trust"] == "manual", rows()
+    mail_in(s, with_keys(first), "d@out.test")
+    with open(f"{s.dir}/first.asc", "wb") as f:
+        f.write(first)
+    s.cli("cert", "add", f"{s.dir}/first.asc")
+    assert "good" not in rows() and "revoked" in rows(), rows()
+    shown = s.cli("policy", "explain", "u0@example.org", "d@out.test").stdout
+    assert "the OpenPGP key is revoked" in shown, shown
+
+
 # --- outward ---------------------------------------------------------------------------------------
 
 
@@ -209,6 +254,7 @@ def main():
         exchange_and_inline_are_opened_only_if_they_are_just_that(s, g)
         what_only_looks_signed_is_no_pass(s, g)
         autocrypt_is_learned_and_vouched_for_by_nobody(s, g)
+        attached_keys_are_learned_and_put_together(s, g)
         what_leaves_is_signed_and_encrypted(s, g, to)
         without_a_certificate_it_waits_and_goes_when_there_is_one(s, g, to)
         one_method_alone_switches_the_other_off(s, g, to)

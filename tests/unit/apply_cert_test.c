@@ -93,6 +93,65 @@ who_takes_whose_place_follows_from_trust_key_and_hold(void **state)
 	}
 }
 
+/* "a" is known, "b" says all that it says, and more: it is that one, whatever it says. */
+static void
+a_copy_of_openpgps_takes_the_place_and_the_trust(void **state)
+{
+	static const struct {
+		int known_trust, known_days, new_days;
+		const char *new_key, *states;
+		int trust; /* of b */
+	} rows[] = {
+		{HARVESTED, 100, 100, "k", "OG", HARVESTED},
+		{MANUAL, 100, 100, "k", "OG", MANUAL},
+		/* Its owner revoked it, or shortened its life; or made it longer, too late. */
+		{MANUAL, 100, -1, "k", "OG", MANUAL},
+		{MANUAL, 100, 50, "k", "OG", MANUAL},
+		{MANUAL, -1, 100, "k", "OG", MANUAL},
+		/* Another key is somebody else's. */
+		{MANUAL, 100, 100, "l", "GP", HARVESTED},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char found[3] = "";
+
+		gateway_teardown(state);
+		gateway_setup(state);
+		gateway_put((struct gateway_cert){.name = "\x99\x61",
+			.key = "k",
+			.trust = rows[i].known_trust,
+			.days = rows[i].known_days});
+		gateway_put((struct gateway_cert){.name = "\x99\x62",
+			.key = rows[i].new_key,
+			.trust = HARVESTED,
+			.days = rows[i].new_days});
+		found[0] = gateway_state("\x99\x61");
+		found[1] = gateway_state("\x99\x62");
+		if (strcmp(found, rows[i].states) != 0)
+			fail_msg("row %zu: %s, not %s", i, found, rows[i].states);
+		assert_int_equal(gateway_cert_of(BOB, "\x99\x62")->trust, rows[i].trust);
+	}
+}
+
+static void
+copies_of_what_waits_or_is_blocked_change_nothing(void **state)
+{
+	(void)state;
+	gateway_put((struct gateway_cert){.name = "\x99q", .key = "k", .trust = MANUAL});
+	gateway_put((struct gateway_cert){.name = "\x99r", .key = "l", .trust = HARVESTED});
+	gateway_put((struct gateway_cert){.name = "\x99s", .key = "l", .trust = HARVESTED});
+	assert_int_equal(gateway_state("\x99q"), 'G');
+	assert_int_equal(gateway_state("\x99r"), 'O');
+	assert_int_equal(gateway_state("\x99s"), 'P');
+	/* Approved, it is the one; a copy of what was known then isn't by hand. */
+	gateway_put((struct gateway_cert){.name = "\x99s", .key = "l", .trust = MANUAL});
+	gateway_put((struct gateway_cert){.name = "\x99t", .key = "k", .trust = HARVESTED});
+	assert_int_equal(gateway_state("\x99q"), 'O');
+	assert_int_equal(gateway_state("\x99s"), 'G');
+	assert_int_equal(gateway_state("\x99t"), 'P');
+	assert_int_equal(gateway_cert_of(BOB, "\x99t")->trust, HARVESTED);
+}
+
 static void
 approving_a_pending_one_by_hand_makes_the_known_one_old(void **state)
 {
@@ -528,6 +587,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_degrees_of_trust_are_the_engines),
 		GATEWAY_TEST(who_takes_whose_place_follows_from_trust_key_and_hold),
+		GATEWAY_TEST(a_copy_of_openpgps_takes_the_place_and_the_trust),
+		GATEWAY_TEST(copies_of_what_waits_or_is_blocked_change_nothing),
 		GATEWAY_TEST(approving_a_pending_one_by_hand_makes_the_known_one_old),
 		GATEWAY_TEST(a_pending_one_is_good_once_the_known_one_is_blocked),
 		GATEWAY_TEST(capabilities_are_the_newest_that_were_seen),

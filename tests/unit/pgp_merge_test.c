@@ -154,8 +154,8 @@ a_revocation_stays_whoever_leaves_it_out(void **state)
 		b = merged(gone, plain, MAX, &has_news);
 		assert_false(has_news);
 		assert_true(is_the_same(a, b));
-		assert_int_equal(pgp_valid_key(a, 0, PGP_USE_SIGN, NOW + 2 * DAY),
-			PGP_PROBLEM_REVOKED);
+		assert_int_equal(
+			pgp_valid_key(a, 0, PGP_USE_SIGN, NOW + 2 * DAY), PGP_PROBLEM_REVOKED);
 		assert_int_equal(
 			pgp_valid_key(plain, 0, PGP_USE_SIGN, NOW + 2 * DAY), PGP_PROBLEM_NONE);
 		pgp_cert_free(a);
@@ -307,8 +307,7 @@ what_cannot_be_put_together_is_refused(void **state)
 
 	buf_init(&out, MAX);
 	assert_int_equal(pgp_merge(two, 2, MAX, &out, &has_news), ERR_SYNTAX);
-	assert_int_equal(
-		pgp_merge(two, 1, plain->octets.n - 1, &out, &has_news), ERR_TOO_BIG);
+	assert_int_equal(pgp_merge(two, 1, plain->octets.n - 1, &out, &has_news), ERR_TOO_BIG);
 	assert_int_equal(out.n, 0);
 	assert_int_equal(pgp_merge(two, 1, plain->octets.n, &out, &has_news), ERR_OK);
 	buf_fini(&out);

@@ -1,0 +1,293 @@
+#include "crypto/gateway_learn.h"
+
+#include "core/codec.h"
+#include "crypto/pgp_armor.h"
+#include "tests/pgp_person.h"
+#include "tests/test.h"
+
+enum { NOW = PGP_PERSON_NOW + 100, MAX = 1 << 21 };
+
+static struct arena arena;
+static struct pgp_person ann;
+static struct buf cert; /* hers */
+
+/* A question about one mail of ann's, and what is answered. */
+struct asked {
+	struct gateway_answer out;
+	struct gateway_work work;
+	struct gateway engine;
+	struct gateway_keys keys;
+	Gateway__Question q;
+	Gateway__Party sender;
+	Gateway__Certificate known, *known_list[1];
+	ProtobufCBinaryData other;
+	Gateway__Verdict verdict, *verdict_list[1];
+	struct gateway_learn learn;
+	uint8_t sha256[32];
+};
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	pgp_person_init(&ann, PGP_MAKE_CURVE25519);
+	buf_init(&cert, MAX);
+	return pgp_make_public(ann.cert, &cert) != ERR_OK;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	buf_fini(&cert);
+	pgp_person_fini(&ann);
+	arena_reset(&arena);
+	return 0;
+}
+
+static struct asked *
+asked(void)
+{
+	struct asked *x = arena_zalloc(&arena, sizeof *x);
+
+	gateway__question__init(&x->q);
+	gateway__party__init(&x->sender);
+	gateway__certificate__init(&x->known);
+	gateway__verdict__init(&x->verdict);
+	x->q.now_sec = NOW;
+	x->q.sender = &x->sender;
+	x->known_list[0] = &x->known;
+	x->verdict_list[0] = &x->verdict;
+	x->engine = (struct gateway){.q = &x->q, .keys = &x->keys, .arena = &arena};
+	gateway_answer_begin(&x->work, &x->engine, &x->out);
+	return x;
+}
+
+static size_t
+learned_from(struct asked *x, struct slice mail, const char *from)
+{
+	const struct gateway_judge_from judged = {.address = slice_str(from)};
+	struct text t = text_of(&mail);
+	struct gateway_head head;
+
+	assert_int_equal(gateway_head_read(&t, &arena, &head), ERR_OK);
+	gateway_learn_begin(&x->learn, &x->work, &judged);
+	assert_int_equal(gateway_learn_mail(&x->learn, &head, &t), ERR_OK);
+	return x->out.answer.n_harvest;
+}
+
+static size_t
+learned(struct asked *x, struct slice mail)
+{
+	return learned_from(x, mail, "ann@example.org");
+}
+
+static void
+put_armored(struct buf *out, struct slice octets, enum pgp_armor_kind kind)
+{
+	struct pgp_armor a;
+
+	pgp_armor_init(&a, kind, true, text_into(out));
+	assert_int_equal(pgp_armor_feed(&a, octets), ERR_OK);
+	assert_int_equal(pgp_armor_finish(&a), ERR_OK);
+}
+
+/* A mail with so many parts that have the certificate, or what else is given. */
+static struct slice
+mail_with(const char *head, size_t parts, struct slice octets, enum pgp_armor_kind kind)
+{
+	struct slice s;
+	struct buf out;
+
+	buf_init(&out, MAX);
+	buf_put_str(&out, head);
+	buf_put_str(&out, "Content-Type: multipart/mixed; boundary=b\r\n\r\n");
+	for (size_t i = 0; i < parts; i++) {
+		buf_put_str(&out, "--b\r\nContent-Type: application/pgp-keys\r\n\r\n");
+		put_armored(&out, octets, kind);
+		buf_put_str(&out, "\r\n");
+	}
+	buf_put_str(&out, "--b--\r\n");
+	assert_false(out.overflow);
+	s = arena_dup(&arena, buf_slice(&out));
+	buf_fini(&out);
+	return s;
+}
+
+static struct slice
+mail(const char *head)
+{
+	return mail_with(head, 1, buf_slice(&cert), PGP_ARMOR_PUBLIC_KEY);
+}
+
+static struct slice
+revoked(void)
+{
+	const struct pgp_make_revocation q = {
+		.reason = PGP_SIG_COMPROMISED, .created_sec = PGP_PERSON_NOW + 1};
+	struct pgp_make_passwords none = {0};
+	struct pgp_cert *parsed;
+	struct slice rest, s;
+	struct buf out, public;
+
+	buf_init(&out, MAX);
+	buf_init(&public, MAX);
+	assert_int_equal(pgp_make_revoked(ann.cert, &none, &q, &out), ERR_OK);
+	rest = buf_slice(&out);
+	assert_int_equal(pgp_cert_parse(&rest, &parsed), ERR_OK);
+	assert_int_equal(pgp_make_public(parsed, &public), ERR_OK);
+	s = arena_dup(&arena, buf_slice(&public));
+	pgp_cert_free(parsed);
+	buf_fini_secret(&out);
+	buf_fini(&public);
+	return s;
+}
+
+static void
+an_attached_key_of_the_sender_is_learned(void **state)
+{
+	struct asked *x = asked();
+
+	(void)state;
+	assert_int_equal(learned(x, mail("")), 1);
+	assert_true(slice_eq(codec_slice(x->out.answer.harvest[0]->der), buf_slice(&cert)));
+	assert_slice(codec_slice(x->out.answer.harvest[0]->address), "ann@example.org");
+	assert_int_equal(x->out.answer.harvest[0]->trust, GATEWAY__TRUST__HARVESTED);
+	assert_int_equal(x->learn.signers.ring.n, 1);
+	/* Deeper inside, too. */
+	assert_int_equal(
+		learned(asked(),
+			mail("Content-Type: multipart/mixed; boundary=w\r\n\r\n--w\r\n")),
+		1);
+}
+
+static void
+what_is_nobodys_word_is_not_learned(void **state)
+{
+	static const char *const heads[] = {"List-Id: <a.b>\r\n", "List-Post: <a.b>\r\n",
+		"Content-Type: multipart/report; boundary=b\r\n"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+		assert_int_equal(learned(asked(), mail(heads[i])), 0);
+	assert_int_equal(learned_from(asked(), mail(""), "bob@example.org"), 0);
+	/* A private key that somebody sent by mistake. */
+	assert_int_equal(learned(asked(), mail_with("", 1, buf_slice(&ann.cert->octets),
+						  PGP_ARMOR_PRIVATE_KEY)),
+		0);
+	assert_int_equal(learned(asked(), mail_with("", 1, buf_slice(&ann.cert->octets),
+						  PGP_ARMOR_PUBLIC_KEY)),
+		0);
+	assert_int_equal(
+		learned(asked(), mail_with("", 1, SLICE_LIT("junk"), PGP_ARMOR_PUBLIC_KEY)), 0);
+	/* One that nothing can be encrypted to, of nobody known. */
+	assert_int_equal(
+		learned(asked(), mail_with("", 1, revoked(), PGP_ARMOR_PUBLIC_KEY)), 0);
+}
+
+static void
+know(struct asked *x, struct slice octets, Gateway__Trust trust)
+{
+	x->known.der = codec_bytes(octets);
+	x->known.trust = trust;
+	x->sender.certificate = x->known_list;
+	x->sender.n_certificate = 1;
+}
+
+static void
+what_is_known_is_no_news_and_a_revocation_is(void **state)
+{
+	struct asked *x = asked();
+	struct slice gone = revoked();
+
+	(void)state;
+	know(x, buf_slice(&cert), GATEWAY__TRUST__MANUAL);
+	assert_int_equal(learned(x, mail("")), 0);
+	assert_int_equal(x->learn.signers.ring.n, 1);
+	/* It takes the known one's place and trust: what she signs is worth nothing now. */
+	x = asked();
+	know(x, buf_slice(&cert), GATEWAY__TRUST__MANUAL);
+	assert_int_equal(learned(x, mail_with("", 1, gone, PGP_ARMOR_PUBLIC_KEY)), 1);
+	assert_int_equal(x->learn.signers.ring.n, 1);
+	assert_int_equal(x->learn.signers.one[0].trust, GATEWAY__TRUST__MANUAL);
+	assert_int_equal(pgp_valid_key(x->learn.signers.cert[0], 0, PGP_USE_SIGN, NOW),
+		PGP_PROBLEM_REVOKED);
+	/* And an old copy changes nothing, in use or not. */
+	x = asked();
+	know(x, gone, GATEWAY__TRUST__MANUAL);
+	assert_int_equal(learned(x, mail("")), 0);
+	x = asked();
+	x->other = codec_bytes(gone);
+	x->sender.other = &x->other;
+	x->sender.n_other = 1;
+	assert_int_equal(learned(x, mail("")), 0);
+	assert_int_equal(x->learn.signers.ring.n, 0);
+}
+
+static void
+no_copy_of_a_blocked_one_is_learned(void **state)
+{
+	struct asked *x = asked();
+
+	(void)state;
+	x->other = codec_bytes(buf_slice(&cert));
+	x->sender.other = &x->other;
+	x->sender.n_other = 1;
+	assert_int_equal(learned(x, mail_with("", 1, revoked(), PGP_ARMOR_PUBLIC_KEY)), 1);
+	x->out.answer.n_harvest = 0;
+	gateway_answer_hash(buf_slice(&cert), x->sha256);
+	x->verdict.sha256 = (ProtobufCBinaryData){sizeof x->sha256, x->sha256};
+	x->verdict.blocked = true;
+	x->q.verdict = x->verdict_list;
+	x->q.n_verdict = 1;
+	assert_int_equal(learned(x, mail_with("", 1, revoked(), PGP_ARMOR_PUBLIC_KEY)), 0);
+}
+
+/* Each limit from both sides: the last one that is looked at is hers. */
+static void
+more_than_so_much_is_not_looked_through(void **state)
+{
+	struct slice whole = mail(""),
+		     body = slice_from(whole, slice_find_slice(whole, SLICE_LIT("--b")));
+	struct buf out;
+
+	(void)state;
+	for (size_t over = 0; over < 2; over++) {
+		buf_init(&out, MAX);
+		buf_put_slice(&out, slice_cut(whole, 0, whole.n - body.n));
+		while (out.n + 2 + body.n < GATEWAY_LEARN_TEXT_MAX + over)
+			buf_put_u8(&out, 'x');
+		buf_put_str(&out, "\r\n");
+		buf_put_slice(&out, body);
+		assert_int_equal(out.n, GATEWAY_LEARN_TEXT_MAX + over);
+		assert_int_equal(learned(asked(), buf_slice(&out)), 1 - over);
+		buf_fini(&out);
+	}
+	for (size_t n = GATEWAY_LEARN_PARTS_MAX - 1; n <= GATEWAY_LEARN_PARTS_MAX; n++) {
+		buf_init(&out, MAX);
+		buf_put_str(&out, "Content-Type: multipart/mixed; boundary=b\r\n\r\n");
+		for (size_t i = 0; i < n; i++)
+			buf_put_str(&out,
+				"--b\r\nContent-Type: application/pgp-keys\r\n\r\njunk\r\n");
+		buf_put_str(&out, "--b\r\nContent-Type: application/pgp-keys\r\n\r\n");
+		put_armored(&out, buf_slice(&cert), PGP_ARMOR_PUBLIC_KEY);
+		buf_put_str(&out, "--b--\r\n");
+		assert_int_equal(
+			learned(asked(), buf_slice(&out)), n < GATEWAY_LEARN_PARTS_MAX ? 1 : 0);
+		buf_fini(&out);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_attached_key_of_the_sender_is_learned),
+		cmocka_unit_test(what_is_nobodys_word_is_not_learned),
+		cmocka_unit_test(what_is_known_is_no_news_and_a_revocation_is),
+		cmocka_unit_test(no_copy_of_a_blocked_one_is_learned),
+		cmocka_unit_test(more_than_so_much_is_not_looked_through),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
