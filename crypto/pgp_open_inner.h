@@ -17,9 +17,10 @@ struct pgp_open_signer {
 	struct pgp_sig_hash hash;
 	bool is_one_pass, is_hashing, is_settled;
 	uint8_t version; /* of the announcement */
-	uint8_t type, hash_algorithm;
-	struct buf salt; /* version 6 */
-	struct buf body; /* of one that stands before its text */
+	uint8_t type, hash_algorithm, algorithm;
+	uint8_t key[PGP_FINGERPRINT_MAX]; /* announced: version 3's key id, 6's fingerprint */
+	struct buf salt;		  /* version 6 */
+	struct buf body;		  /* of one that stands before its text */
 };
 
 /* Where a container's content goes on. */

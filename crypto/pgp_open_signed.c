@@ -4,7 +4,7 @@
 
 #include "crypto/pgp_algorithm.h"
 
-enum { ONE_PASS_V3 = 13, ONE_PASS_V6_HEAD = 5 };
+enum { ONE_PASS_V3 = 13, ONE_PASS_V3_KEY = 4, ONE_PASS_V6_HEAD = 5 };
 
 static enum err
 add_signer(struct pgp_open *o, struct pgp_open_signer **signer)
@@ -56,7 +56,12 @@ pgp_open_one_pass(struct pgp_open_layer *l, struct slice body)
 		return ERR_OK;
 	s->type = body.p[1];
 	s->hash_algorithm = body.p[2];
+	s->algorithm = body.p[3];
 	buf_put(&s->salt, body.p + ONE_PASS_V6_HEAD, salt);
+	if (s->version == 3)
+		memcpy(s->key, body.p + ONE_PASS_V3_KEY, PGP_KEY_ID);
+	else
+		memcpy(s->key, body.p + ONE_PASS_V6_HEAD + salt, PGP_FINGERPRINT_MAX);
 	begin_hash(s);
 	return ERR_OK;
 }
@@ -80,17 +85,40 @@ keep_before(struct pgp_open_layer *l, struct slice body)
 	return ERR_OK;
 }
 
+/* Is it what was announced, or stands as it is? Version 6 announces version 6, version 3 all
+ * before it. */
 static bool
-is_unknown_version(struct slice body)
+is_announced(const struct pgp_open_signer *s, const struct pgp_sig *sig)
 {
-	return body.n && body.p[0] != 3 && body.p[0] != 4 && body.p[0] != 6;
+	if (sig->type != s->type || sig->hash != s->hash_algorithm ||
+		!slice_eq(sig->salt, buf_slice(&s->salt)))
+		return false;
+	return !s->is_one_pass ||
+	       (sig->algorithm == s->algorithm && (sig->version == 6) == (s->version == 6));
 }
 
-/* Version 6 announces version 6, version 3 all before it. */
 static bool
-is_of_other_version(const struct pgp_open_signer *s, const struct pgp_sig *sig)
+is_by_announced(const struct pgp_open_signer *s, const struct pgp_public *key)
 {
-	return s->is_one_pass && (s->version == 6) != (sig->version == 6);
+	if (!s->is_one_pass)
+		return true;
+	return s->version == 6 ? memcmp(s->key, key->fingerprint, PGP_FINGERPRINT_MAX) == 0
+			       : memcmp(s->key, key->key_id, PGP_KEY_ID) == 0;
+}
+
+static void
+judge(struct pgp_open *o, struct pgp_open_signer *s, const struct pgp_sig *sig,
+	struct pgp_verdict *v)
+{
+	if (!is_announced(s, sig)) {
+		pgp_judge_refuse(sig, PGP_PROBLEM_SIGNATURE, v);
+	} else if (!s->is_hashing) {
+		pgp_judge_refuse(sig, PGP_PROBLEM_ALGORITHM, v);
+	} else {
+		pgp_judge_signature(&o->setup.judge, sig, &s->hash, v);
+		if (v->cert && !is_by_announced(s, &v->cert->key[v->key].public))
+			pgp_judge_refuse(sig, PGP_PROBLEM_SIGNATURE, v);
+	}
 }
 
 static void
@@ -102,17 +130,10 @@ settle(struct pgp_open *o, struct pgp_open_signer *s, struct slice body)
 	s->is_settled = true;
 	if (o->setup.signatures)
 		pgp_packet_put(o->setup.signatures, PGP_TAG_SIGNATURE, body);
-	if (pgp_sig_parse(body, &sig) != ERR_OK || sig.type != s->type ||
-		sig.hash != s->hash_algorithm || !slice_eq(sig.salt, buf_slice(&s->salt)) ||
-		is_of_other_version(s, &sig))
-		pgp_judge_refuse(&sig,
-			is_unknown_version(body) ? PGP_PROBLEM_ALGORITHM
-						 : PGP_PROBLEM_SIGNATURE,
-			v);
-	else if (!s->is_hashing)
-		pgp_judge_refuse(&sig, PGP_PROBLEM_ALGORITHM, v);
+	if (pgp_sig_parse(body, &sig) == ERR_OK)
+		judge(o, s, &sig, v);
 	else
-		pgp_judge_signature(&o->setup.judge, &sig, &s->hash, v);
+		pgp_judge_refuse(&sig, PGP_PROBLEM_ALGORITHM, v);
 }
 
 /* "each ... one-pass signature packet ... the first ... corresponds to the last". */

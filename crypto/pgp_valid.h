@@ -31,7 +31,7 @@ enum {
 	X(NONE, "good")                                                                        \
 	X(SIGNATURE, "the signature doesn't fit the text")                                     \
 	X(NO_KEY, "the signer's key isn't there")                                              \
-	X(ALGORITHM, "hash or key are too weak")                                               \
+	X(ALGORITHM, "hash, key or form are too weak or unknown")                              \
 	X(UNBOUND, "no valid signature binds the key")                                         \
 	X(REVOKED, "the key is revoked")                                                       \
 	X(EXPIRED, "the key had expired")                                                      \

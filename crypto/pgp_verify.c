@@ -2,21 +2,19 @@
 
 #include "crypto/pgp_packet.h"
 
-/* Of a type or with a hash that isn't ours: it is there, and no hash. */
+/* One that can't be read, or is of a type or with a hash that isn't ours: it is there, and no
+ * hash. */
 static enum err
 add(struct pgp_verify *v, struct slice body)
 {
-	struct pgp_verify_one *one = &v->one[v->n];
-	enum err e;
+	struct pgp_verify_one *one;
 
 	if (v->n == PGP_SIGNATURES_MAX)
 		return ERR_LIMIT;
+	one = &v->one[v->n++];
 	*one = (struct pgp_verify_one){0};
-	e = pgp_sig_parse(body, &one->sig);
-	if (e == ERR_SYNTAX)
-		return e;
-	v->n++;
-	if (e == ERR_OK && (one->sig.type == PGP_SIG_BINARY || one->sig.type == PGP_SIG_TEXT))
+	if (pgp_sig_parse(body, &one->sig) == ERR_OK &&
+		(one->sig.type == PGP_SIG_BINARY || one->sig.type == PGP_SIG_TEXT))
 		(void)pgp_sig_hash_begin(&one->hash, one->sig.hash, one->sig.salt,
 			one->sig.type == PGP_SIG_TEXT);
 	return ERR_OK;

@@ -29,6 +29,7 @@ static const struct craft_subpackets CRAFT_NONE = {.flags = -1, .features = -1, 
 struct craft_about {
 	const struct pgp_public *subkey;
 	const char *user;
+	bool is_attribute; /* the user is one */
 };
 struct craft_signature {
 	uint8_t type;
@@ -114,7 +115,9 @@ craft_digest(const struct craft *c, const struct craft_signature *s, struct slic
 	if (s->about.subkey)
 		pgp_sig_hash_key(&h, s->about.subkey);
 	if (s->about.user)
-		pgp_sig_hash_user(&h, PGP_TAG_USER_ID, slice_str(s->about.user));
+		pgp_sig_hash_user(&h,
+			s->about.is_attribute ? PGP_TAG_USER_ATTRIBUTE : PGP_TAG_USER_ID,
+			slice_str(s->about.user));
 	return pgp_sig_hash_finish(&h, hashed.p[0], hashed, room);
 }
 

@@ -156,6 +156,27 @@ def signatures(us, folder):
         refused(["verify", text, c], [TEXT], "no signature")
 
 
+def others_that_cannot_be_read(us, folder):
+    """One that a program of tomorrow made, or that is nonsense, takes nothing from a good one beside it."""
+    key = us.generate("rfc9580")
+    k, cert = folder.file(key), us.cert(key)
+    (_, good), = packets(us.run("sign", "--no-armor", k, data=TEXT))
+    one, text, sig = packets(us.run("inline-sign", "--no-armor", k, data=TEXT))
+    words = ["inline-verify", folder.file(cert)]
+    for body in (b"\x63 of another version", b"\x02\x05", b"\x04", b"\x06\0\x1b", b"", good[:-1], good[:40], good + b"x"):
+        other, once = (SIGNATURE, body), (SIGNATURE, good)
+        for rows in ([other, once], [once, other], [other, once, other]):
+            said_of = us.verify(joined(*rows), cert, TEXT)
+            assert said_of and len(said_of.splitlines()) == 1, (rows, us.error)
+            assert us.verify(us.run("armor", data=joined(*rows)), cert, TEXT) == said_of, us.error
+        assert us.verify(joined(other), cert, TEXT) is None
+        assert us.verify(joined(other, once), cert, TEXT + b"x") is None
+        # A message's, too.
+        assert [x[1] for x in answers([(words, joined(one, one, text, sig, other)), (words, joined(one, one, text, other, sig)),
+                                       (words, joined(other, sig, text))])] == [TEXT] * 3, body
+        refused(words, [joined(one, text, other), joined(other, text)], "none that is good")
+
+
 def signed_messages(us, folder):
     for profile in ("rfc4880", "rfc9580"):
         key = us.generate(profile)
@@ -199,7 +220,7 @@ def main():
     with tempfile.TemporaryDirectory() as path:
         folder = Folder(path)
         us = Sop("hairpin", HAIRPIN, folder)
-        for part in (sealed, signatures, signed_messages, readable):
+        for part in (sealed, signatures, others_that_cannot_be_read, signed_messages, readable):
             part(us, folder)
 
 

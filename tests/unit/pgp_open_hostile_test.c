@@ -453,14 +453,13 @@ a_signature_that_was_announced_otherwise_is_none(void **state)
 		struct pgp_opened facts;
 
 		signed_init(&m, (enum pgp_make_kind)kind);
-		/* Behind the header: version, type, hash, and of version 6 the salt. */
-		for (size_t at = 3; at < (kind ? 20 : 5); at++) {
+		/* Behind the version: type, hash, algorithm, of version 6 the salt behind its
+		 * size; key id or fingerprint; then what follows, which says nothing. */
+		for (size_t at = 3; at < m.packet[0].n - 1; at++) {
 			buf_clear(&message);
 			buf_put_slice(&message, buf_slice(&m.raw));
-			/* Binary text, SHA-512, Ed25519. */
 			message.p[at] ^= 1;
-			/* What the algorithm and the salt's size were. */
-			if (at == 5 || at == 6)
+			if (kind == PGP_MAKE_V6 && at == 6)
 				continue;
 			assert_int_equal(open_signed(&m, buf_slice(&message), &facts), ERR_OK);
 			assert_int_equal(facts.n_verdicts, 1);
@@ -470,6 +469,8 @@ a_signature_that_was_announced_otherwise_is_none(void **state)
 	}
 	buf_fini(&message);
 }
+
+enum { UNKNOWN = 9 }; /* octets of put_around's signature */
 
 /* A second signature, of version n, around a good one. */
 static void
@@ -504,13 +505,47 @@ an_unknown_version_leaves_the_other_signatures_be(void **state)
 			assert_int_equal(facts.verdict[0].problem, PGP_PROBLEM_NONE);
 			assert_int_equal(facts.verdict[1].problem, PGP_PROBLEM_ALGORITHM);
 		}
-		/* One that is announced as unknown and is not, or the other way. */
-		put_around(&m, 7, 4, &message);
+		/* One that is announced as unknown and is not. */
+		put_around(&m, 7, 0, &message);
+		message.n -= UNKNOWN;
+		buf_put_slice(&message, m.packet[2]);
 		assert_int_equal(open_signed(&m, buf_slice(&message), &facts), ERR_OK);
 		assert_int_equal(facts.verdict[1].problem, PGP_PROBLEM_SIGNATURE);
 		/* Short ones of those that are known aren't packets of theirs. */
 		put_around(&m, kind ? 6 : 3, 4, &message);
 		assert_int_equal(open_signed(&m, buf_slice(&message), &facts), ERR_SYNTAX);
+		signed_fini(&m);
+	}
+	buf_fini(&message);
+}
+
+/* Cut at every length, but framed as it should be. */
+static void
+nonsense_leaves_the_other_signatures_be(void **state)
+{
+	struct buf message;
+
+	(void)state;
+	buf_init(&message, MAX);
+	for (int kind = 0; kind < PGP_MAKE_KINDS; kind += PGP_MAKE_V6) {
+		struct signed_message m;
+		struct pgp_packet_whole p;
+		struct pgp_opened facts;
+
+		signed_init(&m, (enum pgp_make_kind)kind);
+		assert_int_equal(
+			pgp_packet_next(&(struct slice){m.packet[2].p, m.packet[2].n}, &p),
+			ERR_OK);
+		for (size_t n = 0; n < p.body.n; n++) {
+			buf_clear(&message);
+			buf_put_slice(&message, m.packet[0]);
+			buf_put_slice(&message, buf_slice(&m.raw));
+			pgp_packet_put(&message, PGP_TAG_SIGNATURE, slice_cut(p.body, 0, n));
+			assert_int_equal(open_signed(&m, buf_slice(&message), &facts), ERR_OK);
+			assert_int_equal(facts.n_verdicts, 2);
+			assert_int_equal(facts.verdict[0].problem, PGP_PROBLEM_NONE);
+			assert_int_not_equal(facts.verdict[1].problem, PGP_PROBLEM_NONE);
+		}
 		signed_fini(&m);
 	}
 	buf_fini(&message);
@@ -530,8 +565,7 @@ a_version_is_announced_by_its_own_kind(void **state)
 	/* What version 6 has, with no salt: as version 4 hashes. */
 	buf_put(&body, (const uint8_t[]){6, PGP_SIG_BINARY, PGP_SHA512, PGP_EDDSA_LEGACY, 0},
 		5);
-	for (size_t i = 0; i < PGP_FINGERPRINT_MAX; i++)
-		buf_put_u8(&body, 1);
+	buf_put(&body, m.ann.cert->key[0].public.fingerprint, PGP_FINGERPRINT_MAX);
 	buf_put_u8(&body, 1);
 	put(&message, PGP_TAG_ONE_PASS, &body);
 	buf_put_slice(&message, m.packet[1]);
@@ -559,6 +593,7 @@ main(void)
 		cmocka_unit_test(each_of_several_signatures_is_judged),
 		cmocka_unit_test(a_signature_that_was_announced_otherwise_is_none),
 		cmocka_unit_test(an_unknown_version_leaves_the_other_signatures_be),
+		cmocka_unit_test(nonsense_leaves_the_other_signatures_be),
 		cmocka_unit_test(a_version_is_announced_by_its_own_kind),
 	};
 

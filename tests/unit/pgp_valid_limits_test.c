@@ -268,6 +268,7 @@ what_plainly_is_no_signature_uses_up_no_checks(void **state)
 	(void)state;
 	assert_int_equal(pgp_secret_generate(&P256, &other), ERR_OK);
 	of_eve.about.user = "Eve";
+	unknown.q = craft_flags(0);
 	unknown.q.critical = 110;
 	older.after_sec = -1;
 	of_other.by = &other;
@@ -343,7 +344,7 @@ junk_behind_a_user_attribute_uses_up_no_checks(void **state)
 	size_t checks;
 
 	(void)state;
-	junk.is_spoilt = true;
+	junk.is_spoilt = junk.about.is_attribute = true;
 	craft_begin(&c);
 	pgp_packet_put(&c.octets, PGP_TAG_USER_ATTRIBUTE, SLICE_LIT("Ann"));
 	for (size_t i = 0; i < PGP_CERT_CHECKS_MAX; i++)
