@@ -14,9 +14,9 @@ struct pgp_verify {
 	struct pgp_verify_one one[PGP_SIGNATURES_MAX];
 	size_t n;
 };
-/* signatures: packets, borrowed until finish; what one of them says, be it nonsense, is no error
- * but its verdict's. ERR_SYNTAX: they are none, or something else is among them; ERR_LIMIT: more
- * than PGP_SIGNATURES_MAX. To be ended by fini in any case. */
+/* signatures: packets, borrowed until finish; what one of them says, be it nonsense, is no
+ * error but its verdict's. ERR_SYNTAX: they are none, or something else is among them;
+ * ERR_LIMIT: more than PGP_SIGNATURES_MAX. To be ended by fini in any case. */
 enum err pgp_verify_begin(
 	struct pgp_verify *v, struct slice signatures, const struct pgp_judge *judge);
 void pgp_verify_feed(struct pgp_verify *v, struct slice text);
