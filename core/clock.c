@@ -49,6 +49,18 @@ clock_ms(void)
 	return clock_us() / 1000;
 }
 
+/* Not time(): its second begins some milliseconds late, so what another program has just signed
+ * would be from the future. */
+static struct timespec
+wall(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	t.tv_sec += offset_sec;
+	return t;
+}
+
 uint64_t
 clock_wall_sec(void)
 {
@@ -56,7 +68,7 @@ clock_wall_sec(void)
 	if (fake.on)
 		return fake.wall_sec;
 #endif
-	return (uint64_t)(time(NULL) + offset_sec);
+	return (uint64_t)wall().tv_sec;
 }
 
 uint64_t
@@ -68,6 +80,6 @@ clock_wall_ms(void)
 	if (fake.on)
 		return fake.wall_sec * 1000;
 #endif
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)(t.tv_sec + offset_sec) * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	t = wall();
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }

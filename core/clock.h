@@ -11,7 +11,7 @@ uint64_t clock_ms(void);
 uint64_t clock_us(void);
 /* Seconds of Unix time, UTC. */
 uint64_t clock_wall_sec(void);
-/* The same in milliseconds; the kernel's second may begin a few of them later than this one. */
+/* The same in milliseconds. A file's time may be a few of them behind. */
 uint64_t clock_wall_ms(void);
 /* Reads the offset; called once at start. */
 void clock_init(void);

@@ -1,3 +1,5 @@
+#include <time.h>
+
 #include "tests/test.h"
 
 #include "core/clock.h"
@@ -20,11 +22,30 @@ a_faked_time_stands_still_until_it_is_set_again(void **state)
 	assert_true(clock_wall_sec() >= before_sec && clock_wall_sec() < before_sec + 60);
 }
 
+static void
+a_second_begins_when_it_begins_for_others(void **state)
+{
+	struct timespec t;
+	time_t before_sec;
+
+	(void)state;
+	clock_gettime(CLOCK_REALTIME, &t);
+	if (t.tv_nsec < 990000000)
+		nanosleep(&(struct timespec){0, 990000000 - t.tv_nsec}, NULL);
+	clock_gettime(CLOCK_REALTIME, &t);
+	before_sec = t.tv_sec;
+	while (t.tv_sec == before_sec || t.tv_nsec < 1000000) {
+		clock_gettime(CLOCK_REALTIME, &t);
+		assert_true(clock_wall_sec() >= (uint64_t)t.tv_sec);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_faked_time_stands_still_until_it_is_set_again),
+		cmocka_unit_test(a_second_begins_when_it_begins_for_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
