@@ -1,5 +1,5 @@
-"""Programs of OpenPGP, each behind the same few walks: generate, cert, encrypt, decrypt, sign, verify. Keys and certificates
-are octets; a walk that fails gives None."""
+"""Programs of OpenPGP, each behind the same few walks: generate, cert, encrypt, decrypt, sign, verify, and with a signature
+inside: seal, open_signed, inline, read_inline. Keys and certificates are octets; a walk that fails gives None."""
 import os
 import re
 import subprocess
@@ -30,13 +30,15 @@ class Folder:
 class Sop:
     """One of stateless OpenPGP."""
 
+    proof = "--verifications-out"
+
     def __init__(self, name, words, folder):
         self.name, self.words, self.folder = name, words, folder
 
     def run(self, *words, data=b""):
         r = said(*self.words, *words, data=data)
         self.error = r.stderr.decode(errors="replace")
-        assert r.returncode == 0 or not r.stdout, (self.name, words, "output beside a failure")
+        assert r.returncode == 0 or not r.stdout or self.name != "hairpin", (words, "output beside a failure")
         return r.stdout if r.returncode == 0 else None
 
     def generate(self, profile=None):
@@ -45,8 +47,8 @@ class Sop:
     def cert(self, key):
         return self.run("extract-cert", data=key)
 
-    def encrypt(self, cert, text):
-        return self.run("encrypt", self.folder.file(cert), data=text)
+    def encrypt(self, cert, text, *words):
+        return self.run("encrypt", *words, self.folder.file(cert), data=text)
 
     def decrypt(self, key, message):
         return self.run("decrypt", self.folder.file(key), data=message)
@@ -56,6 +58,29 @@ class Sop:
 
     def verify(self, signature, cert, text):
         return self.run("verify", self.folder.file(signature), self.folder.file(cert), data=text)
+
+    def seal(self, key, cert, text):
+        return self.run("encrypt", f"--sign-with={self.folder.file(key)}", self.folder.file(cert), data=text)
+
+    def open_signed(self, key, cert, message):
+        """The text, if a signature of it is good."""
+        proof = self.folder.file(b"")
+        os.remove(proof)
+        text = self.run("decrypt", f"--verify-with={self.folder.file(cert)}", f"{self.proof}={proof}",
+                        self.folder.file(key), data=message)
+        return text if text is not None and os.path.exists(proof) and os.path.getsize(proof) else None
+
+    def inline(self, key, text, clear):
+        return self.run("inline-sign", *(["--as=clearsigned"] if clear else []), self.folder.file(key), data=text)
+
+    def read_inline(self, cert, message):
+        return self.run("inline-verify", self.folder.file(cert), data=message)
+
+    def lock(self, password, text, *words):
+        return self.run("encrypt", *words, f"--with-password={self.folder.file(password)}", data=text)
+
+    def unlock(self, password, message):
+        return self.run("decrypt", f"--with-password={self.folder.file(password)}", data=message)
 
     def close(self):
         pass
@@ -92,9 +117,9 @@ class Gpg:
         found = re.search(rb"^fpr:+([0-9A-F]+):", r.stdout, re.M)
         return found and found[1].decode()
 
-    def encrypt(self, cert, text):
+    def encrypt(self, cert, text, *words):
         who = self.take(cert)
-        return who and self.run("-e", "-r", who, data=text)
+        return who and self.run("-e", "-r", who, *words, data=text)
 
     def decrypt(self, key, message):
         self.take(key)
@@ -108,6 +133,34 @@ class Gpg:
         self.take(cert)
         return self.run("--verify", self.folder.file(signature), "-", data=text)
 
+    def good(self, message):
+        self.status = self.folder.file(b"")
+        text = self.run("--status-file", self.status, "-d", data=message)
+        with open(self.status, "rb") as f:
+            return text if b"GOODSIG" in f.read() else None
+
+    def seal(self, key, cert, text):
+        who = self.take(key)
+        return who and self.run("-se", "-u", who, "-r", who, data=text)
+
+    def open_signed(self, key, cert, message):
+        self.take(key)
+        return self.good(message)
+
+    def inline(self, key, text, clear):
+        who = self.take(key)
+        return who and self.run("--clearsign" if clear else "-s", "-u", who, data=text)
+
+    def read_inline(self, cert, message):
+        self.take(cert)
+        return self.good(message)
+
+    def lock(self, password, text, *words):
+        return self.run("-c", "--passphrase", password.decode(), *words, data=text)
+
+    def unlock(self, password, message):
+        return self.run("-d", "--passphrase", password.decode(), data=message)
+
     def close(self):
         said("gpgconf", "--homedir", self.home, "--kill", "all")
         subprocess.run(["rm", "-rf", self.home], check=True)
@@ -115,27 +168,43 @@ class Gpg:
 
 class Rnp:
     name = "rnp"
+    # What its dialog wants to hear.
+    KINDS = {"ed25519": "22", "nistp256": "19\n1", "nistp384": "19\n2", "nistp521": "19\n3", "brainpoolP256r1": "19\n4",
+             "brainpoolP384r1": "19\n5", "brainpoolP512r1": "19\n6", "rsa2048": "1\n2048", "rsa3072": "1\n3072",
+             "rsa4096": "1\n4096"}
 
     def __init__(self, folder):
         self.folder = folder
 
-    def run(self, home, *words):
-        r = said(*words[:1], "--homedir", home, "--password", "", *words[1:])
+    def run(self, home, *words, data=b"", password=b""):
+        r = said(*words[:1], "--homedir", home, "--password", password, *words[1:], data=data)
         self.error = r.stderr.decode(errors="replace")
-        return r.returncode == 0
+        return r.stdout if r.returncode == 0 else None
 
-    def within(self, key, text, *words):
-        """What rnp makes of a text with that key alone in its ring."""
+    def home(self, *keys):
         home = tempfile.mkdtemp(dir=self.folder.path)
-        if not self.run(home, "rnpkeys", "--import", self.folder.file(key)):
-            return None
-        if not self.run(home, "rnp", *words, "--output", home + "/out", "--overwrite", self.folder.file(text)):
+        for key in keys:
+            if self.run(home, "rnpkeys", "--import", self.folder.file(key)) is None:
+                return None
+        return home
+
+    def generate(self, kind, *words, password=b""):
+        home = self.home()
+        made = self.run(home, "rnpkeys", "--generate-key", "--expert", "--userid", WHO, *words,
+                        data=self.KINDS[kind].encode() + b"\n", password=password)
+        return made and self.run(home, "rnpkeys", "--export-key", "--secret", "ann@example.org", password=password)
+
+    def within(self, key, text, *words, password=b""):
+        """What rnp makes of a text with that key alone in its ring."""
+        home = self.home(*([key] if key else []))
+        if home is None or self.run(home, "rnp", *words, "--output", home + "/out", "--overwrite", self.folder.file(text),
+                                    password=password) is None:
             return None
         with open(home + "/out", "rb") as f:
             return f.read()
 
-    def encrypt(self, cert, text):
-        return self.within(cert, text, "--encrypt", "-r", "ann@example.org")
+    def encrypt(self, cert, text, *words):
+        return self.within(cert, text, "--encrypt", "-r", "ann@example.org", *words)
 
     def decrypt(self, key, message):
         return self.within(key, message, "--decrypt")
@@ -144,11 +213,29 @@ class Rnp:
         return self.within(key, text, "--sign", "--detach", "-u", "ann@example.org")
 
     def verify(self, signature, cert, text):
-        home = tempfile.mkdtemp(dir=self.folder.path)
+        home = self.home(cert)
         path = self.folder.file(text)
         os.rename(self.folder.file(signature), path + ".sig")
-        self.run(home, "rnpkeys", "--import", self.folder.file(cert))
-        return b"good" if self.run(home, "rnp", "--verify", path + ".sig") else None
+        return home and self.run(home, "rnp", "--verify", path + ".sig")
+
+    def seal(self, key, cert, text):
+        return self.within(key, text, "--encrypt", "--sign", "-r", "ann@example.org", "-u", "ann@example.org")
+
+    def open_signed(self, key, cert, message):
+        text = self.within(key, message, "--decrypt")
+        return text if "Good signature" in self.error else None
+
+    def inline(self, key, text, clear):
+        return self.within(key, text, "--clearsign" if clear else "--sign", "-u", "ann@example.org")
+
+    def read_inline(self, cert, message):
+        return self.open_signed(cert, cert, message)
+
+    def lock(self, password, text, *words):
+        return self.within(None, text, "--symmetric", *words, password=password)
+
+    def unlock(self, password, message):
+        return self.within(None, message, "--decrypt", password=password)
 
     def close(self):
         pass
@@ -165,3 +252,25 @@ def verifies(writer, reader, key, cert, text):
         return False
     assert reader.verify(signature, cert, text + b"x") is None, (reader.name, "takes a changed text")
     return True
+
+
+def reads_signed(writer, reader, key, cert, text):
+    message = writer.seal(key, cert, text)
+    return message is not None and reader.open_signed(key, cert, message) == text
+
+
+def reads_inline(writer, reader, key, cert, text):
+    message = writer.inline(key, text, False)
+    return message is not None and reader.read_inline(cert, message) == text
+
+
+def reads_clear(writer, reader, key, cert, text):
+    """The last line's end isn't the text's, and how lines end is nobody's."""
+    message = writer.inline(key, text, True)
+    got = message is not None and reader.read_inline(cert, message)
+    return got and got.replace(b"\r\n", b"\n").strip() == text.replace(b"\r\n", b"\n").strip()
+
+
+def opens(writer, reader, password, text):
+    message = writer.lock(password, text)
+    return message is not None and reader.unlock(password, message) == text

@@ -1,6 +1,6 @@
 // OpenPGP.js behind the verbs of draft-dkg-openpgp-stateless-cli that the interoperability tests use.
 // OPENPGP_MODULE: where the library is. Keys are files, data is standard input, armour comes out.
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { buffer } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
 
@@ -32,20 +32,39 @@ const signature = (data) => read(data, (armoredSignature) => pgp.readSignature({
 const all = (paths, get) => paths && Promise.all(paths.map(get))
 const passwords = () => options.get('with-password')?.map((path) => readFileSync(path, 'utf8').trimEnd())
 
+const V6 = { v6Keys: true, aeadProtect: true }
 const KINDS = {
   curve25519: { type: 'ecc', curve: 'curve25519Legacy' },
+  rsa2048: { type: 'rsa', rsaBits: 2048 },
   rsa3072: { type: 'rsa', rsaBits: 3072 },
+  rsa4096: { type: 'rsa', rsaBits: 4096 },
   p256: { type: 'ecc', curve: 'nistP256' },
   p384: { type: 'ecc', curve: 'nistP384' },
   p521: { type: 'ecc', curve: 'nistP521' },
-  v6: { type: 'curve25519', config: { ...config, v6Keys: true, aeadProtect: true } },
-  'v6-448': { type: 'curve448', config: { ...config, v6Keys: true, aeadProtect: true } },
+  brainpoolP256r1: { type: 'ecc', curve: 'brainpoolP256r1' },
+  brainpoolP384r1: { type: 'ecc', curve: 'brainpoolP384r1' },
+  brainpoolP512r1: { type: 'ecc', curve: 'brainpoolP512r1' },
+  'v4-25519': { type: 'curve25519' },
+  'v4-448': { type: 'curve448' },
+  v6: { type: 'curve25519', config: V6 },
+  'v6-448': { type: 'curve448', config: V6 },
+  'v6-rsa3072': { type: 'rsa', rsaBits: 3072, config: V6 },
+  'v6-p256': { type: 'ecc', curve: 'nistP256', config: V6 },
+  'v6-p521': { type: 'ecc', curve: 'nistP521', config: V6 },
+  'v6-brainpoolP384r1': { type: 'ecc', curve: 'brainpoolP384r1', config: V6 },
+}
+
+// What a signature has to prove, and where that is said.
+const proven = async (signatures) => {
+  await Promise.any(signatures.map((s) => s.verified))
+  for (const path of options.get('verifications-out') ?? []) writeFileSync(path, 'good\n')
 }
 
 const VERBS = {
   async 'generate-key' () {
     const userIDs = files.map((name) => ({ name }))
-    return (await pgp.generateKey({ config, ...KINDS[options.get('profile')[0]], userIDs })).privateKey
+    const kind = KINDS[options.get('profile')[0]]
+    return (await pgp.generateKey({ ...kind, config: { ...config, ...kind.config }, userIDs })).privateKey
   },
   async 'extract-cert' () {
     const data = await octets()
@@ -59,7 +78,7 @@ const VERBS = {
       encryptionKeys: await all(files.length ? files : undefined, cert),
       signingKeys: await all(options.get('sign-with'), secret),
       passwords: passwords(),
-      config: { ...config, aeadProtect: true },
+      config: { ...config, aeadProtect: true, ...JSON.parse(options.get('config')?.[0] ?? '{}') },
     })
   },
   async decrypt () {
@@ -71,7 +90,7 @@ const VERBS = {
       format: 'binary',
       config,
     })
-    if (options.has('verify-with')) await Promise.any(signatures.map((s) => s.verified))
+    if (options.has('verify-with')) await proven(signatures)
     return data
   },
   async sign () {
@@ -89,8 +108,33 @@ const VERBS = {
       verificationKeys: await all(files.slice(1), cert),
       config,
     })
-    await Promise.any(signatures.map((s) => s.verified))
+    await proven(signatures)
     return 'good\n'
+  },
+  async 'inline-sign' () {
+    const data = await octets()
+    return pgp.sign({
+      message: options.get('as')?.[0] === 'clearsigned'
+        ? await pgp.createCleartextMessage({ text: Buffer.from(data).toString() })
+        : await pgp.createMessage({ binary: data }),
+      signingKeys: await all(files, secret),
+      config,
+    })
+  },
+  async 'inline-verify' () {
+    const data = await octets()
+    const start = Buffer.from(data.slice(0, 40)).toString()
+    const isClear = start.startsWith('-----BEGIN PGP SIGNED MESSAGE-----')
+    const { data: text, signatures } = await pgp.verify({
+      message: isClear
+        ? await pgp.readCleartextMessage({ cleartextMessage: Buffer.from(data).toString() })
+        : await message(data),
+      verificationKeys: await all(files, cert),
+      format: isClear ? 'utf8' : 'binary',
+      config,
+    })
+    await proven(signatures)
+    return text
   },
 }
 
