@@ -208,7 +208,8 @@ seal_text(const struct text *t, const struct gateway_build_pgp *q,
 		t, all, MAIL_ENCODING_BINARY, &(struct text_sink){feed_seal, s});
 	e = e ? e : pgp_seal_finish(s);
 	pgp_seal_free(s);
-	return signing_error(e);
+	e = signing_error(e);
+	return e == ERR_CRYPTO && q->signer ? ERR_DENIED : e;
 }
 
 /* Parsed anew: they are few, and what is made of them lives no longer than the text. */

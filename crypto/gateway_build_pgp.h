@@ -25,7 +25,7 @@ struct gateway_build_pgp {
 	uint64_t now_sec;
 	const char *cipher; /* out: "AES-256" */
 };
-/* Puts Content-* and the two parts. ERR_CRYPTO: not to these, or not signed;
+/* Puts Content-* and the two parts. ERR_CRYPTO: not to these; ERR_DENIED: not signed;
  * ERR_UNAVAILABLE: keyd; errors of the sink. */
 enum err gateway_build_pgp_sealed(
 	const struct text *entity, struct gateway_build_pgp *seal, const struct text_sink *to);

@@ -212,6 +212,10 @@ stay_closed(struct gateway_in *in, struct gateway_in_reading *r, enum err e)
 	else if (e == ERR_NOT_FOUND)
 		gateway_answer_fact(in->w, &r->show.some,
 			"encrypted to nobody whose key is here: passed on as it is");
+	else if (e == ERR_LIMIT)
+		gateway_answer_fact(in->w, &r->show.some,
+			"encrypted, and too large inside to be opened here: passed on as it "
+			"is");
 	else if (e == ERR_UNSUPPORTED)
 		gateway_answer_fact(in->w, &r->show.some,
 			"encrypted by an algorithm that isn't known here: passed on as it is");

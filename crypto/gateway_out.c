@@ -155,18 +155,28 @@ tell_signed_pgp(struct out *o)
 	o->is_told[1] = true;
 }
 
+/* Those of one group. A signature that can't be made isn't worth a bounce: whoever reads it
+ * misses a mark, that's all. */
+static void
+go_unsigned(struct out *o, const struct gateway_some *some)
+{
+	gateway_answer_fact(o->w, some, "not signed: the key doesn't sign");
+	for (size_t i = 0; i < some->n; i++)
+		o->plan->one[some->i[i]].sign = false;
+}
+
 /* What is encrypted is signed inside. */
 static enum err
-pgp_entity_for(struct out *o, struct gateway_plan_one *one, const struct text **entity)
+pgp_entity_for(struct out *o, const struct gateway_some *some, const struct text **entity)
 {
+	const struct gateway_plan_one *one = &o->plan->one[some->i[0]];
 	enum err e;
 
 	if (!one->sign || one->certificate)
 		return gateway_build_plain(&o->build, entity);
 	e = gateway_build_pgp_signed(&o->build, &o->pgp, entity);
 	if (e == ERR_CRYPTO) {
-		gateway_answer_fact(o->w, NULL, "not signed: the key doesn't sign");
-		one->sign = false;
+		go_unsigned(o, some);
 		return gateway_build_plain(&o->build, entity);
 	}
 	if (!e)
@@ -174,23 +184,22 @@ pgp_entity_for(struct out *o, struct gateway_plan_one *one, const struct text **
 	return e;
 }
 
-/* The entity that a recipient's mail is made of. A signature that can't be made isn't worth a
- * bounce: whoever reads it misses a mark, that's all. */
+/* The entity that their mail is made of. */
 static enum err
-entity_for(struct out *o, struct gateway_plan_one *one, const struct text **entity)
+entity_for(struct out *o, const struct gateway_some *some, const struct text **entity)
 {
+	const struct gateway_plan_one *one = &o->plan->one[some->i[0]];
 	bool is_opaque = one->opaque;
 	enum err e;
 
 	if (one->is_openpgp)
-		return pgp_entity_for(o, one, entity);
+		return pgp_entity_for(o, some, entity);
 	if (!one->sign)
 		return gateway_build_plain(&o->build, entity);
 	o->sign.is_pss = one->pss;
 	e = gateway_build_signed(&o->build, &o->sign, &is_opaque, entity);
 	if (e == ERR_CRYPTO) {
-		gateway_answer_fact(o->w, NULL, "not signed: the key doesn't sign");
-		one->sign = false;
+		go_unsigned(o, some);
 		return gateway_build_plain(&o->build, entity);
 	}
 	if (!e)
@@ -277,6 +286,7 @@ write_body(struct out *o, const struct gateway_some *some, const struct text *en
 	const struct gateway_plan_one *one = &o->plan->one[some->i[0]];
 	const struct gateway_head *h = &o->plan->variant[one->variant].head;
 	struct text_sink to;
+	struct text *unused;
 	enum err e = gateway_answer_open(o->w, &to), closing;
 
 	if (e)
@@ -292,7 +302,7 @@ write_body(struct out *o, const struct gateway_some *some, const struct text *en
 		else if (!e)
 			e = text_copy(entity, 0, entity->size, &to);
 	}
-	closing = gateway_answer_close(o->w, g);
+	closing = e ? gateway_answer_room(o->w, &unused) : gateway_answer_close(o->w, g);
 	return e ? e : closing;
 }
 
@@ -316,11 +326,15 @@ pass(struct out *o, const struct gateway_some *some)
 	enum err e = ERR_OK;
 
 	if (one->certificate || one->sign)
-		e = entity_for(o, one, &entity);
+		e = entity_for(o, some, &entity);
 	if (!e && !one->certificate && !one->sign)
 		entity = NULL;
 	if (!e && (entity || h->is_changed))
 		e = write_body(o, some, entity, g);
+	if (e == ERR_DENIED) {
+		go_unsigned(o, some);
+		e = write_body(o, some, entity, g);
+	}
 	if (e == ERR_CRYPTO) {
 		gateway_answer_fact(o->w, some, "bounces: it can't be encrypted");
 		bounce(o, g,

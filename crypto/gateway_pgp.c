@@ -6,6 +6,7 @@
 #include "core/mail_addr.h"
 #include "crypto/pgp_armor.h"
 #include "crypto/pgp_info.h"
+#include "crypto/pgp_packet.h"
 #include "crypto/seal.h"
 
 /* --- a ring --- */
@@ -254,4 +255,73 @@ gateway_pgp_open(const struct gateway_pgp_message *m, struct pgp_opened *facts)
 	}
 	pgp_open_free(o);
 	return e;
+}
+
+/* --- what only looks like one ------------------------------------------------------------ */
+
+struct shape {
+	size_t session_keys, encrypted;
+	bool is_other;
+};
+
+static enum err
+see_packet(void *arg, uint8_t tag)
+{
+	struct shape *s = arg;
+
+	switch (tag) {
+	case PGP_TAG_PKESK:
+	case PGP_TAG_SKESK:
+		s->session_keys++;
+		s->is_other |= s->encrypted > 0;
+		break;
+	case PGP_TAG_SEIPD:
+	case PGP_TAG_OCB:
+		s->is_other |= s->encrypted++ > 0 || s->session_keys == 0;
+		break;
+	case PGP_TAG_MARKER:
+	case PGP_TAG_PADDING:
+		break;
+	default:
+		s->is_other = true;
+	}
+	return ERR_OK;
+}
+
+static enum err
+pass_over(void *arg, struct slice octets)
+{
+	(void)arg;
+	(void)octets;
+	return ERR_OK;
+}
+
+static enum err
+end_packet(void *arg)
+{
+	(void)arg;
+	return ERR_OK;
+}
+
+static enum err
+feed_packets(void *arg, struct slice octets)
+{
+	return pgp_packet_feed(arg, octets);
+}
+
+enum err
+gateway_pgp_looks_encrypted(const struct text *t, struct gateway_mime_range range,
+	enum mail_encoding encoding, bool *does)
+{
+	struct shape s = {0, 0, false};
+	struct pgp_packet p;
+	struct pgp_unarmor u;
+	enum err e;
+
+	pgp_packet_init(&p, &(struct pgp_packet_to){see_packet, pass_over, end_packet, &s});
+	pgp_unarmor_init(&u, (struct text_sink){feed_packets, &p});
+	e = gateway_mime_decode(t, range, encoding, &(struct text_sink){feed_unarmor, &u});
+	*does = !e && !finish_armor(&u) && !pgp_packet_finish(&p) && !s.is_other &&
+		s.encrypted == 1;
+	return e == ERR_IO || e == ERR_CORRUPT ? e : ERR_OK;
 }

@@ -72,5 +72,9 @@ struct gateway_pgp_message {
 	struct text_sink to;
 };
 enum err gateway_pgp_open(const struct gateway_pgp_message *m, struct pgp_opened *facts);
+/* Is such a range one encrypted message, as far as it can be told without a key: session keys,
+ * encrypted data with integrity, and nothing beside it? ERR_IO, ERR_CORRUPT: the text. */
+enum err gateway_pgp_looks_encrypted(const struct text *t, struct gateway_mime_range range,
+	enum mail_encoding encoding, bool *does);
 
 #endif

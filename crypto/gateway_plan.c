@@ -11,8 +11,6 @@
 #include "crypto/smime_open.h"
 #include "crypto/smime_seal.h"
 
-enum { ARMOR_ROOM = 4096 };
-
 #define CURE "hairpin cert add FILE, or ask for a signed mail from that address"
 
 const Gateway__Settings *
@@ -74,34 +72,16 @@ is_enveloped(struct gateway_work *w, const struct gateway_mime *m)
 	return setup.n_key;
 }
 
-/* RFC 3156 section 4: "Version: 1", then an armored message. */
 static enum err
 is_pgp(struct gateway_work *w, const struct gateway_mime *m, bool *is_it)
 {
-	const struct text *t = w->e->body;
 	struct gateway_mime_pgp where;
-	struct buf raw;
-	enum err e = gateway_mime_pgp_find(t, m, &where);
-	uint64_t size, n;
+	enum err e = gateway_mime_pgp_find(w->e->body, m, &where);
 
 	*is_it = false;
-	if (e)
-		return e == ERR_SYNTAX ? ERR_OK : e;
-	buf_init(&raw, ARMOR_ROOM);
-	size = where.range.end - where.range.at;
-	n = size < ARMOR_ROOM ? size : ARMOR_ROOM;
-	e = text_get(t, where.range.at, (size_t)n, &raw);
-	*is_it = !e && where.encoding <= MAIL_ENCODING_BINARY &&
-		 slice_starts(
-			 slice_trim(buf_slice(&raw)), SLICE_LIT("-----BEGIN PGP MESSAGE-----"));
-	buf_clear(&raw);
 	if (!e)
-		e = text_get(t, where.range.end - n, (size_t)n, &raw);
-	*is_it = *is_it && !e &&
-		 slice_ends(
-			 slice_trim(buf_slice(&raw)), SLICE_LIT("-----END PGP MESSAGE-----"));
-	buf_fini(&raw);
-	return e;
+		e = gateway_pgp_looks_encrypted(w->e->body, where.range, where.encoding, is_it);
+	return e == ERR_SYNTAX ? ERR_OK : e;
 }
 
 static enum err
@@ -109,17 +89,18 @@ read_input(struct gateway_work *w, const struct gateway_head *h, enum gateway_pl
 {
 	struct gateway_mime m;
 	enum smime_kind kind = SMIME_UNKNOWN;
-	bool is_it = false;
+	bool is_it = false, is_pgp_kind;
 	enum err e = ERR_OK;
 
 	*input = GATEWAY_PLAN_PLAIN;
 	gateway_mime_look(h, w->e->body, &m);
+	is_pgp_kind = m.kind == GATEWAY_MIME_PGP_ENCRYPTED || m.kind == GATEWAY_MIME_PGP_INLINE;
 	if (m.kind == GATEWAY_MIME_SIGNED || m.kind == GATEWAY_MIME_PGP_SIGNED ||
 		m.kind == GATEWAY_MIME_PGP_CLEARTEXT)
 		*input = GATEWAY_PLAN_SIGNED;
 	if (m.kind == GATEWAY_MIME_CMS)
 		e = gateway_mime_cms(w->e->body, &m, &kind);
-	if (m.kind == GATEWAY_MIME_PGP_ENCRYPTED)
+	if (is_pgp_kind)
 		e = is_pgp(w, &m, &is_it);
 	if (kind == SMIME_SIGNED)
 		*input = GATEWAY_PLAN_SIGNED;
@@ -131,7 +112,7 @@ read_input(struct gateway_work *w, const struct gateway_head *h, enum gateway_pl
 		gateway_answer_fact(w, NULL, "it is encrypted already: left as it is");
 	else if (*input == GATEWAY_PLAN_SIGNED)
 		gateway_answer_fact(w, NULL, "it is signed already: not signed again");
-	else if (kind != SMIME_UNKNOWN || m.kind == GATEWAY_MIME_PGP_ENCRYPTED)
+	else if (kind != SMIME_UNKNOWN || is_pgp_kind)
 		gateway_answer_fact(w, NULL, "it says encrypted, and isn't");
 	return e;
 }

@@ -9,6 +9,8 @@
 #include "core/arena.h"
 #include "core/codec.h"
 #include "crypto/gateway.h"
+#include "crypto/key_pgp.h"
+#include "crypto/pgp_bundle.h"
 #include "crypto/private_key.h"
 #include "crypto/tls.h"
 #include "tests/test.h"
@@ -21,7 +23,8 @@ struct gateway_people_person {
 	Gateway__Key key, *keys[1];
 	Gateway__Certificate certificate, *certificates[1];
 	ProtobufCBinaryData der;
-	struct private_key *own;
+	struct private_key *own;    /* of S/MIME */
+	struct pgp_bundle *own_pgp; /* of OpenPGP */
 };
 struct gateway_people {
 	struct arena arena; /* of the whole test */
@@ -82,6 +85,22 @@ gateway_people_der(struct gateway_people *w, X509 *x)
 	return d;
 }
 
+/* What the question has of the last one that was added. */
+static inline void
+gateway_people_hold(struct gateway_people *w, struct gateway_people_person *p)
+{
+	gateway__key__init(&p->key);
+	p->key.id = w->people;
+	p->key.may_sign = true;
+	p->key.n_certificate = 1;
+	p->key.certificate = &p->der;
+	p->keys[0] = &p->key;
+	gateway__certificate__init(&p->certificate);
+	p->certificate.der = p->der;
+	p->certificate.trust = GATEWAY__TRUST__VERIFIED;
+	p->certificates[0] = &p->certificate;
+}
+
 /* A key (of P-256) that signs and can be encrypted to; its certificate by the authority, or
  * by itself. */
 static inline struct gateway_people_person *
@@ -106,20 +125,31 @@ gateway_people_add(struct gateway_people *w, const char *address, bool by_author
 	assert_int_equal(private_key_parse(slice_of(der, (size_t)n), &p->own), ERR_OK);
 	p->address = address;
 	p->der = gateway_people_der(w, x);
-	gateway__key__init(&p->key);
-	p->key.id = w->people;
-	p->key.may_sign = true;
-	p->key.n_certificate = 1;
-	p->key.certificate = &p->der;
-	p->keys[0] = &p->key;
-	gateway__certificate__init(&p->certificate);
-	p->certificate.der = p->der;
-	p->certificate.trust = GATEWAY__TRUST__VERIFIED;
-	p->certificates[0] = &p->certificate;
+	gateway_people_hold(w, p);
 	OPENSSL_free(der);
 	PKCS8_PRIV_KEY_INFO_free(info);
 	X509_free(x);
 	EVP_PKEY_free(key);
+	return p;
+}
+
+/* Somebody with a key of OpenPGP; kind: as key_pgp_make has it. Its maker says nothing of it. */
+static inline struct gateway_people_person *
+gateway_people_add_pgp(struct gateway_people *w, const char *address, const char *kind)
+{
+	struct gateway_people_person *p = &w->person[w->people++];
+	const struct slice id = slice_str(address);
+	const struct key_make q = {.address = &id,
+		.addresses = 1,
+		.now_sec = GATEWAY_PEOPLE_NOW - 1000,
+		.days = 100};
+	struct slice bundle, cert;
+
+	assert_int_equal(key_pgp_make(kind, &q, &w->arena, &bundle, &cert), ERR_OK);
+	assert_int_equal(pgp_bundle_parse(bundle, &p->own_pgp), ERR_OK);
+	p->address = address;
+	p->der = codec_bytes(cert);
+	gateway_people_hold(w, p);
 	return p;
 }
 
@@ -142,8 +172,10 @@ gateway_people_init(struct gateway_people *w)
 static inline void
 gateway_people_fini(struct gateway_people *w)
 {
-	for (size_t i = 0; i < w->people; i++)
+	for (size_t i = 0; i < w->people; i++) {
 		private_key_free(w->person[i].own);
+		pgp_bundle_free(w->person[i].own_pgp);
+	}
 	text_memory_free(w->room);
 	EVP_PKEY_free(w->ca_key);
 	X509_free(w->ca);
@@ -232,6 +264,29 @@ gateway_people_sign(
 }
 
 static inline enum err
+gateway_people_pgp_unwrap(void *arg, const Gateway__Key *key, const struct gateway_keys_pgp *q,
+	struct pgp_session *session)
+{
+	struct gateway_people *w = arg;
+	const struct pgp_secret *s = pgp_bundle_find(
+		w->person[key->id - 1].own_pgp, q->fingerprint);
+
+	return w->key_fault ? w->key_fault
+			    : pgp_secret_unwrap(s, q->number, q->octets, session);
+}
+
+static inline enum err
+gateway_people_pgp_sign(void *arg, const Gateway__Key *key, const struct gateway_keys_pgp *q,
+	struct buf *fields)
+{
+	struct gateway_people *w = arg;
+	const struct pgp_secret *s = pgp_bundle_find(
+		w->person[key->id - 1].own_pgp, q->fingerprint);
+
+	return w->key_fault ? w->key_fault : pgp_secret_sign(s, q->number, q->octets, fields);
+}
+
+static inline enum err
 gateway_people_open(void *arg, struct text_sink *sink)
 {
 	struct gateway_people *w = arg;
@@ -259,8 +314,8 @@ gateway_people_close(void *arg, struct text *text)
 static inline enum err
 gateway_people_ask_text(struct gateway_people *w, const struct text *mail)
 {
-	struct gateway_keys keys = {
-		.unwrap = gateway_people_unwrap, .sign = gateway_people_sign, .arg = w};
+	struct gateway_keys keys = {gateway_people_unwrap, gateway_people_sign, w,
+		gateway_people_pgp_unwrap, gateway_people_pgp_sign};
 	struct text_room room = {gateway_people_open, gateway_people_close, w};
 	struct gateway e = {&w->q, mail, &keys, &room, &w->arena};
 
