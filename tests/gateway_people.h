@@ -133,7 +133,7 @@ gateway_people_add(struct gateway_people *w, const char *address, bool by_author
 	return p;
 }
 
-/* Somebody with a key of OpenPGP; kind: as key_pgp_make has it. Its maker says nothing of it. */
+/* Somebody with a key of OpenPGP; kind: as key_pgp_make has it. */
 static inline struct gateway_people_person *
 gateway_people_add_pgp(struct gateway_people *w, const char *address, const char *kind)
 {
