@@ -6,6 +6,7 @@
 #include "cmd/demo_estate.h"
 #include "cmd/demo_mail.h"
 #include "cmd/demo_sealed.h"
+#include "cmd/demo_sealed_pgp.h"
 #include "cmd/demo_way.h"
 #include "core/clock.h"
 
@@ -190,14 +191,34 @@ first_mail(struct tour *t, struct lane *l)
 	return wait_idle(d) && show_way(t, l, l->next - 1);
 }
 
+/* What one gateway was told counts at the other one, too. */
+static bool
+gateways_know(struct demo *d)
+{
+	bool ok = demo_wait_equal(d, &d->node[DEMO_ESTATE_GW1], EQUAL_SEC);
+
+	if (!ok)
+		demo_step(d, "    gw2 isn't told");
+	return ok;
+}
+
 /* Encrypted and signed, each way; the ways name the keys. */
 static bool
 sealed(struct tour *t)
 {
-	return demo_sealed_keys(t->d) && demo_sealed_late(t->d) && demo_sealed_out(t->d) &&
-	       wait_idle(t->d) && show_way_of(t, &t->out, DEMO_SEALED_OUT) &&
-	       demo_sealed_in(t->d) && wait_idle(t->d) &&
-	       show_way_of(t, &t->in, DEMO_SEALED_IN);
+	return demo_sealed_keys(t->d) && gateways_know(t->d) && demo_sealed_late(t->d) &&
+	       demo_sealed_out(t->d) && wait_idle(t->d) &&
+	       show_way_of(t, &t->out, DEMO_SEALED_OUT) && demo_sealed_in(t->d) &&
+	       wait_idle(t->d) && show_way_of(t, &t->in, DEMO_SEALED_IN);
+}
+
+static bool
+sealed_pgp(struct tour *t)
+{
+	return demo_sealed_pgp_keys(t->d) && gateways_know(t->d) && demo_sealed_pgp_out(t->d) &&
+	       wait_idle(t->d) && show_way_of(t, &t->out, DEMO_SEALED_PGP_OUT) &&
+	       demo_sealed_pgp_in(t->d) && wait_idle(t->d) &&
+	       show_way_of(t, &t->in, DEMO_SEALED_PGP_IN);
 }
 
 /* --- counting --- */
@@ -379,7 +400,7 @@ demo_estate_tour(struct demo *d, bool has_keys)
 		!survive(&t, &d->node[DEMO_ESTATE_GW1]))
 		return false;
 	t.out.may_repeat = true;
-	if (!survive(&t, mail1) || !back(&t) || !sealed(&t))
+	if (!survive(&t, mail1) || !back(&t) || !sealed(&t) || !sealed_pgp(&t))
 		return false;
 	demo_step(d, "all of it held");
 	return !has_keys || board(&t);

@@ -1,5 +1,5 @@
-/* demo_sealed: a mail to the partner that must be encrypted, and the partner's sealed answer.
- * All of it by the documented commands, each run as a process of its own. */
+/* demo_sealed: a mail to the partner that must be encrypted, and the partner's sealed answer,
+ * by S/MIME. All of it by the documented commands, each run as a process of its own. */
 #ifndef CMD_DEMO_SEALED_H
 #define CMD_DEMO_SEALED_H
 
@@ -8,6 +8,10 @@
 /* The Message-IDs of both, for their ways. */
 #define DEMO_SEALED_OUT "<sealed.ann@company.test>"
 #define DEMO_SEALED_IN "<sealed.pat@partner.test>"
+/* What is in them. */
+#define DEMO_SEALED_TEXT "Content-Type: text/plain\r\n\r\n"
+#define DEMO_SEALED_SECRET "The offer stands at 4 million."
+#define DEMO_SEALED_ANSWER "We take it."
 
 /* Keys for ann and pat, and the policy. False: said why; so below. */
 bool demo_sealed_keys(struct demo *d);

@@ -14,6 +14,7 @@ import tempfile
 import time
 
 PROGRAM = os.environ["HAIRPIN"]
+ANN, PAT = "ann@company.test", "pat@partner.test"
 ESTATE = (os.environ["HAIRPIN_RELEASE"], "demo", "--estate")
 
 
@@ -168,10 +169,13 @@ def passes(rows, steps):
     assert at == sorted(at), (steps, rows)
 
 
+def created(text, who, kind):
+    return re.search(rf"hairpin key create {who} --kind {kind}: certificate (\w{{16}})", text)[1]
+
+
 def check_sealed(text, out, back):
     """Each key by its fingerprint, the same wherever it is named."""
-    ann, pat = (re.search(rf"hairpin key create {who}: certificate (\w{{16}})", text)[1]
-                for who in ("ann@company.test", "pat@partner.test"))
+    ann, pat = (created(text, who, "p256") for who in (ANN, PAT))
     for rows, want in (out, rf"to be encrypted \(the mode is must\), certificate {pat}, "), \
             (out, rf"signed: detached, sha-256, certificate {ann}$"), (out, "encrypted: AES-256-CBC, for 1 recipient"), \
             (back, rf"decrypted: AES-256-CBC, ECDH P-256, certificate {ann}, "), \
@@ -184,8 +188,27 @@ def check_sealed(text, out, back):
         assert re.search(want, text), (want, text)
 
 
+def check_sealed_pgp(text, out, back):
+    """Its keys are named by their fingerprints' ends; the partner's program has the whole of Ann's."""
+    text = text.partition("the same by OpenPGP:")[2]
+    ann, pat = created(text, ANN, "openpgp"), created(text, PAT, "openpgp")
+    signer, = re.findall(r"ms +\d{4}-\S+Z (\w{40}) \1 mode:binary\n", text)
+    its = re.search(r"x-openpgp=pass \(Ed25519, SHA-512, key (\w{16}); decrypted, AES-256\)", text)[1]
+    assert len({ann, pat, its, signer[-16:].lower()}) == 4, text
+    for rows, want in (out, rf"to be encrypted \(the mode is must\), OpenPGP certificate {pat}, trust manual$"), \
+            (out, rf"signed: OpenPGP, key {signer[-16:].lower()}$"), (out, "encrypted: OpenPGP, AES-256, for 1 recipient$"), \
+            (back, r"decrypted: AES-256, Curve25519, OpenPGP key \w{16}, for 1 recipient$"), \
+            (back, rf"OpenPGP signature: Ed25519, SHA-512, key {its}: good$"):
+        assert any(row[2] == "filtered" and re.search(want, row[3]) for row in rows), (want, rows)
+    for want in r'multipart/encrypted; protocol="application/pgp-encrypted";\n.*\n.* -----BEGIN PGP MESSAGE-----\n', \
+            r"sop decrypt --verify-with=ann\.asc .*:\n.*The offer stands at 4 million\.\n", \
+            r"sop encrypt --sign-with=pat\.pgp ann\.asc:\n", \
+            r"Authentication-Results: gw\d\.company\.test;\n.*\n.*x-openpgp-identifier=pat@partner\.test\n.* We take it\.":
+        assert re.search(want, text), (want, text)
+
+
 def check_ways(text):
-    there, back, *dead, sealed_out, sealed_in = ways(text)
+    there, back, *dead, sealed_out, sealed_in, pgp_out, pgp_in = ways(text)
     passes(there, WAY_OUT)
     passes(back, WAY_IN)
     for rows, more in (there, HANDED + OUTSIDE), (back, HANDED + FROM_OUTSIDE):
@@ -193,7 +216,8 @@ def check_ways(text):
             passes(rows, [step])
         assert rows[0][0] == 0, rows
     check_sealed(text, sealed_out, sealed_in)
-    for rows in there, back, *dead, sealed_out, sealed_in:
+    check_sealed_pgp(text, pgp_out, pgp_in)
+    for rows in there, back, *dead, sealed_out, sealed_in, pgp_out, pgp_in:
         assert [r[0] for r in rows] == sorted(r[0] for r in rows), rows
     for rows in dead:
         assert any(row[1] in ("gw2", "mail2") and row[2] == "adopted" for row in rows), rows
