@@ -135,8 +135,10 @@ def sealed_pgp(entity):
             b"--b\r\nContent-Type: application/octet-stream\r\n\r\n" + crlf(armor) + b"\r\n--b--\r\n")
 
 
-def signed_pgp(entity):
+def signed_pgp(entity, beside=b""):
     signature = sop("sign", "bobp.pgp", data=entity)
+    if beside:
+        signature = sop("armor", data=beside + sop("dearmor", data=signature) + beside)
     return (b'Content-Type: multipart/signed; protocol="application/pgp-signature"; micalg=pgp-sha512; boundary=s\r\n\r\n--s\r\n' +
             entity + b"\r\n--s\r\nContent-Type: application/pgp-signature\r\n\r\n" + crlf(signature) + b"\r\n--s--\r\n")
 
@@ -166,6 +168,12 @@ def a_signature_around_an_encryption_says_nothing_of_the_text():
     assert b"smime=pass" not in mail, mail
 
 
+def a_signature_that_cannot_be_read_takes_nothing_from_another():
+    for beside in (b"\xc2\x03\x63xy", b"\xc2\x01\x04", b"\xc2\x00"):
+        mail, facts = incoming(signed_pgp(PLAIN, beside))
+        assert b"x-openpgp=pass" in mail and sum(f.startswith("OpenPGP signature") for f in facts) == 3, (beside, mail, facts)
+
+
 def main():
     openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
             "-days", "9", "-subj", "/CN=CA")
@@ -179,6 +187,7 @@ def main():
     a_blind_copy_is_a_ciphertext_of_its_own()
     layers_of_one_kind_in_the_other_are_taken_off()
     a_signature_around_an_encryption_says_nothing_of_the_text()
+    a_signature_that_cannot_be_read_takes_nothing_from_another()
     run("rm", "-rf", D)
 
 
