@@ -50,7 +50,7 @@ open_v4(struct slice rest, struct slice password, struct pgp_session *session)
 	} else {
 		pgp_block_cfb(&(struct pgp_block_cfb){cipher, false, key, iv}, rest, text);
 		/* One in twenty passwords gives one of the numbers that are ciphers. */
-		if (pgp_algorithm_key_size(text[0]) == rest.n - 1) {
+		if (rest.n > 1 && pgp_algorithm_key_size(text[0]) == rest.n - 1) {
 			session->cipher = text[0];
 			session->n = rest.n - 1;
 			memcpy(session->key, text + 1, session->n);

@@ -17,14 +17,15 @@ static struct pgp_person people[2];
 static void
 put_container(uint8_t aead, struct buf *out)
 {
-	static const char literal[] = "\xcb\x0b"
-				      "b\0\0\0\0\0hallo";
 	struct buf body;
 	struct pgp_symmetric *s;
 
 	buf_init(&body, OUT_MAX);
 	s = pgp_symmetric_encrypt(aead, &session, text_into(&body));
-	must(!pgp_symmetric_feed(s, SLICE_LIT(literal)) && !pgp_symmetric_finish(s));
+	must(!pgp_symmetric_feed(s, SLICE_LIT("\xcb\x0b"
+					      "b\0\0\0\0\0"
+					      "hallo")) &&
+		!pgp_symmetric_finish(s));
 	pgp_symmetric_free(s);
 	must(pgp_packet_put(out, PGP_TAG_SEIPD, buf_slice(&body)));
 	buf_fini(&body);
@@ -46,8 +47,8 @@ static enum err
 open_by(struct slice all, size_t attempt, struct pgp_opened *facts)
 {
 	struct pgp_cert *certs[2] = {people[0].cert, people[1].cert};
-	const struct pgp_secret *secret[] = {people[0].one[0], people[0].one[1],
-		people[1].one[0], people[1].one[1]};
+	const struct pgp_secret *secret[] = {
+		people[0].one[0], people[0].one[1], people[1].one[0], people[1].one[1]};
 	struct pgp_cert_ring ring = {certs, 2};
 	struct pgp_secret_ring secrets = {secret, 4};
 	struct pgp_private private = pgp_secret_private(&secrets);
@@ -87,7 +88,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	put_container(p[0] & 1 ? PGP_OCB : 0, &message);
 	must(open_by(buf_slice(&message), 0, &facts) == ERR_OK && facts.attempts >= 1);
 	for (size_t i = 1; i < facts.attempts && i <= TRIES; i++)
-		must(open_by(buf_slice(&message), i, &other) == ERR_CRYPTO);
+		must(open_by(buf_slice(&message), i, &other) != ERR_OK);
 	buf_fini(&message);
 	return 0;
 }

@@ -31,8 +31,8 @@ write_message(const struct parts *q, struct buf *out)
 	pgp_sign_announce(&s, out);
 	must(pgp_packet_put(out, PGP_TAG_LITERAL, q->literal));
 	if (q->literal.n >= 2)
-		pgp_sign_feed(&s,
-			slice_from(q->literal, LITERAL_HEAD + (size_t)q->literal.p[1]));
+		pgp_sign_feed(
+			&s, slice_from(q->literal, LITERAL_HEAD + (size_t)q->literal.p[1]));
 	must(pgp_sign_finish(&s, out) == ERR_OK);
 	must(pgp_packet_put(out, PGP_TAG_SIGNATURE, q->signature));
 	pgp_sign_fini(&s);

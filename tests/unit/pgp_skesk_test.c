@@ -150,6 +150,20 @@ what_is_not_ours_is_unsupported(void **state)
 			pgp_skesk_open(rows[i], SLICE_LIT("w"), &session), ERR_UNSUPPORTED);
 }
 
+static void
+a_cipher_without_a_key_is_no_session_key(void **state)
+{
+	struct pgp_session session;
+	uint8_t body[] = {4, PGP_AES128, 0, PGP_SHA256, 0};
+
+	(void)state;
+	do {
+		assert_int_equal(
+			pgp_skesk_open(slice_of(body, sizeof body), SLICE_LIT("w"), &session),
+			ERR_AUTH);
+	} while (++body[4]);
+}
+
 int
 main(void)
 {
@@ -159,6 +173,7 @@ main(void)
 		cmocka_unit_test(our_own_open_with_their_password_alone),
 		cmocka_unit_test(limits_have_two_sides),
 		cmocka_unit_test(what_is_not_ours_is_unsupported),
+		cmocka_unit_test(a_cipher_without_a_key_is_no_session_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
