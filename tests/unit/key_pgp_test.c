@@ -4,6 +4,8 @@
 #include "crypto/key_pgp.h"
 #include "crypto/pgp_bundle.h"
 #include "crypto/pgp_info.h"
+#include "crypto/pgp_merge.h"
+#include "crypto/pgp_packet.h"
 #include "crypto/seal.h"
 
 enum { NOW = 1700000000, DAY = 86400 };
@@ -135,6 +137,40 @@ no_other_kind_is_made(void **state)
 	assert_int_equal(own.p[2], 6); /* the version */
 }
 
+/* An image in it, and all is more than is kept, or isn't. */
+static struct slice
+read_with_image(size_t octets, struct key_file *f)
+{
+	struct buf file, image;
+	struct slice kept;
+
+	buf_init(&file, KEY_FILE_MAX);
+	buf_init(&image, KEY_FILE_MAX);
+	while (image.n < octets - cert.n - 6)
+		buf_put_u8(&image, 'x');
+	buf_put_slice(&file, cert);
+	assert_true(pgp_packet_put(&file, PGP_TAG_USER_ATTRIBUTE, buf_slice(&image)));
+	assert_int_equal(file.n, octets);
+	assert_int_equal(key_pgp_read(buf_slice(&file), NULL, &arena, f), ERR_OK);
+	kept = arena_dup(&arena, buf_slice(&file));
+	buf_fini(&file);
+	buf_fini(&image);
+	return kept;
+}
+
+static void
+a_certificate_is_trimmed_only_if_it_is_too_large(void **state)
+{
+	struct key_file f = {.keys = 0};
+	struct slice file = read_with_image(PGP_MERGE_MAX, &f);
+
+	(void)state;
+	assert_true(slice_eq(f.cert[0], file));
+	f = (struct key_file){.keys = 0};
+	read_with_image(PGP_MERGE_MAX + 1, &f);
+	assert_true(slice_eq(f.cert[0], cert));
+}
+
 int
 main(void)
 {
@@ -144,6 +180,7 @@ main(void)
 		cmocka_unit_test(a_key_goes_out_and_comes_in_under_its_password),
 		cmocka_unit_test(a_bundle_has_each_of_its_keys_and_no_other),
 		cmocka_unit_test(no_other_kind_is_made),
+		cmocka_unit_test(a_certificate_is_trimmed_only_if_it_is_too_large),
 	};
 
 	return cmocka_run_group_tests(tests, make, forget);
