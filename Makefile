@@ -24,7 +24,7 @@ PKG_test := $(PKG_build) libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang
 	postfix dovecot-core dovecot-imapd dovecot-lmtpd gpgsm gpg-agent libnss3-tools python3-cryptography opendkim python3-dkim \
 	python3-nacl gnupg sqop rnp
 PKG_compose := $(PKG_test) docker.io docker-compose iptables
-PKG_interop := $(PKG_test) default-jdk-headless libbcpkix-java pgpainless-cli gosop
+PKG_interop := $(PKG_test) default-jdk-headless libbcpkix-java pgpainless-cli gosop sq sq-keyring-linter
 PKG_bench := $(PKG_test) dovecot-sieve
 # The goals that need no package, those that need few, and those that need more.
 GOALS := $(filter-out help clean,$(or $(MAKECMDGOALS),all))

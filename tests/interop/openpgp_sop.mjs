@@ -22,8 +22,12 @@ const isArmoured = (data) => data[0] === 0x2d
 const read = (data, armoured, binary) => isArmoured(data)
   ? armoured(Buffer.from(data).toString()) : binary(data)
 const key = (path, armoured, binary) => read(readFileSync(path), armoured, binary)
-const secret = (path) => key(path, (armoredKey) => pgp.readPrivateKey({ armoredKey }),
-  (binaryKey) => pgp.readPrivateKey({ binaryKey }))
+const keyPassword = () => options.get('with-key-password')?.map((path) => readFileSync(path, 'utf8').trimEnd())[0]
+const secret = async (path) => {
+  const privateKey = await key(path, (armoredKey) => pgp.readPrivateKey({ armoredKey }),
+    (binaryKey) => pgp.readPrivateKey({ binaryKey }))
+  return privateKey.isDecrypted() ? privateKey : pgp.decryptKey({ privateKey, passphrase: keyPassword() })
+}
 const cert = (path) => key(path, (armoredKey) => pgp.readKey({ armoredKey }), (binaryKey) => pgp.readKey({ binaryKey }))
 const message = (data) => read(data, (armoredMessage) => pgp.readMessage({ armoredMessage }),
   (binaryMessage) => pgp.readMessage({ binaryMessage }))
@@ -64,7 +68,15 @@ const VERBS = {
   async 'generate-key' () {
     const userIDs = files.map((name) => ({ name }))
     const kind = KINDS[options.get('profile')[0]]
-    return (await pgp.generateKey({ ...kind, config: { ...config, ...kind.config }, userIDs })).privateKey
+    const { privateKey } = await pgp.generateKey({
+      ...kind,
+      config: { ...config, ...kind.config, ...JSON.parse(options.get('config')?.[0] ?? '{}') },
+      userIDs,
+      passphrase: keyPassword(),
+      date: options.has('date') ? new Date(options.get('date')[0]) : undefined,
+      keyExpirationTime: Number(options.get('expires')?.[0] ?? 0),
+    })
+    return privateKey
   },
   async 'extract-cert' () {
     const data = await octets()

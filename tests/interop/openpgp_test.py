@@ -9,12 +9,12 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE + "/../e2e"]
+sys.path[:0] = [HERE + "/../e2e", HERE]
 import interop  # noqa: E402
+from openpgp_peers import openpgpjs  # noqa: E402
 from sop_peers import (HAIRPIN, WHO, Folder, Gpg, Rnp, Sop, opens, reads, reads_clear, reads_inline,  # noqa: E402
                        reads_signed, verifies)
 
-MODULES = os.environ["B"] + "/openpgpjs"
 TEXT = "Ein Geheimnis.\r\nUnd noch eine Zeile: ä€😀.\r\n".encode() * 400
 PASSWORD = b"Birnbaum 42"
 RSA = ["rsa2048", "rsa3072", "rsa4096"]
@@ -23,16 +23,6 @@ ELLIPTIC = ["ed25519", "nistp256", "nistp384", "nistp521", *BRAINPOOL]
 OURS = ["rfc4880", "rfc4880-rsa3072", "rfc4880-p256", "rfc4880-p384", "rfc9580"]
 NEW = ["v4-25519", "v4-448", "v6", "v6-448", "v6-rsa3072", "v6-p256", "v6-p521", "v6-brainpoolP384r1"]
 OLD = ["curve25519", *RSA, "p256", "p384", "p521", *BRAINPOOL]
-
-
-def openpgpjs():
-    """From npm, once; it has Brainpool's curves only with the second."""
-    found = f"{MODULES}/node_modules/openpgp/dist/node/openpgp.min.mjs"
-    if not os.path.exists(found) or not os.path.exists(f"{MODULES}/node_modules/eckey-utils"):
-        subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", MODULES, "openpgp@6.3.2",
-                        "eckey-utils@0.7.14"], check=True, timeout=300)
-    os.environ["OPENPGP_MODULE"] = found
-    return ["node", f"{HERE}/openpgp_sop.mjs"]
 
 
 class Gosop(Sop):
