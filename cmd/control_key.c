@@ -186,8 +186,11 @@ static void
 finish(struct control_request *r)
 {
 	struct import *i = r->state;
-	json_t *out = key_row(r, i->put.id, &i->record);
+	json_t *out;
 
+	/* As the log stamped it, or nearly. */
+	i->record.created_sec = courier_now_sec(r->courier);
+	out = key_row(r, i->put.id, &i->record);
 	control_reply(r, out);
 }
 

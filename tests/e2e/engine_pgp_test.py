@@ -5,6 +5,7 @@ import base64
 import email
 import re
 import sys
+import time
 
 sys.path.insert(0, sys.path[0])
 import hp  # noqa: E402
@@ -248,6 +249,7 @@ def main():
     with sink.Sink() as to, hp.Server(extra=hp.QUICK + EXTRA % to.port) as s:
         g = Gpg(s.dir)
         row, = s.json("key", "create", "u0@example.org", "--kind", "openpgp")["rows"]
+        assert abs(row["created"] - time.time()) < 60, row
         g.run("--import", text=s.cli("cert", "show", row["certificate"], "--pem").stdout.encode())
         g.new("b", "b@out.test")
         what_comes_is_read_and_what_it_is_is_said(s, g)
