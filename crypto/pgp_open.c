@@ -158,9 +158,9 @@ symmetric_body(struct pgp_open_layer *l, struct slice octets)
 	struct pgp_symmetric_head head;
 	enum err e;
 
+	/* To the end, even of what is broken: it mustn't be shorter work than what isn't. */
 	if (l->symmetric)
-		return l->o->is_broken ? ERR_OK
-				       : hide(l->o, pgp_symmetric_feed(l->symmetric, octets));
+		return hide(l->o, pgp_symmetric_feed(l->symmetric, octets));
 	size_t n = PGP_SYMMETRIC_HEAD_MAX - l->body.n;
 
 	n = n < octets.n ? n : octets.n;
@@ -182,7 +182,7 @@ symmetric_ends(struct pgp_open_layer *l)
 
 	if (!l->symmetric)
 		return ERR_SYNTAX;
-	e = end_content(l, l->o->is_broken ? ERR_OK : pgp_symmetric_finish(l->symmetric));
+	e = end_content(l, pgp_symmetric_finish(l->symmetric));
 	pgp_symmetric_free(l->symmetric);
 	l->symmetric = NULL;
 	return e;

@@ -4,7 +4,9 @@
  * of a message, which stands outside all else; signatures are of the text, not of packets. Pure
  * but for what the private keys do.
  *
- * Memory doesn't grow with the message. What was written is worth nothing before finish. */
+ * Memory doesn't grow with the message. What was written is worth nothing before finish. What
+ * is encrypted is decrypted to its end, wrong or not; but where it ceases to be a message, it
+ * is inflated, hashed and written no more. */
 #ifndef CRYPTO_PGP_OPEN_H
 #define CRYPTO_PGP_OPEN_H
 

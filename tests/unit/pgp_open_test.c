@@ -1,10 +1,12 @@
 #include "crypto/pgp_open.h"
 
+#include <time.h>
 #include <zlib.h>
 
 #include "crypto/pgp_packet.h"
 #include "crypto/pgp_seal.h"
 #include "crypto/pgp_skesk.h"
+#include "crypto/pgp_symmetric.h"
 #include "tests/heap.h"
 #include "tests/pgp_person.h"
 #include "tests/test.h"
@@ -188,6 +190,66 @@ a_changed_octet_is_one_uniform_failure(void **state)
 		pgp_person_fini(&p);
 	}
 	buf_fini(&text);
+	buf_fini(&message);
+	buf_fini(&out);
+}
+
+/* Of this thread's processor, the least of some. */
+static int64_t
+time_to_refuse(const struct pgp_open_setup *setup, struct slice message, struct buf *out)
+{
+	int64_t least_ns = INT64_MAX;
+
+	for (int i = 0; i < 5; i++) {
+		struct pgp_opened facts;
+		struct timespec from, to;
+		int64_t ns;
+
+		buf_clear(out);
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+		assert_int_equal(open_in(setup, message, 5000, &facts), ERR_CRYPTO);
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+		ns = (to.tv_sec - from.tv_sec) * 1000000000 + to.tv_nsec - from.tv_nsec;
+		least_ns = ns < least_ns ? ns : least_ns;
+	}
+	return least_ns;
+}
+
+/* Or the time would tell at which octet it ceased to be a message. */
+static void
+what_is_broken_at_its_front_is_decrypted_to_its_end(void **state)
+{
+	struct buf text, body, message, out;
+	struct pgp_session session;
+	struct pgp_open_setup setup = {
+		.session = &session, .n_sessions = 1, .to = text_into(&out)};
+	struct pgp_symmetric *s;
+	int64_t front_ns, end_ns;
+
+	(void)state;
+	make_text(&text, MAX / 4);
+	buf_init(&body, MAX);
+	buf_init(&message, MAX);
+	buf_init(&out, MAX);
+	text.p[0] = 'b';
+	text.p[1] = 0;
+	pgp_packet_put(&message, PGP_TAG_LITERAL, buf_slice(&text));
+	pgp_symmetric_session(PGP_AES256, &session);
+	s = pgp_symmetric_encrypt(0, &session, text_into(&body));
+	assert_int_equal(pgp_symmetric_feed(s, buf_slice(&message)), ERR_OK);
+	assert_int_equal(pgp_symmetric_finish(s), ERR_OK);
+	pgp_symmetric_free(s);
+	buf_clear(&message);
+	pgp_packet_put(&message, PGP_TAG_SEIPD, buf_slice(&body));
+	/* The last octet of the hash; then the first behind the version and the random ones. */
+	message.p[message.n - 1] ^= 1;
+	end_ns = time_to_refuse(&setup, buf_slice(&message), &out);
+	message.p[message.n - body.n + 1 + 18] ^= 0x14;
+	front_ns = time_to_refuse(&setup, buf_slice(&message), &out);
+	assert_int_equal(out.n, 0);
+	assert_true(front_ns > end_ns / 3);
+	buf_fini(&text);
+	buf_fini(&body);
 	buf_fini(&message);
 	buf_fini(&out);
 }
@@ -569,6 +631,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_sealed_is_opened_in_pieces_of_any_size),
 		cmocka_unit_test(a_changed_octet_is_one_uniform_failure),
+		cmocka_unit_test(what_is_broken_at_its_front_is_decrypted_to_its_end),
 		cmocka_unit_test(passwords_are_tried_one_at_a_time_and_not_for_ever),
 		cmocka_unit_test(a_password_opens_and_another_does_not),
 		cmocka_unit_test(the_grammar_is_held),
