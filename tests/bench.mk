@@ -26,6 +26,6 @@ bench-sealing: $(B)/release/hairpin ## mails that leave signed and encrypted, wi
 bench-pgp: $(B)/release/tests/bench/pgp_bench $(B)/release/hairpin ## mails of OpenPGP: `hairpin sop` beside gpg and sqop; the engine's functions alone
 	@HAIRPIN_RELEASE=$(abspath $(B)/release/hairpin) tests/bench/pgp
 	@$<
-bench-timing: $(B)/release/tests/bench/smime_timing_bench ## does a private key's time tell right paddings from wrong ones? EACH (20000)
-	$< $${EACH:-20000}
+bench-timing: $(B)/release/tests/bench/smime_timing_bench $(B)/release/tests/bench/pgp_timing_bench ## does a private key's time tell right paddings from wrong ones? EACH (20000)
+	for b in $^; do $$b $${EACH:-20000} || failed=1; done; exit $${failed:-0}
 .PHONY: bench-sealing bench-pgp bench-smime bench-timing bench-gateway bench-queue bench-relay bench-cluster bench bench-engine bench-catchup

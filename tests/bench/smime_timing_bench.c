@@ -1,26 +1,17 @@
-/* Does the time that a private key takes tell what it was used on? Right ciphertexts and all
- * kinds of wrong ones in a random order, thousands of each kind; then Welch's t-test of each
- * kind against the right ones, as dudect does it: of all measurements, and of those below some
- * quantiles, where interruptions don't count; the largest |t| is shown. Beyond 4.5 there is a
- * difference that one would see: exit code 1. The first row measures right ones against right
- * ones: what this machine's noise is. With a second argument a naive way is measured instead:
- * can the bench see one? */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
+/* Does the time that a private key takes tell what it was used on (tests/timing.h)? Right
+ * ciphertexts of S/MIME and all kinds of wrong ones. Exit code 1: it does. With a second
+ * argument a naive way is measured instead: can the bench see one? */
+#include "tests/timing.h"
 
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
-#include "core/must.h"
-#include "core/rand.h"
 #include "crypto/cms_der.h"
 #include "crypto/private_key.h"
 #include "crypto/tls.h"
 
-enum { MODULUS = 256, CEK = 32, EACH = 1000, QUANTILES = 6 };
+enum { MODULUS = 256, CEK = 32, EACH = 1000 };
 
 static EVP_PKEY *pkey;
 static struct private_key *own;
@@ -183,140 +174,57 @@ make_all(void)
 
 /* --- measuring ------------------------------------------------------------------------- */
 
-static bool is_naive;
+static uint8_t place[1000];
+static struct slice in;
 
 /* What the bench has to be able to see: who makes up a key only if it has to be. */
 static void
-unwrap_naively(struct slice number, uint8_t *cek)
+run_naive(void)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
-	uint8_t out[MODULUS];
+	uint8_t out[MODULUS], cek[CEK];
 	size_t n = sizeof out;
 
 	must(ctx && EVP_PKEY_decrypt_init(ctx) == 1);
-	if (EVP_PKEY_decrypt(ctx, out, &n, number.p, number.n) != 1 || n != CEK)
+	if (EVP_PKEY_decrypt(ctx, out, &n, in.p + in.n - MODULUS, MODULUS) != 1 || n != CEK)
 		rand_bytes(cek, CEK);
 	else
 		memcpy(cek, out, CEK);
 	EVP_PKEY_CTX_free(ctx);
 }
 
-static double
-once(size_t kind)
+static void
+run(void)
 {
-	static uint8_t place[1000];
-	struct buf *b = &recipient_info[kind][rand_below(EACH)];
-	/* Always in the same place, and in the cache. */
-	struct slice in = slice_of(memcpy(place, b->p, b->n), b->n);
-	struct timespec from, to;
 	uint8_t cek[CEK];
 
-	clock_gettime(CLOCK_MONOTONIC_RAW, &from);
-	if (is_naive)
-		unwrap_naively(slice_from(in, in.n - MODULUS), cek);
-	else
-		private_key_unwrap(own, SLICE_EMPTY, in, CEK, cek);
-	clock_gettime(CLOCK_MONOTONIC_RAW, &to);
-	return (double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec);
+	private_key_unwrap(own, SLICE_EMPTY, in, CEK, cek);
 }
 
-/* Each kind once, in any order: what one leaves behind in the caches mustn't always meet the
- * same other one. */
 static void
-play_round(double *t[KINDS], size_t round)
+prepare(size_t kind)
 {
-	size_t order[KINDS];
+	const struct buf *b = &recipient_info[kind][rand_below(EACH)];
 
-	for (size_t k = 0; k < KINDS; k++) {
-		size_t at = rand_below((uint32_t)k + 1);
-
-		order[k] = order[at];
-		order[at] = k;
-	}
-	for (size_t k = 0; k < KINDS; k++)
-		t[order[k]][round] = once(order[k]);
+	in = slice_of(memcpy(place, b->p, b->n), b->n);
 }
 
-static int
-by_size(const void *a, const void *b)
+static const char *
+name(size_t kind)
 {
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* Of those below the limit. */
-struct moments {
-	double n, mean, variance;
-};
-
-static struct moments
-moments_of(const double *t, size_t n, double limit)
-{
-	struct moments m = {0, 0, 0};
-
-	for (size_t i = 0; i < n; i++) {
-		double delta = t[i] - m.mean;
-
-		if (t[i] > limit)
-			continue;
-		m.n++;
-		m.mean += delta / m.n;
-		m.variance += delta * (t[i] - m.mean);
-	}
-	m.variance = m.n > 1 ? m.variance / (m.n - 1) : 0;
-	return m;
-}
-
-static double
-welch(struct moments a, struct moments b)
-{
-	double error = sqrt(a.variance / a.n + b.variance / b.n);
-
-	return error > 0 ? (a.mean - b.mean) / error : 0;
-}
-
-static double
-largest_t(const double *a, const double *b, const double *sorted, size_t n)
-{
-	static const double quantiles[QUANTILES] = {0.25, 0.5, 0.75, 0.9, 0.99, 1};
-	double largest = 0;
-
-	for (size_t i = 0; i < QUANTILES; i++) {
-		double limit = sorted[(size_t)((double)(n - 1) * quantiles[i])];
-		double t = welch(moments_of(a, n, limit), moments_of(b, n, limit));
-
-		largest = fabs(t) > fabs(largest) ? t : largest;
-	}
-	return largest;
+	return kinds[kind].name;
 }
 
 int
 main(int argc, char **argv)
 {
-	size_t n = argc > 1 ? (size_t)atol(argv[1]) : 4000;
-	double *t[KINDS], *sorted = must_alloc(n * sizeof *sorted);
-	bool is_seen = false;
+	struct timing t = {.what = "RSA 2048",
+		.kinds = KINDS,
+		.each = argc > 1 ? (size_t)atol(argv[1]) : 4000,
+		.name = name,
+		.prepare = prepare,
+		.run = argc > 2 ? run_naive : run};
 
-	must(n > 1);
-	is_naive = argc > 2;
 	make_all();
-	for (size_t k = 0; k < KINDS; k++)
-		t[k] = must_alloc(n * sizeof *t[k]);
-	for (size_t i = 0; i < n; i++)
-		play_round(t, i);
-	memcpy(sorted, t[0], n * sizeof *sorted);
-	qsort(sorted, n, sizeof *sorted, by_size);
-	printf("RSA %d, %zu decryptions of each kind, median %.1f us\n", MODULUS * 8, n,
-		sorted[n / 2] / 1000);
-	printf("%-24s %12s %8s\n", "ciphertext", "ns to right", "t");
-	for (size_t k = 1; k < KINDS; k++) {
-		double most = sorted[(size_t)((double)n * 0.75)];
-		double worst = largest_t(t[k], t[0], sorted, n);
-
-		printf("%-24s %+12.0f %+8.2f\n", kinds[k].name,
-			moments_of(t[k], n, most).mean - moments_of(t[0], n, most).mean, worst);
-		is_seen |= k > 1 && fabs(worst) > 4.5;
-	}
-	return is_seen;
+	return timing_play(&t);
 }
