@@ -49,93 +49,120 @@ double_block(const uint8_t *in, uint8_t *out)
 
 /* OMAC^t (EAX's name for it): CMAC of a block that says t, and the octets. */
 static void
-omac(struct pgp_block *b, uint8_t t, struct slice octets, uint8_t mac[BLOCK])
+mac_begin(struct pgp_block_mac *m, uint8_t t)
 {
-	size_t last = octets.n % BLOCK ? octets.n % BLOCK : BLOCK;
-
-	memset(mac, 0, BLOCK);
-	mac[BLOCK - 1] = t;
-	if (!octets.n) {
-		xor_block(mac, b->double_1);
-		encrypt_block(b, mac);
-		return;
-	}
-	encrypt_block(b, mac);
-	for (; octets.n > last; octets = slice_from(octets, BLOCK)) {
-		xor_block(mac, octets.p);
-		encrypt_block(b, mac);
-	}
-	for (size_t i = 0; i < last; i++)
-		mac[i] ^= octets.p[i];
-	if (last < BLOCK)
-		mac[last] ^= 0x80;
-	xor_block(mac, last < BLOCK ? b->double_2 : b->double_1);
-	encrypt_block(b, mac);
+	*m = (struct pgp_block_mac){.n = BLOCK};
+	m->held[BLOCK - 1] = t;
 }
 
 static void
-count(struct pgp_block *b, const uint8_t *start, struct slice in, uint8_t *out)
+mac_feed(struct pgp_block *b, struct pgp_block_mac *m, struct slice octets)
+{
+	while (octets.n) {
+		size_t some;
+
+		if (m->n == BLOCK) {
+			xor_block(m->mac, m->held);
+			encrypt_block(b, m->mac);
+			m->n = 0;
+		}
+		some = octets.n < BLOCK - m->n ? octets.n : BLOCK - m->n;
+		memcpy(m->held + m->n, octets.p, some);
+		m->n += some;
+		octets = slice_from(octets, some);
+	}
+}
+
+static void
+mac_end(struct pgp_block *b, struct pgp_block_mac *m, uint8_t mac[BLOCK])
+{
+	if (m->n < BLOCK) {
+		memset(m->held + m->n, 0, BLOCK - m->n);
+		m->held[m->n] = 0x80;
+	}
+	xor_block(m->mac, m->held);
+	xor_block(m->mac, m->n < BLOCK ? b->double_2 : b->double_1);
+	encrypt_block(b, m->mac);
+	memcpy(mac, m->mac, BLOCK);
+}
+
+static void
+omac(struct pgp_block *b, uint8_t t, struct slice octets, uint8_t mac[BLOCK])
+{
+	struct pgp_block_mac m;
+
+	mac_begin(&m, t);
+	mac_feed(b, &m, octets);
+	mac_end(b, &m, mac);
+}
+
+static void
+count(struct pgp_block *b, struct slice in, uint8_t *out)
 {
 	int n = 0;
 
-	must(EVP_EncryptInit_ex2(b->ctx, NULL, NULL, start, NULL) == 1);
 	if (in.n)
 		must(EVP_EncryptUpdate(b->ctx, out, &n, in.p, (int)in.n) == 1 &&
 			(size_t)n == in.n);
 }
 
-/* The tag over ciphertext; start: where CTR begins. */
 static void
-eax_tag(struct pgp_block *b, const struct pgp_block_text *t, struct slice cipher,
-	uint8_t start[BLOCK], uint8_t tag[BLOCK])
+eax_begin(struct pgp_block *b, const struct pgp_block_text *t)
 {
-	uint8_t mac[BLOCK];
+	uint8_t start[BLOCK];
 
 	omac(b, 0, slice_of(t->nonce, b->nonce_size), start);
-	omac(b, 1, t->aad, tag);
-	xor_block(tag, start);
-	omac(b, 2, cipher, mac);
-	xor_block(tag, mac);
+	omac(b, 1, t->aad, b->tag);
+	xor_block(b->tag, start);
+	mac_begin(&b->cipher, 2);
+	must(EVP_EncryptInit_ex2(b->ctx, NULL, NULL, start, NULL) == 1);
+}
+
+static void
+eax_tag(struct pgp_block *b, uint8_t tag[BLOCK])
+{
+	mac_end(b, &b->cipher, tag);
+	xor_block(tag, b->tag);
 }
 
 static void
 eax_seal(struct pgp_block *b, const struct pgp_block_text *t, uint8_t *out)
 {
-	uint8_t start[BLOCK];
-
-	omac(b, 0, slice_of(t->nonce, b->nonce_size), start);
-	count(b, start, t->in, out);
-	eax_tag(b, t, slice_of(out, t->in.n), start, out + t->in.n);
+	eax_begin(b, t);
+	count(b, t->in, out);
+	mac_feed(b, &b->cipher, slice_of(out, t->in.n));
+	eax_tag(b, out + t->in.n);
 }
 
 static bool
-eax_open(struct pgp_block *b, const struct pgp_block_text *t, uint8_t *out)
+eax_open_end(struct pgp_block *b, struct slice cipher, const uint8_t *tag, uint8_t *out)
 {
-	struct slice cipher = slice_cut(t->in, 0, t->in.n - TAG);
-	uint8_t start[BLOCK], tag[BLOCK];
+	uint8_t right[BLOCK];
 
-	eax_tag(b, t, cipher, start, tag);
-	if (CRYPTO_memcmp(tag, t->in.p + cipher.n, TAG) != 0)
+	mac_feed(b, &b->cipher, cipher);
+	eax_tag(b, right);
+	if (CRYPTO_memcmp(right, tag, TAG) != 0)
 		return false;
-	count(b, start, cipher, out);
+	count(b, cipher, out);
 	return true;
 }
 
 /* --- OCB and GCM ------------------------------------------------------------------------- */
 
 static bool
-run(struct pgp_block *b, const struct pgp_block_text *t, struct slice in, uint8_t *out)
+begin(struct pgp_block *b, const struct pgp_block_text *t)
+{
+	int n;
+
+	return EVP_CipherInit_ex2(b->ctx, NULL, NULL, t->nonce, b->is_seal, NULL) == 1 &&
+	       (!t->aad.n || EVP_CipherUpdate(b->ctx, NULL, &n, t->aad.p, (int)t->aad.n) == 1);
+}
+
+static bool
+end(struct pgp_block *b, struct slice in, uint8_t *out)
 {
 	int n = 0, rest = 0;
 
-	if (EVP_CipherInit_ex2(b->ctx, NULL, NULL, t->nonce, b->is_seal, NULL) != 1)
-		return false;
-	if (!b->is_seal && EVP_CIPHER_CTX_ctrl(b->ctx, EVP_CTRL_AEAD_SET_TAG, TAG,
-				   (void *)(uintptr_t)(in.p + in.n)) != 1)
-		return false;
-	if (t->aad.n && EVP_CipherUpdate(b->ctx, NULL, &n, t->aad.p, (int)t->aad.n) != 1)
-		return false;
-	n = 0;
 	if (in.n && EVP_CipherUpdate(b->ctx, out, &n, in.p, (int)in.n) != 1)
 		return false;
 	return EVP_CipherFinal_ex(b->ctx, out + n, &rest) == 1 && (size_t)(n + rest) == in.n;
@@ -196,21 +223,58 @@ pgp_block_seal(struct pgp_block *b, const struct pgp_block_text *t, uint8_t *out
 		eax_seal(b, t, out);
 		return;
 	}
-	must(run(b, t, t->in, out) &&
+	must(begin(b, t) && end(b, t->in, out) &&
 		EVP_CIPHER_CTX_ctrl(b->ctx, EVP_CTRL_AEAD_GET_TAG, TAG, out + t->in.n) == 1);
+}
+
+void
+pgp_block_open_begin(struct pgp_block *b, const struct pgp_block_text *t)
+{
+	if (b->aead == PGP_EAX)
+		eax_begin(b, t);
+	else
+		must(begin(b, t));
+}
+
+void
+pgp_block_open_some(struct pgp_block *b, struct slice in, uint8_t *out)
+{
+	int n = 0;
+
+	must(in.n % BLOCK == 0);
+	if (b->aead == PGP_EAX) {
+		mac_feed(b, &b->cipher, in);
+		count(b, in, out);
+	} else if (in.n) {
+		must(EVP_CipherUpdate(b->ctx, out, &n, in.p, (int)in.n) == 1 &&
+			(size_t)n == in.n);
+	}
+}
+
+bool
+pgp_block_open_end(struct pgp_block *b, struct slice in, uint8_t *out)
+{
+	struct slice cipher;
+	const uint8_t *tag;
+	bool ok;
+
+	if (in.n < TAG)
+		return false;
+	cipher = slice_cut(in, 0, in.n - TAG);
+	tag = in.p + cipher.n;
+	if (b->aead == PGP_EAX)
+		return eax_open_end(b, cipher, tag, out);
+	ok = EVP_CIPHER_CTX_ctrl(b->ctx, EVP_CTRL_AEAD_SET_TAG, TAG, (void *)(uintptr_t)tag) ==
+		     1 &&
+	     end(b, cipher, out);
+	if (!ok)
+		ERR_clear_error();
+	return ok;
 }
 
 bool
 pgp_block_open(struct pgp_block *b, const struct pgp_block_text *t, uint8_t *out)
 {
-	bool ok;
-
-	if (t->in.n < TAG)
-		return false;
-	if (b->aead == PGP_EAX)
-		return eax_open(b, t, out);
-	ok = run(b, t, slice_cut(t->in, 0, t->in.n - TAG), out);
-	if (!ok)
-		ERR_clear_error();
-	return ok;
+	pgp_block_open_begin(b, t);
+	return pgp_block_open_end(b, t->in, out);
 }

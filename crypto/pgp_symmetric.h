@@ -3,9 +3,10 @@
  * GnuPG's packet 20, which is only read. Fed octets of the packet's body, its version octet
  * first; writes text into a sink. Pure but for random numbers.
  *
- * Of chunks, nothing goes on before its tag was checked. Version 1 has one check, at the end:
- * until finish said ERR_OK, what it wrote is worthless, as it is with chunks before the last.
- * CFB's repeated octets are no check and aren't looked at. Memory: 64 KiB; of chunks, one. */
+ * Of chunks of up to PGP_SYMMETRIC_HELD octets nothing goes on before its tag was checked;
+ * larger ones go on as they come. Version 1 has one check, at the end: until finish said
+ * ERR_OK, what it wrote is worthless, as it is with chunks before the last. CFB's repeated
+ * octets are no check and aren't looked at. Memory: 64 KiB; of chunks, PGP_SYMMETRIC_HELD. */
 #ifndef CRYPTO_PGP_SYMMETRIC_H
 #define CRYPTO_PGP_SYMMETRIC_H
 
@@ -15,7 +16,8 @@
 enum {
 	PGP_SYMMETRIC_HEAD_MAX = 36,  /* octets of a body before the encrypted ones */
 	PGP_SYMMETRIC_CHUNK_MAX = 16, /* a coded size: 2^(16 + 6) octets */
-	PGP_SYMMETRIC_CHUNK = 10      /* what we write: 64 KiB */
+	PGP_SYMMETRIC_CHUNK = 10,     /* what we write: 64 KiB */
+	PGP_SYMMETRIC_HELD = 524288
 };
 
 /* What the front of a body says. */

@@ -16,11 +16,12 @@ struct pgp_symmetric_chunks {
 	struct text_sink to;
 	struct pgp_block block;
 	bool is_gnupg;
-	size_t chunk;
+	size_t chunk, piece;   /* piece: that is opened at once */
+	size_t done;	       /* octets of this chunk, to open */
 	uint64_t index, total; /* chunks and octets of text that were */
 	uint8_t nonce[PGP_ALGORITHM_NONCE_MAX];
 	uint8_t info[INFO];
-	struct buf octets; /* of one chunk, and what may be behind it */
+	struct buf octets; /* of one chunk or piece, and what may be behind it */
 };
 
 /* RFC 9580 section 5.13.2: the key and the front of the nonces come from the session key, the
@@ -54,7 +55,9 @@ pgp_symmetric_chunks_new(
 	c->chunk = (size_t)1 << (head.p[3] + 6);
 	c->info[0] = 0xc0 | tag;
 	memcpy(c->info + 1, head.p, HEAD);
-	buf_init(&c->octets, c->chunk + 2 * TAG);
+	/* What we write are small ones. */
+	c->piece = is_encrypt || c->chunk < PGP_SYMMETRIC_HELD ? c->chunk : PGP_SYMMETRIC_HELD;
+	buf_init(&c->octets, c->piece + 2 * TAG);
 	if (!c->is_gnupg) {
 		derive(c, slice_from(head, HEAD), key, how);
 		return c;
@@ -110,22 +113,16 @@ make_nonce(const struct pgp_symmetric_chunks *c, uint8_t nonce[PGP_ALGORITHM_NON
 	big_endian_put_u64(last, big_endian_get_u64(last) ^ c->index);
 }
 
-/* Where it stands. */
-static bool
-open_chunk(struct pgp_symmetric_chunks *c, bool is_last, uint8_t *p, size_t n)
+static void
+begin_open(struct pgp_symmetric_chunks *c, bool is_last)
 {
 	uint8_t nonce[PGP_ALGORITHM_NONCE_MAX];
 	struct aad aad;
-	bool ok;
 
 	make_nonce(c, nonce);
 	make_aad(c, is_last, &aad);
-	ok = pgp_block_open(&c->block,
-		&(struct pgp_block_text){nonce, slice_of(aad.octets, aad.n), slice_of(p, n)},
-		p);
-	c->index++;
-	c->total += n - TAG;
-	return ok;
+	pgp_block_open_begin(&c->block,
+		&(struct pgp_block_text){.nonce = nonce, .aad = slice_of(aad.octets, aad.n)});
 }
 
 static void
@@ -155,15 +152,27 @@ fill(struct pgp_symmetric_chunks *c, struct slice *rest, size_t n)
 	*rest = slice_from(*rest, some);
 }
 
-/* Opens n octets at the front, of which the tag is the end, and gives the text away. */
+/* Opens n octets at the front, and gives the text away; is_end: with the chunk's tag. */
 static enum err
-open_front(struct pgp_symmetric_chunks *c, size_t n)
+open_front(struct pgp_symmetric_chunks *c, size_t n, bool is_end)
 {
+	struct slice front = slice_of(c->octets.p, n);
+	size_t text = is_end ? n - TAG : n;
 	enum err e;
 
-	if (!open_chunk(c, false, c->octets.p, n))
+	if (c->done == 0)
+		begin_open(c, false);
+	if (!is_end)
+		pgp_block_open_some(&c->block, front, c->octets.p);
+	else if (!pgp_block_open_end(&c->block, front, c->octets.p))
 		return ERR_CRYPTO;
-	e = c->to.put(c->to.arg, slice_of(c->octets.p, n - TAG));
+	c->total += text;
+	c->done += text;
+	if (is_end) {
+		c->index++;
+		c->done = 0;
+	}
+	e = text ? c->to.put(c->to.arg, slice_of(c->octets.p, text)) : ERR_OK;
 	buf_drop(&c->octets, n);
 	return e;
 }
@@ -171,14 +180,15 @@ open_front(struct pgp_symmetric_chunks *c, size_t n)
 enum err
 pgp_symmetric_chunks_decrypt(struct pgp_symmetric_chunks *c, struct slice octets)
 {
-	size_t whole = c->chunk + TAG;
 	enum err e = ERR_OK;
 
-	/* With a tag's octets behind it, it can't be the last, shorter one. */
 	while (octets.n && !e) {
-		fill(c, &octets, whole + TAG);
-		if (c->octets.n == whole + TAG)
-			e = open_front(c, whole);
+		bool is_end = c->chunk - c->done == c->piece;
+
+		/* With two tags behind it, it isn't the end of the last, shorter one. */
+		fill(c, &octets, c->piece + 2 * TAG);
+		if (c->octets.n == c->piece + 2 * TAG)
+			e = open_front(c, c->piece + (is_end ? TAG : 0), is_end);
 	}
 	return e;
 }
@@ -186,15 +196,18 @@ pgp_symmetric_chunks_decrypt(struct pgp_symmetric_chunks *c, struct slice octets
 enum err
 pgp_symmetric_chunks_decrypt_end(struct pgp_symmetric_chunks *c)
 {
+	bool has_begun = c->done > 0;
 	enum err e = ERR_OK;
 
-	if (c->octets.n != TAG && c->octets.n <= 2 * TAG)
+	if (has_begun ? c->octets.n < 2 * TAG : c->octets.n != TAG && c->octets.n <= 2 * TAG)
 		return ERR_CRYPTO;
 	if (c->octets.n > TAG)
-		e = open_front(c, c->octets.n - TAG);
+		e = open_front(c, c->octets.n - TAG, true);
 	if (e)
 		return e;
-	return open_chunk(c, true, c->octets.p, TAG) ? ERR_OK : ERR_CRYPTO;
+	begin_open(c, true);
+	return pgp_block_open_end(&c->block, buf_slice(&c->octets), c->octets.p) ? ERR_OK
+										 : ERR_CRYPTO;
 }
 
 static enum err

@@ -4,6 +4,8 @@
 #include "crypto/pgp_block.h"
 #include "crypto/pgp_secret.h"
 #include "crypto/pgp_skesk.h"
+#include "crypto/pgp_symmetric_inner.h"
+#include "tests/heap.h"
 #include "tests/pgp_world.h"
 
 enum { MIB = 1 << 20, CHUNK = 1 << (PGP_SYMMETRIC_CHUNK + 6), ROOM = 3 * MIB };
@@ -237,6 +239,118 @@ chunks_stand_in_their_order_and_all_of_them(void **state)
 		assert_int_equal(back.n, CHUNK);
 	}
 	free(swap);
+	buf_fini(&body);
+	buf_fini(&back);
+}
+
+/* A body of version 2 with chunks of a coded size, which others may choose. */
+static void
+encrypt_in(uint8_t aead, uint8_t chunk, const struct pgp_session *session, struct slice plain,
+	struct buf *out)
+{
+	uint8_t head[PGP_SYMMETRIC_HEAD_MAX] = {2, session->cipher, aead, chunk};
+	struct pgp_symmetric_chunks *c = pgp_symmetric_chunks_new(true, PGP_TAG_SEIPD,
+		slice_of(head, sizeof head), slice_of(session->key, session->n),
+		text_into(out));
+
+	buf_put(out, head, sizeof head);
+	assert_int_equal(pgp_symmetric_chunks_encrypt(c, plain), ERR_OK);
+	assert_int_equal(pgp_symmetric_chunks_encrypt_end(c), ERR_OK);
+	pgp_symmetric_chunks_free(c);
+}
+
+/* Around the ends of chunks, and of the pieces that large ones are opened in. */
+static void
+chunks_of_any_size_are_opened_and_their_tags_count(void **state)
+{
+	static const uint8_t chunks[] = {0, 12, 13, 14, PGP_SYMMETRIC_CHUNK_MAX};
+	static const size_t pieces[] = {0, 65536, 99991};
+	struct pgp_session session;
+	struct buf body, back;
+
+	(void)state;
+	buf_init(&body, ROOM);
+	buf_init(&back, ROOM);
+	for (size_t i = 0; i < 3 * sizeof chunks; i++) {
+		const size_t chunk = (size_t)1 << (chunks[i / 3] + 6);
+		const size_t sizes[] = {0, 1, 100, PGP_SYMMETRIC_HELD - 1, PGP_SYMMETRIC_HELD,
+			PGP_SYMMETRIC_HELD + 1, PGP_SYMMETRIC_HELD + 32, chunk - 1, chunk,
+			chunk + 1, 2 * MIB};
+		uint8_t aead = (uint8_t)(PGP_EAX + i % 3);
+
+		for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+			struct slice plain = slice_of(text, sizes[k]);
+
+			if (sizes[k] > sizeof text || (chunks[i / 3] == 0 && sizes[k] > 1000))
+				continue;
+			pgp_symmetric_session(PGP_AES256, &session);
+			buf_clear(&body);
+			encrypt_in(aead, chunks[i / 3], &session, plain, &body);
+			buf_clear(&back);
+			assert_int_equal(decrypt(PGP_TAG_SEIPD, &session, buf_slice(&body),
+						 pieces[k % 3], &back),
+				ERR_OK);
+			assert_true(slice_eq(buf_slice(&back), plain));
+			/* Any octet but the salt, wherever it stands; and what is missing. */
+			for (size_t at = PGP_SYMMETRIC_HEAD_MAX; at < body.n;
+				at += 1 + body.n / 3) {
+				body.p[at] ^= 1;
+				buf_clear(&back);
+				assert_int_equal(decrypt(PGP_TAG_SEIPD, &session,
+							 buf_slice(&body), 0, &back),
+					ERR_CRYPTO);
+				body.p[at] ^= 1;
+			}
+			for (size_t less = 1; less < 40 && less < body.n; less += 17) {
+				buf_clear(&back);
+				assert_int_equal(
+					decrypt(PGP_TAG_SEIPD, &session,
+						slice_of(body.p, body.n - less), 0, &back),
+					ERR_CRYPTO);
+			}
+		}
+	}
+	buf_fini(&body);
+	buf_fini(&back);
+}
+
+/* What is held is given away only with its tag, what is larger isn't held. */
+static void
+a_large_chunk_is_not_held(void **state)
+{
+	static const struct {
+		uint8_t chunk;
+		size_t most; /* octets of heap */
+		bool goes_on;
+	} rows[] = {{13, 3 * PGP_SYMMETRIC_HELD, false}, {16, 3 * PGP_SYMMETRIC_HELD, true}};
+	struct pgp_session session;
+	struct buf body, back;
+
+	(void)state;
+	buf_init(&body, ROOM);
+	buf_init(&back, ROOM);
+	for (size_t i = 0; i < 2; i++) {
+		const size_t tag = PGP_SYMMETRIC_HEAD_MAX + PGP_SYMMETRIC_HELD;
+		struct pgp_symmetric *s;
+		size_t before;
+
+		pgp_symmetric_session(PGP_AES256, &session);
+		buf_clear(&body);
+		buf_clear(&back);
+		assert_non_null(buf_room(&back, 2 * MIB));
+		encrypt_in(PGP_OCB, rows[i].chunk, &session, slice_of(text, 2 * MIB), &body);
+		/* The first chunk's tag, or the last's. */
+		body.p[rows[i].goes_on ? body.n - 20 : tag] ^= 1;
+		before = heap_octets();
+		s = pgp_symmetric_decrypt(PGP_TAG_SEIPD, &session, text_into(&back));
+		assert_int_equal(feed(s, slice_of(body.p, tag), 4096), ERR_OK);
+		assert_int_equal(back.n, 0);
+		feed(s, slice_from(buf_slice(&body), tag), 4096);
+		assert_true(heap_octets() - before < rows[i].most);
+		assert_int_equal(back.n > 0, rows[i].goes_on);
+		assert_int_equal(pgp_symmetric_finish(s), ERR_CRYPTO);
+		pgp_symmetric_free(s);
+	}
 	buf_fini(&body);
 	buf_fini(&back);
 }
@@ -593,6 +707,8 @@ main(void)
 		cmocka_unit_test(each_octet_counts),
 		cmocka_unit_test(the_mdc_has_its_head_and_the_prefix_its_size),
 		cmocka_unit_test(chunks_stand_in_their_order_and_all_of_them),
+		cmocka_unit_test(chunks_of_any_size_are_opened_and_their_tags_count),
+		cmocka_unit_test(a_large_chunk_is_not_held),
 		cmocka_unit_test(a_wrong_session_key_is_like_any_other_failure),
 		cmocka_unit_test(the_sinks_error_comes_back_and_stays),
 		cmocka_unit_test(a_head_says_what_it_is),
