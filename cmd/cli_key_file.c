@@ -69,7 +69,7 @@ fail(enum err e, const char *path)
 		return cli_fail(EX_DATAERR,
 			"%s: neither a private key nor a certificate is in it that can be "
 			"read: "
-			"it should be a .p12 or .pfx file, or PEM or DER",
+			"it should be a .p12 or .pfx file, PEM, DER or OpenPGP's",
 			path);
 	case ERR_AUTH:
 		return cli_fail(EX_NOPERM,

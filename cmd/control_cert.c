@@ -8,6 +8,7 @@
 #include "cmd/control_list.h"
 #include "cmd/control_status.h"
 #include "core/codec.h"
+#include "crypto/pgp_info.h"
 #include "crypto/seal.h"
 #include "store/apply_cert.h"
 #include "store/view_cert.h"
@@ -77,10 +78,12 @@ is_in_use(struct control_request *r, struct db_txn *txn, struct slice address,
 	return false;
 }
 
-/* Names what keeps it from being used, whatever the row says. */
+/* Names what keeps it from being used, whatever the row says. OpenPGP's say it themselves. */
 static void
-put_status(json_t *out, const struct view_status *s)
+put_status(json_t *out, const Commands__Cert *cert, const struct view_status *s)
 {
+	if (pgp_info_is(codec_slice(cert->der)))
+		return;
 	control_status_put(out, s);
 	if (s->kind == VIEW_STATUS_REVOKED &&
 		strcmp(json_string_value(json_object_get(out, "state")), "blocked") != 0)
@@ -102,7 +105,7 @@ list_cert(struct control_request *r, struct db_txn *txn, struct slice k, struct 
 		view_status_judge(txn, sha256, courier_now_sec(r->courier), &r->arena, &status))
 		return NULL;
 	out = cert_row(r, address, cert, is_blocked);
-	put_status(out, &status);
+	put_status(out, cert, &status);
 	if (cert->state == COMMANDS__CERT__STATE__PENDING && is_in_use(r, txn, address, sha256))
 		json_object_set_new(out, "state", json_string("in use"));
 	return out;
@@ -295,7 +298,8 @@ cert_show(struct control_request *r)
 			json_object_set_new(row, "state", json_string("revoked"));
 		json_array_append_new(rows, row);
 	}
-	control_status_put(out, &f->status);
+	if (!f->row[0].cert || !pgp_info_is(codec_slice(f->row[0].cert->der)))
+		control_status_put(out, &f->status);
 	json_object_set_new(out, "sha256", control_cert_hex(f->row[0].sha256, SIZE_MAX));
 	json_object_set_new(out, "known", rows);
 	control_reply(r, out);

@@ -53,8 +53,7 @@ control_cert_merge(struct db_txn *txn, struct slice address, struct arena *a, st
 	if (!c.fresh)
 		return ERR_OK;
 	e = view_cert_each(txn, address, a, take, &c);
-	if (!e && c.n)
-		e = merge(&c, a, der);
+	e = e ? e : merge(&c, a, der);
 	for (size_t i = 0; i < c.n; i++)
 		if (c.cert[i] != c.fresh)
 			pgp_cert_free(c.cert[i]);

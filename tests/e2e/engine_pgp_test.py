@@ -156,6 +156,10 @@ def attached_keys_are_learned_and_put_together(s, g):
     assert list(known) == ["good"] and known["good"]["trust"] == "harvested", known
     assert not s.json("cert", "list", "e@out.test")["rows"]
     s.cli("cert", "approve", known["good"]["name"])
+    assert "revocation" not in known["good"]
+    for _ in range(2):
+        s.cli("cert", "add", g.file("d@out.test", s.dir))
+    assert len(rows()) == 1, "the same by hand is the same"
     # More user ids, expiry: the copy is as good as what was approved.
     print_ = g.run("--list-keys", "--with-colons", "d@out.test").stdout.decode().split("fpr:::::::::")[1].split(":")[0]
     g.run("--quick-set-expire", print_, "2y")
