@@ -174,16 +174,14 @@ kind_text(ProtobufCBinaryData der)
 static const char *
 fault_of_pgp(const struct explaining *x, struct slice octets, enum cert_check_use use)
 {
-	struct pgp_cert *cert;
-	const char *fault;
+	struct pgp_cert *cert = pgp_info_parse(octets);
+	const char *fault = NULL;
 	size_t key;
 
 	if (use == CERT_CHECK_TO_ENCRYPT)
-		return gateway_pgp_fault(octets, x->now_sec);
-	cert = pgp_info_parse(octets);
-	fault = cert && pgp_valid_signer(cert, x->now_sec, &key)
-			? NULL
-			: "no: it has no key that may sign now";
+		fault = gateway_pgp_fault(cert, x->now_sec);
+	else if (!cert || !pgp_valid_signer(cert, x->now_sec, &key))
+		fault = "no: it has no key that may sign now";
 	pgp_cert_free(cert);
 	return fault;
 }

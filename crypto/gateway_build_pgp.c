@@ -212,7 +212,6 @@ seal_text(const struct text *t, const struct gateway_build_pgp *q,
 	return e == ERR_CRYPTO && q->signer ? ERR_DENIED : e;
 }
 
-/* Parsed anew: they are few, and what is made of them lives no longer than the text. */
 struct recipients {
 	struct pgp_cert *cert[GATEWAY_RECIPIENTS_MAX];
 	size_t n;
@@ -223,7 +222,7 @@ static enum err
 choose(const struct gateway_build_pgp *q, struct recipients *r)
 {
 	for (; r->n < q->n; r->n++) {
-		r->cert[r->n] = pgp_info_parse(codec_slice(q->to[r->n]->der));
+		r->cert[r->n] = gateway_pgp_cert(q->certs, codec_slice(q->to[r->n]->der));
 		if (!r->cert[r->n])
 			return ERR_CRYPTO;
 	}
@@ -267,8 +266,6 @@ gateway_build_pgp_sealed(
 		seal->cipher = pgp_algorithm_cipher_name(r->plan.cipher);
 		e = write_encrypted(entity, seal, &r->plan, to);
 	}
-	for (size_t i = 0; i < r->n; i++)
-		pgp_cert_free(r->cert[i]);
 	free(r);
 	return e;
 }

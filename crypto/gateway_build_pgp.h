@@ -21,6 +21,7 @@ enum err gateway_build_pgp_signed(struct gateway_build *b,
 struct gateway_build_pgp {
 	Gateway__Certificate **to;
 	size_t n;
+	struct gateway_pgp_ring *certs;		   /* of the plan */
 	const struct gateway_build_signer *signer; /* NULL: not signed */
 	uint64_t now_sec;
 	const char *cipher; /* out: "AES-256" */

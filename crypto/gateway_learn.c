@@ -58,7 +58,7 @@ harvest(struct gateway_learn *l, struct slice octets, const char *way)
 static bool
 is_of_use(const struct gateway_learn *l, struct gateway_pgp_one *one)
 {
-	return !gateway_pgp_fault(one->octets, now_sec(l)) &&
+	return !gateway_pgp_fault(one->cert, now_sec(l)) &&
 	       gateway_pgp_is_for(one->cert, l->address, now_sec(l));
 }
 

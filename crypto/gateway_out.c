@@ -254,6 +254,7 @@ write_pgp(struct out *o, const struct gateway_some *some, const struct text *ent
 	Gateway__Certificate *certificates[GATEWAY_RECIPIENTS_MAX];
 	struct gateway_build_pgp seal = {.to = certificates,
 		.n = some->n,
+		.certs = &o->plan->certs,
 		.signer = one->sign ? &o->pgp : NULL,
 		.now_sec = o->w->e->q->now_sec};
 	enum err e;

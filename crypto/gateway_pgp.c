@@ -60,6 +60,18 @@ gateway_pgp_add_key(struct gateway_pgp_ring *r, const Gateway__Key *key)
 	return one;
 }
 
+struct pgp_cert *
+gateway_pgp_cert(struct gateway_pgp_ring *r, struct slice octets)
+{
+	const struct gateway_pgp_one *one;
+
+	for (size_t i = 0; i < r->ring.n; i++)
+		if (r->one[i].octets.p == octets.p)
+			return r->cert[i];
+	one = gateway_pgp_add(r, octets, GATEWAY__TRUST__TRUST_NONE);
+	return one ? one->cert : parse(r, octets);
+}
+
 void
 gateway_pgp_renew(struct gateway_pgp_ring *r, struct gateway_pgp_one *one, struct slice octets)
 {
@@ -165,7 +177,7 @@ gateway_pgp_is_for(struct pgp_cert *cert, struct slice address, uint64_t at_sec)
 
 /* The least bad of its keys says it. */
 const char *
-gateway_pgp_fault(struct slice octets, uint64_t at_sec)
+gateway_pgp_fault(struct pgp_cert *cert, uint64_t at_sec)
 {
 	static const char *const texts[PGP_PROBLEM_COUNT] = {
 		[PGP_PROBLEM_ALGORITHM] = "the OpenPGP key is too weak, or of a kind that "
@@ -175,7 +187,6 @@ gateway_pgp_fault(struct slice octets, uint64_t at_sec)
 		[PGP_PROBLEM_EXPIRED] = "the OpenPGP key has expired",
 		[PGP_PROBLEM_TIME] = "the OpenPGP key isn't valid yet",
 		[PGP_PROBLEM_PURPOSE] = "the OpenPGP key isn't for encrypting"};
-	struct pgp_cert *cert = pgp_info_parse(octets);
 	enum pgp_problem least = PGP_PROBLEM_ALGORITHM;
 
 	if (!cert)
@@ -187,7 +198,6 @@ gateway_pgp_fault(struct slice octets, uint64_t at_sec)
 			(p != PGP_PROBLEM_PURPOSE && least == PGP_PROBLEM_PURPOSE))
 			least = p;
 	}
-	pgp_cert_free(cert);
 	return least == PGP_PROBLEM_NONE ? NULL : texts[least];
 }
 

@@ -51,8 +51,12 @@ const struct gateway_pgp_one *gateway_pgp_with(
 
 /* Has it a valid user id of that one address? */
 bool gateway_pgp_is_for(struct pgp_cert *cert, struct slice address, uint64_t at_sec);
-/* What is wrong with a certificate that is to be encrypted to, static; NULL: nothing. */
-const char *gateway_pgp_fault(struct slice octets, uint64_t at_sec);
+/* What is wrong with a certificate that is to be encrypted to, static; NULL: nothing. NULL for
+ * one that can't be read is fine. */
+const char *gateway_pgp_fault(struct pgp_cert *cert, uint64_t at_sec);
+/* The question's certificate, parsed once for a ring: what its signatures are worth takes
+ * longer than to encrypt to it. Lives as long as the arena. NULL: it can't be read. */
+struct pgp_cert *gateway_pgp_cert(struct gateway_pgp_ring *r, struct slice octets);
 /* The last 16 hexadecimal digits of a fingerprint, which people call the key's id. */
 enum { GATEWAY_PGP_PRINT = 17 };
 const char *gateway_pgp_print(const struct pgp_public *key, char out[GATEWAY_PGP_PRINT]);

@@ -222,8 +222,9 @@ is_blocked(const struct gateway_work *w, const Gateway__Certificate *c)
 
 /* What is wrong with it; NULL: it can be encrypted to. */
 static const char *
-fault_of(const struct gateway_work *w, size_t i, const Gateway__Certificate *c)
+fault_of(struct gateway_plan *p, size_t i, const Gateway__Certificate *c)
 {
+	const struct gateway_work *w = p->w;
 	struct cert_check_rules rules = {CERT_CHECK_TO_ENCRYPT, w->e->q->now_sec,
 		gateway_plan_settings(w, i)->rsa_bits_min};
 	enum smime_problem problem;
@@ -231,7 +232,8 @@ fault_of(const struct gateway_work *w, size_t i, const Gateway__Certificate *c)
 	if (is_blocked(w, c))
 		return "the certificate is blocked";
 	if (pgp_info_is(codec_slice(c->der)))
-		return gateway_pgp_fault(codec_slice(c->der), w->e->q->now_sec);
+		return gateway_pgp_fault(
+			gateway_pgp_cert(&p->certs, codec_slice(c->der)), rules.now_sec);
 	problem = cert_check_alone(codec_slice(c->der), &rules);
 	if (problem == SMIME_PROBLEM_PURPOSE)
 		return "the certificate isn't for encrypting mail";
@@ -269,20 +271,20 @@ distrust_of(struct gateway_work *w, size_t i, const Gateway__Certificate *c)
 /* The best one of a method that can be used; *why: what is wrong with the last of the
  * others. */
 static Gateway__Certificate *
-usable_by(struct gateway_work *w, size_t i, bool is_openpgp, bool must, const char **why)
+usable_by(struct gateway_plan *p, size_t i, bool is_openpgp, bool must, const char **why)
 {
-	const Gateway__Party *p = w->e->q->recipient[i];
+	const Gateway__Party *to = p->w->e->q->recipient[i];
 
-	for (size_t n = 0; n < p->n_certificate; n++) {
+	for (size_t n = 0; n < to->n_certificate; n++) {
 		const char *fault;
 
-		if (pgp_info_is(codec_slice(p->certificate[n]->der)) != is_openpgp)
+		if (pgp_info_is(codec_slice(to->certificate[n]->der)) != is_openpgp)
 			continue;
-		fault = fault_of(w, i, p->certificate[n]);
+		fault = fault_of(p, i, to->certificate[n]);
 		if (!fault && must)
-			fault = distrust_of(w, i, p->certificate[n]);
+			fault = distrust_of(p->w, i, to->certificate[n]);
 		if (!fault)
-			return p->certificate[n];
+			return to->certificate[n];
 		*why = fault;
 	}
 	return NULL;
@@ -290,17 +292,17 @@ usable_by(struct gateway_work *w, size_t i, bool is_openpgp, bool must, const ch
 
 /* The first method that there is a certificate for. */
 static Gateway__Certificate *
-usable(struct gateway_work *w, size_t i, bool must, const char **why)
+usable(struct gateway_plan *p, size_t i, bool must, const char **why)
 {
-	Gateway__Settings__Methods methods = gateway_plan_settings(w, i)->methods;
+	Gateway__Settings__Methods methods = gateway_plan_settings(p->w, i)->methods;
 	bool first = gateway_plan_is_openpgp_first(methods);
 	bool is_alone = methods == GATEWAY__SETTINGS__METHODS__SMIME ||
 			methods == GATEWAY__SETTINGS__METHODS__OPENPGP;
 	Gateway__Certificate *c;
 
 	*why = NULL;
-	c = usable_by(w, i, first, must, why);
-	return c || is_alone ? c : usable_by(w, i, !first, must, why);
+	c = usable_by(p, i, first, must, why);
+	return c || is_alone ? c : usable_by(p, i, !first, must, why);
 }
 
 static void
@@ -391,7 +393,7 @@ plan_encryption(struct gateway_plan *p, size_t i)
 			SLICE_FMT(address_of(p->w, i)), mode_text(s->mode));
 		return;
 	}
-	c = usable(p->w, i, must != NULL, &why);
+	c = usable(p, i, must != NULL, &why);
 	if (c)
 		take_certificate(p, i, c, must ? must : "the mode is when-possible");
 	else if (must)
@@ -462,6 +464,7 @@ gateway_plan_make(struct gateway_work *w, const struct gateway_head *original,
 	enum err e;
 
 	p->w = w;
+	gateway_pgp_init(&p->certs, w->e->arena, w->e->keys);
 	e = read_input(w, head, &p->input);
 	e = e ? e : raw_header(w, original, &raw);
 	for (size_t i = 0; i < w->e->q->n_recipient && !e; i++) {

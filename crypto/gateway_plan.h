@@ -8,6 +8,7 @@
 #define CRYPTO_GATEWAY_PLAN_H
 
 #include "crypto/gateway_answer.h"
+#include "crypto/gateway_pgp.h"
 
 /* What the mail is as it came. */
 enum gateway_plan_input { GATEWAY_PLAN_PLAIN, GATEWAY_PLAN_SIGNED, GATEWAY_PLAN_ENCRYPTED };
@@ -37,6 +38,7 @@ struct gateway_plan {
 	struct gateway_plan_variant variant[GATEWAY_RECIPIENTS_MAX];
 	size_t variants;
 	struct gateway_plan_one one[GATEWAY_RECIPIENTS_MAX];
+	struct gateway_pgp_ring certs; /* OpenPGP's of recipients, as far as they were read */
 };
 /* original: the header as it came, for triggers; head: without forged marks. The arena has
  * the plan. Errors of the text. */
