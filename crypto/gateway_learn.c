@@ -94,8 +94,16 @@ learn(struct gateway_learn *l, struct pgp_cert *cert, const char *way)
 {
 	struct copies *c = arena_zalloc(l->w->e->arena, sizeof *c);
 
-	if (cert->is_secret)
+	if (cert->is_secret || l->copies == GATEWAY_LEARN_COPIES_MAX)
 		return;
+	/* Somebody else's: whoever signed with it isn't the one in From. */
+	if (!gateway_pgp_names(cert, l->address)) {
+		gateway_pgp_add(&l->signers,
+			arena_dup(l->w->e->arena, buf_slice(&cert->octets)),
+			GATEWAY__TRUST__TRUST_NONE);
+		return;
+	}
+	l->copies++;
 	find_copies(l, &l->signers, cert, c);
 	find_copies(l, &l->others, cert, c);
 	if (c->is_blocked)
@@ -109,7 +117,7 @@ learn_all(struct gateway_learn *l, struct slice octets, const char *way)
 {
 	struct pgp_cert *cert;
 
-	for (int n = 0; n < GATEWAY_LEARN_COPIES_MAX; n++) {
+	for (int n = 0; n < GATEWAY_LEARN_PACKED_MAX; n++) {
 		enum err e = pgp_cert_parse(&octets, &cert);
 
 		if (e == ERR_UNSUPPORTED || e == ERR_LIMIT)

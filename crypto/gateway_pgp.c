@@ -155,8 +155,9 @@ gateway_pgp_private(struct gateway_pgp_ring *r)
 
 /* --- rules --- */
 
-bool
-gateway_pgp_is_for(struct pgp_cert *cert, struct slice address, uint64_t at_sec)
+/* at_sec: has it a valid one? NULL: signed or not. */
+static bool
+has_user(struct pgp_cert *cert, struct slice address, const uint64_t *at_sec)
 {
 	struct slice wanted, has;
 	struct arena a;
@@ -169,10 +170,23 @@ gateway_pgp_is_for(struct pgp_cert *cert, struct slice address, uint64_t at_sec)
 				      ? pgp_valid_address(cert->user[i].text)
 				      : SLICE_EMPTY;
 			is = has.n && !mail_addr_canonical_text(has, &a, &has) &&
-			     slice_eq(has, wanted) && pgp_valid_user(cert, i, at_sec);
+			     slice_eq(has, wanted) &&
+			     (!at_sec || pgp_valid_user(cert, i, *at_sec));
 		}
 	arena_reset(&a);
 	return is;
+}
+
+bool
+gateway_pgp_is_for(struct pgp_cert *cert, struct slice address, uint64_t at_sec)
+{
+	return has_user(cert, address, &at_sec);
+}
+
+bool
+gateway_pgp_names(struct pgp_cert *cert, struct slice address)
+{
+	return has_user(cert, address, NULL);
 }
 
 /* The least bad of its keys says it. */

@@ -2,6 +2,7 @@
 
 #include "core/codec.h"
 #include "crypto/pgp_armor.h"
+#include "crypto/pgp_packet.h"
 #include "tests/pgp_person.h"
 #include "tests/test.h"
 
@@ -243,15 +244,60 @@ no_copy_of_a_blocked_one_is_learned(void **state)
 	assert_int_equal(learned(x, mail_with("", 1, revoked(), PGP_ARMOR_PUBLIC_KEY)), 0);
 }
 
+/* Of bob; and one that has her name without a signature. */
+static void
+make_others(struct slice *bobs, struct slice *false_ones)
+{
+	const struct slice bob = SLICE_LIT("bob@example.org");
+	struct pgp_make_setup setup = {.kind = PGP_MAKE_CURVE25519,
+		.created_sec = PGP_PERSON_NOW,
+		.user_id = &bob,
+		.n_user_ids = 1};
+	struct pgp_cert *parsed;
+	struct buf out;
+	struct slice rest;
+
+	buf_init(&out, MAX);
+	assert_int_equal(pgp_make_key(&setup, &out), ERR_OK);
+	rest = buf_slice(&out);
+	assert_int_equal(pgp_cert_parse(&rest, &parsed), ERR_OK);
+	buf_clear(&out);
+	assert_int_equal(pgp_make_public(parsed, &out), ERR_OK);
+	*bobs = arena_dup(&arena, buf_slice(&out));
+	buf_clear(&out);
+	pgp_packet_put(&out, PGP_TAG_PUBLIC_KEY, parsed->key[0].public.body);
+	pgp_packet_put(&out, PGP_TAG_USER_ID, SLICE_LIT("<ann@example.org>"));
+	*false_ones = arena_dup(&arena, buf_slice(&out));
+	pgp_cert_free(parsed);
+	buf_fini_secret(&out);
+}
+
+static struct slice
+many_and_hers(size_t n, struct slice one)
+{
+	struct buf out;
+	struct slice s;
+
+	buf_init(&out, MAX);
+	while (n--)
+		buf_put_slice(&out, one);
+	buf_put_slice(&out, buf_slice(&cert));
+	s = mail_with("", 1, buf_slice(&out), PGP_ARMOR_PUBLIC_KEY);
+	buf_fini(&out);
+	return s;
+}
+
 /* Each limit from both sides: the last one that is looked at is hers. */
 static void
 more_than_so_much_is_not_looked_through(void **state)
 {
 	struct slice whole = mail(""),
 		     body = slice_from(whole, slice_find_slice(whole, SLICE_LIT("--b")));
+	struct slice bobs, false_ones;
 	struct buf out;
 
 	(void)state;
+	make_others(&bobs, &false_ones);
 	for (size_t over = 0; over < 2; over++) {
 		buf_init(&out, MAX);
 		buf_put_slice(&out, slice_cut(whole, 0, whole.n - body.n));
@@ -263,6 +309,13 @@ more_than_so_much_is_not_looked_through(void **state)
 		assert_int_equal(learned(asked(), buf_slice(&out)), 1 - over);
 		buf_fini(&out);
 	}
+	/* Bob's are none of hers, up to so many; that which says it is hers counts. */
+	for (size_t n = GATEWAY_LEARN_PACKED_MAX - 1; n <= GATEWAY_LEARN_PACKED_MAX; n++)
+		assert_int_equal(learned(asked(), many_and_hers(n, bobs)),
+			n < GATEWAY_LEARN_PACKED_MAX ? 1 : 0);
+	for (size_t n = GATEWAY_LEARN_COPIES_MAX - 1; n <= GATEWAY_LEARN_COPIES_MAX; n++)
+		assert_int_equal(learned(asked(), many_and_hers(n, false_ones)),
+			n < GATEWAY_LEARN_COPIES_MAX ? 1 : 0);
 	for (size_t n = GATEWAY_LEARN_PARTS_MAX - 1; n <= GATEWAY_LEARN_PARTS_MAX; n++) {
 		buf_init(&out, MAX);
 		buf_put_str(&out, "Content-Type: multipart/mixed; boundary=b\r\n\r\n");
