@@ -501,6 +501,7 @@ cert_of(size_t der, uint8_t key, uint32_t trust)
 
 	commands__cert__init(cert);
 	cert->der = octets(der);
+	cert->der.data[0] = 0x30; /* X.509 */
 	cert->public_key = octets(32);
 	cert->public_key.data[0] = key;
 	cert->trust = trust;
@@ -561,6 +562,27 @@ private_keys(void)
 	PLAY(KEY_PUT, key_put, 0);
 }
 
+/* Copies of OpenPGP certificates: by hand, by mail, one that ended, another's. */
+static void
+copies(void)
+{
+	static const struct {
+		size_t octets;
+		uint8_t key;
+		uint32_t trust;
+		int64_t left_sec;
+	} rows[] = {{211, 5, 4, 86400}, {212, 5, 1, 86400}, {213, 6, 1, 86400},
+		{214, 6, 1, 86400}, {215, 5, 1, -1}, {216, 6, 1, 86400}};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		Commands__Cert *cert = cert_of(rows[i].octets, rows[i].key, rows[i].trust);
+
+		cert->der.data[0] = 0x99;
+		cert->until_sec = (uint64_t)((int64_t)g.time_sec + rows[i].left_sec);
+		certificate("dora@example.net", cert, true);
+	}
+}
+
 static void
 gateway(void)
 {
@@ -579,10 +601,11 @@ gateway(void)
 	certificate("bob@example.net", cert_of(203, 2, 4), true);
 	certificate("@example.net", cert_of(205, 4, 4), true);
 	certificate("example.net", cert_of(205, 4, 4), true);
+	copies();
 	cert_del.address = text("bob@example.net");
 	cert_del.sha256 = octets(32);
 	PLAY(CERT_DEL, cert_del, 0);
-	seal_sha256(codec_slice(octets(204)), cert_del.sha256.data);
+	seal_sha256(codec_slice(cert_of(204, 3, 1)->der), cert_del.sha256.data);
 	PLAY(CERT_DEL, cert_del, 0);
 	trust_put.sha256 = octets(32);
 	trust_put.record = &trust;
