@@ -22,7 +22,7 @@ struct copies {
 	struct pgp_cert *cert[COPIES_MAX];
 	size_t n;
 	struct gateway_pgp_one *used; /* the first of signers that is one; or NULL */
-	bool is_blocked;
+	bool is_known, is_blocked;    /* known: not from this mail alone */
 };
 
 static void
@@ -36,6 +36,7 @@ find_copies(struct gateway_learn *l, struct gateway_pgp_ring *r, const struct pg
 			continue;
 		c->cert[c->n++] = one->cert;
 		c->is_blocked |= gateway_answer_is_blocked(l->w, one->octets);
+		c->is_known |= r == &l->others || one->trust > GATEWAY__TRUST__TRUST_NONE;
 		if (r == &l->signers && !c->used)
 			c->used = one;
 	}
@@ -58,14 +59,14 @@ harvest(struct gateway_learn *l, struct slice octets, const char *way)
 static bool
 is_of_use(const struct gateway_learn *l, struct gateway_pgp_one *one)
 {
-	return !gateway_pgp_fault(one->cert, now_sec(l)) &&
+	return one && !gateway_pgp_fault(one->cert, now_sec(l)) &&
 	       gateway_pgp_is_for(one->cert, l->address, now_sec(l));
 }
 
 static void
 put_together(struct gateway_learn *l, const struct copies *c, const char *way)
 {
-	struct gateway_pgp_one *one = NULL;
+	struct gateway_pgp_one *one;
 	struct slice octets;
 	struct buf out;
 	bool has_news = false;
@@ -80,11 +81,12 @@ put_together(struct gateway_learn *l, const struct copies *c, const char *way)
 			SLICE_FMT(l->address), err_text(e));
 	if (!has_news || !octets.n)
 		return;
-	if (c->used)
-		gateway_pgp_renew(&l->signers, c->used, octets);
+	one = c->used;
+	if (one)
+		gateway_pgp_renew(&l->signers, one, octets);
 	else
 		one = gateway_pgp_add(&l->signers, octets, GATEWAY__TRUST__TRUST_NONE);
-	if (c->n > 1 || (one && is_of_use(l, one)))
+	if (c->is_known || is_of_use(l, one))
 		harvest(l, octets, way);
 }
 

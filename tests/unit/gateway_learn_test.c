@@ -162,6 +162,22 @@ an_attached_key_of_the_sender_is_learned(void **state)
 		1);
 }
 
+/* Her key and user id without a signature, then all of it, revoked. */
+static struct slice
+half_and_revoked(void)
+{
+	struct buf out;
+	struct slice s;
+
+	buf_init(&out, MAX);
+	pgp_packet_put(&out, PGP_TAG_PUBLIC_KEY, ann.cert->key[0].public.body);
+	pgp_packet_put(&out, PGP_TAG_USER_ID, ann.cert->user[0].text);
+	buf_put_slice(&out, revoked());
+	s = arena_dup(&arena, buf_slice(&out));
+	buf_fini(&out);
+	return s;
+}
+
 static void
 what_is_nobodys_word_is_not_learned(void **state)
 {
@@ -184,6 +200,10 @@ what_is_nobodys_word_is_not_learned(void **state)
 	/* One that nothing can be encrypted to, of nobody known. */
 	assert_int_equal(
 		learned(asked(), mail_with("", 1, revoked(), PGP_ARMOR_PUBLIC_KEY)), 0);
+	/* In two copies, neither: this mail alone knows the first. */
+	assert_int_equal(
+		learned(asked(), mail_with("", 1, half_and_revoked(), PGP_ARMOR_PUBLIC_KEY)),
+		0);
 }
 
 static void
