@@ -194,9 +194,26 @@ is_stale(struct courier_filter *f, struct db_txn *txn, const Gateway__Harvest *h
 {
 	struct stale s = {f->question->sender, h, false};
 
-	if (!pgp_info_is(codec_slice(h->der)))
-		return false;
 	return view_cert_each(txn, codec_slice(h->address), f->s->arena, check_row, &s) || s.is;
+}
+
+/* It may take the place, and the trust, of one that an administrator put here: so that it has
+ * the same key is nothing that filterd is believed. */
+static bool
+has_that_key(const Gateway__Harvest *h)
+{
+	uint8_t hash[CERT_INFO_HASH];
+
+	return !pgp_info_key_hash(codec_slice(h->der), hash) &&
+	       slice_eq(codec_slice(h->public_key), slice_of(hash, sizeof hash));
+}
+
+static bool
+is_to_be_kept(struct courier_filter *f, struct db_txn *txn, const Gateway__Harvest *h)
+{
+	if (is_known(f, txn, h))
+		return false;
+	return !pgp_info_is(codec_slice(h->der)) || (has_that_key(h) && !is_stale(f, txn, h));
 }
 
 static Commands__CertPut *
@@ -235,7 +252,7 @@ fill_harvest(struct courier_filter *f, Commands__Passed *p)
 		return;
 	p->harvest = arena_alloc(f->s->arena, HARVEST_MAX * sizeof *p->harvest);
 	for (size_t i = 0; i < a->n_harvest && p->n_harvest < HARVEST_MAX; i++)
-		if (!is_known(f, txn, a->harvest[i]) && !is_stale(f, txn, a->harvest[i]))
+		if (is_to_be_kept(f, txn, a->harvest[i]))
 			p->harvest[p->n_harvest++] = cert_put(f, a->harvest[i]);
 	view_end(view);
 }

@@ -96,6 +96,27 @@ read_users(struct pgp_cert *cert, uint64_t at_sec, struct arena *a, struct cert_
 	}
 }
 
+static void
+hash_key(const struct pgp_public *key, uint8_t hash[CERT_INFO_HASH])
+{
+	must(EVP_Digest(key->fingerprint, key->n_fingerprint, hash, NULL, EVP_sha256(), NULL) ==
+		1);
+}
+
+enum err
+pgp_info_key_hash(struct slice octets, uint8_t hash[CERT_INFO_HASH])
+{
+	struct pgp_packet_whole p;
+	struct pgp_public key;
+
+	if (pgp_packet_next(&octets, &p) || p.tag != PGP_TAG_PUBLIC_KEY ||
+		pgp_public_parse(p.body, &key))
+		return ERR_SYNTAX;
+	hash_key(&key, hash);
+	pgp_public_fini(&key);
+	return ERR_OK;
+}
+
 enum err
 pgp_info_read(struct slice octets, struct arena *a, struct cert_info *out)
 {
@@ -113,8 +134,7 @@ pgp_info_read(struct slice octets, struct arena *a, struct cert_info *out)
 	primary = &cert->key[0].public;
 	at_sec = pgp_info_newest_sec(cert);
 	must(EVP_Digest(octets.p, octets.n, info.sha256, NULL, EVP_sha256(), NULL) == 1);
-	must(EVP_Digest(primary->fingerprint, primary->n_fingerprint, info.key_sha256, NULL,
-		     EVP_sha256(), NULL) == 1);
+	hash_key(primary, info.key_sha256);
 	info.issuer = SLICE_LIT("OpenPGP");
 	info.serial = hex_of(slice_of(primary->fingerprint, primary->n_fingerprint), a);
 	info.from_sec = primary->created_sec;

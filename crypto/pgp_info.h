@@ -18,6 +18,8 @@ bool pgp_info_is(struct slice octets);
  * revoked ended with that signature; one that nothing binds may be used for nothing.
  * ERR_SYNTAX: it isn't exactly one certificate without private parts. */
 enum err pgp_info_read(struct slice octets, struct arena *a, struct cert_info *out);
+/* key_sha256 alone, by the first packet, for whoever believes it of nobody. ERR_SYNTAX. */
+enum err pgp_info_key_hash(struct slice octets, uint8_t hash[CERT_INFO_HASH]);
 /* As cert_info_key, of a public key's packet. ERR_SYNTAX. */
 enum err pgp_info_key(struct slice packet, const char **kind, unsigned *bits);
 /* "RSA", "Ed25519", "P-256", "?" ..., static. */

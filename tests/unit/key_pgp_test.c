@@ -39,6 +39,7 @@ static void
 a_certificate_says_what_lists_and_the_log_want_to_know(void **state)
 {
 	struct cert_info info;
+	uint8_t hash[CERT_INFO_HASH];
 	const char *kind;
 	unsigned bits;
 
@@ -53,6 +54,10 @@ a_certificate_says_what_lists_and_the_log_want_to_know(void **state)
 	assert_int_equal(info.from_sec, NOW);
 	assert_int_equal(info.until_sec, NOW + 10 * DAY);
 	assert_true(info.may_sign && info.may_encrypt && info.is_for_mail);
+	assert_int_equal(pgp_info_key_hash(cert, hash), ERR_OK);
+	assert_memory_equal(hash, info.key_sha256, sizeof hash);
+	assert_int_equal(pgp_info_key_hash(bundle, hash), ERR_SYNTAX);
+	assert_int_equal(pgp_info_key_hash(SLICE_LIT("\x99"), hash), ERR_SYNTAX);
 	assert_int_equal(
 		cert_info_key(key_file_of_certificate(cert, &arena), &kind, &bits), ERR_OK);
 	assert_string_equal(kind, "Ed25519");
