@@ -2,6 +2,8 @@
 
 #include <openssl/evp.h>
 
+#include "core/big_endian.h"
+
 static const char *const LABEL[PGP_ARMOR_KINDS] = {
 	[PGP_ARMOR_MESSAGE] = "PGP MESSAGE",
 	[PGP_ARMOR_PUBLIC_KEY] = "PGP PUBLIC KEY BLOCK",
@@ -14,7 +16,8 @@ static const char *const LABEL[PGP_ARMOR_KINDS] = {
 enum state { START, BINARY, OUTSIDE, HEADERS, BASE64, CHECKSUM, END_LINE };
 enum {
 	CRC_INIT = 0xb704ce, /* section 6.1.1 */
-	QUADS = 1024	     /* decoded at once */
+	CRC_POLYNOMIAL = 0x864cfb,
+	QUADS = 1024 /* decoded at once */
 };
 
 const char *
@@ -307,12 +310,36 @@ pgp_unarmor_finish(struct pgp_unarmor *u)
 
 /* --- writing ----------------------------------------------------------------------------- */
 
+/* CRC-24 (section 6.1.1), its highest bit in the word's: by an octet, and by four of them. */
+static uint32_t crc[4][256];
+
+static void
+make_crc(void)
+{
+	if (crc[0][1])
+		return;
+	for (uint32_t i = 0; i < 256; i++) {
+		uint32_t c = i << 24;
+
+		for (int bit = 0; bit < 8; bit++)
+			c = c << 1 ^ (c >> 31 ? (uint32_t)CRC_POLYNOMIAL << 8 : 0);
+		crc[0][i] = c;
+	}
+	for (size_t k = 1; k < 4; k++)
+		for (size_t i = 0; i < 256; i++)
+			crc[k][i] = crc[k - 1][i] << 8 ^ crc[0][crc[k - 1][i] >> 24];
+}
+
 void
 pgp_armor_init(
 	struct pgp_armor *a, enum pgp_armor_kind kind, bool has_checksum, struct text_sink to)
 {
-	*a = (struct pgp_armor){
-		.to = to, .kind = kind, .has_checksum = has_checksum, .checksum = CRC_INIT};
+	*a = (struct pgp_armor){.to = to,
+		.kind = kind,
+		.has_checksum = has_checksum,
+		.checksum = (uint32_t)CRC_INIT << 8};
+	if (has_checksum)
+		make_crc();
 }
 
 static enum err
@@ -331,22 +358,20 @@ put_border(struct pgp_armor *a, const char *which, const char *end)
 	return e == ERR_OK ? put_str(a, end) : e;
 }
 
-/* CRC-24 of the polynomial 0x864cfb, four bits at a time. */
-static const uint32_t CRC[16] = {0x000000, 0x864cfb, 0x8ad50d, 0x0c99f6, 0x93e6e1, 0x15aa1a,
-	0x1933ec, 0x9f7f17, 0xa18139, 0x27cdc2, 0x2b5434, 0xad18cf, 0x3267d8, 0xb42b23,
-	0xb8b2d5, 0x3efe2e};
-
 static void
 add_checksum(struct pgp_armor *a)
 {
-	uint32_t crc = a->checksum;
+	const uint8_t *p = a->octets, *end = p + a->n;
+	uint32_t c = a->checksum;
 
-	for (size_t i = 0; a->has_checksum && i < a->n; i++) {
-		crc ^= (uint32_t)a->octets[i] << 16;
-		crc = (crc << 4 & 0xffffff) ^ CRC[crc >> 20];
-		crc = (crc << 4 & 0xffffff) ^ CRC[crc >> 20];
+	for (; end - p >= 4; p += 4) {
+		c ^= big_endian_get_u32(p);
+		c = crc[3][c >> 24] ^ crc[2][c >> 16 & 255] ^ crc[1][c >> 8 & 255] ^
+		    crc[0][c & 255];
 	}
-	a->checksum = crc;
+	for (; p < end; p++)
+		c = c << 8 ^ crc[0][c >> 24 ^ *p];
+	a->checksum = c;
 }
 
 static enum err
@@ -355,7 +380,8 @@ put_line(struct pgp_armor *a)
 	uint8_t line[PGP_ARMOR_LINE + 2];
 	int n = EVP_EncodeBlock(line, a->octets, (int)a->n);
 
-	add_checksum(a);
+	if (a->has_checksum)
+		add_checksum(a);
 	line[n] = '\n';
 	a->n = 0;
 	return a->to.put(a->to.arg, slice_of(line, (size_t)n + 1));
@@ -394,11 +420,11 @@ pgp_armor_feed(struct pgp_armor *a, struct slice octets)
 static enum err
 put_checksum(struct pgp_armor *a)
 {
-	uint8_t crc[3] = {(uint8_t)(a->checksum >> 16), (uint8_t)(a->checksum >> 8),
-		(uint8_t)a->checksum};
+	const uint8_t sum[3] = {(uint8_t)(a->checksum >> 24), (uint8_t)(a->checksum >> 16),
+		(uint8_t)(a->checksum >> 8)};
 	uint8_t line[8] = "=";
 
-	EVP_EncodeBlock(line + 1, crc, sizeof crc);
+	EVP_EncodeBlock(line + 1, sum, sizeof sum);
 	line[5] = '\n';
 	return a->to.put(a->to.arg, slice_of(line, 6));
 }

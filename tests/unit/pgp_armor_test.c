@@ -1,5 +1,7 @@
 #include "crypto/pgp_armor.h"
 
+#include <openssl/evp.h>
+
 #include "tests/test.h"
 
 enum { MAX = 1 << 20 };
@@ -222,6 +224,46 @@ the_checksum_is_the_one_of_rfc_9580(void **state)
 	buf_fini(&text);
 }
 
+/* Bit by bit. */
+static uint32_t
+crc24(const uint8_t *p, size_t n)
+{
+	uint32_t c = 0xb704ce;
+
+	for (size_t i = 0; i < 8 * n; i++) {
+		uint32_t bit = p[i / 8] >> (7 - i % 8) & 1;
+
+		c = (c << 1 & 0xffffff) ^ ((c >> 23 ^ bit) ? 0x864cfb : 0);
+	}
+	return c;
+}
+
+static void
+the_checksum_is_right_for_any_length(void **state)
+{
+	uint8_t octets[200], sum[3];
+	char text[5];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof octets; i++)
+		octets[i] = (uint8_t)(i * 197 + 11);
+	for (size_t n = 0; n <= sizeof octets; n++) {
+		uint32_t c = crc24(octets, n);
+		struct pgp_armor a;
+		struct buf out;
+
+		for (int i = 0; i < 3; i++)
+			sum[i] = (uint8_t)(c >> (16 - 8 * i));
+		EVP_EncodeBlock((uint8_t *)text, sum, 3);
+		buf_init(&out, 4096);
+		pgp_armor_init(&a, PGP_ARMOR_MESSAGE, true, text_into(&out));
+		assert_int_equal(pgp_armor_feed(&a, slice_of(octets, n)), ERR_OK);
+		assert_int_equal(pgp_armor_finish(&a), ERR_OK);
+		assert_true(slice_find_slice(buf_slice(&out), slice_str(text)) < out.n);
+		buf_fini(&out);
+	}
+}
+
 int
 main(void)
 {
@@ -236,6 +278,7 @@ main(void)
 		cmocka_unit_test(headers_end_at_their_limit),
 		cmocka_unit_test(what_is_written_is_read_again),
 		cmocka_unit_test(the_checksum_is_the_one_of_rfc_9580),
+		cmocka_unit_test(the_checksum_is_right_for_any_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
