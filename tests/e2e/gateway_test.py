@@ -541,10 +541,12 @@ def what_is_encrypted_or_signed_already_is_not_done_again():
     assert a.mail == encrypted and a.has_fact("encrypted already"), a.facts
     pgp = FROM_ANN + b'Content-Type: multipart/encrypted; protocol="application/pgp-encrypted"; boundary=p\r\n\r\n' \
         b"--p\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n--p\r\n" \
-        b"Content-Type: application/octet-stream\r\n\r\n-----BEGIN PGP MESSAGE-----\r\n\r\nhQ==\r\n" \
-        b"-----END PGP MESSAGE-----\r\n--p--\r\n"
-    assert outgoing(pgp).mail == pgp
-    for fake in (pgp.replace(b"BEGIN PGP", b"BEGIN NOT"), FROM_ANN + b"Content-Type: application/pkcs7-mime; "
+        b"Content-Type: application/octet-stream\r\n\r\n%s--p--\r\n"
+    sealed = subprocess.run([PROGRAM, "sop", "encrypt", "--with-password=@ENV:WORD"], input=TEXT, capture_output=True, check=True,
+                            env={**os.environ, "WORD": "word"}).stdout
+    real, made_up = pgp % crlf(sealed), pgp % b"-----BEGIN PGP MESSAGE-----\r\n\r\nhQ==\r\n-----END PGP MESSAGE-----\r\n"
+    assert outgoing(real).mail == real
+    for fake in (real.replace(b"BEGIN PGP", b"BEGIN NOT"), made_up, FROM_ANN + b"Content-Type: application/pkcs7-mime; "
                  b"smime-type=enveloped-data\r\n\r\nsecret\r\n",
                  mail_of(encrypt(TEXT, "bob")[:-200] + b"\r\n", FROM_ANN)):
         a = outgoing(fake)

@@ -64,8 +64,9 @@ def play(s, port, first, kill, times):
             time.sleep(random.uniform(0.1, 1.0))
             if len(notes) == MAILS:
                 break
-            kills.append(time.monotonic())
+            began = time.monotonic()
             kill(s)
+            kills.append((began, time.monotonic()))
             before = len(notes)
             s.wait(lambda: len(notes) >= min(MAILS, before + 10), 60)
         s.wait(lambda: not s.json("queue", "list")["rows"], 120)
@@ -73,7 +74,7 @@ def play(s, port, first, kill, times):
     doubled = {n: at for n, at in notes.items() if len(at) > 1}
     for n, at in doubled.items():
         for copy in at[:-1]:
-            assert any(copy <= k + 0.05 and k <= copy + ANSWER_SEC + LOGGED_SEC for k in kills), (n, at, kills)
+            assert any(copy <= end + 0.05 and began <= copy + ANSWER_SEC + LOGGED_SEC for began, end in kills), (n, at, kills)
     print(f"{kill.__name__}: {len(kills)} times, {MAILS} mails, {len(doubled)} of them twice", flush=True)
     return kills, doubled
 
