@@ -3,6 +3,7 @@
  * (Bleichenbacher), under Curve25519 with faults of the wrap, messages that were changed here
  * and there. Exit code 1: it does. With a second argument naive ways are measured instead: can
  * the bench see one? */
+#include "tests/rsa_spoil.h"
 #include "tests/timing.h"
 
 #include <openssl/evp.h>
@@ -17,7 +18,7 @@
 
 enum {
 	EACH = 500,
-	MODULUS = 256,
+	MODULUS = RSA_SPOIL_MODULUS,
 	KEY = 32,
 	SUM = 2,
 	TEXT = 262144,
@@ -77,55 +78,6 @@ make_valid(uint8_t *em, uint8_t cipher)
 enum { AT_CIPHER = MODULUS - SUM - KEY - 1 };
 
 static void
-nothing(uint8_t *em)
-{
-	(void)em;
-}
-
-static void
-no_leading_zero(uint8_t *em)
-{
-	em[0] = 1;
-}
-
-static void
-a_signature(uint8_t *em)
-{
-	em[1] = 1;
-}
-
-static void
-no_type(uint8_t *em)
-{
-	em[1] = 0;
-}
-
-static void
-no_padding(uint8_t *em)
-{
-	em[2] = 0;
-}
-
-static void
-short_padding(uint8_t *em)
-{
-	em[9] = 0;
-}
-
-static void
-zero_in_the_middle(uint8_t *em)
-{
-	em[MODULUS / 2] = 0;
-}
-
-static void
-no_separator(uint8_t *em)
-{
-	for (size_t i = 2; i < MODULUS; i++)
-		em[i] |= 1;
-}
-
-static void
 wrong_sum(uint8_t *em)
 {
 	em[MODULUS - 1] ^= 1;
@@ -174,35 +126,28 @@ zeros(uint8_t *em)
 	em[MODULUS - 1] = (uint8_t)(2 + rand_below(200));
 }
 
-static void
-anything(uint8_t *em)
-{
-	rand_bytes(em, MODULUS);
-	em[0] &= 0x3f;
-}
-
 static const struct rsa_kind {
 	const char *name;
 	void (*spoil)(uint8_t *em);
 } rsa_kinds[] = {
-	{"right", nothing},
-	{"right, again", nothing},
+	{"right", rsa_spoil_nothing},
+	{"right, again", rsa_spoil_nothing},
 	{"right, AES-128", shorter_session_key},
 	{"right, 3DES", a_3des_key},
-	{"no leading zero", no_leading_zero},
-	{"type 1, a signature's", a_signature},
-	{"type 0", no_type},
-	{"no padding", no_padding},
-	{"a padding of 7 octets", short_padding},
-	{"a zero in the middle", zero_in_the_middle},
-	{"no separator", no_separator},
+	{"no leading zero", rsa_spoil_no_leading_zero},
+	{"type 1, a signature's", rsa_spoil_a_signature},
+	{"type 0", rsa_spoil_no_type},
+	{"no padding", rsa_spoil_no_padding},
+	{"a padding of 7 octets", rsa_spoil_short_padding},
+	{"a zero in the middle", rsa_spoil_zero_in_the_middle},
+	{"no separator", rsa_spoil_no_separator},
 	{"a wrong sum", wrong_sum},
 	{"a sum far off", sum_far_off},
 	{"cipher 0", no_cipher},
 	{"cipher 99", unknown_cipher},
 	{"a cipher of another size", cipher_of_another_size},
 	{"almost all zeros", zeros},
-	{"random octets", anything},
+	{"random octets", rsa_spoil_anything},
 };
 enum { RSA_KINDS = sizeof rsa_kinds / sizeof rsa_kinds[0] };
 

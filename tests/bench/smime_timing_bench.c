@@ -1,6 +1,7 @@
 /* Does the time that a private key takes tell what it was used on (tests/timing.h)? Right
  * ciphertexts of S/MIME and all kinds of wrong ones. Exit code 1: it does. With a second
  * argument a naive way is measured instead: can the bench see one? */
+#include "tests/rsa_spoil.h"
 #include "tests/timing.h"
 
 #include <openssl/evp.h>
@@ -11,7 +12,7 @@
 #include "crypto/private_key.h"
 #include "crypto/tls.h"
 
-enum { MODULUS = 256, CEK = 32, EACH = 1000 };
+enum { MODULUS = RSA_SPOIL_MODULUS, CEK = 32, EACH = 1000 };
 
 static EVP_PKEY *pkey;
 static struct private_key *own;
@@ -30,42 +31,6 @@ make_valid(uint8_t *em)
 }
 
 static void
-no_leading_zero(uint8_t *em)
-{
-	em[0] = 1;
-}
-
-static void
-a_signature(uint8_t *em)
-{
-	em[1] = 1;
-}
-
-static void
-no_type(uint8_t *em)
-{
-	em[1] = 0;
-}
-
-static void
-no_padding(uint8_t *em)
-{
-	em[2] = 0;
-}
-
-static void
-short_padding(uint8_t *em)
-{
-	em[9] = 0;
-}
-
-static void
-zero_in_the_middle(uint8_t *em)
-{
-	em[MODULUS / 2] = 0;
-}
-
-static void
 a_longer_key(uint8_t *em)
 {
 	em[MODULUS - CEK - 2] = 0;
@@ -79,49 +44,29 @@ a_shorter_key(uint8_t *em)
 }
 
 static void
-no_separator(uint8_t *em)
-{
-	for (size_t i = 2; i < MODULUS; i++)
-		em[i] |= 1;
-}
-
-static void
 zeros(uint8_t *em)
 {
 	memset(em, 0, MODULUS);
 	em[MODULUS - 1] = 2;
 }
 
-static void
-anything(uint8_t *em)
-{
-	rand_bytes(em, MODULUS);
-	em[0] &= 0x3f;
-}
-
-static void
-nothing(uint8_t *em)
-{
-	(void)em;
-}
-
 static const struct kind {
 	const char *name;
 	void (*spoil)(uint8_t *em);
 } kinds[] = {
-	{"right", nothing},
-	{"right, again", nothing},
-	{"no leading zero", no_leading_zero},
-	{"type 1, a signature's", a_signature},
-	{"type 0", no_type},
-	{"no padding", no_padding},
-	{"a padding of 7 octets", short_padding},
-	{"a zero in the middle", zero_in_the_middle},
+	{"right", rsa_spoil_nothing},
+	{"right, again", rsa_spoil_nothing},
+	{"no leading zero", rsa_spoil_no_leading_zero},
+	{"type 1, a signature's", rsa_spoil_a_signature},
+	{"type 0", rsa_spoil_no_type},
+	{"no padding", rsa_spoil_no_padding},
+	{"a padding of 7 octets", rsa_spoil_short_padding},
+	{"a zero in the middle", rsa_spoil_zero_in_the_middle},
 	{"a longer content key", a_longer_key},
 	{"a shorter content key", a_shorter_key},
-	{"no separator", no_separator},
+	{"no separator", rsa_spoil_no_separator},
 	{"almost all zeros", zeros},
-	{"random octets", anything},
+	{"random octets", rsa_spoil_anything},
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
