@@ -1,6 +1,6 @@
 /* gateway_in_inner: what the files of gateway_in share: gateway_in takes one layer after the
  * other, gateway_in_verify has those that are signed, gateway_in_open those that are
- * encrypted. */
+ * encrypted; what they take off, and what is inside, is gateway_in_entity's. */
 #ifndef CRYPTO_GATEWAY_IN_INNER_H
 #define CRYPTO_GATEWAY_IN_INNER_H
 
