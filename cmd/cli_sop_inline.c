@@ -153,9 +153,10 @@ cli_sop_inline_read(struct cli_sop_inline *x, const struct cli_sop_line *line,
 	}
 	if (e == ERR_OK)
 		e = x->is_clear ? finish_clear(x) : finish_message(x);
-	return e == ERR_OK
-		       ? SOP_OK
-		       : cli_sop_fail(line, SOP_BAD_DATA, "no signed message: %s", err_text(e));
+	return e == ERR_OK ? SOP_OK
+			   : cli_sop_fail(line, SOP_BAD_DATA,
+				     "not one signed message with nothing around it: %s",
+				     err_text(e));
 }
 
 int
