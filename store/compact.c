@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "core/buf.h"
@@ -13,6 +14,7 @@
 enum {
 	STEP_BYTES = 2 << 20,
 	COMMIT_BYTES = 1 << 20,
+	ROOM_MIN = 1 << 20, /* octets that are free before a copy is begun */
 	LOOK_ROWS = 65536,
 	BODY_KEY = 12,
 	BODY_INDEX = 8
@@ -36,6 +38,16 @@ remove_files(const struct compact *c)
 	unlink(c->lock);
 }
 
+/* LMDB writes its lock file, and the copy's first pages, through a map: on a full disk that is
+ * no error, but SIGBUS. */
+static bool
+has_room(const char *dir)
+{
+	struct statvfs fs;
+
+	return !statvfs(dir, &fs) && fs.f_bavail * fs.f_frsize >= ROOM_MIN;
+}
+
 enum err
 compact_begin(struct db *from, const char *dir, uint64_t map_bytes, struct compact **out)
 {
@@ -44,6 +56,10 @@ compact_begin(struct db *from, const char *dir, uint64_t map_bytes, struct compa
 	struct compact *c = must_zalloc(sizeof *c);
 	enum err e;
 
+	if (!has_room(dir)) {
+		free(c);
+		return ERR_FULL;
+	}
 	c->from = from;
 	snprintf(c->path, sizeof c->path, "%s/%s", dir, name);
 	snprintf(c->lock, sizeof c->lock, "%s-lock", c->path);

@@ -17,6 +17,8 @@ PROGRAM = os.environ["HAIRPIN"]
 AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "-n"]
 # Unless a test says where: nobody is asked, and what would leave waits.
 OUTSIDE = "\n[relay]\nhost = [127.0.0.1]:1\n"
+# Whatever the time is when a test runs.
+NO_NIGHT = "\n[log]\ncompact_hour = 24\n"
 QUICK = "\n[auth]\nargon2_memory_kib = 64\nargon2_passes = 1\nthrottle = no\n"
 
 
@@ -107,7 +109,8 @@ class Server:
         self.init_output = out.stdout
         with open(self.conf, "a") as f:
             f.write((extra or QUICK).replace("{lmtp_port}", str(self.base + 24)) +
-                    ("" if "[relay]" in extra else OUTSIDE))
+                    ("" if "[relay]" in extra else OUTSIDE) +
+                    ("" if "compact_hour" in extra else NO_NIGHT))
             f.flush()
             os.fsync(f.fileno())
         self.start()
