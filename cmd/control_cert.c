@@ -389,11 +389,13 @@ add_one(struct control_request *r, struct finding *f, struct slice address, stru
 	enum err e = control_cert_merge(f->txn, address, &r->arena, &der);
 
 	e = e ? e : cert_info_read(der, &r->arena, info);
-	if (e)
-		control_fail(r, e == ERR_TOO_BIG || e == ERR_LIMIT ? EX_DATAERR : EX_TEMPFAIL,
+	if (e) {
+		bool is_its = e == ERR_TOO_BIG || e == ERR_LIMIT || e == ERR_SYNTAX;
+
+		control_fail(r, is_its ? EX_DATAERR : EX_TEMPFAIL,
 			"it can't be put together with what is known of it: %s", err_text(e));
-	if (e)
 		return false;
+	}
 	commands__cert__init(cert);
 	cert->der = codec_bytes(der);
 	cert->public_key = (ProtobufCBinaryData){sizeof info->key_sha256, info->key_sha256};

@@ -173,15 +173,21 @@ has_keys(const struct mail_part *p, struct arena *a)
 }
 
 static enum err
-learn_parts(struct gateway_learn *l, const struct text *t, struct slice octets)
+feed_scan(void *arg, struct slice octets)
+{
+	mail_scan_feed(arg, octets);
+	return ERR_OK;
+}
+
+static enum err
+learn_parts(struct gateway_learn *l, const struct text *t)
 {
 	struct mail_scan *s = mail_scan_new();
 	const struct mail_part *parts;
 	uint32_t count;
-	enum err e = ERR_OK;
+	enum err e = text_copy(t, 0, t->size, &(struct text_sink){feed_scan, s});
 	size_t n = 0;
 
-	mail_scan_feed(s, octets);
 	mail_scan_finish(s);
 	parts = mail_scan_parts(s, &count);
 	for (uint32_t i = 0; i < count && !e && n < GATEWAY_LEARN_PARTS_MAX; i++)
@@ -208,18 +214,9 @@ enum err
 gateway_learn_attached(
 	struct gateway_learn *l, const struct gateway_head *head, const struct text *t)
 {
-	struct buf all;
-	enum err e;
-
 	if (!l->address.n || !may_have_parts(head, t, l->w->e->arena))
 		return ERR_OK;
-	buf_init(&all, GATEWAY_LEARN_TEXT_MAX);
-	e = text_get(t, 0, (size_t)t->size, &all);
-	/* As all programs write it; few mails have it. */
-	if (!e && slice_find_slice(buf_slice(&all), SLICE_LIT("pgp-keys")) < all.n)
-		e = learn_parts(l, t, buf_slice(&all));
-	buf_fini(&all);
-	return e;
+	return learn_parts(l, t);
 }
 
 /* --- the mail --- */

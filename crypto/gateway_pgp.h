@@ -51,7 +51,7 @@ const struct gateway_pgp_one *gateway_pgp_with(
 
 /* Has it a valid user id of that one address? */
 bool gateway_pgp_is_for(struct pgp_cert *cert, struct slice address, uint64_t at_sec);
-/* Has it one, signed or not? Costs nothing. */
+/* Has it one, signed or not? No signature is checked. */
 bool gateway_pgp_names(struct pgp_cert *cert, struct slice address);
 /* What is wrong with a certificate that is to be encrypted to, static; NULL: nothing. NULL for
  * one that can't be read is fine. */

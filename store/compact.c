@@ -45,7 +45,7 @@ has_room(const char *dir)
 {
 	struct statvfs fs;
 
-	return !statvfs(dir, &fs) && fs.f_bavail * fs.f_frsize >= ROOM_MIN;
+	return !statvfs(dir, &fs) && (uint64_t)fs.f_bavail * fs.f_frsize >= ROOM_MIN;
 }
 
 enum err

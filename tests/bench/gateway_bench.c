@@ -19,7 +19,9 @@
 #define assert_in_range(x, a, b) must((x) >= (a) && (x) <= (b))
 #include "tests/gateway_people.h"
 
-enum { SMALL = 16384, LARGE = 50 << 20, CHUNK = 65536 };
+enum { SMALL = 16384, MIDDLE = 1000000, LARGE = 50 << 20, CHUNK = 65536 };
+#define PLAIN "text/plain"
+#define PARTS "multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain"
 
 static struct gateway_people w;
 static struct gateway_people_person *ann, *bob;
@@ -199,7 +201,7 @@ measure_beside(const char *name, void (*ask)(void), const struct text *mail)
 }
 
 static void
-make_mail(size_t size, struct text *mail)
+make_mail(size_t size, const char *type, struct text *mail)
 {
 	struct text_sink to;
 	struct slice line = SLICE_LIT(
@@ -208,7 +210,9 @@ make_mail(size_t size, struct text *mail)
 	open_file(NULL, &to);
 	to.put(to.arg, SLICE_LIT("From: Ann <ann@example.org>\r\nTo: bob@partner.example\r\n"
 				 "Subject: hello\r\nMIME-Version: 1.0\r\n"
-				 "Content-Type: text/plain\r\n\r\n"));
+				 "Content-Type: "));
+	to.put(to.arg, slice_str(type));
+	to.put(to.arg, SLICE_LIT("\r\n\r\n"));
 	for (size_t n = 0; n < size; n += line.n)
 		to.put(to.arg, line);
 	close_file(NULL, mail);
@@ -231,7 +235,7 @@ measure_heap(const char *name, void (*ask)(void), const struct text *mail, struc
 int
 main(int argc, char **argv)
 {
-	struct text small, sealed, large, large_sealed;
+	struct text small, parts, middle, sealed, large, large_sealed;
 
 	if (argc > 1)
 		run_ms = strtoull(argv[1], NULL, 10) * 1000;
@@ -239,15 +243,19 @@ main(int argc, char **argv)
 	w.is_rsa = true;
 	ann = gateway_people_add(&w, "ann@example.org", true);
 	bob = gateway_people_add(&w, "bob@partner.example", true);
-	make_mail(SMALL, &small);
+	make_mail(SMALL, PLAIN, &small);
+	make_mail(SMALL, PARTS, &parts);
+	make_mail(MIDDLE, PARTS, &middle);
 	measure("16 KiB that need nothing, out", ask_nothing, &small);
 	measure("16 KiB that need nothing, in", ask_in, &small);
+	measure("16 KiB of parts that need nothing, in", ask_in, &parts);
+	measure("1 MB of parts that need nothing, in", ask_in, &middle);
 	measure_beside("16 KiB signed and encrypted", ask_out, &small);
 	ask_out();
 	run_once(&small, &sealed);
 	measure_beside("16 KiB decrypted and verified", ask_in, &sealed);
 	is_large = true;
-	make_mail(LARGE, &large);
+	make_mail(LARGE, PLAIN, &large);
 	measure_heap("50 MB signed and encrypted", ask_out, &large, &large_sealed);
 	measure_heap("50 MB decrypted and verified", ask_in, &large_sealed, NULL);
 	forget_files(0);

@@ -57,6 +57,16 @@ def until_taken(s, taken):
     taken.append(len(taken) + 5000)
 
 
+def no_copy_is_begun(s, where):
+    """Without one free block a compaction, at night or by hand, has no place: the store says so, and goes on."""
+    store = s.pids()["store/0"]
+    fill(where + "/rest")
+    done = s.cli("store", "compact", check=False)
+    assert done.returncode != 0 and done.stderr, done
+    assert s.pids()["store/0"] == store
+    os.unlink(where + "/rest")
+
+
 def go(s, where):
     taken = [1]
     assert send(s, 1)[0] == 250
@@ -64,6 +74,7 @@ def go(s, where):
     fill(where + "/filler")
     code, text = until_refused(s, taken)
     assert code == 452 and b"4.3.1" in text, (code, text)
+    no_copy_is_begun(s, where)
     # A body for the spool has no place either.
     code, text = send(s, 9999, 300000)
     assert code == 452 and b"4.3.1" in text, (code, text)

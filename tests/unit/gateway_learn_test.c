@@ -115,6 +115,25 @@ mail_with(const char *head, size_t parts, struct slice octets, enum pgp_armor_ki
 	return s;
 }
 
+/* With a part of that type. */
+static struct slice
+typed(const char *type)
+{
+	struct slice s;
+	struct buf out;
+
+	buf_init(&out, MAX);
+	buf_put_str(
+		&out, "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: ");
+	buf_put_str(&out, type);
+	buf_put_str(&out, "\r\n\r\n");
+	put_armored(&out, buf_slice(&cert), PGP_ARMOR_PUBLIC_KEY);
+	buf_put_str(&out, "\r\n--b--\r\n");
+	s = arena_dup(&arena, buf_slice(&out));
+	buf_fini(&out);
+	return s;
+}
+
 static struct slice
 mail(const char *head)
 {
@@ -155,6 +174,9 @@ an_attached_key_of_the_sender_is_learned(void **state)
 	assert_slice(codec_slice(x->out.answer.harvest[0]->address), "ann@example.org");
 	assert_int_equal(x->out.answer.harvest[0]->trust, GATEWAY__TRUST__HARVESTED);
 	assert_int_equal(x->learn.signers.ring.n, 1);
+	/* However its type is written. */
+	assert_int_equal(learned(asked(), typed("APPLICATION/PGP-Keys")), 1);
+	assert_int_equal(learned(asked(), typed("application/octet-stream")), 0);
 	/* Deeper inside, too. */
 	assert_int_equal(
 		learned(asked(),
