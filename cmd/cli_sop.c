@@ -12,6 +12,7 @@
 #include "cmd/cli_sop_message.h"
 #include "cmd/cli_sop_sign.h"
 #include "core/clock.h"
+#include "crypto/openssl_init.h"
 
 #define VERIFY "not-before= not-after= "
 
@@ -205,7 +206,10 @@ cli_sop_run(const struct cli_line *from)
 	code = read_words(&line, from);
 	if (!code)
 		code = check_words(&line);
-	return code ? code : line.verb->run(&line);
+	if (code)
+		return code;
+	openssl_init_bare();
+	return line.verb->run(&line);
 }
 
 /* --- help, version ----------------------------------------------------------------------- */

@@ -11,7 +11,7 @@
 #include "core/utf8.h"
 #include "crypto/pgp_packet.h"
 
-enum { CHUNK = 65536 };
+enum { CHUNK = 65536, KEY_SIZE = 4096 }; /* read at once; a key is short */
 
 /* --- octets ------------------------------------------------------------------------------ */
 
@@ -20,8 +20,12 @@ read_fd(const struct cli_sop_line *line, const char *name, int fd, struct buf *o
 {
 	ssize_t n = 1;
 
-	while (n > 0 && buf_room(out, CHUNK)) {
-		n = read(fd, buf_room(out, CHUNK), CHUNK);
+	while (n > 0) {
+		size_t want = out->n < KEY_SIZE ? KEY_SIZE : CHUNK;
+
+		if (!buf_room(out, want))
+			break;
+		n = read(fd, buf_room(out, want), want);
 		if (n < 0 && errno == EINTR)
 			n = 1;
 		else if (n > 0)
@@ -112,6 +116,7 @@ cli_sop_file_input(const struct cli_sop_line *line,
 {
 	uint8_t *chunk = must_alloc(CHUNK);
 	ssize_t n = 1;
+	size_t most = 0;
 
 	*e = ERR_OK;
 	while (*e == ERR_OK && n) {
@@ -122,8 +127,9 @@ cli_sop_file_input(const struct cli_sop_line *line,
 			break;
 		else if (n)
 			*e = feed(arg, slice_of(chunk, (size_t)n));
+		most = n > 0 && (size_t)n > most ? (size_t)n : most;
 	}
-	explicit_bzero(chunk, CHUNK);
+	explicit_bzero(chunk, most);
 	free(chunk);
 	return n < 0 ? cli_sop_fail(
 			       line, SOP_MISSING_INPUT, "standard input: %s", strerror(errno))

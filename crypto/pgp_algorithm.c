@@ -5,7 +5,7 @@
 #include <openssl/kdf.h>
 
 #include "core/must.h"
-#include "crypto/tls.h"
+#include "crypto/openssl_init.h"
 
 /* What OpenSSL 3.0 is asked for by name, it looks for under a lock and a list; for a mail of
  * some kilobytes that is more work than the cipher's. So each is fetched once. */
@@ -190,7 +190,7 @@ pgp_algorithm_md(uint8_t hash)
 	struct hash *h = hash_of(hash);
 
 	if (h && !h->fetched) {
-		tls_init();
+		openssl_init();
 		h->fetched = EVP_MD_fetch(NULL, h->openssl, NULL);
 		must(h->fetched != NULL);
 	}
@@ -205,7 +205,7 @@ fetch(uint8_t cipher, size_t mode)
 	if (!c || !c->mode[mode])
 		return NULL;
 	if (!c->fetched[mode]) {
-		tls_init();
+		openssl_init();
 		c->fetched[mode] = EVP_CIPHER_fetch(NULL, c->mode[mode], NULL);
 		must(c->fetched[mode] != NULL);
 	}
@@ -264,7 +264,7 @@ pgp_algorithm_wrap(size_t kek_size)
 		if (wraps[i].size != kek_size)
 			continue;
 		if (!wraps[i].fetched) {
-			tls_init();
+			openssl_init();
 			wraps[i].fetched = EVP_CIPHER_fetch(NULL, wraps[i].name, NULL);
 		}
 		must(wraps[i].fetched != NULL);
@@ -294,7 +294,7 @@ pgp_algorithm_hkdf(const struct pgp_algorithm_hkdf *q, uint8_t *out, size_t n)
 	EVP_KDF_CTX *ctx;
 
 	if (!kdf) {
-		tls_init();
+		openssl_init();
 		kdf = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_HKDF, NULL);
 	}
 	ctx = EVP_KDF_CTX_new(kdf);

@@ -79,6 +79,12 @@ pgp_curve_is_montgomery(const struct pgp_curve *curve)
 	return curve->group[0] == 'X';
 }
 
+bool
+pgp_curve_is_x25519(const struct pgp_curve *curve)
+{
+	return strcmp(curve->group, "X25519") == 0;
+}
+
 /* --- keys -------------------------------------------------------------------------------- */
 
 static EVP_PKEY *
@@ -186,7 +192,7 @@ native_generate(const struct pgp_curve *curve)
 	EVP_PKEY *key;
 
 	rand_bytes(secret, curve->octets);
-	if (!strcmp(curve->group, "X25519")) {
+	if (pgp_curve_is_x25519(curve)) {
 		secret[0] &= 0xf8;
 		secret[curve->octets - 1] = (secret[curve->octets - 1] & 0x7f) | 0x40;
 	} else if (!strcmp(curve->group, "X448")) {

@@ -32,6 +32,8 @@ const struct pgp_curve *pgp_curve_by_name(uint8_t algorithm, const char *name);
 /* X25519, X448, Ed25519, Ed448. */
 const struct pgp_curve *pgp_curve_native(uint8_t algorithm);
 bool pgp_curve_is_montgomery(const struct pgp_curve *curve);
+/* In either form: without a key of OpenSSL's (crypto/x25519), though one can be had. */
+bool pgp_curve_is_x25519(const struct pgp_curve *curve);
 
 /* A key of the curve. point: without a prefix if it is the curve's own octets, else 04 X Y;
  * empty: follows from the secret (not SEC1). secret: a scalar with its highest octet first, or

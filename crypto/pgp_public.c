@@ -7,9 +7,9 @@
 
 #include "core/big_endian.h"
 #include "core/must.h"
+#include "crypto/openssl_init.h"
 #include "crypto/pgp_algorithm.h"
 #include "crypto/pgp_public_inner.h"
-#include "crypto/tls.h"
 
 enum {
 	HEAD = 6,	  /* version, created, algorithm */
@@ -451,7 +451,7 @@ pgp_public_pkey(const struct pgp_public *key, EVP_PKEY **pkey)
 
 	if (!key->is_ours)
 		return ERR_UNSUPPORTED;
-	tls_init();
+	openssl_init();
 	if (!k->pkey && !k->is_bad) {
 		k->pkey = make_pkey(key);
 		k->is_bad = !k->pkey;

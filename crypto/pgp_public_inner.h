@@ -35,7 +35,7 @@ pgp_public_is_rsa(uint8_t algorithm)
 
 /* Ed25519, in either form: without a key of OpenSSL's (crypto/ed25519). */
 static inline bool
-pgp_public_is_25519(const struct pgp_public *key)
+pgp_public_is_ed25519(const struct pgp_public *key)
 {
 	return key->algorithm == PGP_ED25519 || key->algorithm == PGP_EDDSA_LEGACY;
 }

@@ -114,7 +114,7 @@ pgp_public_is_hash_enough(const struct pgp_public *key, uint8_t hash)
 
 	if (key->algorithm == PGP_ED448)
 		return n >= 64;
-	return !pgp_public_is_25519(key) || n >= 32;
+	return !pgp_public_is_ed25519(key) || n >= 32;
 }
 
 enum err
@@ -131,7 +131,7 @@ pgp_public_verify(
 		return ERR_UNSUPPORTED;
 	if (!pgp_public_is_hash_enough(key, hash) || digest.n != pgp_algorithm_hash_size(hash))
 		return ERR_CRYPTO;
-	if (pgp_public_is_25519(key))
+	if (pgp_public_is_ed25519(key))
 		return verify_25519(key, digest, fields) ? ERR_OK : ERR_CRYPTO;
 	e = pgp_public_pkey(key, &pkey);
 	if (e)

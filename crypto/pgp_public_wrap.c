@@ -5,6 +5,7 @@
 #include "core/rand.h"
 #include "crypto/pgp_algorithm.h"
 #include "crypto/pgp_public_inner.h"
+#include "crypto/x25519.h"
 
 enum {
 	CHECKSUM = 2,
@@ -116,15 +117,21 @@ put_text(uint8_t version, const struct pgp_session *session, uint8_t text[TEXT_M
 }
 
 static enum err
-wrap_rsa(EVP_PKEY *pkey, struct slice text, struct buf *fields)
+wrap_rsa(const struct pgp_public *key, struct slice text, struct buf *fields)
 {
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
 	uint8_t number[PGP_PUBLIC_MODULUS_MAX];
 	size_t n = sizeof number;
-	bool ok = ctx && EVP_PKEY_encrypt_init(ctx) == 1 &&
-		  EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1 &&
-		  EVP_PKEY_encrypt(ctx, number, &n, text.p, text.n) == 1;
+	EVP_PKEY_CTX *ctx;
+	EVP_PKEY *pkey;
+	enum err e = pgp_public_pkey(key, &pkey);
+	bool ok;
 
+	if (e)
+		return e;
+	ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+	ok = ctx && EVP_PKEY_encrypt_init(ctx) == 1 &&
+	     EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1 &&
+	     EVP_PKEY_encrypt(ctx, number, &n, text.p, text.n) == 1;
 	EVP_PKEY_CTX_free(ctx);
 	if (ok)
 		pgp_public_put_mpi(fields, slice_of(number, n));
@@ -138,16 +145,44 @@ struct ephemeral {
 	size_t n_kek;
 };
 
-/* A key for one message, and what it and the recipient's agree on. */
-static bool
-agree(const struct pgp_public *key, EVP_PKEY *pkey, struct ephemeral *e)
+static size_t
+agree_x25519(struct slice peer, struct ephemeral *e, uint8_t *secret)
 {
-	EVP_PKEY *own = pgp_curve_generate(key->key->curve);
-	uint8_t secret[PGP_CURVE_SECRET_MAX];
-	size_t n = pgp_curve_agree(own, pkey, secret);
+	uint8_t own[X25519_SIZE];
+	bool ok;
 
+	rand_bytes(own, sizeof own);
+	x25519_public(own, e->point);
+	e->n = X25519_SIZE;
+	ok = peer.n == X25519_SIZE && x25519_agree(own, peer.p, secret);
+	OPENSSL_cleanse(own, sizeof own);
+	return ok ? X25519_SIZE : 0;
+}
+
+static size_t
+agree_openssl(const struct pgp_public *key, struct ephemeral *e, uint8_t *secret)
+{
+	EVP_PKEY *peer, *own;
+	size_t n;
+
+	if (pgp_public_pkey(key, &peer))
+		return 0;
+	own = pgp_curve_generate(key->key->curve);
+	n = pgp_curve_agree(own, peer, secret);
 	e->n = pgp_curve_point(own, e->point);
 	EVP_PKEY_free(own);
+	return n;
+}
+
+/* A key for one message, and what it and the recipient's agree on. */
+static bool
+agree(const struct pgp_public *key, struct ephemeral *e)
+{
+	uint8_t secret[PGP_CURVE_SECRET_MAX];
+	size_t n = pgp_curve_is_x25519(key->key->curve)
+			   ? agree_x25519(key->key->number[0], e, secret)
+			   : agree_openssl(key, e, secret);
+
 	if (n)
 		e->n_kek = pgp_public_kek(
 			key, slice_of(e->point, e->n), slice_of(secret, n), e->kek);
@@ -178,13 +213,12 @@ pad_text(uint8_t text[TEXT_MAX], size_t n)
 }
 
 static enum err
-wrap_agreed(const struct pgp_public *key, EVP_PKEY *pkey, struct slice text, uint8_t cipher,
-	struct buf *fields)
+wrap_agreed(const struct pgp_public *key, struct slice text, uint8_t cipher, struct buf *fields)
 {
 	uint8_t wrapped[TEXT_MAX + WRAP_BLOCK];
 	size_t n = text.n + WRAP_BLOCK;
 	struct ephemeral e;
-	bool ok = agree(key, pkey, &e) &&
+	bool ok = agree(key, &e) &&
 		  pgp_public_run_wrap(slice_of(e.kek, e.n_kek), true, text, wrapped);
 
 	if (ok) {
@@ -203,7 +237,6 @@ pgp_public_wrap(const struct pgp_public *key, uint8_t pkesk_version,
 	const struct pgp_session *session, struct buf *fields)
 {
 	uint8_t text[TEXT_MAX];
-	EVP_PKEY *pkey;
 	size_t n;
 	enum err e;
 
@@ -211,19 +244,16 @@ pgp_public_wrap(const struct pgp_public *key, uint8_t pkesk_version,
 	must(session->n == 16 || session->n == 24 || session->n == 32);
 	if (!key->may_encrypt)
 		return ERR_UNSUPPORTED;
-	e = pgp_public_pkey(key, &pkey);
-	if (e)
-		return e;
 	if (key->key->curve && key->key->curve->form == PGP_CURVE_NATIVE) {
-		e = wrap_agreed(key, pkey, slice_of(session->key, session->n),
+		e = wrap_agreed(key, slice_of(session->key, session->n),
 			pkesk_version == 3 ? session->cipher : 0, fields);
 	} else {
 		n = put_text(pkesk_version, session, text);
 		if (pgp_public_is_rsa(key->algorithm)) {
-			e = wrap_rsa(pkey, slice_of(text, n), fields);
+			e = wrap_rsa(key, slice_of(text, n), fields);
 		} else {
 			pad_text(text, n);
-			e = wrap_agreed(key, pkey, slice_of(text, TEXT_MAX), 0, fields);
+			e = wrap_agreed(key, slice_of(text, TEXT_MAX), 0, fields);
 		}
 		OPENSSL_cleanse(text, sizeof text);
 	}

@@ -1,12 +1,12 @@
 #include "crypto/pgp_secret.h"
 
 #include <openssl/crypto.h>
-#include <openssl/hmac.h>
 #include <stdlib.h>
 
 #include "core/must.h"
 #include "crypto/pgp_algorithm.h"
 #include "crypto/pgp_secret_inner.h"
+#include "crypto/pwhash.h"
 
 /* --- keys in memory ---------------------------------------------------------------------- */
 
@@ -15,10 +15,9 @@ static void
 make_nothing(struct pgp_secret_key *k)
 {
 	static const uint8_t label[] = "hairpin session key of nothing";
-	unsigned n = PGP_SECRET_NOTHING;
+	struct slice material = slice_of(k->material, k->n);
 
-	must(HMAC(EVP_sha256(), label, sizeof label, k->material, k->n, k->nothing, &n) !=
-		NULL);
+	pwhash_hmac_sha256(slice_of(label, sizeof label), &material, 1, k->nothing);
 }
 
 /* Takes the public part over, whatever it answers. */

@@ -7,14 +7,16 @@
 #include "crypto/ed25519.h"
 #include "crypto/pgp_public_inner.h"
 #include "crypto/pgp_secret.h"
+#include "crypto/x25519.h"
 
 enum { PGP_SECRET_NOTHING = 32 };
 
 /* What signs and unwraps. */
 struct pgp_secret_use {
-	EVP_PKEY *pkey; /* NULL: an algorithm that we only keep, or Ed25519 */
-	bool is_25519;
+	EVP_PKEY *pkey; /* NULL: an algorithm that we only keep, or one of these two */
+	bool is_ed25519, is_x25519;
 	uint8_t ed25519[ED25519_SECRET];
+	uint8_t x25519[X25519_SIZE];
 };
 struct pgp_secret_key {
 	struct pgp_secret_use use;

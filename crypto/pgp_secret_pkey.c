@@ -6,9 +6,9 @@
 
 #include "core/big_endian.h"
 #include "core/must.h"
+#include "crypto/openssl_init.h"
 #include "crypto/pgp_algorithm.h"
 #include "crypto/pgp_secret_inner.h"
-#include "crypto/tls.h"
 
 enum { RSA_PARAMS = 8, RSA_NUMBERS = 4 };
 
@@ -119,14 +119,26 @@ reverse(uint8_t *octets, size_t n)
 }
 
 static enum err
-use_25519(const struct pgp_public *k, const uint8_t *seed, struct pgp_secret_use *use)
+use_ed25519(const struct pgp_public *k, const uint8_t *seed, struct pgp_secret_use *use)
 {
 	struct slice public = k->key->number[0];
 
 	ed25519_secret(seed, use->ed25519);
-	use->is_25519 = public.n == ED25519_PUBLIC &&
-			memcmp(use->ed25519 + ED25519_SEED, public.p, public.n) == 0;
-	return use->is_25519 ? ERR_OK : ERR_CRYPTO;
+	use->is_ed25519 = public.n == ED25519_PUBLIC &&
+			  memcmp(use->ed25519 + ED25519_SEED, public.p, public.n) == 0;
+	return use->is_ed25519 ? ERR_OK : ERR_CRYPTO;
+}
+
+static enum err
+use_x25519(const struct pgp_public *k, const uint8_t *secret, struct pgp_secret_use *use)
+{
+	struct slice public = k->key->number[0];
+	uint8_t own[X25519_SIZE];
+
+	x25519_public(secret, own);
+	use->is_x25519 = public.n == X25519_SIZE && memcmp(own, public.p, public.n) == 0;
+	memcpy(use->x25519, secret, X25519_SIZE);
+	return use->is_x25519 ? ERR_OK : ERR_CRYPTO;
 }
 
 static enum err
@@ -148,8 +160,10 @@ take_scalar(const struct pgp_public *k, struct slice *rest, struct pgp_secret_us
 	/* RFC 9580 section 11.5: as a number, though the curve has it the other way round. */
 	if (c->form == PGP_CURVE_PREFIXED && pgp_curve_is_montgomery(c))
 		reverse(octets, c->octets);
-	if (pgp_public_is_25519(k)) {
-		e = use_25519(k, octets, use);
+	if (pgp_public_is_ed25519(k)) {
+		e = use_ed25519(k, octets, use);
+	} else if (pgp_curve_is_x25519(c)) {
+		e = use_x25519(k, octets, use);
 	} else {
 		use->pkey = pgp_curve_key(c, k->key->number[0], slice_of(octets, c->octets));
 		e = use->pkey ? ERR_OK : ERR_CRYPTO;
@@ -171,7 +185,7 @@ pgp_secret_usable(const struct pgp_public *k, struct slice *rest, struct pgp_sec
 	struct slice s;
 	enum err e;
 
-	tls_init();
+	openssl_init();
 	switch (k->algorithm) {
 	case PGP_RSA:
 	case PGP_RSA_ENCRYPT:
@@ -310,7 +324,7 @@ pgp_secret_put_new(const struct pgp_secret_kind *kind, struct buf *material, str
 {
 	const struct pgp_curve *c;
 
-	tls_init();
+	openssl_init();
 	if (kind->algorithm == PGP_RSA)
 		return put_rsa(kind->bits, material, secret);
 	c = curve_for(kind);

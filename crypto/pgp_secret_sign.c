@@ -94,7 +94,7 @@ pgp_secret_sign(
 	EVP_PKEY *pkey = s->key->use.pkey;
 	bool ok;
 
-	if (!k->may_sign || (!pkey && !s->key->use.is_25519) || !md ||
+	if (!k->may_sign || (!pkey && !s->key->use.is_ed25519) || !md ||
 		digest.n != pgp_algorithm_hash_size(hash) ||
 		!pgp_public_is_hash_enough(k, hash))
 		return ERR_UNSUPPORTED;
@@ -102,7 +102,7 @@ pgp_secret_sign(
 		ok = sign_rsa(pkey, md, digest, fields);
 	else if (k->algorithm == PGP_ECDSA)
 		ok = sign_ecdsa(pkey, digest, fields);
-	else if (s->key->use.is_25519)
+	else if (s->key->use.is_ed25519)
 		ok = sign_25519(s, digest, fields);
 	else
 		ok = sign_448(pkey, digest, fields);

@@ -1,11 +1,11 @@
 #include <openssl/crypto.h>
-#include <openssl/hmac.h>
 
 #include "core/must.h"
 #include "crypto/octet_mask.h"
 #include "crypto/pgp_algorithm.h"
 #include "crypto/pgp_secret_inner.h"
 #include "crypto/private_key_inner.h"
+#include "crypto/pwhash.h"
 
 enum { CHECKSUM = 2, WRAPPED_MAX = 255, WRAP_BLOCK = 8, SIZES = 3 };
 
@@ -17,10 +17,8 @@ static void
 no_session(const struct pgp_secret *s, uint8_t version, struct slice fields,
 	struct pgp_session *session)
 {
-	unsigned n = PGP_SESSION_MAX;
-
-	must(HMAC(EVP_sha256(), s->key->nothing, sizeof s->key->nothing, fields.p, fields.n,
-		     session->key, &n) != NULL);
+	pwhash_hmac_sha256(
+		slice_of(s->key->nothing, sizeof s->key->nothing), &fields, 1, session->key);
 	session->n = PGP_SESSION_MAX;
 	session->cipher = version == 3 ? PGP_AES256 : 0;
 }
@@ -135,13 +133,26 @@ take_fields(const struct pgp_public *k, uint8_t version, struct slice rest, stru
 }
 
 static size_t
-agree(const struct pgp_secret *s, struct slice point, uint8_t kek[PGP_PUBLIC_KEK_MAX])
+agree_openssl(const struct pgp_secret *s, struct slice point, uint8_t *secret)
 {
 	EVP_PKEY *peer = pgp_curve_key(s->public.key->curve, point, SLICE_EMPTY);
-	uint8_t secret[PGP_CURVE_SECRET_MAX];
 	size_t n = peer ? pgp_curve_agree(s->key->use.pkey, peer, secret) : 0;
 
 	EVP_PKEY_free(peer);
+	return n;
+}
+
+static size_t
+agree(const struct pgp_secret *s, struct slice point, uint8_t kek[PGP_PUBLIC_KEK_MAX])
+{
+	const struct pgp_secret_use *use = &s->key->use;
+	uint8_t secret[PGP_CURVE_SECRET_MAX];
+	size_t n;
+
+	if (!use->is_x25519)
+		n = agree_openssl(s, point, secret);
+	else /* its point has 32 octets: take_point */
+		n = x25519_agree(use->x25519, point.p, secret) ? X25519_SIZE : 0;
 	if (n)
 		n = pgp_public_kek(&s->public, point, slice_of(secret, n), kek);
 	OPENSSL_cleanse(secret, sizeof secret);
@@ -198,7 +209,8 @@ enum err
 pgp_secret_unwrap(const struct pgp_secret *s, uint8_t version, struct slice fields,
 	struct pgp_session *session)
 {
-	if (!s->public.may_encrypt || !s->key->use.pkey || (version != 3 && version != 6))
+	if (!s->public.may_encrypt || (!s->key->use.pkey && !s->key->use.is_x25519) ||
+		(version != 3 && version != 6))
 		return ERR_UNSUPPORTED;
 	no_session(s, version, fields, session);
 	if (pgp_public_is_rsa(s->public.algorithm))

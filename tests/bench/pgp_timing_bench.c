@@ -348,12 +348,14 @@ ecdh_prepare(size_t kind)
 static void
 make_ecdh(const struct ecdh_kind *kind, struct buf *fields)
 {
-	EVP_PKEY *ephemeral = pgp_curve_generate(secret.public.key->curve);
+	EVP_PKEY *ephemeral = pgp_curve_generate(secret.public.key->curve), *peer;
 	uint8_t point[1 + PGP_CURVE_POINT_MAX] = {0x40}, agreed[PGP_CURVE_SECRET_MAX];
 	uint8_t kek[PGP_PUBLIC_KEK_MAX], text[PADDED], wrapped[WRAPPED], n_wrapped = WRAPPED;
 	size_t n = pgp_curve_point(ephemeral, point + 1);
-	size_t n_agreed = pgp_curve_agree(ephemeral, secret.key->use.pkey, agreed);
+	size_t n_agreed;
 
+	must(pgp_public_pkey(&secret.public, &peer) == ERR_OK);
+	n_agreed = pgp_curve_agree(ephemeral, peer, agreed);
 	must(n && n_agreed);
 	right_text(text);
 	kind->spoil(text, NULL);

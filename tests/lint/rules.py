@@ -35,7 +35,7 @@ HOMES = [
     (re.compile(r"event2/|event\.h"), _homes(r"core/(loop|conn|dns)\w*\.[ch]", r"web/\w+\.[ch]")),
     (re.compile(r"openssl/"), _homes(r"crypto/\w+\.[ch]")),
     (re.compile(r"lmdb\.h"), _homes(r"store/(db|view)\w*\.[ch]")),
-    (re.compile(r"sodium\.h"), _homes(r"crypto/(seal|pwhash|ed25519)\.c", r"core/rand\.c")),
+    (re.compile(r"sodium\.h"), _homes(r"crypto/(seal|pwhash|ed25519|x25519)\.c", r"core/rand\.c")),
     (re.compile(r"protobuf-c/"), _homes(r"core/(ipc|codec)\w*\.[ch]", r"store/\w+\.[ch]")),
     (re.compile(r"unbound\.h"), _homes(r"core/dns\w*\.c")),
     (re.compile(r"seccomp\.h|linux/(landlock|seccomp)\.h"), _homes(r"core/sandbox\w*\.c")),
