@@ -161,7 +161,7 @@ $(B)/release/hairpin.full: $(B)/release/cmd/main.o $(STATIC_SRC:%.c=$(B)/release
 		$(B)/release/libhairpin.a $(B)/release/libunbound.a $(B)/release/libargon2.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_release) -static-pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections \
-		-Wl,--fatal-warnings,--wrap=dlopen -o $@ $^ $(LIBS_static)
+		-Wl,-z,pack-relative-relocs,--fatal-warnings,--wrap=dlopen -o $@ $^ $(LIBS_static)
 $(B)/release/hairpin: $(B)/release/hairpin.full
 	$(Q)strip -o $@ $<
 
