@@ -178,7 +178,8 @@ describe(struct courier_step *s, enum smtp_dsn_returns returns)
 		.now_sec = (int64_t)clock_wall_sec(),
 		.rcpt = rcpt,
 		.text = buf_slice(&s->text),
-		.has_all = s->has_all};
+		.has_all = s->has_all,
+		.hides_subject = env->was_decrypted};
 
 	for (size_t i = 0; i < s->n; i++)
 		if (is_told(s, i, &action))

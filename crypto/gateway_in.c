@@ -1,6 +1,7 @@
 #include "crypto/gateway_in_inner.h"
 
 #include "core/codec.h"
+#include "crypto/gateway_mime_pgp.h"
 
 /* --- layer by layer --- */
 
@@ -37,6 +38,20 @@ tell_flaw(struct gateway_in *in, struct gateway_in_reading *r, const char *flaw)
 		in->w, &r->show.some, "signed or encrypted, but not for sure: %s", flaw);
 	if (r->show.mark.result == GATEWAY_MARK_NONE)
 		r->show.mark.words = slice_str(flaw);
+}
+
+/* A reader may take all of it for that. */
+static void
+tell_amid(struct gateway_in *in, struct gateway_in_reading *r)
+{
+	struct gateway_mark *m = &r->show.mark;
+
+	gateway_answer_fact(
+		in->w, &r->show.some, "OpenPGP stands in a part of it: left as it is");
+	if (m->result == GATEWAY_MARK_NONE && m->words.n == 0) {
+		m->words = SLICE_LIT("OpenPGP in a part of it, left as it is");
+		m->is_openpgp |= !r->show.was_opened;
+	}
 }
 
 static enum err
@@ -98,6 +113,8 @@ peel(struct gateway_in *in, struct gateway_in_reading *r)
 	else if (is_layer)
 		gateway_answer_fact(in->w, &r->show.some,
 			"more than %d layers: the rest is left as it is", GATEWAY_LAYERS_MAX);
+	else if (gateway_mime_pgp_is_amid(r->now.text, &m))
+		tell_amid(in, r);
 	r->is_over = true;
 	return ERR_OK;
 }

@@ -1,4 +1,5 @@
 #include "crypto/gateway_in_inner.h"
+#include "crypto/gateway_subject.h"
 
 /* What isn't MIME has no header: all of it is text. */
 enum err
@@ -12,6 +13,21 @@ gateway_in_read(struct gateway_in *in, const struct text *t, struct gateway_in_e
 		out->head.body_at = 0;
 	}
 	return e;
+}
+
+void
+gateway_in_take_subject(struct gateway_in *in, struct gateway_in_reading *r)
+{
+	struct buf utf8;
+
+	if (!r->show.was_opened)
+		return;
+	buf_init(&utf8, GATEWAY_HEADER_MAX);
+	if (gateway_subject_protected(&r->now.head, &utf8)) {
+		r->show.subject = arena_dup(in->w->e->arena, buf_slice(&utf8));
+		gateway_answer_fact(in->w, &r->show.some, "the subject was encrypted, too");
+	}
+	buf_fini_secret(&utf8);
 }
 
 /* It takes the place of all that was around it. ERR_TOO_BIG, its header's: it doesn't. */
@@ -33,6 +49,7 @@ gateway_in_show(struct gateway_in *in, struct gateway_in_reading *r, const struc
 	r->show.text = opened.text;
 	r->show.head = opened.head;
 	r->show.is_rebuilt = true;
+	gateway_in_take_subject(in, r);
 	return gateway_learn_attached(&in->learn, &opened.head, t);
 }
 

@@ -1,7 +1,9 @@
 #include <openssl/evp.h>
+#include <stdio.h>
 
 #include "core/codec.h"
 #include "core/must.h"
+#include "crypto/gateway_charset.h"
 #include "crypto/gateway_in_inner.h"
 #include "crypto/gateway_mime_pgp.h"
 #include "crypto/gateway_pgp_judge.h"
@@ -10,7 +12,7 @@
 #include "crypto/smime_open.h"
 
 /* Of one mail, each of which may read it once for each recipient. */
-enum { SPLITS_MAX = 4 };
+enum { SPLITS_MAX = 4, INLINE_TYPE_MAX = 80 };
 
 /* --- encryption --- */
 
@@ -82,9 +84,10 @@ say_as_smime(const struct gateway_pgp_ring *keys, const struct pgp_opened *pgp,
 		.is_authenticated = true};
 }
 
-/* What was inline becomes a part of its own. */
+/* What was inline becomes a part of its own, of whatever charset it is then. */
+#define INLINE_TYPE "text/plain; charset="
 #define INLINE_FIELDS                                                                          \
-	"Content-Type: text/plain; charset=utf-8\r\n"                                          \
+	"Content-Type: " INLINE_TYPE "utf-8\r\n"                                               \
 	"Content-Transfer-Encoding: 8bit\r\n\r\n"
 
 static enum err
@@ -203,10 +206,12 @@ open_text(struct gateway_in *in, struct gateway_in_reading *r, struct smime_open
 static void
 stay_closed(struct gateway_in *in, struct gateway_in_reading *r, enum err e)
 {
+	bool is_openpgp = is_pgp(&r->now);
+
 	r->show.closed = "encrypted, not opened here";
-	if (in->pgp && r->show.mark.result == GATEWAY_MARK_NONE)
+	if (is_openpgp && r->show.mark.result == GATEWAY_MARK_NONE)
 		r->show.mark.is_openpgp = true;
-	if (in->pgp && e == ERR_SYNTAX)
+	if (is_openpgp && e == ERR_SYNTAX)
 		gateway_answer_fact(in->w, &r->show.some,
 			"it says OpenPGP, but isn't wholly one message: left as it is");
 	else if (e == ERR_NOT_FOUND)
@@ -334,11 +339,36 @@ judge_opened(struct gateway_in *in, struct gateway_in_reading *r, const struct p
 		gateway_pgp_judge(in->w, &r->show.some, &in->from, &layer, &r->show.mark);
 }
 
+/* *name: NULL if it wasn't inline. */
+static enum err
+find_charset(const struct gateway_in_entity *n, const struct text *content, const char **name)
+{
+	struct gateway_mime m;
+	const struct gateway_charset_mail mail = {&n->head, n->text, &m};
+
+	gateway_mime_look(&n->head, n->text, &m);
+	*name = NULL;
+	return m.kind == GATEWAY_MIME_PGP_INLINE ? gateway_charset_inline(&mail, content, name)
+						 : ERR_OK;
+}
+
+static void
+name_charset(struct gateway_in_reading *r, const char *charset)
+{
+	struct gateway_head *h = &r->show.head;
+	size_t i = gateway_head_find(h, SLICE_LIT("Content-Type"), 0);
+	char body[INLINE_TYPE_MAX];
+
+	snprintf(body, sizeof body, INLINE_TYPE "%s", charset);
+	gateway_head_set(h, i, slice_str(body));
+}
+
 enum err
 gateway_in_open(struct gateway_in *in, struct gateway_in_reading *r)
 {
 	const struct pgp_opened *pgp;
 	struct smime_opened facts;
+	const char *charset;
 	struct text *content;
 	enum err e = open_text(in, r, &facts, &content);
 
@@ -349,7 +379,8 @@ gateway_in_open(struct gateway_in *in, struct gateway_in_reading *r)
 		return ERR_OK;
 	}
 	pgp = in->pgp;
-	if (!pgp || pgp->is_encrypted)
+	e = find_charset(&r->now, content, &charset);
+	if (!e && (!pgp || pgp->is_encrypted))
 		e = keep_entitled(in, r, &facts, content);
 	if (e)
 		return e;
@@ -360,5 +391,8 @@ gateway_in_open(struct gateway_in *in, struct gateway_in_reading *r)
 	}
 	if (pgp)
 		judge_opened(in, r, pgp);
-	return gateway_in_show(in, r, content);
+	e = gateway_in_show(in, r, content);
+	if (!e && charset)
+		name_charset(r, charset);
+	return e;
 }

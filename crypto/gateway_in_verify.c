@@ -78,6 +78,7 @@ enter_signed(
 	}
 	if (e)
 		return e;
+	gateway_in_take_subject(in, r);
 	gateway_mime_look(&r->now.head, part, &m);
 	if (m.kind == GATEWAY_MIME_CMS)
 		e = gateway_mime_cms(part, &m, &kind);

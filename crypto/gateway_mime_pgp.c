@@ -7,6 +7,7 @@
 enum { VERSION_MAX = 256, EMPTY_MAX = 256, PARTS_MAX = 4 };
 
 #define BEGIN "-----BEGIN PGP MESSAGE-----"
+#define SIGNED "-----BEGIN PGP SIGNED MESSAGE-----"
 
 static bool
 get_front(const struct text *t, const struct gateway_mime_range *r, struct buf *out)
@@ -30,25 +31,53 @@ gateway_mime_pgp_may_be_mended(const struct text *t, const struct gateway_mime_r
 	return may;
 }
 
-enum gateway_mime_kind
-gateway_mime_pgp_inline(const struct text *t, const struct gateway_mime *m)
+void
+gateway_mime_pgp_front(const struct text *t, const struct gateway_mime *m, struct buf *plain)
 {
-	uint8_t plain[GATEWAY_MIME_PGP_FRONT + MAIL_DECODE_SLACK];
+	uint8_t decoded[GATEWAY_MIME_PGP_FRONT + MAIL_DECODE_SLACK];
 	struct mail_decode d;
 	struct buf raw;
-	size_t n = 0;
 
 	buf_init(&raw, GATEWAY_MIME_PGP_FRONT);
 	if (get_front(t, &m->body, &raw)) {
 		mail_decode_init(&d, m->encoding);
-		n = mail_decode_feed(&d, buf_slice(&raw), plain);
+		buf_put(plain, decoded, mail_decode_feed(&d, buf_slice(&raw), decoded));
 	}
 	buf_fini(&raw);
-	if (pgp_cleartext_is(slice_of(plain, n)))
-		return GATEWAY_MIME_PGP_CLEARTEXT;
-	return slice_starts(slice_trim(slice_of(plain, n)), SLICE_LIT(BEGIN))
-		       ? GATEWAY_MIME_PGP_INLINE
-		       : GATEWAY_MIME_PLAIN;
+}
+
+enum gateway_mime_kind
+gateway_mime_pgp_inline(const struct text *t, const struct gateway_mime *m)
+{
+	enum gateway_mime_kind kind = GATEWAY_MIME_PLAIN;
+	struct buf plain;
+
+	buf_init(&plain, GATEWAY_MIME_PGP_FRONT_MAX);
+	gateway_mime_pgp_front(t, m, &plain);
+	if (pgp_cleartext_is(buf_slice(&plain)))
+		kind = GATEWAY_MIME_PGP_CLEARTEXT;
+	else if (slice_starts(slice_trim(buf_slice(&plain)), SLICE_LIT(BEGIN)))
+		kind = GATEWAY_MIME_PGP_INLINE;
+	buf_fini(&plain);
+	return kind;
+}
+
+bool
+gateway_mime_pgp_is_amid(const struct text *t, const struct gateway_mime *m)
+{
+	struct slice s;
+	struct buf plain;
+	bool is = false;
+	size_t n;
+
+	buf_init(&plain, GATEWAY_MIME_PGP_FRONT_MAX);
+	gateway_mime_pgp_front(t, m, &plain);
+	for (s = buf_slice(&plain); s.n && !is; s = slice_from(s, n < s.n ? n + 1 : n)) {
+		is = slice_starts(s, SLICE_LIT(BEGIN)) || slice_starts(s, SLICE_LIT(SIGNED));
+		n = slice_find(s, '\n');
+	}
+	buf_fini(&plain);
+	return is;
 }
 
 /* --- its parts --- */
@@ -74,39 +103,43 @@ is_type(const struct mail_part *p, const char *type, const char *sub)
 	return is;
 }
 
+/* Out of its encoding: Exchange writes "Version: 1" in base64. */
 static struct slice
-small_body(const struct text *t, const struct mail_part *p, size_t max, struct buf *raw)
+small_body(const struct text *t, const struct mail_part *p, size_t max, struct buf *plain)
 {
-	uint64_t n = p->end_at - p->body_at;
+	const struct gateway_mime_range body = {p->body_at, p->end_at};
+	struct text_sink to = text_into(plain);
 
-	if (n > max || text_get(t, p->body_at, (size_t)n, raw))
+	if (body.end - body.at > max || p->encoding == MAIL_ENCODING_UNKNOWN ||
+		gateway_mime_decode(t, body, (enum mail_encoding)p->encoding, &to))
 		return SLICE_LIT("?");
-	return slice_trim(buf_slice(raw));
+	return slice_trim(buf_slice(plain));
 }
 
 /* RFC 3156 section 4. */
 static bool
 is_version(const struct text *t, const struct mail_part *p)
 {
-	struct buf raw;
+	struct buf plain;
 	bool is;
 
-	buf_init(&raw, VERSION_MAX);
+	buf_init(&plain, VERSION_MAX);
 	is = is_type(p, "application", "pgp-encrypted") &&
-	     slice_starts_nocase(small_body(t, p, VERSION_MAX, &raw), SLICE_LIT("Version: 1"));
-	buf_fini(&raw);
+	     slice_starts_nocase(
+		     small_body(t, p, VERSION_MAX, &plain), SLICE_LIT("Version: 1"));
+	buf_fini(&plain);
 	return is;
 }
 
 static bool
 is_empty_text(const struct text *t, const struct mail_part *p)
 {
-	struct buf raw;
+	struct buf plain;
 	bool is;
 
-	buf_init(&raw, EMPTY_MAX);
-	is = is_type(p, "text", "plain") && small_body(t, p, EMPTY_MAX, &raw).n == 0;
-	buf_fini(&raw);
+	buf_init(&plain, EMPTY_MAX);
+	is = is_type(p, "text", "plain") && small_body(t, p, EMPTY_MAX, &plain).n == 0;
+	buf_fini(&plain);
 	return is;
 }
 

@@ -109,6 +109,8 @@ answer_some(struct gateway_work *w, const struct gateway_show *s,
 	enum err e = put_mark(w, s, g);
 
 	gateway_head_copy(outer, &h);
+	if (s->subject.n)
+		gateway_subject_put(&h, s->subject);
 	if (wants_tag(w, some->i[0]))
 		put_tags(w, s, &h);
 	if (!e && (h.is_changed || s->is_rebuilt))

@@ -3,6 +3,7 @@
 #include "core/charset.h"
 #include "core/mail_encode.h"
 #include "core/mail_fold.h"
+#include "core/mail_type.h"
 #include "core/mail_word.h"
 #include "core/utf8.h"
 
@@ -256,4 +257,53 @@ gateway_subject_tag(struct gateway_head *h, struct slice text)
 	else
 		gateway_head_put_last(h, SLICE_LIT("Subject"), buf_slice(&body));
 	buf_fini(&body);
+}
+
+/* --- that of what was encrypted --- */
+
+static bool
+says_protected(const struct gateway_head *part)
+{
+	size_t i = gateway_head_find(part, SLICE_LIT("Content-Type"), 0);
+	struct slice value = SLICE_EMPTY;
+	struct mail_type type;
+	struct arena a;
+	bool says;
+
+	arena_init(&a, 0);
+	says = i < part->n && mail_type_parse(part->field[i].body, &a, &type) &&
+	       (mail_type_param(&type, SLICE_LIT("hp"), &value) ||
+		       mail_type_param(&type, SLICE_LIT("protected-headers"), &value)) &&
+	       (slice_eq_nocase(value, SLICE_LIT("cipher")) ||
+		       slice_eq_nocase(value, SLICE_LIT("v1")));
+	arena_reset(&a);
+	return says;
+}
+
+bool
+gateway_subject_protected(const struct gateway_head *part, struct buf *utf8)
+{
+	size_t i = gateway_head_find(part, SLICE_LIT("Subject"), 0);
+
+	return !part->is_odd && gateway_head_count(part, SLICE_LIT("Subject")) == 1 &&
+	       says_protected(part) && gateway_subject_read(part->field[i].body, utf8);
+}
+
+void
+gateway_subject_put(struct gateway_head *h, struct slice utf8)
+{
+	size_t i = gateway_head_find(h, SLICE_LIT("Subject"), 0), more = i;
+	struct buf line;
+
+	buf_init(&line, utf8.n + 1);
+	for (size_t k = 0; k < utf8.n; k++)
+		if (utf8.p[k] != '\r')
+			buf_put_u8(&line, utf8.p[k] < ' ' ? ' ' : utf8.p[k]);
+	while ((more = gateway_head_find(h, SLICE_LIT("Subject"), more + 1)) < h->n)
+		gateway_head_drop(h, more);
+	if (i == h->n)
+		gateway_head_put_last(h, SLICE_LIT("Subject"), SLICE_EMPTY);
+	gateway_subject_write(h, i, slice_trim(buf_slice(&line)));
+	gateway_subject_strip(h);
+	buf_fini_secret(&line);
 }

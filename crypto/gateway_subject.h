@@ -9,6 +9,11 @@
 bool gateway_subject_read(struct slice body, struct buf *out);
 /* utf8 becomes a body: ASCII as it is, else encoded words; folded. */
 void gateway_subject_write(struct gateway_head *h, size_t i, struct slice utf8);
+/* Appends the subject of an encrypted part which says that its own fields are the mail's (RFC
+ * 9788, and protected-headers before it), as UTF-8. False: it doesn't say so, or not one. */
+bool gateway_subject_protected(const struct gateway_head *part, struct buf *utf8);
+/* It takes the place of every Subject, as one line without our tags. */
+void gateway_subject_put(struct gateway_head *h, struct slice utf8);
 /* Takes our tags out of every Subject: what stands between brackets and says "decrypted",
  * "signed by" or "invalid signature", whatever case, blanks, accents, invisible characters or
  * letters that look alike it has. True: there were some. */

@@ -1,6 +1,7 @@
 #include "smtp/smtp_dsn.h"
 
 #include "core/mail_encode.h"
+#include "core/mail_header.h"
 #include "core/utf8.h"
 #include "smtp/smtp_dsn_text.h"
 #include "smtp/smtp_trace.h"
@@ -205,14 +206,29 @@ put_fields(const struct smtp_dsn *d, struct buf *out)
 }
 
 static void
+header_lines(const struct smtp_dsn *d, struct buf *out)
+{
+	struct slice header = cut_header(smtp_dsn_text_header(d->text));
+	struct mail_header walk;
+	struct mail_field f;
+
+	mail_header_begin(&walk, header);
+	while (mail_header_next(&walk, &f))
+		if (!d->hides_subject || !slice_eq_nocase(f.name, SLICE_LIT("Subject")))
+			smtp_dsn_text_lines(out, f.raw);
+}
+
+static void
 put_returned(const struct smtp_dsn *d, struct buf *out)
 {
 	bool is_utf8 = smtp_dsn_is_global(d) && !utf8_is_ascii(smtp_dsn_text_header(d->text));
 	struct buf lines;
 
 	buf_init(&lines, out->cap);
-	smtp_dsn_text_lines(
-		&lines, is_whole(d) ? d->text : cut_header(smtp_dsn_text_header(d->text)));
+	if (is_whole(d))
+		smtp_dsn_text_lines(&lines, d->text);
+	else
+		header_lines(d, &lines);
 	if (is_whole(d))
 		put_as_it_is(
 			out, is_utf8 ? "message/global" : "message/rfc822", buf_slice(&lines));

@@ -46,6 +46,7 @@ struct smtp_dsn {
 	struct slice text;
 	bool has_all;
 	enum smtp_dsn_returns returns;
+	bool hides_subject; /* it may have been encrypted: HEADER is without it */
 };
 
 /* Needs the report SMTPUTF8 on its way? */

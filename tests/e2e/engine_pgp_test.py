@@ -94,7 +94,7 @@ def exchange_and_inline_are_opened_only_if_they_are_just_that(s, g):
     assert b"as it stands" in m and b"PGP SIGNED" in m and mark(m) == "x-openpgp=pass", m
     assert mark(mail_in(s, b"Content-Type: text/plain\n\n" + clear.replace(b"as it", b"as I"))) == "x-openpgp=fail"
     assert mark(mail_in(s, b"Content-Type: text/plain\n\n" + clear + b"and pay him\n")) == "x-openpgp=none"
-    assert mark(mail_in(s, b"Content-Type: text/plain\n\nread:\n" + clear)) == "smime=none"
+    assert mark(mail_in(s, b"Content-Type: text/plain\n\nread:\n" + clear)) == "x-openpgp=none"
     for text in inline + b"\nand this\n", b"read this:\n" + inline:
         m = mail_in(s, b"Content-Type: text/plain\n\n" + text)
         assert b"hello inside" not in m and mark(m).endswith("=none"), m

@@ -261,6 +261,52 @@ a_subject_is_written_in_short_lines_that_say_the_same(void **state)
 	}
 }
 
+#define PROTECTED "Content-Type: text/plain; protected-headers=\"v1\"\r\n"
+
+static void
+an_encrypted_part_names_its_subject_if_it_says_so(void **state)
+{
+	static const struct {
+		const char *part, *subject; /* NULL: none */
+	} rows[] = {
+		{PROTECTED "Subject: =?utf-8?q?caf=C3=A9?=\r\n\r\n", "caf\xc3\xa9"},
+		{"Subject: a\r\nContent-Type: text/plain; hp=\"cipher\"\r\n\r\n", "a"},
+		{PROTECTED "\r\n", NULL},
+		{PROTECTED "Subject: a\r\nSubject: b\r\n\r\n", NULL},
+		{PROTECTED "Subject: a\r\nno field\r\n\r\n", NULL},
+		{"Content-Type: text/plain\r\nSubject: a\r\n\r\n", NULL},
+		{"Content-Type: text/plain; hp=\"clear\"\r\nSubject: a\r\n\r\n", NULL},
+		{"Subject: a\r\n\r\n", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct gateway_head h = read_head(slice_str(rows[i].part));
+		struct buf subject;
+
+		buf_init(&subject, 256);
+		assert_int_equal(gateway_subject_protected(&h, &subject), !!rows[i].subject);
+		if (rows[i].subject)
+			assert_true(slice_eq(
+				slice_trim(buf_slice(&subject)), slice_str(rows[i].subject)));
+		buf_fini(&subject);
+	}
+}
+
+static void
+it_takes_the_place_of_all_that_stood_outside(void **state)
+{
+	struct gateway_head h = read_head(
+		SLICE_LIT("Subject: ...\r\nTo: b\r\nSubject: x\r\n\r\n"));
+
+	(void)state;
+	gateway_subject_put(&h, SLICE_LIT(" the plan [signed by ann@example.org]\r\nTo: c"));
+	assert_slice(written(&h), "Subject: the plan To: c\r\nTo: b\r\n");
+	h = read_head(SLICE_LIT("To: b\r\n\r\n"));
+	gateway_subject_put(&h, SLICE_LIT("the plan"));
+	assert_slice(written(&h), "To: b\r\nSubject: the plan\r\n");
+}
+
 static void
 a_tag_is_put_behind_a_subject_that_stays_as_it_was(void **state)
 {
@@ -360,6 +406,9 @@ main(void)
 		cmocka_unit_test_teardown(a_subject_full_of_brackets_takes_no_time, forget),
 		cmocka_unit_test_teardown(
 			a_subject_is_written_in_short_lines_that_say_the_same, forget),
+		cmocka_unit_test_teardown(
+			an_encrypted_part_names_its_subject_if_it_says_so, forget),
+		cmocka_unit_test_teardown(it_takes_the_place_of_all_that_stood_outside, forget),
 		cmocka_unit_test_teardown(
 			a_tag_is_put_behind_a_subject_that_stays_as_it_was, forget),
 		cmocka_unit_test_teardown(the_field_says_result_why_and_who, forget),

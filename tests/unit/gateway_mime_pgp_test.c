@@ -21,6 +21,12 @@ forget(void **state)
 #define VERSION "--b\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n"
 #define MESSAGE "--b\r\nContent-Type: application/octet-stream\r\n\r\n" ARMOR "\r\n"
 #define EMPTY "--b\r\nContent-Type: text/plain\r\n\r\n\r\n"
+#define BASE64_EMPTY                                                                           \
+	"--b\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n"         \
+	"DQo=\r\n"
+#define BASE64_VERSION                                                                         \
+	"--b\r\nContent-Type: application/pgp-encrypted; name=\"PGPMIME version "              \
+	"identification\"\r\nContent-Transfer-Encoding: base64\r\n\r\nVmVyc2lvbjogMQ0K\r\n"
 #define END "--b--\r\n"
 
 /* What it is, and, where there is a message, that message. */
@@ -57,6 +63,9 @@ a_message_is_found_only_in_its_exact_shape(void **state)
 		{ENCRYPTED EMPTY VERSION MESSAGE END, GATEWAY_MIME_PGP_ENCRYPTED, ERR_SYNTAX},
 		/* Exchange. */
 		{MIXED EMPTY VERSION MESSAGE END, GATEWAY_MIME_PGP_ENCRYPTED, ERR_OK},
+		{MIXED BASE64_EMPTY BASE64_VERSION MESSAGE END, GATEWAY_MIME_PGP_ENCRYPTED,
+			ERR_OK},
+		{ENCRYPTED BASE64_VERSION MESSAGE END, GATEWAY_MIME_PGP_ENCRYPTED, ERR_OK},
 		{MIXED VERSION MESSAGE END, GATEWAY_MIME_PLAIN, ERR_NOT_FOUND},
 		{MIXED EMPTY VERSION MESSAGE EMPTY END, GATEWAY_MIME_PLAIN, ERR_NOT_FOUND},
 		{MIXED "--b\r\nContent-Type: text/plain\r\n\r\nhi\r\n" VERSION MESSAGE END,

@@ -102,6 +102,17 @@ a_failure_says_in_words_and_fields_what_happened(void **state)
 }
 
 static void
+a_subject_that_was_encrypted_is_not_given_back(void **state)
+{
+	(void)state;
+	t.d.hides_subject = true;
+	returns(SMTP_DSN_HEADER, "From: a\r\nsubject: the\r\n plan\r\nTo: b\r\n\r\nhi\r\n",
+		true);
+	assert_true(has("\r\nFrom: a\r\nTo: b\r\n"));
+	assert_false(has("plan"));
+}
+
+static void
 another_server_is_named_and_quoted(void **state)
 {
 	(void)state;
@@ -343,6 +354,7 @@ main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_failure_says_in_words_and_fields_what_happened),
+		T(a_subject_that_was_encrypted_is_not_given_back),
 		T(another_server_is_named_and_quoted),
 		T(a_delay_says_until_when),
 		T(each_action_has_its_name_and_a_success_its_subject),
