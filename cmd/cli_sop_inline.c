@@ -39,7 +39,9 @@ put_message(void *arg, struct slice octets)
 static void
 begin(struct cli_sop_inline *x)
 {
-	struct pgp_open_setup setup = {.judge = x->judge,
+	static const struct pgp_opened plain;
+	struct pgp_open_setup setup = {.proved = &plain,
+		.judge = x->judge,
 		.to = cli_sop_file_sink(&x->text),
 		.signatures = &x->signatures};
 

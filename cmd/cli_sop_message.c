@@ -319,6 +319,20 @@ spool_input(const struct cli_sop_line *line, struct decrypt *x)
 	return code;
 }
 
+static enum err
+read_spool(void *arg, struct text_sink to)
+{
+	const struct decrypt *x = arg;
+	uint8_t *chunk = must_alloc(CHUNK);
+	enum err e = lseek(x->spool, 0, SEEK_SET) == 0 ? ERR_OK : ERR_IO;
+	ssize_t n;
+
+	while (e == ERR_OK && (n = read(x->spool, chunk, CHUNK)) != 0)
+		e = n < 0 ? ERR_IO : to.put(to.arg, slice_of(chunk, (size_t)n));
+	free(chunk);
+	return e;
+}
+
 /* One of all that might open it. */
 static enum err
 try(struct decrypt *x, size_t attempt, struct cli_sop_out *out)
@@ -335,20 +349,9 @@ try(struct decrypt *x, size_t attempt, struct cli_sop_out *out)
 		.attempt = attempt,
 		.judge = {&signers, clock_wall_sec()},
 		.to = cli_sop_file_sink(out)};
-	struct pgp_open *o = pgp_open_new(&setup);
-	uint8_t *chunk = must_alloc(CHUNK);
-	enum err e = lseek(x->spool, 0, SEEK_SET) == 0 ? ERR_OK : ERR_IO;
-	ssize_t n;
+	struct pgp_open_source source = {read_spool, x};
 
-	while (e == ERR_OK && (n = read(x->spool, chunk, CHUNK)) != 0)
-		e = n < 0 ? ERR_IO : pgp_open_feed(o, slice_of(chunk, (size_t)n));
-	free(chunk);
-	if (e == ERR_IO)
-		(void)pgp_open_finish(o, &x->facts);
-	else
-		e = pgp_open_finish(o, &x->facts);
-	pgp_open_free(o);
-	return e;
+	return pgp_open_message(&setup, &source, &x->facts);
 }
 
 static int

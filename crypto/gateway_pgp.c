@@ -231,12 +231,6 @@ feed_unarmor(void *arg, struct slice octets)
 	return pgp_unarmor_feed(arg, octets);
 }
 
-static enum err
-feed_open(void *arg, struct slice octets)
-{
-	return pgp_open_feed(arg, octets);
-}
-
 /* Nothing but one message: what stands around it would be shown as if it were part of it. */
 static enum err
 finish_armor(struct pgp_unarmor *u)
@@ -251,6 +245,19 @@ finish_armor(struct pgp_unarmor *u)
 		       : ERR_SYNTAX;
 }
 
+static enum err
+read_message(void *arg, struct text_sink to)
+{
+	const struct gateway_pgp_message *m = arg;
+	struct pgp_unarmor u;
+	enum err e;
+
+	pgp_unarmor_init(&u, to);
+	e = gateway_mime_decode(
+		m->text, m->range, m->encoding, &(struct text_sink){feed_unarmor, &u});
+	return e == ERR_IO || e == ERR_CORRUPT ? e : finish_armor(&u);
+}
+
 enum err
 gateway_pgp_open(const struct gateway_pgp_message *m, struct pgp_opened *facts)
 {
@@ -261,24 +268,12 @@ gateway_pgp_open(const struct gateway_pgp_message *m, struct pgp_opened *facts)
 		.judge = {&m->signers->ring, m->now_sec},
 		.limit_bytes = GATEWAY_PGP_TEXT_MAX,
 		.to = m->to};
-	struct pgp_open *o = pgp_open_new(&setup);
-	struct pgp_unarmor u;
-	enum err e, opened;
+	struct pgp_open_source source = {read_message, (void *)(uintptr_t)m};
+	enum err e = pgp_open_message(&setup, &source, facts);
 
-	pgp_unarmor_init(&u, (struct text_sink){feed_open, o});
-	e = gateway_mime_decode(
-		m->text, m->range, m->encoding, &(struct text_sink){feed_unarmor, &u});
-	/* A feed's error is the machine's own, and stays there, or the text's. */
-	if (e != ERR_IO && e != ERR_CORRUPT) {
-		e = finish_armor(&u);
-		opened = pgp_open_finish(o, facts);
-		e = opened ? opened : e;
-		/* It would be no smaller later. */
-		e = e == ERR_TOO_BIG ? ERR_LIMIT : e;
-		seal_wipe(&facts->session, sizeof facts->session);
-	}
-	pgp_open_free(o);
-	return e;
+	seal_wipe(&facts->session, sizeof facts->session);
+	/* It would be no smaller later. */
+	return e == ERR_TOO_BIG ? ERR_LIMIT : e;
 }
 
 /* --- what only looks like one ------------------------------------------------------------ */

@@ -27,6 +27,8 @@ pgp_open_new(const struct pgp_open_setup *setup)
 	struct pgp_open *o = must_zalloc(sizeof *o);
 
 	o->setup = *setup;
+	if (setup->proved)
+		o->facts = *setup->proved;
 	buf_init(&o->keys, PGP_OPEN_KEYS_MAX);
 	open_layer(o, 0);
 	return o;
@@ -62,25 +64,11 @@ is_of_world(enum err e)
 	       e == ERR_DENIED;
 }
 
-/* Nothing more of the content is looked at. */
-static bool
-is_over(const struct pgp_open *o)
-{
-	return o->is_broken || o->held != ERR_OK;
-}
-
-/* All that is wrong inside an encryption waits for its end, and is one there. What has no room,
- * too: how much there is to write tells of what was encrypted, to whoever may change it. */
+/* All that is wrong inside an encryption is one failure. */
 static enum err
-hide(struct pgp_open *o, enum err e)
+hide(const struct pgp_open *o, enum err e)
 {
-	if (e == ERR_OK || !o->is_inside)
-		return e;
-	if (!is_of_world(e))
-		o->is_broken = true;
-	else if (!is_over(o))
-		o->held = e;
-	return ERR_OK;
+	return e == ERR_OK || !o->facts.is_encrypted || is_of_world(e) ? e : ERR_CRYPTO;
 }
 
 static enum err
@@ -88,7 +76,15 @@ on_content(void *arg, struct slice octets)
 {
 	struct pgp_open_layer *l = arg;
 
-	return is_over(l->o) ? ERR_OK : hide(l->o, pgp_packet_feed(&l->packets, octets));
+	return hide(l->o, pgp_packet_feed(&l->packets, octets));
+}
+
+static enum err
+pass_over(void *arg, struct slice octets)
+{
+	(void)arg;
+	(void)octets;
+	return ERR_OK;
 }
 
 static enum err
@@ -108,7 +104,7 @@ layer_ends(struct pgp_open_layer *l)
 
 	if (e == ERR_OK && !l->has_body)
 		e = ERR_SYNTAX;
-	return e == ERR_OK && !is_over(l->o) ? pgp_open_check_signed(l) : e;
+	return e == ERR_OK ? pgp_open_check_signed(l) : e;
 }
 
 /* l: the container; e: its own end. Content that ended too early has left layers open. */
@@ -118,7 +114,7 @@ end_content(struct pgp_open_layer *l, enum err e)
 	struct pgp_open *o = l->o;
 	size_t depth = (size_t)(l - o->layer);
 
-	if (e == ERR_OK && !is_over(o))
+	if (e == ERR_OK && o->depth > depth)
 		e = layer_ends(l + 1);
 	for (; o->depth > depth; o->depth--) {
 		close_layer(&o->layer[o->depth]);
@@ -129,26 +125,35 @@ end_content(struct pgp_open_layer *l, enum err e)
 
 /* --- encryption -------------------------------------------------------------------------- */
 
+/* The first time: what opens it? */
+static enum err
+find_session(struct pgp_open_layer *l, const struct pgp_symmetric_head *head)
+{
+	struct pgp_open *o = l->o;
+	enum err e = pgp_open_find(o, l->tag, head, &o->facts.session);
+
+	if (e)
+		return e;
+	o->facts.is_encrypted = true;
+	o->facts.seipd = l->tag == PGP_TAG_OCB ? 0 : head->version;
+	o->facts.cipher = head->cipher ? head->cipher : o->facts.session.cipher;
+	o->facts.aead = head->aead;
+	return ERR_OK;
+}
+
 static enum err
 begin_symmetric(struct pgp_open_layer *l, const struct pgp_symmetric_head *head)
 {
 	struct pgp_open *o = l->o;
-	struct pgp_session session = {0};
-	struct text_sink to;
-	enum err e = pgp_open_find(o, l->tag, head, &session);
+	struct text_sink to = {pass_over, NULL};
+	enum err e;
 
+	if (!o->setup.proved)
+		e = find_session(l, head);
+	else
+		e = o->facts.is_encrypted ? begin_content(o, &to) : ERR_NOT_FOUND;
 	if (e == ERR_OK)
-		e = begin_content(o, &to);
-	if (e == ERR_OK) {
-		o->is_inside = true;
-		o->facts.is_encrypted = true;
-		o->facts.seipd = l->tag == PGP_TAG_OCB ? 0 : head->version;
-		o->facts.cipher = head->cipher ? head->cipher : session.cipher;
-		o->facts.aead = head->aead;
-		o->facts.session = session;
-		l->symmetric = pgp_symmetric_decrypt(l->tag, &session, to);
-	}
-	explicit_bzero(&session, sizeof session);
+		l->symmetric = pgp_symmetric_decrypt(l->tag, &o->facts.session, to);
 	return e;
 }
 
@@ -158,7 +163,6 @@ symmetric_body(struct pgp_open_layer *l, struct slice octets)
 	struct pgp_symmetric_head head;
 	enum err e;
 
-	/* To the end, even of what is broken: it mustn't be shorter work than what isn't. */
 	if (l->symmetric)
 		return hide(l->o, pgp_symmetric_feed(l->symmetric, octets));
 	size_t n = PGP_SYMMETRIC_HEAD_MAX - l->body.n;
@@ -258,7 +262,9 @@ begin_plain(struct pgp_open_layer *l)
 		l->has_body = true;
 		l->n_head = 0;
 	}
-	if (l->tag == PGP_TAG_COMPRESSED) {
+	if (!l->o->setup.proved) {
+		l->tag = 0; /* the first time it is passed over */
+	} else if (l->tag == PGP_TAG_COMPRESSED) {
 		e = begin_content(l->o, &to);
 		if (e == ERR_OK)
 			l->inflate = pgp_inflate_new(to);
@@ -371,12 +377,47 @@ pgp_open_finish(struct pgp_open *o, struct pgp_opened *facts)
 	if (o->error == ERR_OK)
 		o->error = layer_ends(&o->layer[0]);
 	if (o->error == ERR_OK)
-		o->error = o->is_broken ? ERR_CRYPTO : o->held;
-	if (o->error == ERR_OK)
 		*facts = o->facts;
 	else
 		*facts = (struct pgp_opened){.is_encrypted = o->facts.is_encrypted,
 			.attempts = o->facts.attempts,
 			.recipients = o->facts.recipients};
 	return o->error;
+}
+
+static enum err
+feed(void *arg, struct slice octets)
+{
+	return pgp_open_feed(arg, octets);
+}
+
+static enum err
+read_once(const struct pgp_open_setup *setup, const struct pgp_open_source *source,
+	struct pgp_opened *facts)
+{
+	struct pgp_open *o = pgp_open_new(setup);
+	enum err e = source->read(source->arg, (struct text_sink){feed, o});
+	enum err opened = pgp_open_finish(o, facts);
+
+	pgp_open_free(o);
+	return e == ERR_IO || e == ERR_CORRUPT || opened == ERR_OK ? e : opened;
+}
+
+enum err
+pgp_open_message(const struct pgp_open_setup *setup, const struct pgp_open_source *source,
+	struct pgp_opened *facts)
+{
+	struct pgp_open_setup how = *setup;
+	struct pgp_opened proved;
+	enum err e;
+
+	how.proved = NULL;
+	e = read_once(&how, source, &proved);
+	how.proved = &proved;
+	if (e)
+		*facts = proved;
+	else
+		e = read_once(&how, source, facts);
+	explicit_bzero(&proved.session, sizeof proved.session);
+	return e;
 }

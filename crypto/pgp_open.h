@@ -4,9 +4,10 @@
  * of a message, which stands outside all else; signatures are of the text, not of packets. Pure
  * but for what the private keys do.
  *
- * Memory doesn't grow with the message. What was written is worth nothing before finish. What
- * is encrypted is decrypted to its end, wrong or not; but where it ceases to be a message, it
- * is inflated, hashed and written no more. */
+ * A message is read twice. The first time what is encrypted is decrypted to see whether it is
+ * whole, and no octet of it is looked at: so whoever changed it learns neither from an answer
+ * nor from the time what became of it. The second time it is read as a message. Memory doesn't
+ * grow with it. What was written is worth nothing before finish. */
 #ifndef CRYPTO_PGP_OPEN_H
 #define CRYPTO_PGP_OPEN_H
 
@@ -31,6 +32,9 @@ struct pgp_open_setup {
 	 * a password, only a try tells: then finish says ERR_CRYPTO, and `attempts`, how many
 	 * there are, at most PGP_OPEN_ATTEMPTS_MAX. 0 is the first. */
 	size_t attempt;
+	/* NULL: it is read for the first time, and what stands below isn't used. Else what the
+	 * first time found, without an error; or all zeros: nothing may be encrypted. */
+	const struct pgp_opened *proved;
 	struct pgp_judge judge;
 	uint64_t limit_bytes; /* of the text; 0: none */
 	struct text_sink to;
@@ -59,9 +63,19 @@ enum err pgp_open_feed(struct pgp_open *o, struct slice octets);
 /* ERR_SYNTAX: not a message; ERR_NOT_FOUND: nothing that we have opens it; ERR_UNSUPPORTED: an
  * encryption that isn't ours, or without integrity; ERR_LIMIT, ERR_TOO_BIG: limit_bytes, too
  * many packets; ERR_UNAVAILABLE, ERR_DENIED: keyd; the sink's. ERR_CRYPTO: everything that is
- * wrong within an encryption, alike; limit_bytes and the sink's errors are said of what was
- * encrypted only if its integrity holds. Bad signatures are no error: see the verdicts. facts
- * is written in all cases; of a failure it says is_encrypted, attempts, recipients alone. */
+ * wrong within an encryption, alike. Bad signatures are no error: see the verdicts. facts is
+ * written in all cases; of a failure it says is_encrypted, attempts, recipients alone. */
 enum err pgp_open_finish(struct pgp_open *o, struct pgp_opened *facts);
+
+/* Where a message can be read from its beginning, as often as one wants. */
+struct pgp_open_source {
+	/* All its octets; the sink's error, or its own. */
+	enum err (*read)(void *arg, struct text_sink to);
+	void *arg;
+};
+/* Both times; setup->proved isn't used. Errors as pgp_open_finish's, then the source's; its
+ * ERR_IO and ERR_CORRUPT come before all others. */
+enum err pgp_open_message(const struct pgp_open_setup *setup,
+	const struct pgp_open_source *source, struct pgp_opened *facts);
 
 #endif

@@ -40,9 +40,6 @@ struct pgp_open {
 	struct pgp_open_setup setup;
 	struct pgp_open_layer layer[PGP_DEPTH_MAX + 1];
 	size_t depth;	 /* of the layer that is open */
-	bool is_inside;	 /* of the encryption */
-	bool is_broken;	 /* inside: ends in ERR_CRYPTO */
-	enum err held;	 /* inside: an error of the world's, said once the integrity is known */
 	struct buf keys; /* ESK packets, whole, as they came */
 	struct pgp_open_signer signer[PGP_SIGNATURES_MAX];
 	size_t n_signers;

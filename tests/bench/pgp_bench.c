@@ -6,8 +6,9 @@
 #include "crypto/pgp_open.h"
 #include "crypto/pgp_seal.h"
 #include "tests/pgp_person.h"
+#include "tests/pgp_read.h"
 
-enum { MAIL = 16384, LARGE = 10000000, TIME_US = 500000 };
+enum { MAIL = 16384, LARGE = 10000000, PIECE = 65536, TIME_US = 500000 };
 
 static uint8_t text[LARGE];
 
@@ -72,14 +73,11 @@ open_it(struct job *j)
 		.judge = {&j->ann.ring, PGP_PERSON_NOW},
 		.to = text_into(&j->out)};
 	struct pgp_opened facts;
-	struct pgp_open *o = pgp_open_new(&setup);
 
 	buf_clear(&j->out);
-	must(pgp_open_feed(o, buf_slice(&j->message)) == ERR_OK);
-	must(pgp_open_finish(o, &facts) == ERR_OK);
+	must(pgp_read_message(&setup, buf_slice(&j->message), PIECE, &facts) == ERR_OK);
 	must(facts.n_verdicts == 1 && facts.verdict[0].problem == PGP_PROBLEM_NONE);
 	must(j->out.n == j->text.n);
-	pgp_open_free(o);
 }
 
 static void

@@ -1,6 +1,7 @@
 #include "crypto/pgp_open.h"
 
 #include "tests/pgp_person.h"
+#include "tests/pgp_read.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
@@ -22,14 +23,8 @@ open_in(struct slice all, size_t piece, struct buf *text, struct pgp_opened *fac
 		.judge = {&ann.ring, PGP_PERSON_NOW},
 		.limit_bytes = TEXT_MAX / 2,
 		.to = text_into(text)};
-	struct pgp_open *o = pgp_open_new(&setup);
-	enum err e = ERR_OK;
 
-	for (; e == ERR_OK && all.n; all = slice_from(all, piece))
-		e = pgp_open_feed(o, slice_cut(all, 0, piece));
-	e = pgp_open_finish(o, facts);
-	pgp_open_free(o);
-	return e;
+	return pgp_read_message(&setup, all, piece, facts);
 }
 
 int

@@ -3,6 +3,7 @@
 #include "crypto/pgp_packet.h"
 #include "crypto/pgp_symmetric.h"
 #include "tests/pgp_person.h"
+#include "tests/pgp_read.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
@@ -59,13 +60,10 @@ open_by(struct slice all, size_t attempt, struct pgp_opened *facts)
 		.n_sessions = 1,
 		.attempt = attempt,
 		.to = text_into(&text)};
-	struct pgp_open *o = pgp_open_new(&setup);
 	enum err e;
 
 	buf_init(&text, OUT_MAX);
-	(void)pgp_open_feed(o, all);
-	e = pgp_open_finish(o, facts);
-	pgp_open_free(o);
+	e = pgp_read_message(&setup, all, all.n, facts);
 	must(e != ERR_OK || slice_eq(buf_slice(&text), SLICE_LIT("hallo")));
 	buf_fini(&text);
 	return e;

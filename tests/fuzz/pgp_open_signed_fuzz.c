@@ -3,6 +3,7 @@
 #include "crypto/pgp_packet.h"
 #include "crypto/pgp_sign.h"
 #include "tests/pgp_person.h"
+#include "tests/pgp_read.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
@@ -46,14 +47,10 @@ open_in(struct slice all, size_t piece, struct pgp_opened *facts)
 	struct buf text;
 	struct pgp_open_setup setup = {
 		.judge = {&ring, PGP_PERSON_NOW}, .to = text_into(&text)};
-	struct pgp_open *o = pgp_open_new(&setup);
-	enum err e = ERR_OK;
+	enum err e;
 
 	buf_init(&text, OUT_MAX);
-	for (; e == ERR_OK && all.n; all = slice_from(all, piece))
-		e = pgp_open_feed(o, slice_cut(all, 0, piece));
-	e = pgp_open_finish(o, facts);
-	pgp_open_free(o);
+	e = pgp_read_message(&setup, all, piece, facts);
 	buf_fini(&text);
 	return e;
 }

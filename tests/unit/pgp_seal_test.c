@@ -2,6 +2,7 @@
 
 #include "crypto/pgp_open.h"
 #include "tests/pgp_person.h"
+#include "tests/pgp_read.h"
 #include "tests/test.h"
 
 enum { MAX = 1 << 20, NOW = PGP_PERSON_NOW };
@@ -52,15 +53,11 @@ open_as(const struct pgp_person *p, struct slice message, struct pgp_opened *fac
 	struct buf out;
 	struct pgp_open_setup setup = {
 		.keys = &p->ring, .private = &p->private, .judge = {&p->ring, NOW}};
-	struct pgp_open *o;
 	enum err e;
 
 	buf_init(&out, MAX);
 	setup.to = text_into(&out);
-	o = pgp_open_new(&setup);
-	pgp_open_feed(o, message);
-	e = pgp_open_finish(o, facts);
-	pgp_open_free(o);
+	e = pgp_read_message(&setup, message, message.n, facts);
 	if (e == ERR_OK)
 		assert_slice(buf_slice(&out), "hallo");
 	buf_fini(&out);
