@@ -1,17 +1,18 @@
 #include "cmd/cli_sop.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "cmd/cli_help.h"
 #include "cmd/cli_sop_armor.h"
+#include "cmd/cli_sop_file.h"
 #include "cmd/cli_sop_key.h"
 #include "cmd/cli_sop_message.h"
 #include "cmd/cli_sop_sign.h"
-#include "core/clock.h"
 #include "crypto/openssl_init.h"
 
 #define VERIFY "not-before= not-after= "
@@ -23,19 +24,19 @@ static const struct cli_sop_verb verbs[] = {
 	{"list-profiles", "", "SUBCOMMAND", cli_sop_key_profiles},
 	{"generate-key", "no-armor with-key-password= profile= signing-only", "[USERID...]",
 		cli_sop_key_generate},
-	{"change-key-password", "no-armor new-key-password= old-key-password=", "<KEYS",
+	{"change-key-password", "no-armor new-key-password= old-key-password=*", "<KEYS",
 		cli_sop_key_password},
-	{"revoke-key", "no-armor with-key-password=", "<KEYS", cli_sop_key_revoke},
+	{"revoke-key", "no-armor with-key-password=*", "<KEYS", cli_sop_key_revoke},
 	{"extract-cert", "no-armor", "<KEYS", cli_sop_key_extract},
-	{"sign", "no-armor micalg-out= with-key-password= as=", "KEYS... <DATA", cli_sop_sign},
+	{"sign", "no-armor micalg-out= with-key-password=* as=", "KEYS... <DATA", cli_sop_sign},
 	{"verify", VERIFY, "SIGNATURES CERTS... <DATA", cli_sop_sign_verify},
 	{"encrypt",
-		"as= no-armor with-password= sign-with= with-key-password= profile= for= "
+		"as= no-armor with-password=* sign-with=* with-key-password=* profile= for= "
 		"session-key-out=",
 		"[CERTS...] <DATA", cli_sop_message_encrypt},
 	{"decrypt",
-		"session-key-out= with-session-key= with-password= with-key-password= "
-		"verify-with= "
+		"session-key-out= with-session-key=* with-password=* with-key-password=* "
+		"verify-with=* "
 		"verifications-out= verify-out= verify-not-before= verify-not-after=",
 		"[KEYS...] <CIPHERTEXT", cli_sop_message_decrypt},
 	{"armor", "label=", "<OCTETS", cli_sop_armor},
@@ -43,7 +44,7 @@ static const struct cli_sop_verb verbs[] = {
 	{"inline-detach", "no-armor signatures-out=", "<INLINESIGNED", cli_sop_sign_detach},
 	{"inline-verify", VERIFY "verifications-out=", "CERTS... <INLINESIGNED",
 		cli_sop_sign_inline_verify},
-	{"inline-sign", "no-armor with-key-password= as=", "KEYS... <DATA",
+	{"inline-sign", "no-armor with-key-password=* as=", "KEYS... <DATA",
 		cli_sop_sign_inline},
 	{"help", "", "", run_help},
 	{0},
@@ -81,43 +82,16 @@ cli_sop_value(const struct cli_sop_line *line, const char *name)
 	return NULL;
 }
 
-int
-cli_sop_date(
-	const struct cli_sop_line *line, const char *option, uint64_t fallback, uint64_t *sec)
-{
-	const char *said = cli_sop_value(line, option), *end;
-	struct tm tm = {0};
-
-	*sec = fallback;
-	if (!said || !strcmp(said, "-"))
-		return SOP_OK;
-	if (!strcmp(said, "now")) {
-		*sec = clock_wall_sec();
-		return SOP_OK;
-	}
-	end = strptime(said, "%Y-%m-%dT%H:%M:%S", &tm);
-	if (!end || (strcmp(end, "Z") && strcmp(end, "+00:00")))
-		return cli_sop_fail(line, SOP_UNSUPPORTED_OPTION,
-			"--%s: `%s` is no time like 2026-01-31T23:59:59Z", option, said);
-	*sec = (uint64_t)timegm(&tm);
-	return SOP_OK;
-}
-
 /* --- the line ---------------------------------------------------------------------------- */
 
-/* Does the verb take it? has_value: with one. */
-static bool
-takes(const struct cli_sop_verb *verb, const char *name, size_t n, bool *has_value)
+/* What follows the option's name in the verb's list, or NULL: it has none of that name. */
+static const char *
+takes(const struct cli_sop_verb *verb, const char *name, size_t n)
 {
-	for (const char *at = verb->options; *at; at += strcspn(at, " "), at += *at == ' ') {
-		size_t length = strcspn(at, "= ");
-
-		if (length == n && !strncmp(at, name, n)) {
-			*has_value = at[n] == '=';
-			return true;
-		}
-	}
-	return false;
+	for (const char *at = verb->options; *at; at += strcspn(at, " "), at += *at == ' ')
+		if (strcspn(at, "= ") == n && !strncmp(at, name, n))
+			return at + n;
+	return NULL;
 }
 
 /* --name or --name=value. The name is cut in argv's own octets. */
@@ -126,9 +100,10 @@ read_option(struct cli_sop_line *line, char *word)
 {
 	char *name = word + 2, *equals = strchr(name, '=');
 	size_t n = equals ? (size_t)(equals - name) : strlen(name);
-	bool has_value;
+	const char *how = takes(line->verb, name, n);
+	bool has_value = how && *how == '=';
 
-	if (word[1] != '-' || !takes(line->verb, name, n, &has_value))
+	if (word[1] != '-' || !how)
 		return cli_sop_fail(line, SOP_UNSUPPORTED_OPTION, "no option %s here", word);
 	if (has_value != (equals != NULL))
 		return cli_sop_fail(line, SOP_UNSUPPORTED_OPTION,
@@ -139,6 +114,8 @@ read_option(struct cli_sop_line *line, char *word)
 		return cli_sop_fail(line, SOP_INCOMPATIBLE_OPTIONS, "too many options");
 	if (equals)
 		*equals = '\0';
+	if (has_value && how[1] != '*' && cli_sop_has(line, name))
+		return cli_sop_fail(line, SOP_INCOMPATIBLE_OPTIONS, "--%s stands twice", name);
 	line->option[line->options++] = (struct cli_sop_option){
 		name, equals ? equals + 1 : NULL};
 	return SOP_OK;
@@ -185,11 +162,51 @@ check_words(const struct cli_sop_line *line)
 	return SOP_OK;
 }
 
+/* Files that come out must be new: said before there is work to lose. */
+static int
+check_outputs(const struct cli_sop_line *line)
+{
+	int code = SOP_OK;
+
+	for (size_t i = 0; !code && i < line->options; i++) {
+		const char *name = line->option[i].name;
+		size_t n = strlen(name);
+
+		if (n > 4 && !strcmp(name + n - 4, "-out"))
+			code = cli_sop_file_check_new(line, line->option[i].value);
+	}
+	return code;
+}
+
+/* Or the next file gets its number: a key would be read as the data, a message about it be
+ * written into the text. Neither reading nor writing works on what takes its place. */
+static void
+fill_standard_fds(void)
+{
+	int fd = 0;
+
+	while (fd >= 0 && fd <= STDERR_FILENO)
+		fd = open("/", O_PATH | O_CLOEXEC);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+/* What stdio still has may find no room. */
+static int
+end_run(const struct cli_sop_line *line, int code)
+{
+	if ((fflush(stdout) || ferror(stdout)) && !code)
+		code = cli_sop_fail(line, SOP_FAILURE, "standard output: %m");
+	return code;
+}
+
 int
 cli_sop_run(const struct cli_line *from)
 {
 	static struct cli_sop_line line;
 	int code;
+
+	fill_standard_fds();
 
 	if (from->words == 0)
 		return cli_sop_fail(&line, SOP_UNSUPPORTED_SUBCOMMAND,
@@ -206,10 +223,12 @@ cli_sop_run(const struct cli_line *from)
 	code = read_words(&line, from);
 	if (!code)
 		code = check_words(&line);
+	if (!code)
+		code = check_outputs(&line);
 	if (code)
 		return code;
 	openssl_init_bare();
-	return line.verb->run(&line);
+	return end_run(&line, line.verb->run(&line));
 }
 
 /* --- help, version ----------------------------------------------------------------------- */

@@ -47,8 +47,10 @@ struct cli_sop_line {
 };
 struct cli_sop_verb {
 	const char *name;
-	const char *options; /* names, spaces between; with '=' one that has a value */
-	const char *args;    /* for the help */
+	/* Names, spaces between; with '=' one that has a value, with "=*" one that may be said
+	 * again. */
+	const char *options;
+	const char *args; /* for the help */
 	int (*run)(const struct cli_sop_line *line);
 };
 
@@ -60,9 +62,6 @@ const char *cli_sop_value(const struct cli_sop_line *line, const char *name);
 /* Says "hairpin sop VERB: ..."; returns code. */
 int cli_sop_fail(const struct cli_sop_line *line, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Seconds since 1970 of "2026-11-27T20:00:00Z", "-" (fallback), or now. SOP_OK. */
-int cli_sop_date(
-	const struct cli_sop_line *line, const char *option, uint64_t fallback, uint64_t *sec);
 /* The version numbers of `sop version`. */
 int cli_sop_version(const struct cli_sop_line *line);
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/cli_scratch.h"
@@ -57,11 +58,25 @@ is_number(const char *text, int *fd)
 	return *text && !*end && n >= 0 && n <= 65535;
 }
 
+/* A file may have such a name: nobody knows then which is meant. */
+static int
+check_prefix(const struct cli_sop_line *line, const char *name)
+{
+	struct stat st;
+
+	if (name[0] == '@' && lstat(name, &st) == 0)
+		return cli_sop_fail(line, SOP_AMBIGUOUS_INPUT,
+			"%s is a file, too, which is ./%s", name, name);
+	return SOP_OK;
+}
+
 int
 cli_sop_file_read(const struct cli_sop_line *line, const char *name, struct buf *out)
 {
-	int fd, code;
+	int fd, code = check_prefix(line, name);
 
+	if (code)
+		return code;
 	if (!strncmp(name, "@ENV:", 5))
 		return read_env(line, name + 5, out);
 	if (!strncmp(name, "@FD:", 4)) {
@@ -80,16 +95,33 @@ cli_sop_file_read(const struct cli_sop_line *line, const char *name, struct buf 
 	return code;
 }
 
+static bool
+is_fd(const char *name, int *fd)
+{
+	return !strncmp(name, "@FD:", 4) && is_number(name + 4, fd);
+}
+
+int
+cli_sop_file_check_new(const struct cli_sop_line *line, const char *name)
+{
+	struct stat st;
+	int fd, code = check_prefix(line, name);
+
+	if (!code && name[0] == '@' && !is_fd(name, &fd))
+		code = cli_sop_fail(line, SOP_UNSUPPORTED_SPECIAL_PREFIX,
+			"%s: only @FD:N is known here", name);
+	if (!code && name[0] != '@' && lstat(name, &st) == 0)
+		code = cli_sop_fail(line, SOP_OUTPUT_EXISTS, "%s: %s", name, strerror(EEXIST));
+	return code;
+}
+
 int
 cli_sop_file_write(const struct cli_sop_line *line, const char *name, struct slice octets)
 {
 	int fd;
 
-	if (!strncmp(name, "@FD:", 4) && is_number(name + 4, &fd))
+	if (is_fd(name, &fd))
 		fd = dup(fd);
-	else if (name[0] == '@')
-		return cli_sop_fail(
-			line, SOP_UNSUPPORTED_SPECIAL_PREFIX, "%s: only @FD: is known", name);
 	else
 		fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -210,10 +242,13 @@ cli_sop_file_certs(const struct cli_sop_line *line, const char *name, bool wants
 	if (!code)
 		code = cli_sop_file_parse(line, name, buf_slice(&octets), certs);
 	buf_fini_secret(&octets);
-	for (size_t i = before; !code && wants_secret && i < certs->n; i++)
-		if (!certs->cert[i]->is_secret)
-			code = cli_sop_fail(line, SOP_BAD_DATA,
-				"%s: a certificate, and its private key is wanted", name);
+	/* Who handles private keys where a certificate will do had better know it. */
+	for (size_t i = before; !code && i < certs->n; i++)
+		if (certs->cert[i]->is_secret != wants_secret)
+			code = cli_sop_fail(line, SOP_BAD_DATA, "%s: %s", name,
+				wants_secret ? "a certificate, and its private key is wanted"
+					     : "a private key, and its certificate is wanted; "
+					       "see `hairpin sop extract-cert`");
 	return code;
 }
 
@@ -236,6 +271,16 @@ trimmed(struct slice s)
 	return s;
 }
 
+/* Can somebody type it? */
+static bool
+is_readable(struct slice word)
+{
+	for (size_t i = 0; i < word.n; i++)
+		if (word.p[i] < ' ' || word.p[i] == 0x7f)
+			return false;
+	return word.n && utf8_is_valid(word);
+}
+
 static int
 add_password(const struct cli_sop_line *line, const char *name, bool is_new,
 	struct cli_sop_passwords *p)
@@ -253,9 +298,9 @@ add_password(const struct cli_sop_line *line, const char *name, bool is_new,
 		return code;
 	whole = buf_slice(b);
 	cut = trimmed(whole);
-	if (is_new && !utf8_is_valid(cut))
+	if (is_new && !is_readable(cut))
 		return cli_sop_fail(line, SOP_PASSWORD_NOT_HUMAN_READABLE,
-			"%s: the password isn't UTF-8", name);
+			"%s: a password is one line of UTF-8, and not empty", name);
 	if (!is_new && cut.n != whole.n)
 		p->word[p->n++] = whole;
 	p->word[p->n++] = cut;
@@ -363,5 +408,20 @@ cli_sop_file_out_again(struct cli_sop_out *o, const struct cli_sop_line *line)
 	buf_clear(&o->line);
 	return ftruncate(o->fd, 0)
 		       ? cli_sop_fail(line, SOP_FAILURE, "the spool can't be emptied")
+		       : SOP_OK;
+}
+
+int
+cli_sop_file_out_cut(struct cli_sop_out *o, const struct cli_sop_line *line)
+{
+	char last[2] = {0};
+	off_t end = flush(o) == ERR_OK ? lseek(o->fd, 0, SEEK_END) : -1,
+	      at = end > 1 ? end - 2 : 0;
+	ssize_t n = end < 0 ? -1 : pread(o->fd, last, sizeof last, at);
+
+	if (n > 0 && last[n - 1] == '\n')
+		end -= n > 1 && last[0] == '\r' ? 2 : 1;
+	return n < 0 || ftruncate(o->fd, end)
+		       ? cli_sop_fail(line, SOP_FAILURE, "the spool can't be cut")
 		       : SOP_OK;
 }

@@ -11,8 +11,12 @@
 
 enum { CLI_SOP_FILE_MAX = 16 << 20, CLI_SOP_CERTS_MAX = 1000, CLI_SOP_PASSWORDS_MAX = 16 };
 
-/* All of one indirect parameter. SOP_MISSING_INPUT, SOP_UNSUPPORTED_SPECIAL_PREFIX. */
+/* All of one indirect parameter. SOP_MISSING_INPUT, SOP_UNSUPPORTED_SPECIAL_PREFIX,
+ * SOP_AMBIGUOUS_INPUT. */
 int cli_sop_file_read(const struct cli_sop_line *line, const char *name, struct buf *out);
+/* Might cli_sop_file_write make it? SOP_OUTPUT_EXISTS, SOP_UNSUPPORTED_SPECIAL_PREFIX,
+ * SOP_AMBIGUOUS_INPUT. */
+int cli_sop_file_check_new(const struct cli_sop_line *line, const char *name);
 /* Writes a new one. SOP_OUTPUT_EXISTS. */
 int cli_sop_file_write(const struct cli_sop_line *line, const char *name, struct slice octets);
 /* Standard input to its end, or until the callback's first error, *e. */
@@ -30,8 +34,8 @@ struct cli_sop_certs {
 	struct pgp_cert *cert[CLI_SOP_CERTS_MAX];
 	size_t n;
 };
-/* Adds those of a file. SOP_BAD_DATA: there is none; wants_secret: or one without its private
- * key. */
+/* Adds those of a file. SOP_BAD_DATA: there is none, or one that has its private key, or,
+ * wants_secret, one that hasn't. */
 int cli_sop_file_certs(const struct cli_sop_line *line, const char *name, bool wants_secret,
 	struct cli_sop_certs *certs);
 /* Adds those of octets, armored or not; name is for messages. */
@@ -46,7 +50,8 @@ struct cli_sop_passwords {
 	struct slice word[2 * CLI_SOP_PASSWORDS_MAX];
 	size_t n, files;
 };
-/* is_new: for what is written with it: trimmed, and text (SOP_PASSWORD_NOT_HUMAN_READABLE). */
+/* is_new: for what is written with it: trimmed, and a line of text that isn't empty
+ * (SOP_PASSWORD_NOT_HUMAN_READABLE). */
 int cli_sop_file_passwords(const struct cli_sop_line *line, const char *option, bool is_new,
 	struct cli_sop_passwords *p);
 void cli_sop_file_passwords_fini(struct cli_sop_passwords *p);
@@ -64,6 +69,8 @@ bool cli_sop_file_has_checksum(struct slice packets);
 struct text_sink cli_sop_file_sink(struct cli_sop_out *o);
 /* Forgets what went in. */
 int cli_sop_file_out_again(struct cli_sop_out *o, const struct cli_sop_line *line);
+/* Without the end of its last line. */
+int cli_sop_file_out_cut(struct cli_sop_out *o, const struct cli_sop_line *line);
 /* To standard output if code is 0. Returns code, or what went wrong now. */
 int cli_sop_file_out_end(struct cli_sop_out *o, const struct cli_sop_line *line, int code);
 

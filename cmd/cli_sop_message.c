@@ -138,13 +138,15 @@ choose(const struct cli_sop_line *line, struct encrypt *x)
 static int
 read_encrypt(const struct cli_sop_line *line, struct encrypt *x)
 {
-	const char *as = cli_sop_value(line, "as");
+	const char *as = cli_sop_value(line, "as"), *use = cli_sop_value(line, "for");
 	int code = cli_sop_file_passwords(line, "with-password", true, &x->passwords);
 
 	cli_sop_signer_init(&x->signers);
 	x->is_text = as && !strcmp(as, "text");
 	if (as && !x->is_text && strcmp(as, "binary"))
 		return cli_sop_fail(line, SOP_UNSUPPORTED_OPTION, "--as=%s isn't known", as);
+	if (use && strcmp(use, "any"))
+		return cli_sop_fail(line, SOP_UNSUPPORTED_OPTION, "--for=%s isn't known", use);
 	if (!code)
 		code = cli_sop_file_passwords(
 			line, "with-key-password", false, &x->key_passwords);
@@ -257,6 +259,11 @@ read_decrypt(const struct cli_sop_line *line, struct decrypt *x)
 					 cli_sop_has(line, "verify-out")))
 		code = cli_sop_fail(line, SOP_INCOMPLETE_VERIFICATION,
 			"--verify-with and --verifications-out go together");
+	if (!code && !verifies &&
+		(cli_sop_has(line, "verify-not-before") ||
+			cli_sop_has(line, "verify-not-after")))
+		code = cli_sop_fail(line, SOP_INCOMPLETE_VERIFICATION,
+			"--verify-not-before and --verify-not-after want --verify-with");
 	if (!code && x->keys.n == 0 && x->passwords.n == 0 && x->n_sessions == 0)
 		code = cli_sop_fail(line, SOP_MISSING_ARG,
 			"keys are wanted, or --with-password=FILE, or --with-session-key=FILE");
@@ -359,7 +366,8 @@ say_why(const struct cli_sop_line *line, const struct decrypt *x, enum err e)
 {
 	if (e == ERR_SYNTAX)
 		return cli_sop_fail(line, SOP_BAD_DATA, "no OpenPGP message");
-	if (x->is_locked && (e == ERR_CRYPTO || e == ERR_NOT_FOUND))
+	/* attempts are of locked keys, too: is it for one of ours at all? */
+	if (x->is_locked && x->facts.recipients && x->facts.attempts)
 		return cli_sop_fail(line, SOP_KEY_IS_PROTECTED,
 			"a key has a password, and none that was given fits");
 	return cli_sop_fail(line, SOP_CANNOT_DECRYPT, "it can't be decrypted");

@@ -360,6 +360,9 @@ cli_sop_sign_detach(const struct cli_sop_line *line)
 	if (!code && (pgp_armor_feed(&armor, buf_slice(&x.signatures)) != ERR_OK ||
 			     pgp_armor_finish(&armor) != ERR_OK))
 		code = cli_sop_fail(line, SOP_FAILURE, "too many signatures");
+	/* The end before the signature isn't signed: without it, verify says good. */
+	if (!code && x.is_clear)
+		code = cli_sop_file_out_cut(&x.text, line);
 	if (!code)
 		code = cli_sop_file_write(line, signatures, buf_slice(&out));
 	code = cli_sop_inline_end(&x, line, code);

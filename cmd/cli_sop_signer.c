@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cmd/cli_sop_date.h"
 #include "cmd/cli_sop_key.h"
 #include "core/clock.h"
 #include "crypto/pgp_algorithm.h"
@@ -97,13 +98,33 @@ cli_sop_signer_hash(const struct cli_sop_signers *s, char *room, size_t size)
 
 /* --- what is said of signatures ---------------------------------------------------------- */
 
+/* Of an option that isn't there *sec stays. */
+static int
+read_date(const struct cli_sop_line *line, const char *option, uint64_t no_limit, uint64_t *sec)
+{
+	const char *said = cli_sop_value(line, option);
+
+	if (!said)
+		return SOP_OK;
+	if (!strcmp(said, "-"))
+		*sec = no_limit;
+	else if (!strcmp(said, "now"))
+		*sec = clock_wall_sec();
+	else if (!cli_sop_date_parse(said, sec))
+		return cli_sop_fail(line, SOP_UNSUPPORTED_OPTION,
+			"--%s: `%s` is no time like 2026-01-31T23:59:59Z", option, said);
+	return SOP_OK;
+}
+
 int
 cli_sop_signer_window(const struct cli_sop_line *line, const char *from, const char *until,
 	struct cli_sop_window *w)
 {
-	int code = cli_sop_date(line, from, 0, &w->from_sec);
+	int code;
 
-	return code ? code : cli_sop_date(line, until, clock_wall_sec(), &w->until_sec);
+	*w = (struct cli_sop_window){0, clock_wall_sec()};
+	code = read_date(line, from, 0, &w->from_sec);
+	return code ? code : read_date(line, until, UINT64_MAX, &w->until_sec);
 }
 
 static void

@@ -123,8 +123,11 @@ def walks(folder, us):
         assert us.run("inline-verify", c, data=signed) == text, how
         changed = signed.replace(b"two", b"twx")
         assert how != "clearsigned" or us.run("inline-verify", c, data=changed) is None
-        assert us.run("inline-detach", f"--signatures-out={path}/{how}", data=signed) == text
-        assert us.run("verify", f"{path}/{how}", c, data=text.rstrip(b"\n") if how == "clearsigned" else text), how
+        bare = us.run("inline-detach", f"--signatures-out={path}/{how}", data=signed)
+        assert bare == (text[:-1] if how == "clearsigned" else text), how
+        assert us.run("verify", f"{path}/{how}", c, data=bare), how
+        assert how != "clearsigned" or us.run("inline-detach", f"--signatures-out={path}/crlf",
+                                              data=signed.replace(b"\n", b"\r\n")) == text[:-1].replace(b"\n", b"\r\n")
         assert us.run("inline-verify", c, data=signed + b"more\n") is None or how != "clearsigned"
     assert us.run("dearmor", data=us.run("armor", data=us.run("dearmor", data=message))) == \
         us.run("dearmor", data=message)
