@@ -65,11 +65,14 @@ static int
 add_one(const struct cli_line *line, struct slice der, const struct cert_info *info,
 	json_t *rows)
 {
-	json_t *addresses = cli_key_file_addresses(line, 1, info), *request;
+	json_t *addresses = NULL, *request;
+	int code = cli_key_file_check(line->word[0], der, false);
 
-	if (!addresses)
-		return EX_USAGE;
-	cli_key_file_warn(line->word[0], info, addresses);
+	if (!code && !(addresses = cli_key_file_addresses(line, 1, info)))
+		code = EX_USAGE;
+	if (code)
+		return code;
+	cli_key_file_warn(line->word[0], der, info, addresses);
 	request = request_of(line, der);
 	json_object_set_new(request, "addresses", addresses);
 	return ask(line, request, rows);

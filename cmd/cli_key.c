@@ -104,13 +104,16 @@ import_key(const struct cli_line *line, const struct key_file *f, size_t n, stru
 	if (own.n) {
 		if (cert_info_read(own, a, &info))
 			return cli_fail(EX_DATAERR, "%s: its certificate can't be read", path);
+		code = cli_key_file_check(path, own, true);
+		if (code)
+			return code;
 		t.certs = key_file_chain(f, own, chain);
 	}
 	t.addresses = cli_key_file_addresses(line, 1, own.n ? &info : NULL);
 	if (!t.addresses)
 		return EX_USAGE;
 	if (own.n)
-		cli_key_file_warn(path, &info, t.addresses);
+		cli_key_file_warn(path, own, &info, t.addresses);
 	code = tell(&t, &row);
 	if (!code)
 		json_array_append_new(rows, row);

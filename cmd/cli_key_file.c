@@ -12,6 +12,8 @@
 #include "cmd/cli_verbs.h"
 #include "core/clock.h"
 #include "core/mail_addr.h"
+#include "crypto/gateway_pgp.h"
+#include "crypto/pgp_info.h"
 #include "crypto/seal.h"
 #include "store/backup_file.h"
 
@@ -181,8 +183,49 @@ put_date(int64_t sec, char text[16])
 		memcpy(text, "?", 2);
 }
 
+/* At its newest signature's time, as those may not be known which would make it longer. */
+static bool
+is_of_use(struct pgp_cert *cert, bool is_private)
+{
+	uint64_t at_sec = pgp_info_newest_sec(cert);
+	bool is = pgp_valid_key(cert, 0, PGP_USE_SIGN, at_sec) == PGP_PROBLEM_REVOKED;
+
+	for (size_t i = 0; i < cert->n_keys && !is; i++) {
+		const struct pgp_public *key = &cert->key[i].public;
+
+		is = is_private ? key->is_ours && key->algorithm != PGP_DSA
+				: !pgp_valid_key(cert, i, PGP_USE_SIGN, at_sec) ||
+					  !pgp_valid_key(cert, i, PGP_USE_ENCRYPT, at_sec);
+	}
+	return is;
+}
+
+int
+cli_key_file_check(const char *path, struct slice octets, bool is_private)
+{
+	struct pgp_cert *cert = pgp_info_is(octets) ? pgp_info_parse(octets) : NULL;
+	bool is_refused = cert && !is_of_use(cert, is_private);
+	const char *fault = is_refused ? gateway_pgp_fault(cert, pgp_info_newest_sec(cert))
+				       : NULL;
+
+	pgp_cert_free(cert);
+	return is_refused ? cli_fail(EX_DATAERR, "%s: %s", path, fault) : EX_OK;
+}
+
+static void
+warn_of_openpgp(const char *path, struct slice octets)
+{
+	struct pgp_cert *cert = pgp_info_is(octets) ? pgp_info_parse(octets) : NULL;
+	const char *fault = cert ? gateway_pgp_fault(cert, (uint64_t)clock_wall_sec()) : NULL;
+
+	if (fault)
+		fprintf(stderr, "note: %s: nothing is encrypted to it: %s\n", path, fault);
+	pgp_cert_free(cert);
+}
+
 void
-cli_key_file_warn(const char *path, const struct cert_info *info, const json_t *addresses)
+cli_key_file_warn(const char *path, struct slice cert, const struct cert_info *info,
+	const json_t *addresses)
 {
 	int64_t now = (int64_t)clock_wall_sec();
 	struct arena a;
@@ -200,7 +243,10 @@ cli_key_file_warn(const char *path, const struct cert_info *info, const json_t *
 	else if (info->from_sec > now)
 		fprintf(stderr, "note: %s: the certificate isn't valid before %s\n", path,
 			date);
-	if (!info->is_for_mail || (!info->may_sign && !info->may_encrypt))
+	else
+		warn_of_openpgp(path, cert);
+	if (!pgp_info_is(cert) &&
+		(!info->is_for_mail || (!info->may_sign && !info->may_encrypt)))
 		fprintf(stderr, "note: %s: by its key usage the certificate isn't for mail\n",
 			path);
 	json_array_foreach((json_t *)(uintptr_t)addresses, i,

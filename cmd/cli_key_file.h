@@ -21,8 +21,13 @@ json_t *cli_key_file_base64(struct slice octets);
  * NULL: there are none, which was said. */
 json_t *cli_key_file_addresses(
 	const struct cli_line *line, size_t first, const struct cert_info *info);
+/* EX_OK, or why a certificate, or one with its private key, is of no use here, which was said:
+ * an OpenPGP key of a kind that isn't known, or that nothing can be done with. One that is
+ * revoked, or weak and private, is of use. */
+int cli_key_file_check(const char *path, struct slice cert, bool is_private);
 /* Says on standard error what is odd about the certificate, for these addresses. */
-void cli_key_file_warn(const char *path, const struct cert_info *info, const json_t *addresses);
+void cli_key_file_warn(const char *path, struct slice cert, const struct cert_info *info,
+	const json_t *addresses);
 /* A new file of mode 600, synced; one that is there stays. EX_OK, or why not, which was
  * said. */
 int cli_key_file_write(const char *path, struct slice octets);

@@ -183,6 +183,30 @@ def attached_keys_are_learned_and_put_together(s, g):
     assert "the OpenPGP key is revoked" in shown, shown
 
 
+def what_nothing_can_be_done_with_is_not_taken(s, g):
+    weak = "is too weak, or of a kind that isn't known here"
+    for kind, sub, words in ("rsa1024", "rsa1024", weak), ("dsa1024", "elg1024", weak), ("secp256k1", "secp256k1", weak), \
+            ("ed25519", None, "isn't for encrypting"), ("dsa2048", "elg2048", weak):
+        other = Gpg(s.dir, f"gpg-{kind}")
+        other.new("f", "f@out.test", kind)
+        if sub:
+            other.run("--quick-add-key", other.run("--list-keys", "--with-colons").stdout.decode().split("fpr:::::::::")[1].split(":")[0],
+                      sub, "encrypt", "never")
+        done = s.cli("cert", "add", other.file("f@out.test", s.dir), check=False)
+        # Of some the signatures can be checked.
+        is_taken = kind in ("ed25519", "dsa2048")
+        assert done.returncode == (0 if is_taken else 65) and words in done.stderr and (not is_taken or "note: " in done.stderr), (kind, done)
+        assert len(s.json("cert", "list", "f@out.test")["rows"]) == is_taken, kind
+        if is_taken:
+            s.cli("cert", "delete", s.json("cert", "list", "f@out.test")["rows"][0]["name"])
+        with open(f"{s.dir}/private.asc", "wb") as f:
+            f.write(other.run("--armor", "--export-secret-keys", "f@out.test").stdout)
+        if not kind.startswith(("rsa", "ed")):
+            done = s.cli("key", "import", f"{s.dir}/private.asc", "--password", "", check=False)
+            assert done.returncode == 65 and weak in done.stderr and not s.json("key", "list", "f@out.test")["rows"], (kind, done)
+        other.stop()
+
+
 # --- outward ---------------------------------------------------------------------------------------
 
 
@@ -261,6 +285,7 @@ def main():
         what_only_looks_signed_is_no_pass(s, g)
         autocrypt_is_learned_and_vouched_for_by_nobody(s, g)
         attached_keys_are_learned_and_put_together(s, g)
+        what_nothing_can_be_done_with_is_not_taken(s, g)
         what_leaves_is_signed_and_encrypted(s, g, to)
         without_a_certificate_it_waits_and_goes_when_there_is_one(s, g, to)
         one_method_alone_switches_the_other_off(s, g, to)
