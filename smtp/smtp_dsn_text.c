@@ -149,6 +149,8 @@ static const struct {
 		"subject. Write them in plain letters."},
 	{"6.", "The server of the recipient can't take a mail of this form. Send it as plain "
 	       "text, or without what is attached."},
+	{"7.5", "It may leave only encrypted or signed, and that wasn't possible. Send it "
+		"again once the cause is gone."},
 	{"7.", "The rules of the recipient's server forbid this mail. If you believe that this "
 	       "is wrong, show this report to the recipient, or to their postmaster."},
 	{"", "Send it again once the cause is gone."},
@@ -157,6 +159,7 @@ static const struct {
 	const char *code, *words;
 } delays[] = {
 	{"2.2", "The mailbox is full; it is tried whether there is room."},
+	{"7.5", "It may leave only encrypted or signed, and that isn't possible yet."},
 	{"7.", "The recipient's server doesn't want the mail yet."},
 	{"4.", "The recipient's server can't be reached now."},
 	{"", "The recipient's server can't take the mail now."},

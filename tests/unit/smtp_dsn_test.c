@@ -146,6 +146,23 @@ a_delay_says_until_when(void **state)
 	assert_true(has("you need not\r\nsend it again") || has("you need not send it again"));
 }
 
+/* Who reads "their server doesn't want it" looks in the wrong place. */
+static void
+what_waits_for_a_certificate_is_not_the_recipients_fault(void **state)
+{
+	(void)state;
+	t.rcpt[0].action = SMTP_DSN_DELAYED;
+	t.rcpt[0].status = SLICE_LIT("4.7.5 no certificate is known");
+	format();
+	assert_true(has("may leave only encrypted or signed"));
+	assert_false(has("doesn't want"));
+	t.rcpt[0].action = SMTP_DSN_FAILED;
+	t.rcpt[0].status = SLICE_LIT("5.7.5 no certificate is known");
+	format();
+	assert_true(has("may leave only encrypted or signed"));
+	assert_false(has("forbid"));
+}
+
 static void
 each_action_has_its_name_and_a_success_its_subject(void **state)
 {
@@ -357,6 +374,7 @@ main(void)
 		T(a_subject_that_was_encrypted_is_not_given_back),
 		T(another_server_is_named_and_quoted),
 		T(a_delay_says_until_when),
+		T(what_waits_for_a_certificate_is_not_the_recipients_fault),
 		T(each_action_has_its_name_and_a_success_its_subject),
 		T(every_status_finds_advice),
 		T(a_mail_comes_back_whole_or_its_header),
