@@ -5,6 +5,7 @@
 #include "cmd/control_list.h"
 #include "cmd/control_policy.h"
 #include "core/codec.h"
+#include "store/view_directory.h"
 #include "store/view_policy.h"
 
 /* --- for all of its verbs --- */
@@ -26,6 +27,12 @@ control_policy_value(enum policy_name name, const struct policy_value *value, st
 	out = arena_dup(a, buf_slice(&text));
 	buf_fini(&text);
 	return out;
+}
+
+bool
+control_policy_is_for_ours(enum policy_name name)
+{
+	return policy_settings[name].whose == POLICY_SENDERS || name == POLICY_TAG_SUBJECT;
 }
 
 void
@@ -108,6 +115,50 @@ read_words(struct words *w)
 	return !is_twice(w->policy, &w->why);
 }
 
+/* Is it a level of a domain of ours? False for one that is above domains. */
+static enum err
+is_ours(struct control_request *r, struct slice level, bool *is)
+{
+	size_t at = slice_find(level, '@');
+	struct slice domain = at < level.n ? slice_from(level, at + 1) : level;
+	struct db_txn *txn = control_read(r);
+	Commands__Domain *ours;
+	enum err e;
+
+	if (!txn)
+		return ERR_UNAVAILABLE;
+	e = view_directory_domain(txn, domain, &r->arena, &ours);
+	view_end(r->courier->view);
+	*is = e == ERR_OK;
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+/* What is set where nobody looks for it. False: failed, and said so. */
+static bool
+put_note(struct control_request *r, const Commands__Policy *p, struct slice level)
+{
+	bool is = false;
+
+	if (!level.n || level.p[0] == '.')
+		return true;
+	if (is_ours(r, level, &is))
+		return false;
+	for (size_t i = 0; !is && i < p->n_setting; i++) {
+		enum policy_name name = policy_find(slice_str(p->setting[i]->name), NULL);
+		char note[300];
+
+		if (!control_policy_is_for_ours(name) || !p->setting[i]->value[0])
+			continue;
+		snprintf(note, sizeof note,
+			"%s does nothing here, as %.*s is no domain or user of ours: say it of "
+			"yours, or of cluster",
+			p->setting[i]->name, SLICE_FMT(slice_cut(level, 0, 100)));
+		r->done = json_pack("{s:o}", "note", control_json(slice_str(note)));
+		return true;
+	}
+	return true;
+}
+
 static void
 policy_set(struct control_request *r)
 {
@@ -128,7 +179,8 @@ policy_set(struct control_request *r)
 		put->change = true;
 		r->command.body_case = COMMANDS__COMMAND__BODY_POLICY_PUT;
 		r->command.policy_put = put;
-		control_propose(r);
+		if (put_note(r, w.policy, level))
+			control_propose(r);
 	} else {
 		control_fail(r, EX_USAGE, "%.*s", SLICE_FMT(buf_slice(&w.why)));
 	}

@@ -173,6 +173,21 @@ judge_mode(
 			SLICE_FMT(policy_level_text(level->name)));
 }
 
+static void
+judge_place(struct checking *k, const struct policy_level *level)
+{
+	if (!level->name.n || level->name.p[0] == '.' || is_ours(k, level->name))
+		return;
+	for (enum policy_name i = 0; i < POLICY_COUNT; i++)
+		if (control_policy_is_for_ours(i) && level->text[i].n)
+			add(k, "warning", level->name,
+				"take it back (`hairpin policy set LEVEL NAME=`), and say it "
+				"of "
+				"yours, or of cluster",
+				"%s of %.*s does nothing, as that is no domain or user of ours",
+				policy_settings[i].name, SLICE_FMT(level->name));
+}
+
 static bool
 judge(void *arg, struct slice name, Commands__Policy *row)
 {
@@ -193,6 +208,7 @@ judge(void *arg, struct slice name, Commands__Policy *row)
 	} else if (!e) {
 		policy_decide(side, side, d);
 		judge_mode(k, said, d);
+		judge_place(k, said);
 	}
 	return ++k->looked < LEVELS_MAX && k->found < FINDINGS_MAX;
 }

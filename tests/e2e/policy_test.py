@@ -104,6 +104,26 @@ def decisions_are_explained(s):
     assert mode("<>", "Bob@ELSEWHERE.example")[:3] == ("must", "bob@elsewhere.example", "recipient")
 
 
+def what_does_nothing_there_is_said(s):
+    for level, setting, idle in (("partner.example", "sign=never", True), ("bob@partner.example", "autocrypt=yes", True),
+                                 ("partner.example", "tag_subject=yes", True), ("partner.example", "mode=must", False),
+                                 ("partner.example", "trust_min=manual", False), ("example.org", "sign=never", False),
+                                 ("u0@example.org", "autocrypt=yes", False), ("cluster", "sign=never", False),
+                                 (".partner.example", "sign=never", False)):
+        name = setting.split("=")[0]
+        before = next((x for r in s.json("policy", "list")["rows"] if r["level"] == level for x in r["settings"]
+                       if x.startswith(name + "=")), name + "=")
+        note = s.json("policy", "set", level, setting).get("note", "")
+        assert (f"{name} does nothing here, as {level} is no domain or user of ours: say it of yours" in note) == idle, note
+        found = [f for f in json.loads(s.cli("check", "--local", "--json", check=False).stdout)
+                 if f["subject"] == level and "does nothing" in f["what"]]
+        assert len(found) == idle and (not idle or f"{name} of {level} does nothing" in found[0]["what"]), (level, found)
+        # Taking it back is no mistake.
+        assert "note" not in s.json("policy", "set", level, before if before == name + "=" else name + "=")
+        if before != name + "=":
+            s.cli("policy", "set", level, before)
+
+
 def words_say_what_happens(s):
     def said(sender, recipient):
         r = s.json("policy", "explain", sender, recipient)
@@ -221,6 +241,7 @@ def main():
         levels_inherit(s)
         decisions_are_explained(s)
         words_say_what_happens(s)
+        what_does_nothing_there_is_said(s)
         mistakes_are_answered_with_the_next_step(s)
         the_recipes_are_taken_as_they_stand(s)
         check_names_what_is_dangerous(s)
