@@ -47,32 +47,36 @@ ask(const struct cli_line *line, json_t *request, json_t *rows)
 	return EX_OK;
 }
 
-/* Takes rows, which are shown unless code says that they aren't all. */
+/* Takes rows: what was done, whether or not code says that it isn't all. */
 static int
 put_rows(const struct cli_line *line, json_t *rows, int code)
 {
-	if (!code && cli_has(line, "--json"))
-		return cli_put_json(json_pack("{s:o}", "rows", rows));
-	if (!code)
+	int shown = EX_OK;
+
+	if (json_array_size(rows) && cli_has(line, "--json"))
+		shown = cli_put_json(json_pack("{s:O}", "rows", rows));
+	else if (json_array_size(rows))
 		cli_table_put_rows(rows);
 	json_decref(rows);
-	return code;
+	return code ? code : shown;
 }
 
 /* --- add --- */
 
 static int
-add_one(const struct cli_line *line, struct slice der, const struct cert_info *info,
-	json_t *rows)
+add_one(const struct cli_line *line, const struct key_file *f, size_t i,
+	const struct cert_info *info, json_t *rows)
 {
+	struct slice der = f->cert[i];
 	json_t *addresses = NULL, *request;
 	int code = cli_key_file_check(line->word[0], der, false);
 
-	if (!code && !(addresses = cli_key_file_addresses(line, 1, info)))
+	if (!code && !(addresses = cli_key_file_addresses(line, info, f->certs == 1)))
 		code = EX_USAGE;
 	if (code)
 		return code;
-	cli_key_file_warn(line->word[0], der, info, addresses);
+	cli_key_file_warn(
+		&(struct cli_key_file_odd){line->word[0], der, info, addresses, false});
 	request = request_of(line, der);
 	json_object_set_new(request, "addresses", addresses);
 	return ask(line, request, rows);
@@ -92,16 +96,18 @@ add_all(const struct cli_line *line, const struct key_file *f, struct arena *a, 
 {
 	struct cert_info info;
 	size_t people = 0;
-	int code = EX_OK;
+	int code = EX_OK, of_one = EX_OK;
 
-	for (size_t i = 0; i < f->certs && !code; i++) {
+	/* One that won't do keeps none of the others out. */
+	for (size_t i = 0; i < f->certs && cli_key_file_may_go_on(of_one); i++) {
 		if (cert_info_read(f->cert[i], a, &info))
 			return cli_fail(EX_DATAERR, "%s: certificate %zu can't be read",
 				line->word[0], i + 1);
 		if (!is_somebodys(&info))
 			continue;
 		people++;
-		code = add_one(line, f->cert[i], &info, rows);
+		of_one = add_one(line, f, i, &info, rows);
+		code = code ? code : of_one;
 	}
 	if (!code && !people && f->certs)
 		return cli_fail(EX_DATAERR,

@@ -109,11 +109,12 @@ import_key(const struct cli_line *line, const struct key_file *f, size_t n, stru
 			return code;
 		t.certs = key_file_chain(f, own, chain);
 	}
-	t.addresses = cli_key_file_addresses(line, 1, own.n ? &info : NULL);
+	t.addresses = cli_key_file_addresses(line, own.n ? &info : NULL, f->keys == 1);
 	if (!t.addresses)
 		return EX_USAGE;
 	if (own.n)
-		cli_key_file_warn(path, own, &info, t.addresses);
+		cli_key_file_warn(
+			&(struct cli_key_file_odd){path, own, &info, t.addresses, true});
 	code = tell(&t, &row);
 	if (!code)
 		json_array_append_new(rows, row);
@@ -150,20 +151,24 @@ cli_key_import(const struct cli_line *line)
 	json_t *rows = json_array();
 	struct key_file f = {.keys = 0};
 	struct arena a;
-	int code;
+	int code, of_one = EX_OK, shown = EX_OK;
 
 	seal_init();
 	arena_init(&a, 0);
 	code = cli_key_file_read(line, line->word[0], &a, &f);
-	for (size_t i = 0; i < f.keys && !code; i++)
-		code = import_key(line, &f, i, &a, rows);
 	if (!code && !f.keys)
 		code = import_certificate(line, &f, &a, rows);
+	/* One that is here already, as after a first try, keeps none of the others out. */
+	for (size_t i = 0; i < f.keys && cli_key_file_may_go_on(of_one); i++) {
+		of_one = import_key(line, &f, i, &a, rows);
+		code = code ? code : of_one;
+	}
 	arena_reset(&a);
-	if (!code)
-		return put_rows(line, rows);
-	json_decref(rows);
-	return code;
+	if (json_array_size(rows))
+		shown = put_rows(line, rows);
+	else
+		json_decref(rows);
+	return code ? code : shown;
 }
 
 /* --- create --- */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -97,6 +98,14 @@ fail(enum err e, const char *path)
 	}
 }
 
+static bool
+is_file(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) || S_ISREG(st.st_mode);
+}
+
 int
 cli_key_file_read(
 	const struct cli_line *line, const char *path, struct arena *a, struct key_file *out)
@@ -113,7 +122,10 @@ cli_key_file_read(
 	e = backup_file_read(path, KEY_FILE_MAX, &p, &n);
 	if (e)
 		return cli_fail(EX_NOINPUT, "%s: %s", path,
-			e == ERR_NOT_FOUND ? "there is no such file" : err_text(e));
+			e == ERR_NOT_FOUND ? "there is no such file"
+			: !is_file(path)   ? "it is no file: put the key into one"
+			: e == ERR_TOO_BIG ? "it is larger than a megabyte: no key is"
+					   : err_text(e));
 	e = key_file_read(slice_of(p, n), word, a, out);
 	if (e == ERR_DENIED && (asked = cli_password(line))) {
 		e = *asked ? key_file_read(slice_of(p, n), asked, a, out) : ERR_DENIED;
@@ -139,24 +151,40 @@ cli_key_file_base64(struct slice octets)
 }
 
 json_t *
-cli_key_file_addresses(const struct cli_line *line, size_t first, const struct cert_info *info)
+cli_key_file_addresses(const struct cli_line *line, const struct cert_info *info, bool is_alone)
 {
 	json_t *list = json_array();
 
-	for (size_t i = first; i < line->words; i++)
+	for (size_t i = 1; i < line->words; i++)
 		json_array_append_new(list, json_string(line->word[i]));
-	for (size_t i = 0; line->words <= first && info && i < info->addresses; i++)
+	for (size_t i = 0; line->words <= 1 && info && i < info->addresses; i++)
 		json_array_append_new(list,
 			json_stringn((const char *)info->address[i].p, info->address[i].n));
 	if (json_array_size(list))
 		return list;
 	json_decref(list);
-	cli_fail(EX_USAGE,
-		info ? "%s: the certificate names no address: name one: `hairpin %s %s ADDRESS`"
-		     : "%s: there is no certificate for the key in it, so name an address: "
-		       "`hairpin %s %s ADDRESS`",
-		line->word[0], line->verb->name, line->word[0]);
+	if (!info)
+		cli_fail(EX_USAGE,
+			"%s: there is no certificate for the key in it, so name an address: "
+			"`hairpin %s %s ADDRESS`",
+			line->word[0], line->verb->name, line->word[0]);
+	else if (is_alone)
+		cli_fail(EX_USAGE,
+			"%s: the certificate names no address: name one: `hairpin %s %s "
+			"ADDRESS`",
+			line->word[0], line->verb->name, line->word[0]);
+	else
+		cli_fail(EX_USAGE,
+			"%s: the certificate of \"%.*s\" names no address: put it into a file "
+			"of its own, and name one: `hairpin %s FILE ADDRESS`",
+			line->word[0], SLICE_FMT(info->subject), line->verb->name);
 	return NULL;
+}
+
+bool
+cli_key_file_may_go_on(int code)
+{
+	return code == EX_OK || code == EX_USAGE || code == EX_DATAERR || code == EX_CANTCREAT;
 }
 
 static bool
@@ -224,9 +252,9 @@ warn_of_openpgp(const char *path, struct slice octets)
 }
 
 void
-cli_key_file_warn(const char *path, struct slice cert, const struct cert_info *info,
-	const json_t *addresses)
+cli_key_file_warn(const struct cli_key_file_odd *c)
 {
+	const struct cert_info *info = c->info;
 	int64_t now = (int64_t)clock_wall_sec();
 	struct arena a;
 	char date[16];
@@ -235,25 +263,28 @@ cli_key_file_warn(const char *path, struct slice cert, const struct cert_info *i
 
 	arena_init(&a, 0);
 	put_date(info->until_sec <= now ? info->until_sec : info->from_sec, date);
-	if (info->until_sec <= now)
+	if (info->until_sec <= now && !info->is_revoked)
 		fprintf(stderr,
 			"note: %s: the certificate expired on %s: nothing is signed with "
 			"it or encrypted to it any more\n",
-			path, date);
+			c->path, date);
 	else if (info->from_sec > now)
-		fprintf(stderr, "note: %s: the certificate isn't valid before %s\n", path,
+		fprintf(stderr, "note: %s: the certificate isn't valid before %s\n", c->path,
 			date);
 	else
-		warn_of_openpgp(path, cert);
-	if (!pgp_info_is(cert) &&
+		warn_of_openpgp(c->path, c->cert);
+	if (!pgp_info_is(c->cert) &&
 		(!info->is_for_mail || (!info->may_sign && !info->may_encrypt)))
 		fprintf(stderr, "note: %s: by its key usage the certificate isn't for mail\n",
-			path);
-	json_array_foreach((json_t *)(uintptr_t)addresses, i,
-		one) if (!is_for(info, json_string_value(one), &a)) fprintf(stderr,
-		"note: %s: the certificate isn't for %s: others will not "
-		"believe its signatures\n",
-		path, json_string_value(one));
+			c->path);
+	json_array_foreach((json_t *)(uintptr_t)c->addresses, i, one)
+	{
+		if (!is_for(info, json_string_value(one), &a))
+			fprintf(stderr, "note: %s: the certificate isn't for %s%s\n", c->path,
+				json_string_value(one),
+				c->is_ours ? ": others will not believe its signatures"
+					   : ", but is used for it, as you say so");
+	}
 	arena_reset(&a);
 }
 

@@ -107,7 +107,8 @@ const struct cli_verb cli_verbs[] = {
 		"change what the options name", cli_control_run},
 
 	{"key import", "FILE [ADDRESS...]", "--password --password-file --json",
-		"take in a private key with its certificate: .p12, .pfx, PEM", cli_key_import},
+		"take in private keys with their certificates: .p12, .pfx, PEM, OpenPGP's",
+		cli_key_import},
 	{"key create", "ADDRESS...", "--kind --days --csr --json",
 		"make a private key and a certificate, or a request for one", cli_key_create},
 	{"key list", "[ADDRESS]", "--json", "the private keys", cli_control_run},

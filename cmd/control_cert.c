@@ -14,7 +14,7 @@
 #include "store/view_cert.h"
 #include "store/view_trust.h"
 
-enum { FOUND_MAX = 256 };
+enum { FOUND_MAX = 256, FINGERPRINT = 40 }; /* digits, of version 4 */
 
 /* --- rows --- */
 
@@ -263,8 +263,11 @@ find_one(struct control_request *r, bool in_trust)
 
 	if (!f || f->n)
 		return f;
-	control_fail(r, EX_NOUSER, "no such certificate%s (`hairpin cert list%s` shows them)",
-		f->address.n ? " of that address" : "", in_trust ? " --trusted" : "");
+	control_fail(r, EX_NOUSER, "no such certificate%s (`hairpin cert list`%s)%s",
+		f->address.n ? " of that address" : "",
+		in_trust ? " and `hairpin cert list --trusted` show them" : " shows them",
+		f->name.n == FINGERPRINT ? ": there, an OpenPGP fingerprint is the serial"
+					 : "");
 	return NULL;
 }
 
@@ -534,6 +537,13 @@ cert_trust(struct control_request *r)
 	}
 	if (cert_info_read(der, &r->arena, &info)) {
 		control_fail(r, EX_DATAERR, "not a certificate");
+		return;
+	}
+	if (pgp_info_is(der)) {
+		control_fail(r, EX_DATAERR,
+			"no authority stands behind an OpenPGP key: to believe it, say "
+			"`hairpin "
+			"cert add FILE`, or of one that is here `hairpin cert approve SHA256`");
 		return;
 	}
 	trust->anchor = codec_bytes(der);
