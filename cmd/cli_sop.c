@@ -46,7 +46,7 @@ static const struct cli_sop_verb verbs[] = {
 		cli_sop_sign_inline_verify},
 	{"inline-sign", "no-armor with-key-password=* as=", "KEYS... <DATA",
 		cli_sop_sign_inline},
-	{"help", "", "", run_help},
+	{"help", "", "[VERB]", run_help},
 	{0},
 };
 
@@ -162,6 +162,15 @@ check_words(const struct cli_sop_line *line)
 	return SOP_OK;
 }
 
+static const struct cli_sop_verb *
+find_verb(const char *name)
+{
+	for (const struct cli_sop_verb *v = verbs; v->name; v++)
+		if (!strcmp(v->name, name))
+			return v;
+	return NULL;
+}
+
 /* Files that come out must be new: said before there is work to lose. */
 static int
 check_outputs(const struct cli_sop_line *line)
@@ -214,9 +223,7 @@ cli_sop_run(const struct cli_line *from)
 	if (from->word[0][0] == '-')
 		return cli_sop_fail(&line, SOP_UNSUPPORTED_OPTION,
 			"no option %s here: a verb is wanted first", from->word[0]);
-	for (const struct cli_sop_verb *v = verbs; v->name && !line.verb; v++)
-		if (!strcmp(v->name, from->word[0]))
-			line.verb = v;
+	line.verb = find_verb(from->word[0]);
 	if (!line.verb)
 		return cli_sop_fail(&line, SOP_UNSUPPORTED_SUBCOMMAND,
 			"no verb `%s`; `hairpin sop help` lists them", from->word[0]);
@@ -246,11 +253,17 @@ print_options(const char *options)
 static int
 run_help(const struct cli_sop_line *line)
 {
-	(void)line;
+	const char *one = line->words ? line->word[0] : NULL;
+
+	if (one && !find_verb(one))
+		return cli_sop_fail(line, SOP_UNSUPPORTED_SUBCOMMAND,
+			"no verb `%s`; `hairpin sop help` lists them", one);
 	puts("Stateless OpenPGP: keys and passwords are files, @ENV:NAME or @FD:N; data is "
 	     "standard\n"
 	     "input. See draft-dkg-openpgp-stateless-cli.\n");
 	for (const struct cli_sop_verb *v = verbs; v->name; v++) {
+		if (one && strcmp(v->name, one))
+			continue;
 		printf("hairpin sop %s", v->name);
 		print_options(v->options);
 		printf("%s%s\n", *v->args ? " " : "", v->args);

@@ -110,6 +110,12 @@ def keys_and_passwords(folder, us, k, c, message):
     assert code("decrypt", f"--with-password={password}", lk, data=sealed) == 29
 
 
+def help_of_one_verb(us):
+    assert us.run("help", "dearmor").decode().splitlines()[-1] == "hairpin sop dearmor <ARMORED"
+    assert len(us.run("help").splitlines()) > 15 > len(us.run("help", "encrypt").splitlines())
+    assert code("help", "conjure") == 69 and code("help", "sign", "verify") == 37
+
+
 def main():
     with tempfile.TemporaryDirectory() as path:
         folder = Folder(path)
@@ -118,6 +124,7 @@ def main():
         k, c, text = folder.file(key), folder.file(us.cert(key)), folder.file(TEXT)
         message = us.encrypt(us.cert(key), TEXT)
         files = [folder.file(x) for x in (us.sign(key, TEXT), us.run("inline-sign", "--as=clearsigned", k, data=TEXT), message)]
+        help_of_one_verb(us)
         standard_descriptors(folder, us, k, c, text, files)
         outputs(folder, k, c, text, files)
         dates(k, c, message, files[0])
