@@ -6,7 +6,7 @@
 #include "cmd/status_text.h"
 #include "core/clock.h"
 #include "core/codec.h"
-#include "crypto/cert_info.h"
+#include "crypto/pgp_info.h"
 #include "store/db.h"
 #include "store/view_cert.h"
 #include "store/view_key.h"
@@ -47,7 +47,12 @@ look_at_key(void *arg, uint64_t id, Commands__Key *key)
 	days = days_left(l, info.until_sec);
 	if (days >= 0)
 		cli_finding_warn(l->f,
-			"renew it, and say `hairpin key import` with the new certificate",
+			pgp_info_is(codec_slice(key->certificate[0]))
+				? "give it another end with `gpg --quick-set-expire`, and say "
+				  "`hairpin key import` with what `gpg --export` makes (`man 7 "
+				  "hairpin-recipes`), or make another one: `hairpin key create`"
+				: "renew it, and say `hairpin key import` with the new "
+				  "certificate",
 			"the certificate of key %014" PRIx64 " of %.*s expires in %d days", id,
 			SLICE_FMT(address), days);
 	else if ((uint64_t)info.until_sec <= l->now_sec)

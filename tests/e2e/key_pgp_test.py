@@ -99,12 +99,33 @@ def what_openpgp_has_not_is_said(s, files):
     assert "OpenPGP" in s.cli("help", "key", "import").stdout
 
 
+def expires(s, address):
+    return [f["cure"] for f in json.loads(s.cli("check", "--local", "--json", check=False).stdout)
+            if f"of {address} expires in" in f["what"]]
+
+
+def a_key_gets_another_end_as_the_recipe_says(s, g, files):
+    made, = s.json("key", "create", "end@example.org", "--kind", "openpgp", "--days", "5")["rows"]
+    cure, = expires(s, "end@example.org")
+    assert "gpg --quick-set-expire" in cure and "hairpin key create" in cure, cure
+    g.run("--import", text=s.cli("key", "export", made["id"], "--pem").stdout.encode())
+    who = s.json("cert", "show", made["certificate"])["serial"]
+    g.run("--quick-set-expire", who, "2y")
+    again, = s.json("key", "import", g.file("end@example.org", files.folder))["rows"]
+    assert again["id"] == made["id"] and again["ends"] > made["ends"], (made, again)
+    assert expires(s, "end@example.org") == []
+    mail = g.sealed(b"text", "end@example.org")
+    assert b"PGP MESSAGE" in mail
+
+
 def main():
     with Server() as s:
         files = Files(s.dir)
         of_several_keys_each_has_its_own_fate(s, files)
         what_cannot_be_encrypted_to_is_said(s, Gpg(s.dir), files)
         what_openpgp_has_not_is_said(s, files)
+        g = Gpg(s.dir, "other")
+        a_key_gets_another_end_as_the_recipe_says(s, g, files)
     print("ok")
 
 
