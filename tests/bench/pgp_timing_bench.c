@@ -1,8 +1,8 @@
 /* Does the time that OpenPGP's private keys and its symmetric encryption take tell what was
  * wrong (tests/timing.h)? Session keys under RSA with right paddings and wrong ones
- * (Bleichenbacher), under Curve25519 with faults of the wrap, messages that were changed here
- * and there. Exit code 1: it does. With a second argument naive ways are measured instead: can
- * the bench see one? */
+ * (Bleichenbacher), under Curve25519 and P-256 with faults of the wrap, messages that were
+ * changed here and there. Exit code 1: it does. With a second argument naive ways are measured
+ * instead: can the bench see one? */
 #include "tests/pgp_read.h"
 #include "tests/rsa_spoil.h"
 #include "tests/timing.h"
@@ -241,7 +241,7 @@ play_rsa(size_t each)
 	return is_seen;
 }
 
-/* --- Curve25519 -------------------------------------------------------------------------- */
+/* --- Curve25519, P-256 ------------------------------------------------------------------- */
 
 enum { WRAPPED = 48, PADDED = 40 };
 
@@ -351,8 +351,8 @@ make_ecdh(const struct ecdh_kind *kind, struct buf *fields)
 	EVP_PKEY *ephemeral = pgp_curve_generate(secret.public.key->curve), *peer;
 	uint8_t point[1 + PGP_CURVE_POINT_MAX] = {0x40}, agreed[PGP_CURVE_SECRET_MAX];
 	uint8_t kek[PGP_PUBLIC_KEK_MAX], text[PADDED], wrapped[WRAPPED], n_wrapped = WRAPPED;
-	size_t n = pgp_curve_point(ephemeral, point + 1);
-	size_t n_agreed;
+	size_t n = pgp_curve_point(ephemeral, point + 1), n_agreed;
+	bool is_prefixed = secret.public.key->curve->form == PGP_CURVE_PREFIXED;
 
 	must(pgp_public_pkey(&secret.public, &peer) == ERR_OK);
 	n_agreed = pgp_curve_agree(ephemeral, peer, agreed);
@@ -365,17 +365,17 @@ make_ecdh(const struct ecdh_kind *kind, struct buf *fields)
 		true, slice_of(text, PADDED), wrapped));
 	kind->spoil(text, wrapped);
 	buf_init(fields, 1000);
-	must(pgp_public_put_mpi(fields, slice_of(point, 1 + n)) &&
+	must(pgp_public_put_mpi(
+		     fields, is_prefixed ? slice_of(point, 1 + n) : slice_of(point + 1, n)) &&
 		buf_put(fields, &n_wrapped, 1) && buf_put(fields, wrapped, WRAPPED));
 	EVP_PKEY_free(ephemeral);
 }
 
 static bool
-play_ecdh(size_t each)
+play_ecdh(const char *curve, size_t each)
 {
-	struct pgp_secret_kind kind = {
-		.version = 4, .algorithm = PGP_ECDH, .curve = "Curve25519"};
-	struct timing t = {.what = "Curve25519",
+	struct pgp_secret_kind kind = {.version = 4, .algorithm = PGP_ECDH, .curve = curve};
+	struct timing t = {.what = curve,
 		.kinds = ECDH_KINDS,
 		.each = each,
 		.name = ecdh_name,
@@ -389,6 +389,9 @@ play_ecdh(size_t each)
 		for (size_t i = 0; i < EACH; i++)
 			make_ecdh(&ecdh_kinds[k], &ecdh_fields[k][i]);
 	is_seen = timing_play(&t);
+	for (size_t k = 0; k < ECDH_KINDS; k++)
+		for (size_t i = 0; i < EACH; i++)
+			buf_fini(&ecdh_fields[k][i]);
 	pgp_secret_fini(&secret);
 	return is_seen;
 }
@@ -532,7 +535,8 @@ main(int argc, char **argv)
 	is_naive = argc > 2;
 	tls_init();
 	is_seen = play_rsa(each);
-	is_seen |= play_ecdh(each);
+	is_seen |= play_ecdh("Curve25519", each);
+	is_seen |= play_ecdh("P-256", each);
 	is_seen |= play_message(each);
 	return is_seen;
 }
