@@ -1,5 +1,6 @@
 #include "cmd/cli.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -217,8 +218,21 @@ wants_help(int argc, char **argv)
 	return false;
 }
 
-int
-cli_run(int argc, char **argv)
+/* Or the next file gets its number: a key would be read as the data, a message be written into
+ * the database. Neither reading nor writing works on what takes its place. */
+static void
+fill_standard_fds(void)
+{
+	int fd = 0;
+
+	while (fd >= 0 && fd <= STDERR_FILENO)
+		fd = open("/", O_PATH);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+static int
+run(int argc, char **argv)
 {
 	static struct cli_line line;
 	int code;
@@ -243,4 +257,16 @@ cli_run(int argc, char **argv)
 		return cli_help_version(NULL);
 	code = cli_read(argc, argv, &line);
 	return code ? code : line.verb->run(&line);
+}
+
+int
+cli_run(int argc, char **argv)
+{
+	int code;
+
+	fill_standard_fds();
+	code = run(argc, argv);
+	if (!code && (fflush(stdout) || ferror(stdout)))
+		code = cli_fail(EX_IOERR, "the answer can't be written");
+	return code;
 }

@@ -1,11 +1,9 @@
 #include "cmd/cli_sop.h"
 
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cmd/cli_help.h"
 #include "cmd/cli_sop_armor.h"
@@ -187,19 +185,6 @@ check_outputs(const struct cli_sop_line *line)
 	return code;
 }
 
-/* Or the next file gets its number: a key would be read as the data, a message about it be
- * written into the text. Neither reading nor writing works on what takes its place. */
-static void
-fill_standard_fds(void)
-{
-	int fd = 0;
-
-	while (fd >= 0 && fd <= STDERR_FILENO)
-		fd = open("/", O_PATH | O_CLOEXEC);
-	if (fd > STDERR_FILENO)
-		close(fd);
-}
-
 /* What stdio still has may find no room. */
 static int
 end_run(const struct cli_sop_line *line, int code)
@@ -214,8 +199,6 @@ cli_sop_run(const struct cli_line *from)
 {
 	static struct cli_sop_line line;
 	int code;
-
-	fill_standard_fds();
 
 	if (from->words == 0)
 		return cli_sop_fail(&line, SOP_UNSUPPORTED_SUBCOMMAND,

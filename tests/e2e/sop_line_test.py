@@ -46,6 +46,18 @@ def standard_descriptors(folder, us, k, c, text, files):
     assert got == (0, TEXT), got
 
 
+def other_verbs(folder):
+    for words in (["version"], ["help"], ["help", "key"], ["--version"], ["key", "--help"], ["addr", "parse", "a@b.test"],
+                  ["config", "--defaults"]):
+        for sink in (">/dev/full", ">&-"):
+            r = subprocess.run(["sh", "-c", f'"$@" {sink}', "sh", HAIRPIN[0], *words], capture_output=True, timeout=60)
+            assert r.returncode == 74 and r.stderr, (words, sink, r)
+    mail = folder.file(b"Subject: x\r\n\r\nhi\r\n")
+    r = subprocess.run(["sh", "-c", f'"$@" <{mail} 2>&-', "sh", HAIRPIN[0], "smime", "encrypt", folder.path + "/none"],
+                       capture_output=True, timeout=60)
+    assert r.returncode == 66 and not r.stdout, r
+
+
 def outputs(folder, k, c, text, files):
     """What can't be written is said first, and nothing is written then."""
     _, clear, message = files
@@ -110,6 +122,11 @@ def keys_and_passwords(folder, us, k, c, message):
     assert code("decrypt", f"--with-password={password}", lk, data=sealed) == 29
 
 
+def what_is_not_signed_is_no_riddle(us, k, c, message):
+    for data in (message, TEXT, b""):
+        assert us.run("inline-verify", c, data=data) is None and "no message that is signed and not encrypted" in us.error, us.error
+
+
 def help_of_one_verb(us):
     assert us.run("help", "dearmor").decode().splitlines()[-1] == "hairpin sop dearmor <ARMORED"
     assert len(us.run("help").splitlines()) > 15 > len(us.run("help", "encrypt").splitlines())
@@ -125,7 +142,9 @@ def main():
         message = us.encrypt(us.cert(key), TEXT)
         files = [folder.file(x) for x in (us.sign(key, TEXT), us.run("inline-sign", "--as=clearsigned", k, data=TEXT), message)]
         help_of_one_verb(us)
+        what_is_not_signed_is_no_riddle(us, k, c, message)
         standard_descriptors(folder, us, k, c, text, files)
+        other_verbs(folder)
         outputs(folder, k, c, text, files)
         dates(k, c, message, files[0])
         keys_and_passwords(folder, us, k, c, message)
