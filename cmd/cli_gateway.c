@@ -88,7 +88,8 @@ read_pem(struct run *r, const char *name, struct pem_der *out)
 	fclose(f);
 	if (!code && key_pgp_is(buf_slice(&pem)) && !read_pgp(r, buf_slice(&pem), out))
 		code = cli_fail(EX_DATAERR,
-			"%s: an OpenPGP key in it can't be read: it must have no password",
+			"%s: an OpenPGP key in it can't be read: it must have no password "
+			"(hairpin sop change-key-password takes it off)",
 			name);
 	else if (!code && !key_pgp_is(buf_slice(&pem)) &&
 		 !pem_der_read(buf_slice(&pem), &r->arena, out))
@@ -98,7 +99,8 @@ read_pem(struct run *r, const char *name, struct pem_der *out)
 			"(openssl pkey -in %s)",
 			name, name);
 	else if (!code && before == out->keys + out->certificates)
-		code = cli_fail(EX_DATAERR, "%s: no certificate and no key in PEM", name);
+		code = cli_fail(EX_DATAERR,
+			"%s: no certificate and no key in PEM, nor OpenPGP's", name);
 	buf_fini_secret(&pem);
 	return code;
 }

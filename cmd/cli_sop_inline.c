@@ -156,9 +156,11 @@ cli_sop_inline_read(struct cli_sop_inline *x, const struct cli_sop_line *line,
 	if (e == ERR_OK)
 		e = x->is_clear ? finish_clear(x) : finish_message(x);
 	return e == ERR_OK ? SOP_OK
-			   : cli_sop_fail(line, SOP_BAD_DATA,
-				     "not one signed message with nothing around it: %s",
-				     err_text(e));
+			   : cli_sop_fail(line, SOP_BAD_DATA, "%s",
+				     e == ERR_NOT_FOUND || e == ERR_SYNTAX
+					     ? "it is no message that is signed and not "
+					       "encrypted, with nothing around it"
+					     : err_text(e));
 }
 
 int

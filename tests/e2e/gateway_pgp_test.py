@@ -174,6 +174,13 @@ def a_signature_that_cannot_be_read_takes_nothing_from_another():
         assert b"x-openpgp=pass" in mail and sum(f.startswith("OpenPGP signature") for f in facts) == 3, (beside, mail, facts)
 
 
+def what_a_key_file_lacks_is_said():
+    key = sop("generate-key", f"--with-key-password={write('word', b'pw')}", "C <c@out.test>")
+    for file, said in ((key, "hairpin sop change-key-password"), (b"text", "no certificate and no key in PEM, nor OpenPGP's")):
+        r = subprocess.run([PROGRAM, "gateway", "out", "--key", write("wrong", file)], input=mail_to("bob"), capture_output=True, cwd=D)
+        assert r.returncode == 65 and not r.stdout and said in r.stderr.decode(), r
+
+
 def main():
     openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
             "-days", "9", "-subj", "/CN=CA")
@@ -188,6 +195,7 @@ def main():
     layers_of_one_kind_in_the_other_are_taken_off()
     a_signature_around_an_encryption_says_nothing_of_the_text()
     a_signature_that_cannot_be_read_takes_nothing_from_another()
+    what_a_key_file_lacks_is_said()
     run("rm", "-rf", D)
 
 
