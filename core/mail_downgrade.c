@@ -10,7 +10,7 @@
 /* NAME_KEPT: of a header line, until it is known whether it is one of ours. FIELDS: octets of
  * the fields that a header gets, at most; the shortest part with an 8-bit octet has PART_LEAST,
  * so that STEP octets become at most MAIL_DOWNGRADE_ROOM. */
-enum { NAME_KEPT = 40, FIELDS = 128, PART_LEAST = 6, STEP = 1024 };
+enum { NAME_KEPT = 40, FIELDS = 128, PART_LEAST = 6, STEP = 1024, LINE_MAX_SMTP = 998 };
 _Static_assert(STEP *MAIL_ENCODE_GROWTH + MAIL_ENCODE_SLACK + NAME_KEPT +
 			       (STEP / PART_LEAST + 2) * FIELDS <=
 		       MAIL_DOWNGRADE_ROOM,
@@ -30,7 +30,8 @@ struct part {
 	bool has_high;	    /* it or a part in it */
 	bool needs_version; /* something of its message is converted */
 	const char *why;    /* its body may not be encoded */
-	/* of its body; of a multipart, what stands around its parts */
+	/* of its body; of a multipart, what stands around its parts; high: octets that have
+	 * to be encoded, or lines */
 	uint64_t octets, quoted, high;
 	uint64_t header_high;
 };
@@ -53,6 +54,9 @@ struct mail_downgrade {
 	uint64_t at;
 	size_t now; /* of stretches */
 	bool is_writing;
+	bool is_to_sign;
+	uint64_t column; /* of a body that is looked at */
+	bool is_blank;	 /* its last octet so far */
 	struct buf *out;
 	struct buf line; /* the front of a header line */
 	bool is_in_line, is_dropped;
@@ -68,6 +72,12 @@ mail_downgrade_new(void)
 	d->scan = mail_scan_new();
 	buf_init(&d->line, NAME_KEPT);
 	return d;
+}
+
+void
+mail_downgrade_to_sign(struct mail_downgrade *d)
+{
+	d->is_to_sign = true;
 }
 
 void
@@ -305,12 +315,43 @@ read_header(struct mail_downgrade *d, uint32_t part, struct slice piece)
 /* --- bodies ---------------------------------------------------------------------- */
 
 static void
-count_body(struct part *p, struct slice piece)
+end_line(struct mail_downgrade *d, struct part *p)
+{
+	p->high += d->is_blank || d->column > LINE_MAX_SMTP;
+	d->is_blank = false;
+	d->column = 0;
+}
+
+static void
+count_lines(struct mail_downgrade *d, struct part *p, struct slice piece)
+{
+	for (size_t i = 0; i < piece.n; i++) {
+		uint8_t c = piece.p[i];
+
+		if (c == '\n') {
+			end_line(d, p);
+		} else if (c != '\r') {
+			d->column++;
+			d->is_blank = c == ' ' || c == '\t';
+		}
+	}
+}
+
+static bool
+has_lines(const struct mail_downgrade *d, const struct part *p)
+{
+	return d->is_to_sign && p->is_leaf && !p->is_signed && !p->why;
+}
+
+static void
+count_body(struct mail_downgrade *d, struct part *p, struct slice piece)
 {
 	p->octets += piece.n;
 	p->high += count_high(piece);
 	for (size_t i = 0; i < piece.n && p->is_leaf; i++)
 		p->quoted += mail_encode_is_quoted(piece.p[i]);
+	if (has_lines(d, p))
+		count_lines(d, p, piece);
 }
 
 /* RFC 2046 section 5.1.1: what stands around the parts is to be ignored. */
@@ -356,10 +397,12 @@ static void
 leave_stretch(struct mail_downgrade *d)
 {
 	const struct stretch *s = &d->stretches[d->now];
-	const struct part *p = &d->parts[s->part];
+	struct part *p = &d->parts[s->part];
 
 	if (s->is_header)
 		end_header(d);
+	else if (!d->is_writing && has_lines(d, p))
+		end_line(d, p);
 	else if (d->is_writing && (p->action == QUOTE || p->action == TO_BASE64))
 		mail_encode_end(&d->encode, d->out);
 }
@@ -386,7 +429,7 @@ walk(struct mail_downgrade *d, struct slice piece)
 		else if (d->is_writing)
 			write_body(d, &d->parts[s->part], some);
 		else
-			count_body(&d->parts[s->part], some);
+			count_body(d, &d->parts[s->part], some);
 		d->at += some.n;
 		piece = slice_from(piece, some.n);
 		if (d->at == s->end_at) {

@@ -29,6 +29,9 @@ struct mail_downgrade *mail_downgrade_new(void);
 /* NULL is fine. */
 void mail_downgrade_free(struct mail_downgrade *d);
 
+/* Before anything else: it is to be signed (RFC 3156 section 5), so text that isn't encoded is
+ * converted, too, if it has lines of more than 998 octets, or with a blank at their end. */
+void mail_downgrade_to_sign(struct mail_downgrade *d);
 void mail_downgrade_look(struct mail_downgrade *d, struct slice piece);
 /* The text is over. ERR_MORE: it is to be looked at once more, from its beginning. ERR_OK: that
  * was all, it may be written. ERR_UNSUPPORTED: it can't be converted. */

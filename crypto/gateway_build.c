@@ -55,7 +55,7 @@ gateway_build_plain(struct gateway_build *b, const struct text **entity)
 		e = e ? e : gateway_mime_canon_end(&canon);
 		closing = gateway_answer_room(b->w, &made);
 		e = e ? e : closing;
-		b->high = canon.high;
+		b->is_frail = canon.high || canon.frail;
 		b->plain = e ? NULL : made;
 	}
 	*entity = b->plain;
@@ -125,8 +125,8 @@ write_converted(
 	return e ? e : closing;
 }
 
-/* RFC 8551 section 3.1.3, RFC 3156 section 3: a signed entity has 7-bit octets, as servers on
- * the way may convert others. */
+/* RFC 8551 section 3.1.3, RFC 3156 sections 3 and 5: a signed entity has 7-bit octets, as
+ * servers on the way may convert others, short lines, and "no trailing whitespace". */
 static enum err
 to_7bit(struct gateway_build *b, const struct text **entity)
 {
@@ -134,9 +134,10 @@ to_7bit(struct gateway_build *b, const struct text **entity)
 	struct text *made;
 	enum err e;
 
-	if (b->high == 0)
+	if (!b->is_frail)
 		return ERR_OK;
 	c.d = mail_downgrade_new();
+	mail_downgrade_to_sign(c.d);
 	buf_init(&c.out, 2 * MAIL_DOWNGRADE_ROOM);
 	e = look_twice(&c, *entity);
 	if (!e)

@@ -12,7 +12,8 @@ struct gateway_build {
 	struct gateway_work *w;
 	const struct gateway_head *head; /* whose Content-* are the entity's */
 	const struct text *plain;	 /* the entity, lines end in CRLF; NULL: not made yet */
-	uint64_t high;			 /* octets above 127 in it */
+	/* Octets above 127 are in it, or lines that may not come as they leave. */
+	bool is_frail;
 	const struct text *signed_as[2][2]; /* by is_pss; detached, opaque */
 	const struct text *signed_pgp;	    /* gateway_build_pgp's */
 };
@@ -20,8 +21,8 @@ void gateway_build_init(
 	struct gateway_build *b, struct gateway_work *w, const struct gateway_head *head);
 /* The mail's Content-* and body, as it is. */
 enum err gateway_build_plain(struct gateway_build *b, const struct text **entity);
-/* The entity of 7-bit octets, as what is signed beside its text must be. ERR_UNSUPPORTED: it
- * can't be made so. */
+/* The entity of 7-bit octets, and of lines that nobody on the way changes, as what is signed
+ * beside its text must be. ERR_UNSUPPORTED: it can't be made so. */
 enum err gateway_build_7bit(struct gateway_build *b, const struct text **entity);
 /* Signed. What can't be made 7-bit is signed opaque, whatever is_opaque says, and *is_opaque
  * says so. ERR_UNAVAILABLE: keyd; ERR_CRYPTO: it can't be signed; errors of the room. */

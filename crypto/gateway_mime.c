@@ -8,7 +8,7 @@
 
 /* CHUNK: octets of a text in hand. FRONT: of a CMS that says what it is, and what may stand
  * before that many in base64: blanks and line ends. */
-enum { CHUNK = 16384, FRONT = 64, FRONT_RAW = 1024, ENCODE_STEP = 4096 };
+enum { CHUNK = 16384, FRONT = 64, FRONT_RAW = 1024, ENCODE_STEP = 4096, LINE_MAX_SMTP = 998 };
 
 /* --- what it is --- */
 
@@ -230,8 +230,18 @@ canon_flush(struct gateway_mime_canon *c, size_t n)
 }
 
 static void
+canon_end_line(struct gateway_mime_canon *c)
+{
+	c->frail += c->is_blank || c->column > LINE_MAX_SMTP;
+	c->column = 0;
+	c->is_blank = false;
+}
+
+static void
 canon_count(struct gateway_mime_canon *c, uint8_t octet)
 {
+	c->column++;
+	c->is_blank = octet == ' ' || octet == '\t';
 	c->high += octet > 127;
 	c->odd += octet < ' ' && octet != '\t' && octet != '\f' && octet != 27;
 }
@@ -244,6 +254,7 @@ canon_octet(struct gateway_mime_canon *c, uint8_t octet, uint8_t *out)
 
 	if (c->has_cr || octet == '\n') {
 		c->bare += c->has_cr != (octet == '\n');
+		canon_end_line(c);
 		out[n++] = '\r';
 		out[n++] = '\n';
 	}
@@ -281,6 +292,9 @@ canon_put(void *arg, struct slice octets)
 		run = canon_run(c, slice_cut(octets, 0, sizeof c->out - n));
 		memcpy(c->out + n, octets.p, run);
 		n += run;
+		c->column += run;
+		if (run)
+			c->is_blank = octets.p[run - 1] == ' ';
 		if (run == 0) {
 			n += canon_octet(c, octets.p[0], c->out + n);
 			run = 1;
@@ -305,6 +319,7 @@ gateway_mime_canon_end(struct gateway_mime_canon *c)
 
 	c->has_cr = false;
 	c->bare += has_cr;
+	canon_end_line(c);
 	return has_cr ? c->to.put(c->to.arg, SLICE_LIT("\r\n")) : ERR_OK;
 }
 

@@ -61,6 +61,11 @@ struct gateway_mime_canon {
 	uint64_t bare; /* CR or LF that stood alone */
 	uint64_t odd;  /* octets that no text of a mail holds: NUL, other controls */
 	uint64_t high; /* octets above 127 */
+	/* Lines that may not come as they leave: too long for SMTP, or with a blank at
+	 * their end. */
+	uint64_t frail;
+	size_t column;
+	bool is_blank; /* the line's last octet so far */
 	uint8_t out[2048];
 };
 struct text_sink gateway_mime_canon_into(struct gateway_mime_canon *c, struct text_sink to);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Mails as the programs of the world make them, through `hairpin gateway in`: what of them is opened, what is thought of it, what
-its reader is shown. gpg makes what is in them."""
+its reader is shown; gpg makes what is in them. And what `hairpin gateway out` makes of odd mails, read by gpg, sq and rnp."""
 import base64
 import email
 import json
@@ -158,6 +158,76 @@ def an_inline_text_keeps_its_letters(g):
         assert m.get_payload(decode=True).decode(m.get_content_charset()).strip() == text.strip(), (inside, outside, shown)
 
 
+def run(*words, data=b""):
+    r = subprocess.run(words, input=data, capture_output=True, timeout=60, cwd=D)
+    assert r.returncode == 0, (words, r.stderr)
+    return r.stdout + r.stderr
+
+
+def write(name, octets):
+    with open(f"{D}/{name}", "wb") as f:
+        f.write(octets)
+    return name
+
+
+def content(m):
+    """All that is said in a mail's parts, whatever their encodings are."""
+    return m.get_content_type(), [content(p) for p in m.get_payload()] if m.is_multipart() else \
+        m.get_payload(decode=True).replace(b"\r\n", b"\n").strip(b"\n")
+
+
+def odd_bodies():
+    yield b""
+    yield b"\r\n"
+    yield b"\r\nhello\r\n.\r\nFrom me  \r\n-- \r\nend"
+    yield b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGr\xc3\xbc\xc3\x9fe \r\n"
+    yield b"Content-Type: text/html\r\n\r\n<p>" + b"long " * 1000 + b"\r\n"
+    yield crlf(multipart(b"mixed", PLAIN.replace(b"plain", b"plain; format=flowed") + b"\nflowed \ntext\n", OCTETS + BASE64 +
+                         base64.encodebytes(os.urandom(3 << 20))))
+
+
+def each_program_reads_what_leaves(g):
+    run("sq", "key", "generate", "--userid", "sq@out.test", "--export", "sq.key")
+    os.mkdir(f"{D}/rnp")
+    run("rnpkeys", "--homedir", "rnp", "--password", "", "--userid", "rnp@out.test", "--generate-key")
+    write("sq.cert", run("sq", "key", "extract-cert", "sq.key"))
+    write("rnp.cert", run("rnpkeys", "--homedir", "rnp", "--export-key", "rnp@out.test"))
+    write("ann.cert", run(PROGRAM, "sop", "extract-cert", data=run("cat", "ann.key")))
+    run("rnpkeys", "--homedir", "rnp", "--import-key", "ann.cert")
+
+    def leaving(body, policy, *to):
+        mail = b"From: <ann@example.org>\r\nTo: " + ", ".join(to).encode() + b"\r\nSubject: s\r\nMIME-Version: 1.0\r\n" + body
+        answer = json.loads(run(PROGRAM, "gateway", "out", "--json", "--to", ",".join(to), "--key", "ann.key", "--cert",
+                                "sq.cert,rnp.cert,bob.cert", "--policy", write("policy", b"[cluster]\n" + policy), data=mail))
+        group, = answer["groups"]
+        raw = base64.b64decode(group["mail"])
+        assert raw.isascii() and max(map(len, raw.split(b"\r\n"))) < 79 and b"\n" not in raw.replace(b"\r\n", b""), body[:200]
+        return raw, email.message_from_bytes(raw), content(email.message_from_bytes(mail))
+
+    for body in odd_bodies():
+        _, m, wanted = leaving(body, b"mode = must\n", "sq@out.test", "rnp@out.test", "bob@out.test")
+        version, armor = m.get_payload()
+        assert m.get_param("protocol") == "application/pgp-encrypted" and version.get_payload().strip() == "Version: 1", m
+        write("m", armor.get_payload(decode=True))
+        # The text that sq and rnp write comes first.
+        gpg = g.run("--status-fd", "2", "--decrypt", text=armor.get_payload(decode=True))
+        said = run("sq", "decrypt", "--recipient-key", "sq.key", "--signer-cert", "ann.cert", "--output", "sq.text", "m")
+        assert b"Good" in said and b"GOODSIG" in gpg.stderr, (said, gpg.stderr)
+        assert b"Good signature" in run("rnp", "--homedir", "rnp", "--password", "", "--decrypt", "--output", "rnp.text", "--overwrite", "m")
+        for text in gpg.stdout, run("cat", "sq.text"), run("cat", "rnp.text"):
+            assert content(email.message_from_bytes(text)) == wanted, text[:500]
+        os.remove(f"{D}/sq.text")
+        raw, m, wanted = leaving(body, b"mode = never\nsign = always\n", "eve@out.test")
+        assert m.get_param("micalg") == "pgp-sha512" and content(m.get_payload()[0]) == wanted, raw[:500]
+        part = write("part", raw.split(b"\r\n--" + m.get_boundary().encode() + b"\r\n")[1])
+        signature = write("signature", m.get_payload()[1].get_payload(decode=True))
+        # RFC 3156 section 5.
+        assert not re.search(rb"[ \t]\r\n", run("cat", part).split(b"\r\n\r\n", 1)[-1]), raw[:500]
+        g.run("--verify", f"{D}/{signature}", f"{D}/{part}")
+        assert b"Good" in run("sq", "verify", "--signer-cert", "ann.cert", "--detached", signature, part)
+        run("rnp", "--homedir", "rnp", "--verify", "--source", part, signature)
+
+
 def main():
     g = Gpg(D)
     for name, address in ("ann", "ann@example.org"), ("bob", "bob@out.test"):
@@ -168,6 +238,7 @@ def main():
     each_is_opened_or_left_and_said_to_be_what_it_is(g)
     a_subject_that_was_encrypted_is_shown(g)
     an_inline_text_keeps_its_letters(g)
+    each_program_reads_what_leaves(g)
     g.stop()
     shutil.rmtree(D)
 

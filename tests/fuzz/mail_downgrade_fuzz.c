@@ -1,4 +1,5 @@
-/* A message for a 7-bit server: the first octet says how long the pieces are. What leaves has
+/* A message for a 7-bit server, or to be signed: the first octet says which, and how long the
+ * pieces are. What leaves has
  * no octet above 127, is the same in pieces of any size, and has the same parts with the same
  * decoded contents; what multipart/signed covers is as it was. */
 #include <stdlib.h>
@@ -10,11 +11,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 static enum err
-convert(struct slice in, size_t step, struct buf *out)
+convert(struct slice in, size_t step, bool is_to_sign, struct buf *out)
 {
 	struct mail_downgrade *d = mail_downgrade_new();
 	enum err e = ERR_MORE;
 
+	if (is_to_sign)
+		mail_downgrade_to_sign(d);
 	for (int i = 0; i < 2; i++) {
 		must(e == ERR_MORE);
 		for (size_t at = 0; at < in.n; at += step)
@@ -133,8 +136,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	in = slice_of(p + 1, n - 1);
 	buf_init(&whole, 1 << 20);
 	buf_init(&pieces, 1 << 20);
-	e = convert(in, n, &whole);
-	must(convert(in, (size_t)p[0] + 1, &pieces) == e);
+	e = convert(in, n, p[0] & 1, &whole);
+	must(convert(in, (size_t)p[0] + 1, p[0] & 1, &pieces) == e);
 	must(slice_eq(buf_slice(&whole), buf_slice(&pieces)));
 	for (size_t i = 0; i < whole.n; i++)
 		must(whole.p[i] < 128);

@@ -41,6 +41,18 @@ write_all(struct mail_downgrade *d, struct slice text, size_t step, struct buf *
 		assert_true(out->p[i] < 128);
 }
 
+static bool is_to_sign;
+
+static struct mail_downgrade *
+begin(void)
+{
+	struct mail_downgrade *d = mail_downgrade_new();
+
+	if (is_to_sign)
+		mail_downgrade_to_sign(d);
+	return d;
+}
+
 /* In pieces of every size, and written twice. */
 static void
 becomes(const char *text, const char *want)
@@ -50,7 +62,7 @@ becomes(const char *text, const char *want)
 
 	buf_init(&out, OUT_MAX);
 	for (size_t step = 1; step <= in.n + 1; step++) {
-		struct mail_downgrade *d = mail_downgrade_new();
+		struct mail_downgrade *d = begin();
 
 		assert_int_equal(look_twice(d, in, step), ERR_OK);
 		for (int i = 0; i < 2; i++) {
@@ -101,6 +113,43 @@ a_text_of_7_bits_is_left_alone(void **state)
 	stays("Subject: x\r\n\r\n= is no quote here\r\n");
 	stays("Subject: no body\r\n");
 	stays(MIME TEXT "Content-Transfer-Encoding: 8bit\r\n\r\nsaid, but not so\r\n");
+}
+
+#define TEN "0123456789"
+#define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+#define LONG HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED
+
+static void
+what_is_signed_has_no_line_that_is_changed_on_the_way(void **state)
+{
+	struct buf out;
+	struct slice in = SLICE_LIT(
+		TEXT "\r\n" LONG TEN TEN TEN TEN TEN TEN TEN TEN TEN "123456789\r\n");
+	struct mail_downgrade *d;
+
+	(void)state;
+	stays(TEXT "\r\n-- \r\nme\t");
+	is_to_sign = true;
+	becomes(TEXT "\r\n-- \r\nme\r\n", TEXT MIME QP "\r\n=2D-=20\r\nme\r\n");
+	becomes(MIXED "\r\npreamble \r\n--b\r\n" TEXT "\r\nfirst\r\n--b\r\n" TEXT
+		      "\r\nlast\t\r\n--b--\r\n",
+		MIXED MIME "\r\npreamble \r\n--b\r\n" TEXT "\r\nfirst\r\n--b\r\n" TEXT QP
+			   "\r\nlast=09\r\n--b--\r\n");
+	stays(TEXT
+		"\r\n a line\r\n\r\nof 998 octets:\r\n" LONG TEN TEN TEN TEN TEN TEN TEN TEN TEN
+		"12345678\r\n");
+	/* What is encoded, or signed, stays. */
+	stays(TEXT QP "\r\n-- \r\n");
+	stays("Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n" TEXT
+	      "\r\n-- \r\n--b--\r\n");
+	d = begin();
+	buf_init(&out, OUT_MAX);
+	assert_int_equal(look_twice(d, in, 7), ERR_OK);
+	write_all(d, in, 7, &out);
+	assert_true(slice_find_slice(buf_slice(&out), SLICE_LIT(QP)) < out.n);
+	mail_downgrade_free(d);
+	buf_fini(&out);
+	is_to_sign = false;
 }
 
 static void
@@ -387,6 +436,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_text_of_7_bits_is_left_alone),
+		cmocka_unit_test(what_is_signed_has_no_line_that_is_changed_on_the_way),
 		cmocka_unit_test(a_text_becomes_quoted_printable),
 		cmocka_unit_test(what_is_no_mime_becomes_it),
 		cmocka_unit_test(base64_is_taken_where_it_is_shorter_or_nobody_reads_it),
