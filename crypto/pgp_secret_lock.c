@@ -3,6 +3,7 @@
 #include "core/must.h"
 #include "core/rand.h"
 #include "crypto/pgp_block.h"
+#include "crypto/pgp_old_cfb.h"
 #include "crypto/pgp_s2k.h"
 #include "crypto/pgp_secret_inner.h"
 
@@ -28,6 +29,18 @@ take_u8(struct slice *rest, uint8_t *v)
 		return false;
 	*v = *s.p;
 	return true;
+}
+
+static size_t
+block_size(uint8_t cipher)
+{
+	return pgp_old_cfb_has(cipher) ? PGP_OLD_CFB_BLOCK : pgp_algorithm_block_size(cipher);
+}
+
+static size_t
+key_size(uint8_t cipher)
+{
+	return pgp_old_cfb_has(cipher) ? PGP_OLD_CFB_KEY : pgp_algorithm_key_size(cipher);
 }
 
 /* RFC 9580 section 3.7.2: what only has a cipher is an MD5 of the password. */
@@ -75,7 +88,7 @@ take_parameters(struct slice *rest, uint8_t version, struct head *h)
 		if (h->s2k.kind == PGP_S2K_ARGON2 && !is_aead)
 			return ERR_SYNTAX;
 	}
-	n = is_aead ? pgp_algorithm_nonce_size(h->aead) : pgp_algorithm_block_size(h->cipher);
+	n = is_aead ? pgp_algorithm_nonce_size(h->aead) : block_size(h->cipher);
 	if (n == 0 || (is_aead && !pgp_algorithm_has_aead(h->cipher, h->aead)))
 		return ERR_UNSUPPORTED;
 	return pgp_public_take_octets(rest, n, &h->iv) ? ERR_OK : ERR_SYNTAX;
@@ -209,7 +222,10 @@ open_cfb(const struct head *h, const uint8_t *key, struct slice in, struct buf *
 	uint8_t *out = buf_room(material, in.n);
 
 	must(out != NULL);
-	pgp_block_cfb(&(struct pgp_block_cfb){h->cipher, false, key, h->iv.p}, in, out);
+	if (pgp_old_cfb_has(h->cipher))
+		pgp_old_cfb_open(h->cipher, key, h->iv.p, in, out);
+	else
+		pgp_block_cfb(&(struct pgp_block_cfb){h->cipher, false, key, h->iv.p}, in, out);
 	buf_grow(material, in.n);
 	return check_end(h->usage, material) ? ERR_OK : ERR_AUTH;
 }
@@ -236,7 +252,7 @@ pgp_secret_unlock(const struct pgp_secret_lock *lock, struct slice rest, struct 
 		return open_clear(lock->public->version, rest, material);
 	if (!lock->password.n || lock->password.n > PGP_S2K_PASSWORD_MAX)
 		return ERR_AUTH;
-	e = pgp_s2k_key(&h.s2k, lock->password, key, pgp_algorithm_key_size(h.cipher));
+	e = pgp_s2k_key(&h.s2k, lock->password, key, key_size(h.cipher));
 	if (!e)
 		e = h.usage == AEAD ? open_aead(lock, &h, key, rest, material)
 				    : open_cfb(&h, key, rest, material);

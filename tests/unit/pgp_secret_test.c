@@ -779,6 +779,45 @@ old_usages_are_read_in_version_4_alone(void **state)
 	assert_int_equal(parse_made(v6, 255, SLICE_LIT("\24\7\2\0\10"), true), ERR_SYNTAX);
 }
 
+/* Made from one key of GnuPG's, which reads them, too. */
+#define OLD_PUBLIC                                                                             \
+	"046b0a4e5816092b06010401da470f010107404925aa84cee6137f67511b88142d21ee43b551355e"     \
+	"e7b10b25fc960bd06c468c"
+#define OLD_CAST5_SHA1                                                                         \
+	"fe0303020234de0fb1f4962c608d451f554152d97388f89e7e4895d9e5209123a4bc5519380286bf"     \
+	"0447f37606a2a808902db4a3bb7c0677a6812d02905555e562a334bdf8c52fd5e07394"
+#define OLD_CAST5_ALONE                                                                        \
+	"03c0901f4b0b9a0abf75282f82d81e46cea00a94a1223e4af88ea42c59744c79ff44eaba17e3dd06"     \
+	"d0e3cd615b"
+#define OLD_BLOWFISH_SUM                                                                       \
+	"ff040108f5b10c84a035b9074a49d3d7cd27cb4435bc051fb9c0f12d07fe581e9aded003c1e2489a"     \
+	"1fa0f914a9f7af1accc267b9a5d1d59f"
+
+static void
+what_old_programs_locked_is_read(void **state)
+{
+	static const char *const locked[] = {OLD_PUBLIC OLD_CAST5_SHA1,
+		OLD_PUBLIC OLD_CAST5_ALONE, OLD_PUBLIC OLD_BLOWFISH_SUM};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof locked / sizeof *locked; i++) {
+		uint8_t octets[256];
+		struct slice body = slice_of(octets, strlen(locked[i]) / 2);
+		struct pgp_secret s;
+
+		assert_in_range(body.n, 1, sizeof octets);
+		pgp_world_hex(locked[i], octets, body.n);
+		assert_int_equal(
+			pgp_secret_parse(PGP_TAG_SECRET_KEY, body, SLICE_LIT("Word"), &s),
+			ERR_AUTH);
+		assert_int_equal(
+			pgp_secret_parse(PGP_TAG_SECRET_KEY, body, SLICE_LIT("word"), &s),
+			ERR_OK);
+		sign_and_verify(&s);
+		pgp_secret_fini(&s);
+	}
+}
+
 /* RFC 9580 appendix A.4, and A.5, whose Argon2 wants 2 GiB. */
 static void
 the_rfcs_keys_are_read_in_clear_and_locked(void **state)
@@ -849,7 +888,7 @@ each_usage_has_its_answer(void **state)
 		{4, ERR_AUTH, SLICE_LIT("\xfe\x09\x00\x08" IV "what it is, but long enough")},
 		{4, ERR_AUTH, SLICE_LIT("\xff\x09\x00\x08" IV "what it is")},
 		{4, ERR_AUTH, SLICE_LIT("\x09" IV "what it is")},
-		{4, ERR_UNSUPPORTED, SLICE_LIT("\x03" IV "CAST5")},
+		{4, ERR_UNSUPPORTED, SLICE_LIT("\x01" IV "IDEA")},
 		{4, ERR_UNSUPPORTED, SLICE_LIT("\xfe\x09\x00\x63" IV "a hash")},
 		{4, ERR_UNSUPPORTED, SLICE_LIT("\xfe\x09\x02\x08" IV "a specifier")},
 		{4, ERR_SYNTAX,
@@ -940,6 +979,7 @@ main(void)
 		cmocka_unit_test(gnupgs_password_opens_its_key),
 		cmocka_unit_test(others_passwords_open_their_keys),
 		cmocka_unit_test(old_usages_are_read_in_version_4_alone),
+		cmocka_unit_test(what_old_programs_locked_is_read),
 		cmocka_unit_test(the_rfcs_keys_are_read_in_clear_and_locked),
 		cmocka_unit_test(each_usage_has_its_answer),
 		cmocka_unit_test(kinds_that_there_are_none_of_are_unsupported),
