@@ -23,6 +23,7 @@ struct merging {
 	struct component *first, **end;
 	size_t n_keys, n_users, n_sigs;
 	bool is_last; /* the copy that is taken */
+	bool has_unchecked; /* it may revoke, and nobody knows */
 };
 
 /* --- taking copies apart --- */
@@ -91,6 +92,7 @@ take_sigs(struct merging *m, struct component *c, struct pgp_cert *cert,
 		if (state == PGP_CERT_BAD ||
 			(state == PGP_CERT_UNKNOWN && !fresh.is_revocation))
 			continue;
+		m->has_unchecked |= m->is_last && state == PGP_CERT_UNKNOWN;
 		for (s = c->sigs; s && !is_same(&s->sig->sig, &fresh.sig->sig);)
 			s = s->next;
 		if (!s)
@@ -184,7 +186,9 @@ pgp_merge(struct pgp_cert *const *copy, size_t n, size_t max, struct buf *out, b
 		take(&m, copy[i]);
 	}
 	*news = n == 1 || has_news(&m);
-	if (m.n_keys > PGP_SUBKEYS_MAX + 1 || m.n_users > PGP_USER_IDS_MAX ||
+	/* Whoever made the copy may have seen to that: what he wrote would revoke the key for
+	 * all who know it. */
+	if (m.has_unchecked || m.n_keys > PGP_SUBKEYS_MAX + 1 || m.n_users > PGP_USER_IDS_MAX ||
 		m.n_sigs > PGP_CERT_SIGNATURES_MAX)
 		e = ERR_LIMIT;
 	e = e ? e : put_fitting(&m, max, out);

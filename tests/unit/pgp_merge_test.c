@@ -203,6 +203,63 @@ what_is_none_of_its_own_is_left_out(void **state)
 	tear_down(&w);
 }
 
+/* Signatures over her key that she never made, though their fronts say so. */
+static void
+put_junk(struct world *w, uint8_t type, size_t times, struct buf *out)
+{
+	struct pgp_sig_make_setup setup = {.key = &w->ann.cert->key[0].public,
+		.type = type,
+		.hash = PGP_SHA256,
+		.created_sec = NOW + DAY};
+	struct pgp_sig_make m;
+	struct buf body;
+
+	buf_init(&body, BODY_MAX);
+	assert_int_equal(pgp_sig_make_begin(&m, &setup), ERR_OK);
+	pgp_sig_hash_key(&m.hash, &w->ann.cert->key[0].public);
+	assert_int_equal(pgp_sig_make_finish(&m, &w->ann.private, &body), ERR_OK);
+	body.p[body.n - 1] ^= 1;
+	for (size_t i = 0; i < times; i++)
+		pgp_packet_put(out, PGP_TAG_SIGNATURE, buf_slice(&body));
+	pgp_sig_make_fini(&m);
+	buf_fini(&body);
+}
+
+/* Whoever sends a copy could make it so: her key would be over for all who know it. */
+static void
+a_revocation_that_cannot_be_checked_any_more_does_not_get_in(void **state)
+{
+	struct world w;
+	struct buf odd, out;
+	bool has_news;
+
+	(void)state;
+	set_up(&w);
+	buf_init(&out, PGP_MAKE_MAX);
+	for (size_t more = 0; more < 2; more++) {
+		struct pgp_cert *plain = parsed(&w.plain), *cert;
+
+		buf_init(&odd, PGP_MAKE_MAX);
+		pgp_packet_put(&odd, PGP_TAG_PUBLIC_KEY, w.ann.cert->key[0].public.body);
+		put_junk(&w, PGP_SIG_DIRECT, PGP_CERT_CHECKS_MAX - 1, &odd);
+		put_junk(&w, PGP_SIG_KEY_REVOKED, 1 + more, &odd);
+		cert = parsed(&odd);
+		struct pgp_cert *const copies[] = {plain, cert};
+
+		buf_clear(&out);
+		assert_int_equal(pgp_merge(copies, 2, MAX, &out, &has_news),
+			more ? ERR_LIMIT : ERR_OK);
+		assert_true(more || slice_eq(buf_slice(&out), buf_slice(&w.plain)));
+		assert_int_equal(
+			pgp_merge(copies + 1, 1, MAX, &out, &has_news), more ? ERR_LIMIT : ERR_OK);
+		pgp_cert_free(cert);
+		pgp_cert_free(plain);
+		buf_fini(&odd);
+	}
+	buf_fini(&out);
+	tear_down(&w);
+}
+
 /* What isn't hashed anybody can change. */
 static void
 a_copy_that_was_tampered_with_is_no_news(void **state)
@@ -354,6 +411,8 @@ main(void)
 		cmocka_unit_test(one_copy_stays_as_it_was),
 		cmocka_unit_test(a_revocation_stays_whoever_leaves_it_out),
 		cmocka_unit_test(what_is_none_of_its_own_is_left_out),
+		cmocka_unit_test(
+			a_revocation_that_cannot_be_checked_any_more_does_not_get_in),
 		cmocka_unit_test(a_copy_that_was_tampered_with_is_no_news),
 		cmocka_unit_test(a_large_one_loses_its_old_bindings_alone),
 		cmocka_unit_test(what_cannot_be_put_together_is_refused),
