@@ -22,7 +22,7 @@ struct merging {
 	struct arena arena;
 	struct component *first, **end;
 	size_t n_keys, n_users, n_sigs;
-	bool is_last; /* the copy that is taken */
+	bool is_last;	    /* the copy that is taken */
 	bool has_unchecked; /* it may revoke, and nobody knows */
 };
 

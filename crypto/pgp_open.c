@@ -71,12 +71,28 @@ hide(const struct pgp_open *o, enum err e)
 	return e == ERR_OK || !o->facts.is_encrypted || is_of_world(e) ? e : ERR_CRYPTO;
 }
 
+/* Of all layers together: each of them may grow, and so would what grew. What isn't text, such
+ * as padding, counts. */
+static enum err
+count_inflated(struct pgp_open *o, size_t n)
+{
+	uint64_t most = o->setup.limit_bytes;
+
+	o->inflated += n;
+	if (o->inflated > PGP_INFLATE_FREE + o->fed * PGP_RATIO_MAX)
+		return ERR_LIMIT;
+	/* Once as text, and once as what that was compressed to. */
+	return most && o->inflated > 2 * most + PGP_INFLATE_FREE ? ERR_TOO_BIG : ERR_OK;
+}
+
+/* l[-1]: the container. */
 static enum err
 on_content(void *arg, struct slice octets)
 {
 	struct pgp_open_layer *l = arg;
+	enum err e = l[-1].inflate ? count_inflated(l->o, octets.n) : ERR_OK;
 
-	return hide(l->o, pgp_packet_feed(&l->packets, octets));
+	return hide(l->o, e ? e : pgp_packet_feed(&l->packets, octets));
 }
 
 static enum err
@@ -366,6 +382,7 @@ on_end(void *arg)
 enum err
 pgp_open_feed(struct pgp_open *o, struct slice octets)
 {
+	o->fed += octets.n;
 	if (o->error == ERR_OK)
 		o->error = pgp_packet_feed(&o->layer[0].packets, octets);
 	return o->error;

@@ -39,8 +39,9 @@ struct pgp_open_layer {
 struct pgp_open {
 	struct pgp_open_setup setup;
 	struct pgp_open_layer layer[PGP_DEPTH_MAX + 1];
-	size_t depth;	 /* of the layer that is open */
-	struct buf keys; /* ESK packets, whole, as they came */
+	size_t depth;		/* of the layer that is open */
+	uint64_t fed, inflated; /* octets: of the message, and what all compression gave */
+	struct buf keys;	/* ESK packets, whole, as they came */
 	struct pgp_open_signer signer[PGP_SIGNATURES_MAX];
 	size_t n_signers;
 	uint8_t literal[PGP_OPEN_LITERAL_HEAD + PGP_OPEN_NAME_MAX];

@@ -247,11 +247,11 @@ a_revocation_that_cannot_be_checked_any_more_does_not_get_in(void **state)
 		struct pgp_cert *const copies[] = {plain, cert};
 
 		buf_clear(&out);
-		assert_int_equal(pgp_merge(copies, 2, MAX, &out, &has_news),
-			more ? ERR_LIMIT : ERR_OK);
-		assert_true(more || slice_eq(buf_slice(&out), buf_slice(&w.plain)));
 		assert_int_equal(
-			pgp_merge(copies + 1, 1, MAX, &out, &has_news), more ? ERR_LIMIT : ERR_OK);
+			pgp_merge(copies, 2, MAX, &out, &has_news), more ? ERR_LIMIT : ERR_OK);
+		assert_true(more || slice_eq(buf_slice(&out), buf_slice(&w.plain)));
+		assert_int_equal(pgp_merge(copies + 1, 1, MAX, &out, &has_news),
+			more ? ERR_LIMIT : ERR_OK);
 		pgp_cert_free(cert);
 		pgp_cert_free(plain);
 		buf_fini(&odd);
@@ -411,8 +411,7 @@ main(void)
 		cmocka_unit_test(one_copy_stays_as_it_was),
 		cmocka_unit_test(a_revocation_stays_whoever_leaves_it_out),
 		cmocka_unit_test(what_is_none_of_its_own_is_left_out),
-		cmocka_unit_test(
-			a_revocation_that_cannot_be_checked_any_more_does_not_get_in),
+		cmocka_unit_test(a_revocation_that_cannot_be_checked_any_more_does_not_get_in),
 		cmocka_unit_test(a_copy_that_was_tampered_with_is_no_news),
 		cmocka_unit_test(a_large_one_loses_its_old_bindings_alone),
 		cmocka_unit_test(what_cannot_be_put_together_is_refused),

@@ -1,3 +1,6 @@
+#include <zlib.h>
+
+#include "crypto/pgp_inflate.h"
 #include "crypto/pgp_open.h"
 #include "crypto/pgp_packet.h"
 #include "crypto/pgp_seal.h"
@@ -285,6 +288,90 @@ a_long_message_is_whole_or_refused(void **state)
 	buf_fini(&message);
 }
 
+/* --- compressed --------------------------------------------------------------------------- */
+
+/* As a packet. */
+static void
+compress_content(const struct buf *content, struct buf *message)
+{
+	uLongf n = compressBound(content->n);
+	struct buf body;
+
+	buf_init(&body, MAX);
+	buf_put_u8(&body, PGP_ZLIB);
+	assert_non_null(buf_room(&body, n));
+	assert_int_equal(
+		compress2(body.p + body.n, &n, content->p, content->n, Z_BEST_COMPRESSION),
+		Z_OK);
+	buf_grow(&body, n);
+	put(message, PGP_TAG_COMPRESSED, &body);
+	buf_fini(&body);
+}
+
+/* So much padding before a text, compressed so many times. */
+static void
+make_bomb(size_t padding, int times, struct buf *message)
+{
+	static const uint8_t zeros[4096];
+	struct buf content;
+
+	buf_init(&content, MAX);
+	buf_put_u8(&content, 0xc0 | PGP_TAG_PADDING);
+	buf_put_u8(&content, 255);
+	buf_put_u32(&content, (uint32_t)padding);
+	for (size_t n; padding; padding -= n) {
+		n = padding < sizeof zeros ? padding : sizeof zeros;
+		buf_put(&content, zeros, n);
+	}
+	buf_put_slice(&content, SLICE_LIT(LITERAL));
+	for (int i = 0; i < times; i++) {
+		compress_content(&content, message);
+		buf_clear(&content);
+		buf_put_slice(&content, buf_slice(message));
+	}
+	buf_fini(&content);
+}
+
+static void
+what_grows_and_grows_again_grows_no_more_than_once(void **state)
+{
+	struct buf message, body;
+
+	(void)state;
+	buf_init(&message, MAX);
+	buf_init(&body, MAX);
+	make_bomb(PGP_INFLATE_FREE * 2, 1, &message);
+	assert_int_equal(open_by_session(buf_slice(&message), 4096, 0), ERR_OK);
+	make_bomb(PGP_INFLATE_FREE * 2, 2, &message);
+	assert_true(message.n * PGP_RATIO_MAX < PGP_INFLATE_FREE);
+	assert_int_equal(open_by_session(buf_slice(&message), 4096, 0), ERR_LIMIT);
+	make_bomb(PGP_INFLATE_FREE / 2, 2, &message);
+	assert_int_equal(open_by_session(buf_slice(&message), 4096, 0), ERR_OK);
+	/* And inside an encryption it is as wrong as all else. */
+	make_bomb(PGP_INFLATE_FREE * 2, 2, &message);
+	encrypt(PGP_OCB, buf_slice(&message), &body);
+	put(&message, PGP_TAG_SEIPD, &body);
+	assert_int_equal(open_by_session(buf_slice(&message), 4096, 0), ERR_CRYPTO);
+	buf_fini(&message);
+	buf_fini(&body);
+}
+
+static void
+padding_counts_for_what_a_text_may_have_at_most(void **state)
+{
+	enum { LIMIT = 100, ALLOWED = 2 * LIMIT + PGP_INFLATE_FREE, AROUND = 6 + 13 };
+	struct buf message;
+
+	(void)state;
+	buf_init(&message, MAX);
+	for (size_t over = 0; over < 2; over++) {
+		make_bomb(ALLOWED - AROUND + over, 1, &message);
+		assert_int_equal(open_by_session(buf_slice(&message), 4096, LIMIT),
+			over ? ERR_TOO_BIG : ERR_OK);
+	}
+	buf_fini(&message);
+}
+
 /* --- signed ------------------------------------------------------------------------------- */
 
 /* A signed message's packets: announcement, text, signature. */
@@ -569,6 +656,8 @@ main(void)
 		cmocka_unit_test(a_text_that_is_too_long_is_said_only_if_its_integrity_holds),
 		cmocka_unit_test(a_container_is_opened_as_what_it_is_or_not_at_all),
 		cmocka_unit_test(nothing_stands_beside_a_container),
+		cmocka_unit_test(what_grows_and_grows_again_grows_no_more_than_once),
+		cmocka_unit_test(padding_counts_for_what_a_text_may_have_at_most),
 		cmocka_unit_test(a_long_message_is_whole_or_refused),
 		cmocka_unit_test(packets_stand_in_their_order),
 		cmocka_unit_test(each_of_several_signatures_is_judged),
