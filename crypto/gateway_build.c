@@ -26,6 +26,15 @@ put(const struct text_sink *to, const char *text)
 /* --- the entity --- */
 
 static enum err
+put_subject(struct slice body, const struct text_sink *to)
+{
+	enum err e = put(to, "Subject:");
+
+	e = e ? e : to->put(to->arg, body);
+	return e ? e : put(to, "\r\n");
+}
+
+static enum err
 write_entity(const struct gateway_build *b, const struct text_sink *to)
 {
 	const struct text *body = b->w->e->body;
@@ -34,6 +43,8 @@ write_entity(const struct gateway_build *b, const struct text_sink *to)
 
 	if (!e && gateway_head_find(b->head, SLICE_LIT("Content-Type"), 0) >= b->head->n)
 		e = put(to, "Content-Type: text/plain\r\n");
+	if (!e && b->subject.n)
+		e = put_subject(b->subject, to);
 	e = e ? e : put(to, "\r\n");
 	return e ? e : gateway_mime_decode(body, r, MAIL_ENCODING_BINARY, to);
 }

@@ -11,7 +11,8 @@
 struct gateway_build {
 	struct gateway_work *w;
 	const struct gateway_head *head; /* whose Content-* are the entity's */
-	const struct text *plain;	 /* the entity, lines end in CRLF; NULL: not made yet */
+	struct slice subject;	  /* a field's body that is the entity's, too; or empty */
+	const struct text *plain; /* the entity, lines end in CRLF; NULL: not made yet */
 	/* Octets above 127 are in it, or lines that may not come as they leave. */
 	bool is_frail;
 	const struct text *signed_as[2][2]; /* by is_pss; detached, opaque */

@@ -15,19 +15,22 @@ gateway_in_read(struct gateway_in *in, const struct text *t, struct gateway_in_e
 	return e;
 }
 
-void
+bool
 gateway_in_take_subject(struct gateway_in *in, struct gateway_in_reading *r)
 {
 	struct buf utf8;
+	bool has;
 
 	if (!r->show.was_opened)
-		return;
+		return false;
 	buf_init(&utf8, GATEWAY_HEADER_MAX);
-	if (gateway_subject_protected(&r->now.head, &utf8)) {
+	has = gateway_subject_protected(&r->now.head, &utf8);
+	if (has) {
 		r->show.subject = arena_dup(in->w->e->arena, buf_slice(&utf8));
 		gateway_answer_fact(in->w, &r->show.some, "the subject was encrypted, too");
 	}
 	buf_fini_secret(&utf8);
+	return has;
 }
 
 /* It takes the place of all that was around it. ERR_TOO_BIG, its header's: it doesn't. */

@@ -40,8 +40,8 @@ enum err gateway_in_read(
  * doesn't, and the reading is over. */
 enum err gateway_in_show(
 	struct gateway_in *in, struct gateway_in_reading *r, const struct text *t);
-/* Of what is looked at now, if it was encrypted. */
-void gateway_in_take_subject(struct gateway_in *in, struct gateway_in_reading *r);
+/* Of what is looked at now, if it was encrypted. False: it has none. */
+bool gateway_in_take_subject(struct gateway_in *in, struct gateway_in_reading *r);
 /* A sink of the room, in canonical lines; and what in them is no mail's text. */
 enum err gateway_in_begin_text(
 	struct gateway_in *in, struct gateway_mime_canon *canon, struct text_sink *to);

@@ -1,5 +1,6 @@
 #include "crypto/gateway_in_inner.h"
 #include "crypto/gateway_pgp_judge.h"
+#include "crypto/gateway_subject.h"
 #include "crypto/pgp_cleartext.h"
 #include "crypto/pgp_verify.h"
 
@@ -78,7 +79,8 @@ enter_signed(
 	}
 	if (e)
 		return e;
-	gateway_in_take_subject(in, r);
+	if (gateway_in_take_subject(in, r))
+		gateway_subject_protect(&r->show.head);
 	gateway_mime_look(&r->now.head, part, &m);
 	if (m.kind == GATEWAY_MIME_CMS)
 		e = gateway_mime_cms(part, &m, &kind);

@@ -7,6 +7,7 @@
 #include "crypto/gateway_from.h"
 #include "crypto/gateway_mark.h"
 #include "crypto/gateway_plan.h"
+#include "crypto/gateway_subject.h"
 #include "crypto/pgp_info.h"
 #include "crypto/smime_seal.h"
 #include "crypto/smime_verify.h"
@@ -218,10 +219,18 @@ cipher_text(Gateway__Settings__Cipher c)
 	return (unsigned)c < 5 ? texts[c] : texts[0];
 }
 
+/* What came encrypted, its subject too, leaves so. */
 static enum err
-write_outer(const struct gateway_head *h, const struct text_sink *to)
+write_outer(const struct out *o, const struct gateway_head *h, bool is_encrypted,
+	const struct text_sink *to)
 {
-	enum err e = gateway_head_write(h, GATEWAY_HEAD_OUTER, to);
+	struct gateway_head shown;
+	enum err e;
+
+	gateway_head_copy(h, &shown);
+	if (is_encrypted && o->build.subject.n)
+		gateway_subject_put(&shown, SLICE_LIT("..."));
+	e = gateway_head_write(&shown, GATEWAY_HEAD_OUTER, to);
 
 	e = e ? e : to->put(to->arg, SLICE_LIT("MIME-Version: 1.0"));
 	return e ? e : to->put(to->arg, slice_str(gateway_head_line_end(h)));
@@ -295,7 +304,7 @@ write_body(struct out *o, const struct gateway_some *some, const struct text *en
 	if (!entity) {
 		e = write_plain(o, h, &to);
 	} else {
-		e = write_outer(h, &to);
+		e = write_outer(o, h, one->certificate != NULL, &to);
 		if (!e && one->certificate && one->is_openpgp)
 			e = write_pgp(o, some, entity, &to);
 		else if (!e && one->certificate)
@@ -402,6 +411,15 @@ answer(struct out *o)
 	return e;
 }
 
+static void
+hide_subject(struct out *o, const struct gateway_head *h)
+{
+	size_t i = gateway_head_find(h, SLICE_LIT("Subject"), 0);
+
+	if (i < h->n && o->w->e->q->answers_decrypted && gateway_subject_is_protected(h))
+		o->build.subject = h->field[i].body;
+}
+
 enum err
 gateway_out_run(struct gateway_work *w, const struct gateway_head *head)
 {
@@ -413,6 +431,7 @@ gateway_out_run(struct gateway_work *w, const struct gateway_head *head)
 	if (gateway_mark_strip(&stripped, slice_str(w->e->q->authserv_id)))
 		gateway_answer_fact(w, NULL, "taken out: marks that look like this gateway's");
 	gateway_build_init(&o.build, w, head);
+	hide_subject(&o, &stripped);
 	e = gateway_plan_make(w, head, &stripped, &o.plan);
 	if (e)
 		return e;

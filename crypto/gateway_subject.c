@@ -261,8 +261,8 @@ gateway_subject_tag(struct gateway_head *h, struct slice text)
 
 /* --- that of what was encrypted --- */
 
-static bool
-says_protected(const struct gateway_head *part)
+bool
+gateway_subject_is_protected(const struct gateway_head *part)
 {
 	size_t i = gateway_head_find(part, SLICE_LIT("Content-Type"), 0);
 	struct slice value = SLICE_EMPTY;
@@ -280,13 +280,32 @@ says_protected(const struct gateway_head *part)
 	return says;
 }
 
+void
+gateway_subject_protect(struct gateway_head *h)
+{
+	size_t i = gateway_head_find(h, SLICE_LIT("Content-Type"), 0);
+	struct slice before = slice_trim(h->field[i].body);
+	struct buf body;
+
+	while (before.n && before.p[before.n - 1] == ';')
+		before = slice_trim(slice_cut(before, 0, before.n - 1));
+	buf_init(&body, before.n + LINE);
+	buf_put_slice(&body, before);
+	buf_put_str(&body, ";");
+	fold(h, &body);
+	buf_put_str(&body, "\tprotected-headers=\"v1\"");
+	gateway_head_set(h, i, buf_slice(&body));
+	buf_fini(&body);
+}
+
 bool
 gateway_subject_protected(const struct gateway_head *part, struct buf *utf8)
 {
 	size_t i = gateway_head_find(part, SLICE_LIT("Subject"), 0);
 
 	return !part->is_odd && gateway_head_count(part, SLICE_LIT("Subject")) == 1 &&
-	       says_protected(part) && gateway_subject_read(part->field[i].body, utf8);
+	       gateway_subject_is_protected(part) &&
+	       gateway_subject_read(part->field[i].body, utf8);
 }
 
 void

@@ -9,8 +9,13 @@
 bool gateway_subject_read(struct slice body, struct buf *out);
 /* utf8 becomes a body: ASCII as it is, else encoded words; folded. */
 void gateway_subject_write(struct gateway_head *h, size_t i, struct slice utf8);
-/* Appends the subject of an encrypted part which says that its own fields are the mail's (RFC
- * 9788, and protected-headers before it), as UTF-8. False: it doesn't say so, or not one. */
+/* Says a header that its fields are those of what is encrypted (RFC 9788, and protected-headers
+ * before it)? So does that of a mail which was opened, as the part's type is its own then. */
+bool gateway_subject_is_protected(const struct gateway_head *h);
+/* Its Content-Type says so from now on; it has one. */
+void gateway_subject_protect(struct gateway_head *h);
+/* Appends the subject of an encrypted part which says so, as UTF-8. False: it doesn't, or not
+ * one. */
 bool gateway_subject_protected(const struct gateway_head *part, struct buf *utf8);
 /* It takes the place of every Subject, as one line without our tags. */
 void gateway_subject_put(struct gateway_head *h, struct slice utf8);

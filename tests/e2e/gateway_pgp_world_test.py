@@ -148,6 +148,24 @@ def a_subject_that_was_encrypted_is_shown(g):
     assert subject(encrypted(g.sealed(tagged, "ann@example.org"))) == "a"
 
 
+def a_subject_that_came_encrypted_leaves_so(g):
+    """What was opened here and is led outside again, by an alias."""
+    alone = protected(b'protected-headers="v1"')
+    cases = (alone, ["--reply"], b"", "..."), (crlf(signed(g, alone.replace(b"\r\n", b"\n"), "bob@out.test")), ["--reply"], b"", "..."), \
+        (alone, [], b"mode = must\n", None), (alone, ["--reply"], b"mode = never\nreplies_must = no\n", None)
+    for inside, options, policy, outside in cases:
+        shown, _, _ = taken_in(encrypted(g.sealed(inside, "ann@example.org")))
+        answer = json.loads(run(PROGRAM, "gateway", "out", "--json", "--from", "bob@out.test", "--to", "ann@example.org", "--key", "bob.key",
+                                "--cert", "ann.cert", "--policy", write("policy", b"[cluster]\n" + policy), *options, data=shown))
+        group, = answer["groups"]
+        mail = base64.b64decode(group["mail"]) or shown
+        m = email.message_from_bytes(mail)
+        assert m["Subject"] == outside if outside else m["Subject"].startswith("=?utf-8?"), (policy, mail)
+        if outside:
+            again = email.message_from_bytes(taken_in(mail[mail.index(b"MIME-Version"):].split(b"\r\n", 1)[1])[0])
+            assert str(email.header.make_header(email.header.decode_header(again["Subject"]))) == "the Jöb", again
+
+
 def an_inline_text_keeps_its_letters(g):
     text = "Grüße, Jörg\n"
     for inside, outside, line in (("latin1", b"iso-8859-1", b""), ("latin1", b"utf-8", b"Charset: ISO-8859-1\n"),
@@ -237,6 +255,7 @@ def main():
                 f.write(g.run("--armor", how, address).stdout)
     each_is_opened_or_left_and_said_to_be_what_it_is(g)
     a_subject_that_was_encrypted_is_shown(g)
+    a_subject_that_came_encrypted_leaves_so(g)
     an_inline_text_keeps_its_letters(g)
     each_program_reads_what_leaves(g)
     g.stop()
