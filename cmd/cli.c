@@ -1,10 +1,10 @@
 #include "cmd/cli.h"
 
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sysexits.h>
 #include <termios.h>
 #include <unistd.h>
@@ -219,14 +219,15 @@ wants_help(int argc, char **argv)
 }
 
 /* Or the next file gets its number: a key would be read as the data, a message be written into
- * the database. Neither reading nor writing works on what takes its place. */
+ * the database. Neither reading nor writing works on what takes its place. It is nothing of the
+ * file system's, as children inherit it into their chroot. */
 static void
 fill_standard_fds(void)
 {
 	int fd = 0;
 
 	while (fd >= 0 && fd <= STDERR_FILENO)
-		fd = open("/", O_PATH);
+		fd = epoll_create1(0);
 	if (fd > STDERR_FILENO)
 		close(fd);
 }

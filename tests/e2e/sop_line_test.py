@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path[:0] = [os.path.dirname(os.path.abspath(__file__))]
 from sop_peers import HAIRPIN, Folder, Sop, said  # noqa: E402
@@ -52,6 +53,14 @@ def other_verbs(folder):
         for sink in (">/dev/full", ">&-"):
             r = subprocess.run(["sh", "-c", f'"$@" {sink}', "sh", HAIRPIN[0], *words], capture_output=True, timeout=60)
             assert r.returncode == 74 and r.stderr, (words, sink, r)
+    # What takes the place of a closed one is no way out of a chroot.
+    p = subprocess.Popen(["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *HAIRPIN, "armor"], stdin=subprocess.PIPE)
+    while os.path.realpath(f"/proc/{p.pid}/exe") != os.path.realpath(HAIRPIN[0]):
+        time.sleep(0.01)
+    time.sleep(0.1)
+    there = [os.readlink(f"/proc/{p.pid}/fd/{fd}") for fd in (1, 2)]
+    p.communicate(b"nonsense", timeout=60)
+    assert p.returncode == 41 and not any(x.startswith("/") for x in there), (p.returncode, there)
     mail = folder.file(b"Subject: x\r\n\r\nhi\r\n")
     r = subprocess.run(["sh", "-c", f'"$@" <{mail} 2>&-', "sh", HAIRPIN[0], "smime", "encrypt", folder.path + "/none"],
                        capture_output=True, timeout=60)
