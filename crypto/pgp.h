@@ -23,12 +23,11 @@ enum {
 	PGP_SUBKEYS_MAX = 64,	     /* of one certificate */
 	PGP_USER_IDS_MAX = 256,	     /* of one certificate */
 	PGP_USER_ID_MAX = 2048,	     /* octets of one */
-	PGP_RATIO_MAX =
-		1000, /* times that a message may grow by all its compression, beyond 1 MiB */
-	PGP_FINGERPRINT_MAX = 32, /* octets: 20 of version 4, 32 of version 6 */
-	PGP_KEY_ID = 8,		  /* octets of a key id */
-	PGP_DIGEST_MAX = 64,	  /* octets of a hash */
-	PGP_SESSION_MAX = 32	  /* octets of a session key */
+	PGP_RATIO_MAX = 1000,	     /* times that a message may grow, beyond 1 MiB */
+	PGP_FINGERPRINT_MAX = 32,    /* octets: 20 of version 4, 32 of version 6 */
+	PGP_KEY_ID = 8,		     /* octets of a key id */
+	PGP_DIGEST_MAX = 64,	     /* octets of a hash */
+	PGP_SESSION_MAX = 32	     /* octets of a session key */
 };
 
 /* Packet types (RFC 9580 section 5). */

@@ -28,14 +28,23 @@ is_better(enum pgp_problem is, enum pgp_problem was)
 	return was == PGP_PROBLEM_SIGNATURE && is != PGP_PROBLEM_SIGNATURE;
 }
 
-static void
-judge_by(struct pgp_cert *cert, const struct pgp_sig *sig, struct slice digest,
-	struct pgp_verdict *v)
-{
-	for (size_t key = 0; v->problem != PGP_PROBLEM_NONE && pgp_valid_find(cert, sig, &key);
-		key++) {
-		enum pgp_problem p = pgp_valid_signature(cert, key, sig, digest);
+struct judging {
+	const struct pgp_sig *sig;
+	struct slice digest;
+	size_t *tries;
+};
 
+static void
+judge_by(const struct judging *q, struct pgp_cert *cert, struct pgp_verdict *v)
+{
+	for (size_t key = 0;
+		v->problem != PGP_PROBLEM_NONE && pgp_valid_find(cert, q->sig, &key); key++) {
+		enum pgp_problem p;
+
+		if (pgp_sig_fits(q->sig, &cert->key[key].public, q->digest) &&
+			(*q->tries)++ >= PGP_JUDGE_TRIES_MAX)
+			return;
+		p = pgp_valid_signature(cert, key, q->sig, q->digest);
 		if (!is_better(p, v->problem))
 			continue;
 		v->problem = p;
@@ -46,14 +55,15 @@ judge_by(struct pgp_cert *cert, const struct pgp_sig *sig, struct slice digest,
 
 void
 pgp_judge_signature(const struct pgp_judge *j, const struct pgp_sig *sig,
-	struct pgp_sig_hash *hash, struct pgp_verdict *verdict)
+	struct pgp_sig_hash *hash, size_t *tries, struct pgp_verdict *verdict)
 {
 	uint8_t room[PGP_DIGEST_MAX];
-	struct slice digest = pgp_sig_hash_finish(hash, sig->version, sig->hashed, room);
+	const struct judging q = {
+		sig, pgp_sig_hash_finish(hash, sig->version, sig->hashed, room), tries};
 
 	pgp_judge_refuse(sig, PGP_PROBLEM_NO_KEY, verdict);
 	for (size_t i = 0; j->ring && i < j->ring->n; i++)
-		judge_by(j->ring->cert[i], sig, digest, verdict);
+		judge_by(&q, j->ring->cert[i], verdict);
 	if (verdict->problem == PGP_PROBLEM_NONE && !pgp_sig_is_current(sig, j->now_sec))
 		verdict->problem = PGP_PROBLEM_TIME;
 }

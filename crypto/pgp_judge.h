@@ -14,14 +14,18 @@ struct pgp_verdict {
 	uint32_t created_sec;
 	uint8_t key_id[PGP_KEY_ID]; /* that it names; zeros: none */
 };
+/* What fits a key but for the signature itself is tried, and whoever writes keys and signatures
+ * can make each fit each. What comes after so many tries fits nothing. */
+enum { PGP_JUDGE_TRIES_MAX = 256 };
 /* Who signs, and when is it? */
 struct pgp_judge {
 	const struct pgp_cert_ring *ring; /* borrowed; NULL: nobody */
 	uint64_t now_sec;
 };
-/* hash has been fed the text, and is ended. */
+/* hash has been fed the text, and is ended. *tries: that were for this message, 0 to begin
+ * with. */
 void pgp_judge_signature(const struct pgp_judge *j, const struct pgp_sig *sig,
-	struct pgp_sig_hash *hash, struct pgp_verdict *verdict);
+	struct pgp_sig_hash *hash, size_t *tries, struct pgp_verdict *verdict);
 /* One that can't be judged: its problem alone. */
 void pgp_judge_refuse(
 	const struct pgp_sig *sig, enum pgp_problem problem, struct pgp_verdict *verdict);

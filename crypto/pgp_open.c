@@ -218,7 +218,7 @@ put_text(struct pgp_open *o, struct slice text)
 	o->facts.text_bytes += text.n;
 	if (o->setup.limit_bytes && o->facts.text_bytes > o->setup.limit_bytes)
 		return ERR_TOO_BIG;
-	pgp_open_hash(o, text);
+	pgp_digests_feed(&o->digests, text);
 	return o->setup.to.put(o->setup.to.arg, text);
 }
 

@@ -2,6 +2,7 @@
 #ifndef CRYPTO_PGP_OPEN_INNER_H
 #define CRYPTO_PGP_OPEN_INNER_H
 
+#include "crypto/pgp_digests.h"
 #include "crypto/pgp_inflate.h"
 #include "crypto/pgp_open.h"
 #include "crypto/pgp_packet.h"
@@ -14,8 +15,8 @@ enum {
 
 /* A signature that was announced, or stands before its text. */
 struct pgp_open_signer {
-	struct pgp_sig_hash hash;
-	bool is_one_pass, is_hashing, is_settled;
+	bool is_one_pass, is_hashed, is_settled;
+	size_t digest;	 /* of o->digests */
 	uint8_t version; /* of the announcement */
 	uint8_t type, hash_algorithm, algorithm;
 	uint8_t key[PGP_FINGERPRINT_MAX]; /* announced: version 3's key id, 6's fingerprint */
@@ -43,7 +44,8 @@ struct pgp_open {
 	uint64_t fed, inflated; /* octets: of the message, and what all compression gave */
 	struct buf keys;	/* ESK packets, whole, as they came */
 	struct pgp_open_signer signer[PGP_SIGNATURES_MAX];
-	size_t n_signers;
+	size_t n_signers, tries; /* tries: of pgp_judge */
+	struct pgp_digests digests;
 	uint8_t literal[PGP_OPEN_LITERAL_HEAD + PGP_OPEN_NAME_MAX];
 	struct pgp_opened facts;
 	enum err error;
@@ -58,7 +60,6 @@ enum err pgp_open_find(struct pgp_open *o, uint8_t tag, const struct pgp_symmetr
  * end. ERR_SYNTAX, ERR_LIMIT. */
 enum err pgp_open_one_pass(struct pgp_open_layer *l, struct slice body);
 enum err pgp_open_signature(struct pgp_open_layer *l, struct slice body);
-void pgp_open_hash(struct pgp_open *o, struct slice text);
 void pgp_open_text_ends(struct pgp_open *o);
 enum err pgp_open_check_signed(const struct pgp_open_layer *l);
 void pgp_open_signers_fini(struct pgp_open *o);

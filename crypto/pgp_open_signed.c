@@ -19,13 +19,13 @@ add_signer(struct pgp_open *o, struct pgp_open_signer **signer)
 }
 
 static void
-begin_hash(struct pgp_open_signer *s)
+begin_hash(struct pgp_open *o, struct pgp_open_signer *s)
 {
-	bool is_text = s->type == PGP_SIG_TEXT;
+	const struct pgp_digests_kind kind = {
+		s->hash_algorithm, s->type == PGP_SIG_TEXT, buf_slice(&s->salt)};
 
-	s->is_hashing = (is_text || s->type == PGP_SIG_BINARY) &&
-			pgp_sig_hash_begin(&s->hash, s->hash_algorithm, buf_slice(&s->salt),
-				is_text) == ERR_OK;
+	s->is_hashed = (kind.is_text || s->type == PGP_SIG_BINARY) &&
+		       pgp_digests_add(&o->digests, &kind, &s->digest) == ERR_OK;
 }
 
 /* RFC 9580 section 5.4. */
@@ -62,7 +62,7 @@ pgp_open_one_pass(struct pgp_open_layer *l, struct slice body)
 		memcpy(s->key, body.p + ONE_PASS_V3_KEY, PGP_KEY_ID);
 	else
 		memcpy(s->key, body.p + ONE_PASS_V6_HEAD + salt, PGP_FINGERPRINT_MAX);
-	begin_hash(s);
+	begin_hash(l->o, s);
 	return ERR_OK;
 }
 
@@ -80,7 +80,7 @@ keep_before(struct pgp_open_layer *l, struct slice body)
 		s->type = sig.type;
 		s->hash_algorithm = sig.hash;
 		buf_put_slice(&s->salt, sig.salt);
-		begin_hash(s);
+		begin_hash(l->o, s);
 	}
 	return ERR_OK;
 }
@@ -110,12 +110,15 @@ static void
 judge(struct pgp_open *o, struct pgp_open_signer *s, const struct pgp_sig *sig,
 	struct pgp_verdict *v)
 {
+	struct pgp_sig_hash hash;
+
 	if (!is_announced(s, sig)) {
 		pgp_judge_refuse(sig, PGP_PROBLEM_SIGNATURE, v);
-	} else if (!s->is_hashing) {
+	} else if (!s->is_hashed) {
 		pgp_judge_refuse(sig, PGP_PROBLEM_ALGORITHM, v);
 	} else {
-		pgp_judge_signature(&o->setup.judge, sig, &s->hash, v);
+		pgp_digests_take(&o->digests, s->digest, &hash);
+		pgp_judge_signature(&o->setup.judge, sig, &hash, &o->tries, v);
 		if (v->cert && !is_by_announced(s, &v->cert->key[v->key].public))
 			pgp_judge_refuse(sig, PGP_PROBLEM_SIGNATURE, v);
 	}
@@ -155,14 +158,6 @@ pgp_open_signature(struct pgp_open_layer *l, struct slice body)
 }
 
 void
-pgp_open_hash(struct pgp_open *o, struct slice text)
-{
-	for (size_t i = 0; i < o->n_signers; i++)
-		if (o->signer[i].is_hashing)
-			pgp_sig_hash_feed(&o->signer[i].hash, text);
-}
-
-void
 pgp_open_text_ends(struct pgp_open *o)
 {
 	for (size_t i = 0; i < o->n_signers; i++)
@@ -183,8 +178,8 @@ pgp_open_check_signed(const struct pgp_open_layer *l)
 void
 pgp_open_signers_fini(struct pgp_open *o)
 {
+	pgp_digests_fini(&o->digests);
 	for (size_t i = 0; i < o->n_signers; i++) {
-		pgp_sig_hash_fini(&o->signer[i].hash);
 		buf_fini(&o->signer[i].salt);
 		buf_fini(&o->signer[i].body);
 	}

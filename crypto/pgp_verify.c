@@ -2,8 +2,8 @@
 
 #include "crypto/pgp_packet.h"
 
-/* One that can't be read, or is of a type or with a hash that isn't ours: it is there, and no
- * hash. */
+/* One that can't be read, or is of a type or with a hash that isn't ours, or of too many kinds:
+ * it is there, and no hash. */
 static enum err
 add(struct pgp_verify *v, struct slice body)
 {
@@ -15,8 +15,10 @@ add(struct pgp_verify *v, struct slice body)
 	*one = (struct pgp_verify_one){0};
 	if (pgp_sig_parse(body, &one->sig) == ERR_OK &&
 		(one->sig.type == PGP_SIG_BINARY || one->sig.type == PGP_SIG_TEXT))
-		(void)pgp_sig_hash_begin(&one->hash, one->sig.hash, one->sig.salt,
-			one->sig.type == PGP_SIG_TEXT);
+		one->is_hashed = pgp_digests_add(&v->digests,
+					 &(struct pgp_digests_kind){one->sig.hash,
+						 one->sig.type == PGP_SIG_TEXT, one->sig.salt},
+					 &one->digest) == ERR_OK;
 	return ERR_OK;
 }
 
@@ -26,8 +28,7 @@ pgp_verify_begin(struct pgp_verify *v, struct slice signatures, const struct pgp
 	struct pgp_packet_whole p;
 	enum err e = ERR_OK;
 
-	v->judge = *judge;
-	v->n = 0;
+	*v = (struct pgp_verify){.judge = *judge};
 	while (e == ERR_OK && (e = pgp_packet_next(&signatures, &p)) == ERR_OK) {
 		if (p.tag == PGP_TAG_SIGNATURE)
 			e = add(v, p.body);
@@ -42,9 +43,7 @@ pgp_verify_begin(struct pgp_verify *v, struct slice signatures, const struct pgp
 void
 pgp_verify_feed(struct pgp_verify *v, struct slice text)
 {
-	for (size_t i = 0; i < v->n; i++)
-		if (v->one[i].hash.md)
-			pgp_sig_hash_feed(&v->one[i].hash, text);
+	pgp_digests_feed(&v->digests, text);
 }
 
 void
@@ -52,17 +51,20 @@ pgp_verify_finish(struct pgp_verify *v, struct pgp_verdict *verdict)
 {
 	for (size_t i = 0; i < v->n; i++) {
 		struct pgp_verify_one *one = &v->one[i];
+		struct pgp_sig_hash hash;
 
-		if (one->hash.md)
-			pgp_judge_signature(&v->judge, &one->sig, &one->hash, &verdict[i]);
-		else
+		if (one->is_hashed) {
+			pgp_digests_take(&v->digests, one->digest, &hash);
+			pgp_judge_signature(
+				&v->judge, &one->sig, &hash, &v->tries, &verdict[i]);
+		} else {
 			pgp_judge_refuse(&one->sig, PGP_PROBLEM_ALGORITHM, &verdict[i]);
+		}
 	}
 }
 
 void
 pgp_verify_fini(struct pgp_verify *v)
 {
-	for (size_t i = 0; i < v->n; i++)
-		pgp_sig_hash_fini(&v->one[i].hash);
+	pgp_digests_fini(&v->digests);
 }

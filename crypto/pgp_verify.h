@@ -3,16 +3,19 @@
 #ifndef CRYPTO_PGP_VERIFY_H
 #define CRYPTO_PGP_VERIFY_H
 
+#include "crypto/pgp_digests.h"
 #include "crypto/pgp_judge.h"
 
 struct pgp_verify_one {
 	struct pgp_sig sig;
-	struct pgp_sig_hash hash;
+	bool is_hashed;
+	size_t digest; /* of digests */
 };
 struct pgp_verify {
 	struct pgp_judge judge;
+	struct pgp_digests digests;
 	struct pgp_verify_one one[PGP_SIGNATURES_MAX];
-	size_t n;
+	size_t n, tries;
 };
 /* signatures: packets, borrowed until finish; what one of them says, be it nonsense, is no
  * error but its verdict's. ERR_SYNTAX: they are none, or something else is among them;

@@ -7,6 +7,8 @@
 
 enum { MAX = 1 << 20, NOW = PGP_PERSON_NOW, PEOPLE = 3 };
 
+_Static_assert((int)PGP_SIGN_MAX <= (int)PGP_DIGESTS_MAX, "what we write can be read");
+
 static struct pgp_person people[PEOPLE];
 static struct pgp_cert *certs[PEOPLE];
 static struct pgp_cert_ring ring = {certs, PEOPLE};
@@ -293,6 +295,75 @@ no_change_of_a_signature_makes_it_one_of_another_text(void **state)
 	buf_fini(&signature);
 }
 
+/* A signature by one key, that there are n of, spoilt; then it as it was. */
+static enum pgp_problem
+problem_after_tries(size_t n)
+{
+	static struct pgp_cert *many[PGP_JUDGE_TRIES_MAX];
+	static struct pgp_verify v;
+	static struct pgp_verdict verdict[PGP_SIGNATURES_MAX];
+	struct buf one, both;
+	enum err e;
+
+	for (size_t i = 0; i < n; i++)
+		many[i] = certs[0];
+	buf_init(&one, MAX);
+	buf_init(&both, MAX);
+	sign(SLICE_LIT("hallo"), false, 1, &one);
+	buf_put_slice(&both, buf_slice(&one));
+	both.p[both.n - 1] ^= 1;
+	buf_put_slice(&both, buf_slice(&one));
+	ring = (struct pgp_cert_ring){many, n};
+	e = verify(buf_slice(&both), SLICE_LIT("hallo"), 9, &v, verdict);
+	ring = (struct pgp_cert_ring){certs, PEOPLE};
+	assert_int_equal(e, ERR_OK);
+	assert_int_equal(v.n, 2);
+	assert_int_equal(verdict[0].problem, PGP_PROBLEM_SIGNATURE);
+	buf_fini(&one);
+	buf_fini(&both);
+	return verdict[1].problem;
+}
+
+static void
+what_fits_key_after_key_is_tried_so_often_and_no_more(void **state)
+{
+	(void)state;
+	assert_int_equal(problem_after_tries(PGP_JUDGE_TRIES_MAX - 1), PGP_PROBLEM_NONE);
+	assert_int_equal(problem_after_tries(PGP_JUDGE_TRIES_MAX), PGP_PROBLEM_NO_KEY);
+}
+
+/* Signatures of one text by version 6 with so many salts, the last one a good one. */
+static enum pgp_problem
+problem_after_kinds(size_t n)
+{
+	static struct pgp_verify v;
+	static struct pgp_verdict verdict[PGP_SIGNATURES_MAX];
+	struct pgp_signer signer = {&people[1].cert->key[0].public, &people[1].private, 0};
+	struct pgp_sign_setup setup = {&signer, 1, false, NOW};
+	struct pgp_sign s;
+	struct buf all;
+
+	buf_init(&all, MAX);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(pgp_sign_begin(&s, &setup), ERR_OK);
+		pgp_sign_feed(&s, SLICE_LIT("hallo"));
+		assert_int_equal(pgp_sign_finish(&s, &all), ERR_OK);
+		pgp_sign_fini(&s);
+	}
+	assert_int_equal(verify(buf_slice(&all), SLICE_LIT("hallo"), 9, &v, verdict), ERR_OK);
+	assert_int_equal(v.n, n);
+	buf_fini(&all);
+	return verdict[n - 1].problem;
+}
+
+static void
+a_text_is_hashed_in_so_many_ways_and_no_more(void **state)
+{
+	(void)state;
+	assert_int_equal(problem_after_kinds(PGP_DIGESTS_MAX), PGP_PROBLEM_NONE);
+	assert_int_equal(problem_after_kinds(PGP_DIGESTS_MAX + 1), PGP_PROBLEM_ALGORITHM);
+}
+
 static void
 more_signers_than_may_be_are_refused(void **state)
 {
@@ -330,6 +401,8 @@ main(void)
 		cmocka_unit_test(what_cannot_be_read_says_nothing_of_the_text),
 		cmocka_unit_test(signatures_are_taken_up_to_their_limit),
 		cmocka_unit_test(no_change_of_a_signature_makes_it_one_of_another_text),
+		cmocka_unit_test(what_fits_key_after_key_is_tried_so_often_and_no_more),
+		cmocka_unit_test(a_text_is_hashed_in_so_many_ways_and_no_more),
 		cmocka_unit_test(more_signers_than_may_be_are_refused),
 	};
 
