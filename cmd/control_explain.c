@@ -251,20 +251,19 @@ is_usable(const struct explaining *x, struct slice sha256)
 }
 
 static const char *
-distrust_text(const struct explaining *x)
+distrust_text(const struct explaining *x, bool is_openpgp)
 {
 	struct buf text;
 	const char *out;
 
 	buf_init(&text, POLICY_VALUE_MAX);
-	buf_printf(&text,
-		"%s: trust_min is %s; `hairpin cert approve` raises its trust, `hairpin cert "
-		"trust` that of its authority",
+	buf_printf(&text, "%s: trust_min is %s; `hairpin cert approve` raises its trust%s",
 		policy_decided(&x->d, POLICY_MODE)->value.number ==
 				GATEWAY__SETTINGS__MODE__WHEN_POSSIBLE
 			? "not if it must be encrypted"
 			: "no",
-		trust_text(trust_min(x)));
+		trust_text(trust_min(x)),
+		is_openpgp ? "" : ", `hairpin cert trust` that of its authority");
 	out = arena_str(x->a, buf_slice(&text));
 	buf_fini(&text);
 	return out;
@@ -292,7 +291,7 @@ use_text(struct explaining *x, struct slice sha256, const Commands__Cert *cert)
 	if (!is_usable(x, sha256))
 		return "no";
 	if (cert->trust < trust_min(x))
-		return distrust_text(x);
+		return distrust_text(x, pgp_info_is(codec_slice(cert->der)));
 	return slice_eq(x->usable.list[0].sha256, sha256) ? "yes, the best" : "yes";
 }
 

@@ -263,9 +263,11 @@ distrust_of(struct gateway_work *w, size_t i, const Gateway__Certificate *c)
 		return NULL;
 	return gateway_answer_text(w,
 		"certificate %s is %s, and trust_min is %s; if its owner confirms it say "
-		"hairpin cert approve, or hairpin cert trust of its authority",
+		"hairpin cert approve%s",
 		gateway_answer_print(codec_slice(c->der), print), trust_text(c->trust),
-		trust_text(min));
+		trust_text(min),
+		pgp_info_is(codec_slice(c->der)) ? ""
+						 : ", or hairpin cert trust of its authority");
 }
 
 /* The best one of a method that can be used; *why: what is wrong with the last of the

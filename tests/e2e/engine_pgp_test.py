@@ -131,7 +131,15 @@ def autocrypt_is_learned_and_vouched_for_by_nobody(s, g):
     assert mark(mail_in(s, field + mime, "c@out.test")) == "x-openpgp=policy"
     row, = s.json("cert", "list", "c@out.test")["rows"]
     assert row["trust"] == "harvested" and row["state"] == "good", row
-    s.cli("policy", "set", "c@out.test", "trust_min=harvested")
+    # No authority stands behind it: what could be trusted is the key itself.
+    s.cli("policy", "set", "c@out.test", "mode=must", "keep=0")
+    used = s.json("policy", "explain", "u0@example.org", "c@out.test")["certificates"][0]["used"]
+    assert used == "no: trust_min is verified; `hairpin cert approve` raises its trust", used
+    mail_out(s, 77, ["c@out.test"])
+    report = s.wait(lambda: next((b for b in hp.bodies(s) if b"<77@out>" in b), None), 20)
+    said = b" ".join(report.split())
+    assert b"if its owner confirms it say hairpin cert approve; hairpin cert add FILE" in said, report
+    s.cli("policy", "set", "c@out.test", "mode=", "keep=", "trust_min=harvested")
 
 
 def attached_keys_are_learned_and_put_together(s, g):
