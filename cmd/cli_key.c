@@ -112,9 +112,11 @@ import_key(const struct cli_line *line, const struct key_file *f, size_t n, stru
 	t.addresses = cli_key_file_addresses(line, own.n ? &info : NULL, f->keys == 1);
 	if (!t.addresses)
 		return EX_USAGE;
-	if (own.n)
+	if (own.n) {
 		cli_key_file_warn(
 			&(struct cli_key_file_odd){path, own, &info, t.addresses, true});
+		cli_key_file_warn_of_missing(path, f->key[n], own);
+	}
 	code = tell(&t, &row);
 	if (!code)
 		json_array_append_new(rows, row);

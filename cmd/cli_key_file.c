@@ -14,6 +14,7 @@
 #include "core/clock.h"
 #include "core/mail_addr.h"
 #include "crypto/gateway_pgp.h"
+#include "crypto/pgp_bundle.h"
 #include "crypto/pgp_info.h"
 #include "crypto/seal.h"
 #include "store/backup_file.h"
@@ -286,6 +287,38 @@ cli_key_file_warn(const struct cli_key_file_odd *c)
 					   : ", but is used for it, as you say so");
 	}
 	arena_reset(&a);
+}
+
+static void
+warn_of_one(const char *path, const struct pgp_bundle *bundle, const struct pgp_public *key,
+	const char *words)
+{
+	char print[GATEWAY_PGP_PRINT];
+
+	if (!pgp_bundle_find(bundle, slice_of(key->fingerprint, key->n_fingerprint)))
+		fprintf(stderr, "note: %s: the private part of key %s isn't in it: %s\n", path,
+			gateway_pgp_print(key, print), words);
+}
+
+void
+cli_key_file_warn_of_missing(const char *path, struct slice octets, struct slice certificate)
+{
+	struct pgp_cert *cert = pgp_info_is(certificate) ? pgp_info_parse(certificate) : NULL;
+	uint64_t now_sec = (uint64_t)clock_wall_sec();
+	size_t signer, keys[PGP_VALID_RECIPIENTS_MAX], n;
+	struct pgp_bundle *bundle = NULL;
+
+	if (cert && !pgp_bundle_parse(octets, &bundle)) {
+		if (pgp_valid_signer(cert, now_sec, &signer))
+			warn_of_one(path, bundle, &cert->key[signer].public,
+				"nothing is signed with it");
+		n = pgp_valid_recipients(cert, now_sec, keys);
+		for (size_t i = 0; i < n; i++)
+			warn_of_one(path, bundle, &cert->key[keys[i]].public,
+				"what is encrypted to it can't be opened here");
+	}
+	pgp_bundle_free(bundle);
+	pgp_cert_free(cert);
 }
 
 int

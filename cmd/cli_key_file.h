@@ -37,6 +37,9 @@ struct cli_key_file_odd {
 void cli_key_file_warn(const struct cli_key_file_odd *c);
 /* What went wrong with one of a file's keys or certificates: are the others looked at? */
 bool cli_key_file_may_go_on(int code);
+/* Says which of the keys that an OpenPGP certificate is used with have no private part in the
+ * bundle: it is on a card, or elsewhere. */
+void cli_key_file_warn_of_missing(const char *path, struct slice bundle, struct slice cert);
 /* A new file of mode 600, synced; one that is there stays. EX_OK, or why not, which was
  * said. */
 int cli_key_file_write(const char *path, struct slice octets);

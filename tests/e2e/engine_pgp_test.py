@@ -215,6 +215,24 @@ def what_nothing_can_be_done_with_is_not_taken(s, g):
         other.stop()
 
 
+def a_private_part_that_is_elsewhere_is_named(s):
+    """Of a key whose primary is kept offline, and one subkey on a card."""
+    other = Gpg(s.dir, "gpg-off")
+    other.new("o", "u1@example.org", "ed25519")
+    print_ = other.run("--list-keys", "--with-colons").stdout.decode().split("fpr:::::::::")[1].split(":")[0]
+    for kind, use in ("cv25519", "encrypt"), ("ed25519", "sign"):
+        other.run("--quick-add-key", print_, kind, use, "never")
+    subs = re.findall(rb"^sub:.*?:.*?:.*?:([0-9A-F]{16}):", other.run("--list-keys", "--with-colons").stdout, re.M)
+    for which in (0,), (1,), (0, 1):
+        with open(f"{s.dir}/private.pgp", "wb") as f:
+            f.write(other.run("--export").stdout + other.run("--export-secret-subkeys", *(subs[i].decode() + "!" for i in which)).stdout)
+        done = s.cli("key", "import", f"{s.dir}/private.pgp", "--password", "")
+        assert ["nothing is signed with it" in done.stderr, "what is encrypted to it can't be opened here" in done.stderr] == \
+            [i not in which for i in (1, 0)], (which, done.stderr)
+        s.cli("key", "delete", s.json("key", "list", "u1@example.org")["rows"][0]["id"])
+    other.stop()
+
+
 # --- outward ---------------------------------------------------------------------------------------
 
 
@@ -294,6 +312,7 @@ def main():
         autocrypt_is_learned_and_vouched_for_by_nobody(s, g)
         attached_keys_are_learned_and_put_together(s, g)
         what_nothing_can_be_done_with_is_not_taken(s, g)
+        a_private_part_that_is_elsewhere_is_named(s)
         what_leaves_is_signed_and_encrypted(s, g, to)
         without_a_certificate_it_waits_and_goes_when_there_is_one(s, g, to)
         one_method_alone_switches_the_other_off(s, g, to)
