@@ -278,8 +278,9 @@ pgp_make_open(const struct pgp_cert *cert, size_t key, const struct pgp_make_pas
 	return is_secret(k->tag) ? open_with(k->tag, k->body, p, secret) : ERR_NOT_FOUND;
 }
 
+/* One whose private part is elsewhere (GnuPG's stubs) stays as it is. *n: of the others. */
 static enum err
-put_locked(const struct pgp_packet_whole *packet, const struct pgp_make_passwords *p,
+put_locked(const struct pgp_packet_whole *packet, const struct pgp_make_passwords *p, size_t *n,
 	struct buf *out)
 {
 	struct pgp_secret s;
@@ -291,8 +292,11 @@ put_locked(const struct pgp_packet_whole *packet, const struct pgp_make_password
 		return ERR_OK;
 	}
 	e = open_with(packet->tag, packet->body, p, &s);
+	if (e == ERR_NOT_FOUND)
+		buf_put_slice(out, packet->raw);
 	if (e != ERR_OK)
-		return e;
+		return e == ERR_NOT_FOUND ? ERR_OK : e;
+	++*n;
 	buf_init(&body, PGP_SECRET_BODY_MAX);
 	pgp_secret_put(&s, packet->tag, p->new, &body);
 	pgp_packet_put(out, packet->tag, buf_slice(&body));
@@ -308,9 +312,12 @@ pgp_make_locked(
 	struct slice rest = buf_slice(&cert->octets);
 	struct pgp_packet_whole packet;
 	enum err e = p->new.n > PGP_S2K_PASSWORD_MAX ? ERR_LIMIT : ERR_OK;
+	size_t n = 0;
 
 	while (e == ERR_OK && pgp_packet_next(&rest, &packet) == ERR_OK)
-		e = put_locked(&packet, p, out);
+		e = put_locked(&packet, p, &n, out);
+	if (e == ERR_OK && n == 0)
+		e = ERR_NOT_FOUND;
 	return e == ERR_OK && out->overflow ? ERR_TOO_BIG : e;
 }
 

@@ -35,7 +35,8 @@ enum err pgp_make_key(const struct pgp_make_setup *setup, struct buf *out);
 /* Without private parts. Appends. */
 enum err pgp_make_public(const struct pgp_cert *cert, struct buf *out);
 /* Passwords: each of `old` is tried for each key; with `new` empty the key has none any more.
- * ERR_AUTH: none of them fits. */
+ * Of a private part that is kept elsewhere (GnuPG's stubs) nothing changes. ERR_AUTH: none of
+ * them fits; ERR_NOT_FOUND: all are elsewhere. */
 struct pgp_make_passwords {
 	const struct slice *old;
 	size_t n_old;

@@ -90,6 +90,26 @@ def only_the_subkey_has_ended(folder, us, gpg):
     assert us.verify(late, ended, TEXT) is None, "signed by a key that had ended"
 
 
+def without_its_primary_key(folder, us, gpg):
+    """As GnuPG exports one whose primary key is kept elsewhere: what is there signs, opens, gets a password and loses it."""
+    who = gpg_key(gpg, keep=True)[1]
+    assert gpg.run("--quick-add-key", who, "ed25519", "sign") is not None, gpg.error
+    bare, cert = gpg.run("--export-secret-subkeys", who), gpg.run("--export", who)
+    assert bare and cert, gpg.error
+    locked = us.run("change-key-password", f"--new-key-password={folder.file(PASSWORD)}", data=bare)
+    assert locked and code("sign", folder.file(locked)) == 67, us.error
+    again = us.run("change-key-password", f"--old-key-password={folder.file(PASSWORD)}", data=locked)
+    message = us.encrypt(cert, TEXT)
+    for key in (bare, again):
+        assert us.verify(us.sign(key, TEXT), cert, TEXT) and us.decrypt(key, message) == TEXT, us.error
+    assert us.run("extract-cert", data=again) == us.run("extract-cert", data=bare)
+    assert code("revoke-key", data=bare) == 41
+    # Nothing but the stub of a key.
+    first = us.run("dearmor", data=us.run("armor", data=bare))
+    stub = first[:2 + first[1]]
+    assert code("change-key-password", data=stub) == 41, us.error
+
+
 def nobody_complains(folder, us):
     bad = re.compile(rb"invalid|unknown|warn|bad |malformed|fail|error|reject", re.I)
     for profile in ("rfc4880", "rfc4880-rsa3072", "rfc4880-p256", "rfc4880-p384"):
@@ -113,6 +133,7 @@ def main():
             passwords(folder, us, gpg, rnp, sqop)
             ours_opens_elsewhere(folder, us, gpg, rnp, sqop)
             ends(folder, us, gpg, rnp)
+            without_its_primary_key(folder, us, gpg)
             nobody_complains(folder, us)
         finally:
             gpg.close()
