@@ -1,6 +1,7 @@
 #include "cmd/cli_table.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,9 @@ is_records(const json_t *v)
 	return json_is_array(v) && json_is_object(json_array_get(v, 0));
 }
 
+/* The end of the year 9999: "no well-defined expiration date" (RFC 5280 section 4.1.2.5). */
+#define NEVER INT64_C(253402300799)
+
 static void
 put_time(FILE *to, json_int_t sec)
 {
@@ -35,6 +39,8 @@ put_time(FILE *to, json_int_t sec)
 
 	if (sec == 0 || !gmtime_r(&at, &t))
 		fputc('-', to);
+	else if (sec >= NEVER)
+		fputs("never", to);
 	else
 		fprintf(to, "%04d-%02d-%02d %02d:%02d:%02dZ", t.tm_year + 1900, t.tm_mon + 1,
 			t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec);

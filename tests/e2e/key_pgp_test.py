@@ -49,6 +49,8 @@ def of_several_keys_each_has_its_own_fate(s, files):
     certs = [sop("extract-cert", data=sop("generate-key", who)) for who in ("A <a@p.test>", "Nobody", "B <b@p.test>")]
     got, said = rows(s, "cert", "add", files.put("certs", *certs), code=EX_USAGE)
     assert got == ["a@p.test", "b@p.test"] and 'of "Nobody" names no address' in said, (got, said)
+    assert "never" in s.cli("cert", "list", "a@p.test").stdout, "one that doesn't end"
+    assert s.json("cert", "list", "a@p.test")["rows"][0]["ends"] == 253402300799
     got, said = rows(s, "cert", "add", files.put("nobody", certs[1]), "c@p.test")
     assert got == ["c@p.test"] and "but is used for it" in said and "believe" not in said, said
 
