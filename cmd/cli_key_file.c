@@ -16,6 +16,7 @@
 #include "crypto/gateway_pgp.h"
 #include "crypto/pgp_bundle.h"
 #include "crypto/pgp_info.h"
+#include "crypto/pgp_merge.h"
 #include "crypto/seal.h"
 #include "store/backup_file.h"
 
@@ -94,6 +95,11 @@ fail(enum err e, const char *path)
 	case ERR_LIMIT:
 		return cli_fail(EX_DATAERR, "%s holds more than %d keys or %d certificates",
 			path, KEY_FILE_KEYS_MAX, KEY_FILE_CERTS_MAX);
+	case ERR_TOO_BIG:
+		return cli_fail(EX_DATAERR,
+			"%s: what an OpenPGP certificate in it says of itself is more than %d "
+			"KiB: export it with fewer user ids and subkeys",
+			path, PGP_MERGE_MAX / 1024);
 	default:
 		return cli_fail(EX_DATAERR, "%s: %s", path, err_text(e));
 	}

@@ -246,6 +246,16 @@ def each_program_reads_what_leaves(g):
         run("rnp", "--homedir", "rnp", "--verify", "--source", part, signature)
 
 
+def a_certificate_with_too_many_names_is_refused_with_a_word():
+    g = Gpg(D, "many")
+    g.new("many", "many@out.test", "ed25519")
+    for i in range(10):
+        g.run("--quick-add-uid", "many@out.test", f"{i} {'x' * 1900} <many{i}@out.test>")
+    r = subprocess.run([PROGRAM, "cert", "add", g.file("many@out.test", D)], capture_output=True, timeout=60, text=True, check=False)
+    assert r.returncode == 65 and "fewer user ids" in r.stderr, r
+    g.stop()
+
+
 def main():
     g = Gpg(D)
     for name, address in ("ann", "ann@example.org"), ("bob", "bob@out.test"):
@@ -258,6 +268,7 @@ def main():
     a_subject_that_came_encrypted_leaves_so(g)
     an_inline_text_keeps_its_letters(g)
     each_program_reads_what_leaves(g)
+    a_certificate_with_too_many_names_is_refused_with_a_word()
     g.stop()
     shutil.rmtree(D)
 
