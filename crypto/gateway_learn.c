@@ -79,9 +79,10 @@ put_together(struct gateway_learn *l, const struct copies *c, const char *way)
 	if (e)
 		gateway_answer_fact(l->w, NULL, "%s: a key of %.*s is left out: %s", way,
 			SLICE_FMT(l->address), err_text(e));
-	if (!has_news || !octets.n)
-		return;
 	one = c->used;
+	/* Of a large one old bindings aren't kept, so they are news in each copy. */
+	if (!has_news || !octets.n || (one && slice_eq(octets, one->octets)))
+		return;
 	if (one)
 		gateway_pgp_renew(&l->signers, one, octets);
 	else

@@ -3,6 +3,7 @@
 #include "core/codec.h"
 #include "crypto/pgp_armor.h"
 #include "crypto/pgp_packet.h"
+#include "crypto/pgp_sig_make.h"
 #include "tests/pgp_person.h"
 #include "tests/test.h"
 
@@ -237,6 +238,61 @@ know(struct asked *x, struct slice octets, Gateway__Trust trust)
 	x->sender.n_certificate = 1;
 }
 
+/* With more bindings of her user id than are kept. */
+static struct slice
+large(void)
+{
+	uint8_t flags[] = {3, PGP_SIG_KEY_FLAGS, PGP_SIG_MAY_SIGN, 0};
+	struct pgp_sig_make_setup setup = {.key = &ann.cert->key[0].public,
+		.type = PGP_SIG_CERT_POSITIVE,
+		.hash = PGP_SHA256,
+		.created_sec = PGP_PERSON_NOW + 1,
+		.subpackets = slice_of(flags, sizeof flags)};
+	struct pgp_cert_user *user = &ann.cert->user[0];
+	struct buf out, body;
+	struct slice s;
+
+	buf_init(&out, MAX);
+	buf_init(&body, 1024);
+	pgp_packet_put(&out, PGP_TAG_PUBLIC_KEY, ann.cert->key[0].public.body);
+	pgp_packet_put(&out, PGP_TAG_USER_ID, user->text);
+	for (; out.n < 20000; flags[3]++) {
+		struct pgp_sig_make m;
+
+		buf_clear(&body);
+		assert_int_equal(pgp_sig_make_begin(&m, &setup), ERR_OK);
+		pgp_sig_hash_key(&m.hash, &ann.cert->key[0].public);
+		pgp_sig_hash_user(&m.hash, PGP_TAG_USER_ID, user->text);
+		assert_int_equal(pgp_sig_make_finish(&m, &ann.private, &body), ERR_OK);
+		pgp_packet_put(&out, PGP_TAG_SIGNATURE, buf_slice(&body));
+		pgp_sig_make_fini(&m);
+	}
+	pgp_packet_put(&out, PGP_TAG_PUBLIC_SUBKEY, ann.cert->key[1].public.body);
+	for (size_t i = 0; i < ann.cert->key[1].sigs.n; i++)
+		pgp_packet_put(&out, PGP_TAG_SIGNATURE,
+			ann.cert->sig[ann.cert->key[1].sigs.from + i].body);
+	s = arena_dup(&arena, buf_slice(&out));
+	buf_fini(&out);
+	buf_fini(&body);
+	return s;
+}
+
+static void
+a_large_one_is_learned_once(void **state)
+{
+	struct slice m = mail_with("", 1, large(), PGP_ARMOR_PUBLIC_KEY);
+	struct asked *x = asked();
+	struct slice kept;
+
+	(void)state;
+	assert_int_equal(learned(x, m), 1);
+	kept = codec_slice(x->out.answer.harvest[0]->der);
+	assert_in_range(kept.n, buf_slice(&cert).n + 1, 16384);
+	x = asked();
+	know(x, kept, GATEWAY__TRUST__HARVESTED);
+	assert_int_equal(learned(x, m), 0);
+}
+
 static void
 what_is_known_is_no_news_and_a_revocation_is(void **state)
 {
@@ -380,6 +436,7 @@ main(void)
 		cmocka_unit_test(an_attached_key_of_the_sender_is_learned),
 		cmocka_unit_test(what_is_nobodys_word_is_not_learned),
 		cmocka_unit_test(what_is_known_is_no_news_and_a_revocation_is),
+		cmocka_unit_test(a_large_one_is_learned_once),
 		cmocka_unit_test(no_copy_of_a_blocked_one_is_learned),
 		cmocka_unit_test(more_than_so_much_is_not_looked_through),
 	};
