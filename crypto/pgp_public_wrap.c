@@ -242,7 +242,7 @@ pgp_public_wrap(const struct pgp_public *key, uint8_t pkesk_version,
 
 	must(pkesk_version == 3 || pkesk_version == 6);
 	must(session->n == 16 || session->n == 24 || session->n == 32);
-	if (!key->may_encrypt)
+	if (!key->may_encrypt || !key->is_ours)
 		return ERR_UNSUPPORTED;
 	if (key->key->curve && key->key->curve->form == PGP_CURVE_NATIVE) {
 		e = wrap_agreed(key, slice_of(session->key, session->n),

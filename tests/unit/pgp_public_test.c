@@ -269,6 +269,37 @@ an_exponent_of_one_or_an_even_one_is_refused(void **state)
 	buf_fini(&b);
 }
 
+/* ElGamal; ECDH on a curve that nobody knows, and on one of ours with odd parameters. */
+static void
+what_is_not_ours_wraps_nothing(void **state)
+{
+	static const struct {
+		uint8_t algorithm;
+		struct slice material;
+	} rows[] = {
+		{PGP_ELGAMAL, SLICE_LIT("\0\1\1\0\1\1\0\1\1")},
+		{PGP_ECDH, SLICE_LIT("\1x\0\3\4\3\1\10\7")},
+		{PGP_ECDH, SLICE_LIT("\12\x2b\6\1\4\1\x97\x55\1\5\1\1\7"
+				     "@0123456789abcdef0123456789abcdef\3\1\2\7")},
+		{PGP_ECDH, SLICE_LIT("\12\x2b\6\1\4\1\x97\x55\1\5\1\1\7"
+				     "@0123456789abcdef0123456789abcdef\3\1\10\2")},
+	};
+	struct pgp_session session = {PGP_AES128, 16, {0}};
+	struct pgp_public k;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, PGP_PUBLIC_FIELDS_MAX);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_int_equal(parse_made(4, rows[i].algorithm, rows[i].material, &k), ERR_OK);
+		assert_false(k.is_ours);
+		assert_int_equal(pgp_public_wrap(&k, 3, &session, &b), ERR_UNSUPPORTED);
+		assert_int_equal(b.n, 0);
+		pgp_public_fini(&k);
+	}
+	buf_fini(&b);
+}
+
 static void
 version_6_wants_numbers_without_leading_zeros(void **state)
 {
@@ -552,6 +583,7 @@ main(void)
 		cmocka_unit_test(a_body_has_a_limit),
 		cmocka_unit_test(rsa_has_limits),
 		cmocka_unit_test(an_exponent_of_one_or_an_even_one_is_refused),
+		cmocka_unit_test(what_is_not_ours_wraps_nothing),
 		cmocka_unit_test(version_6_wants_numbers_without_leading_zeros),
 		cmocka_unit_test(version_6_has_no_keys_of_the_old_25519),
 		cmocka_unit_test(version_3_has_a_fingerprint_and_nothing_else),
