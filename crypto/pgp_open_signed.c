@@ -106,6 +106,28 @@ is_by_announced(const struct pgp_open_signer *s, const struct pgp_public *key)
 			       : memcmp(s->key, key->key_id, PGP_KEY_ID) == 0;
 }
 
+/* The primary key of what opened the encryption that it stands in; NULL: none did. */
+static const struct pgp_public *
+recipient(const struct pgp_open *o)
+{
+	const struct pgp_cert_ring *ring = o->setup.keys;
+
+	for (size_t i = 0; o->facts.key && ring && i < ring->n; i++)
+		for (size_t k = 0; k < ring->cert[i]->n_keys; k++)
+			if (&ring->cert[i]->key[k].public == o->facts.key)
+				return &ring->cert[i]->key[0].public;
+	return NULL;
+}
+
+/* Whom a password or a session key stands for nobody knows. */
+static bool
+is_for_others(const struct pgp_open *o, const struct pgp_sig *sig)
+{
+	bool is_anybodys = o->facts.is_encrypted && !o->facts.key;
+
+	return !is_anybodys && pgp_sig_is_for_others(sig, recipient(o));
+}
+
 static void
 judge(struct pgp_open *o, struct pgp_open_signer *s, const struct pgp_sig *sig,
 	struct pgp_verdict *v)
@@ -121,6 +143,8 @@ judge(struct pgp_open *o, struct pgp_open_signer *s, const struct pgp_sig *sig,
 		pgp_judge_signature(&o->setup.judge, sig, &hash, &o->tries, v);
 		if (v->cert && !is_by_announced(s, &v->cert->key[v->key].public))
 			pgp_judge_refuse(sig, PGP_PROBLEM_SIGNATURE, v);
+		else if (v->problem == PGP_PROBLEM_NONE && is_for_others(o, sig))
+			v->problem = PGP_PROBLEM_RECIPIENT;
 	}
 }
 

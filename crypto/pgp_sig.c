@@ -130,6 +130,9 @@ set_hashed(struct pgp_sig *s, uint8_t type, struct slice body, bool *is_known)
 		return set_list(&s->suites, body) && body.n % 2 == 0;
 	case PGP_SIG_SIGNER:
 		return set_list(&s->signer, body);
+	case PGP_SIG_RECIPIENT:
+		s->has_recipients = true;
+		return true;
 	default:
 		return set_anywhere(s, type, body, is_known);
 	}
@@ -153,12 +156,12 @@ take_subpacket(struct slice *rest, struct slice *subpacket)
 }
 
 /* Known to do no harm, whatever they say: exportable, trust, regular expression, revocable,
- * revocation key, key server preferences, key server, policy, target, GnuPG's AEAD, intended
- * recipient, attested. None of them changes what a self-signature or a text's means here. */
+ * revocation key, key server preferences, key server, policy, target, GnuPG's AEAD, attested.
+ * None of them changes what a self-signature or a text's means here. */
 static bool
 is_harmless(uint8_t type)
 {
-	static const uint8_t types[] = {4, 5, 6, 7, 12, 23, 24, 26, 31, 34, 35, 37};
+	static const uint8_t types[] = {4, 5, 6, 7, 12, 23, 24, 26, 31, 34, 37};
 
 	return memchr(types, type, sizeof types) != NULL;
 }
@@ -221,6 +224,7 @@ parse_v4(struct slice body, struct pgp_sig *s)
 	s->algorithm = head.p[1];
 	s->hash = head.p[2];
 	s->hashed = slice_cut(body, 0, body.n - rest.n);
+	s->area = area;
 	if (!read_area(s, area, true))
 		return ERR_SYNTAX;
 	struct slice issuer = s->issuer, fingerprint = s->issuer_fingerprint;
@@ -270,6 +274,19 @@ pgp_sig_names(const struct pgp_sig *s, const struct pgp_public *key)
 	if (s->issuer_fingerprint.n)
 		return slice_eq(s->issuer_fingerprint, fingerprint);
 	return s->issuer.n == 0 || slice_eq(s->issuer, id);
+}
+
+bool
+pgp_sig_is_for_others(const struct pgp_sig *s, const struct pgp_public *key)
+{
+	struct slice area = s->area, subpacket;
+
+	while (s->has_recipients && key && take_subpacket(&area, &subpacket))
+		if ((subpacket.p[0] & (uint8_t)~CRITICAL) == PGP_SIG_RECIPIENT &&
+			slice_eq(slice_from(subpacket, 2),
+				slice_of(key->fingerprint, key->n_fingerprint)))
+			return false;
+	return s->has_recipients;
 }
 
 bool

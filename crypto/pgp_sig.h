@@ -37,6 +37,7 @@ enum pgp_sig_subpacket {
 	PGP_SIG_FEATURES = 30,
 	PGP_SIG_EMBEDDED = 32,
 	PGP_SIG_ISSUER_FINGERPRINT = 33,
+	PGP_SIG_RECIPIENT = 35, /* for whom the text is that is signed */
 	PGP_SIG_SUITES = 39
 };
 enum pgp_sig_flags {
@@ -63,6 +64,8 @@ struct pgp_sig {
 	bool has_created, has_key_expires, has_flags, has_features, has_reason;
 	bool is_primary_user_id;
 	bool is_unknown; /* something critical is in it that we don't know */
+	bool has_recipients;
+	struct slice area; /* the hashed subpackets */
 	uint8_t flags, features, reason;
 	uint32_t created_sec;
 	uint32_t expires_sec;	  /* after created_sec; 0: never */
@@ -75,6 +78,11 @@ struct pgp_sig {
 enum err pgp_sig_parse(struct slice body, struct pgp_sig *s);
 /* Does it name the key, or no key at all? What it says isn't proved by that. */
 bool pgp_sig_names(const struct pgp_sig *s, const struct pgp_public *key);
+/* Does it say for whom the text is, and isn't this primary key's owner among them? Such a
+ * signature holds within an encryption to one of them alone: elsewhere somebody passed it on as
+ * if it had been made for whoever reads it now (RFC 9580 sections 5.2.3.36, 13.12). key: whose
+ * encryption it stands in; NULL: none. */
+bool pgp_sig_is_for_others(const struct pgp_sig *s, const struct pgp_public *key);
 /* At that time: not from the future, not expired. */
 bool pgp_sig_is_current(const struct pgp_sig *s, uint64_t at_sec);
 /* Could it be this key's? What the packet says and the digest's first octets fit; whoever wants

@@ -36,7 +36,8 @@ enum {
 	X(REVOKED, "the key is revoked")                                                       \
 	X(EXPIRED, "the key had expired")                                                      \
 	X(TIME, "it is from another time than its key")                                        \
-	X(PURPOSE, "the key isn't for this")
+	X(PURPOSE, "the key isn't for this")                                                   \
+	X(RECIPIENT, "it was signed for somebody else")
 
 enum pgp_problem {
 #define X(id, text) PGP_PROBLEM_##id,

@@ -57,6 +57,9 @@ pgp_verify_finish(struct pgp_verify *v, struct pgp_verdict *verdict)
 			pgp_digests_take(&v->digests, one->digest, &hash);
 			pgp_judge_signature(
 				&v->judge, &one->sig, &hash, &v->tries, &verdict[i]);
+			if (verdict[i].problem == PGP_PROBLEM_NONE &&
+				pgp_sig_is_for_others(&one->sig, NULL))
+				verdict[i].problem = PGP_PROBLEM_RECIPIENT;
 		} else {
 			pgp_judge_refuse(&one->sig, PGP_PROBLEM_ALGORITHM, &verdict[i]);
 		}

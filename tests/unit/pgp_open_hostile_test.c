@@ -4,6 +4,7 @@
 #include "crypto/pgp_open.h"
 #include "crypto/pgp_packet.h"
 #include "crypto/pgp_seal.h"
+#include "crypto/pgp_sig_make.h"
 #include "crypto/pgp_symmetric.h"
 #include "tests/pgp_person.h"
 #include "tests/pgp_read.h"
@@ -430,6 +431,110 @@ open_signed(struct signed_message *m, struct slice message, struct pgp_opened *f
 	return e;
 }
 
+/* --- signed for one reader ---------------------------------------------------------------- */
+
+/* By Ann, for Bob, before "hallo". */
+static void
+put_for(struct pgp_person *ann, const struct pgp_public *bob, struct buf *out)
+{
+	uint8_t fingerprint[1 + PGP_FINGERPRINT_MAX] = {bob->version};
+	struct pgp_sig_make_setup setup = {.key = &ann->cert->key[0].public,
+		.type = PGP_SIG_BINARY,
+		.hash = PGP_SHA512,
+		.created_sec = NOW};
+	struct pgp_sig_make m;
+	struct buf subpackets, body;
+
+	memcpy(fingerprint + 1, bob->fingerprint, bob->n_fingerprint);
+	buf_init(&subpackets, MAX);
+	buf_init(&body, MAX);
+	pgp_sig_make_subpacket(&subpackets, PGP_SIG_RECIPIENT, true, SLICE_LIT("\4other"));
+	pgp_sig_make_subpacket(&subpackets, PGP_SIG_RECIPIENT, true,
+		slice_of(fingerprint, 1 + bob->n_fingerprint));
+	setup.subpackets = buf_slice(&subpackets);
+	assert_int_equal(pgp_sig_make_begin(&m, &setup), ERR_OK);
+	pgp_sig_hash_feed(&m.hash, SLICE_LIT("hallo"));
+	assert_int_equal(pgp_sig_make_finish(&m, &ann->private, &body), ERR_OK);
+	assert_true(pgp_packet_put(out, PGP_TAG_SIGNATURE, buf_slice(&body)));
+	buf_put_slice(out, SLICE_LIT(LITERAL));
+	pgp_sig_make_fini(&m);
+	buf_fini(&subpackets);
+	buf_fini(&body);
+}
+
+/* To somebody. */
+static void
+encrypt_to(const struct pgp_public *key, struct slice content, struct buf *message)
+{
+	struct buf body, fields;
+
+	buf_init(&body, MAX);
+	buf_init(&fields, MAX);
+	assert_int_equal(pgp_public_wrap(key, 3, &session, &fields), ERR_OK);
+	buf_put_u8(&body, 3);
+	buf_put(&body, key->key_id, PGP_KEY_ID);
+	buf_put_u8(&body, key->algorithm);
+	buf_put_slice(&body, buf_slice(&fields));
+	put(message, PGP_TAG_PKESK, &body);
+	encrypt(0, content, &body);
+	assert_true(pgp_packet_put(message, PGP_TAG_SEIPD, buf_slice(&body)));
+	buf_fini(&body);
+	buf_fini(&fields);
+}
+
+/* reader: NULL: has the session key. */
+static enum pgp_problem
+read_by(struct pgp_person *reader, struct pgp_person *ann, const struct buf *message)
+{
+	struct pgp_open_setup setup = {.judge = {&ann->ring, NOW}};
+	struct pgp_opened facts;
+	struct buf out;
+
+	if (reader) {
+		setup.keys = &reader->ring;
+		setup.private = &reader->private;
+	} else {
+		setup.session = &session;
+		setup.n_sessions = 1;
+	}
+	buf_init(&out, MAX);
+	setup.to = text_into(&out);
+	assert_int_equal(pgp_read_message(&setup, buf_slice(message), 50, &facts), ERR_OK);
+	assert_int_equal(facts.n_verdicts, 1);
+	buf_fini(&out);
+	return facts.verdict[0].problem;
+}
+
+static void
+what_was_signed_for_one_is_good_for_no_other(void **state)
+{
+	struct pgp_person ann, bob, eve;
+	struct buf content, message;
+
+	(void)state;
+	pgp_person_init(&ann, PGP_MAKE_CURVE25519);
+	pgp_person_init(&bob, PGP_MAKE_CURVE25519);
+	pgp_person_init(&eve, PGP_MAKE_CURVE25519);
+	buf_init(&content, MAX);
+	buf_init(&message, MAX);
+	put_for(&ann, &bob.cert->key[0].public, &content);
+	encrypt_to(&bob.cert->key[1].public, buf_slice(&content), &message);
+	assert_int_equal(read_by(&bob, &ann, &message), PGP_PROBLEM_NONE);
+	assert_int_equal(read_by(NULL, &ann, &message), PGP_PROBLEM_NONE);
+	/* Bob passes it on: to Eve; to anybody. */
+	encrypt_to(&eve.cert->key[1].public, buf_slice(&content), &message);
+	assert_int_equal(read_by(&eve, &ann, &message), PGP_PROBLEM_RECIPIENT);
+	assert_int_equal(read_by(&eve, &ann, &content), PGP_PROBLEM_RECIPIENT);
+	assert_int_equal(read_by(&bob, &ann, &content), PGP_PROBLEM_RECIPIENT);
+	buf_fini(&content);
+	buf_fini(&message);
+	pgp_person_fini(&ann);
+	pgp_person_fini(&bob);
+	pgp_person_fini(&eve);
+}
+
+/* --- order -------------------------------------------------------------------------------- */
+
 /* Of 1 an announcement, 2 a text, 3 a signature, 0 nothing: four bits each. */
 static bool
 is_in_order(unsigned row)
@@ -659,6 +764,7 @@ main(void)
 		cmocka_unit_test(what_grows_and_grows_again_grows_no_more_than_once),
 		cmocka_unit_test(padding_counts_for_what_a_text_may_have_at_most),
 		cmocka_unit_test(a_long_message_is_whole_or_refused),
+		cmocka_unit_test(what_was_signed_for_one_is_good_for_no_other),
 		cmocka_unit_test(packets_stand_in_their_order),
 		cmocka_unit_test(each_of_several_signatures_is_judged),
 		cmocka_unit_test(a_signature_that_was_announced_otherwise_is_none),

@@ -291,7 +291,8 @@ what_is_not_ours_wraps_nothing(void **state)
 	(void)state;
 	buf_init(&b, PGP_PUBLIC_FIELDS_MAX);
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		assert_int_equal(parse_made(4, rows[i].algorithm, rows[i].material, &k), ERR_OK);
+		assert_int_equal(
+			parse_made(4, rows[i].algorithm, rows[i].material, &k), ERR_OK);
 		assert_false(k.is_ours);
 		assert_int_equal(pgp_public_wrap(&k, 3, &session, &b), ERR_UNSUPPORTED);
 		assert_int_equal(b.n, 0);

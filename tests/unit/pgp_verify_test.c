@@ -364,6 +364,39 @@ a_text_is_hashed_in_so_many_ways_and_no_more(void **state)
 	assert_int_equal(problem_after_kinds(PGP_DIGESTS_MAX + 1), PGP_PROBLEM_ALGORITHM);
 }
 
+/* It was encrypted to somebody, and is no more. */
+static void
+what_was_signed_for_one_reader_is_good_for_nobody_by_itself(void **state)
+{
+	struct pgp_sig_make_setup setup = {.key = &people[0].cert->key[0].public,
+		.type = PGP_SIG_BINARY,
+		.hash = PGP_SHA256,
+		.created_sec = NOW};
+	struct pgp_sig_make m;
+	struct buf subpackets, body, packet;
+
+	(void)state;
+	buf_init(&subpackets, MAX);
+	buf_init(&body, MAX);
+	buf_init(&packet, MAX);
+	pgp_sig_make_subpacket(&subpackets, PGP_SIG_RECIPIENT, false, SLICE_LIT("\4somebody"));
+	for (size_t i = 0; i < 2; i++) {
+		setup.subpackets = i ? buf_slice(&subpackets) : SLICE_EMPTY;
+		buf_clear(&body);
+		buf_clear(&packet);
+		assert_int_equal(pgp_sig_make_begin(&m, &setup), ERR_OK);
+		pgp_sig_hash_feed(&m.hash, SLICE_LIT("hallo"));
+		assert_int_equal(pgp_sig_make_finish(&m, &people[0].private, &body), ERR_OK);
+		pgp_sig_make_fini(&m);
+		pgp_packet_put(&packet, PGP_TAG_SIGNATURE, buf_slice(&body));
+		assert_int_equal(problem_of(&packet, SLICE_LIT("hallo"), 9),
+			i ? PGP_PROBLEM_RECIPIENT : PGP_PROBLEM_NONE);
+	}
+	buf_fini(&subpackets);
+	buf_fini(&body);
+	buf_fini(&packet);
+}
+
 static void
 more_signers_than_may_be_are_refused(void **state)
 {
@@ -403,6 +436,7 @@ main(void)
 		cmocka_unit_test(no_change_of_a_signature_makes_it_one_of_another_text),
 		cmocka_unit_test(what_fits_key_after_key_is_tried_so_often_and_no_more),
 		cmocka_unit_test(a_text_is_hashed_in_so_many_ways_and_no_more),
+		cmocka_unit_test(what_was_signed_for_one_reader_is_good_for_nobody_by_itself),
 		cmocka_unit_test(more_signers_than_may_be_are_refused),
 	};
 
