@@ -10,6 +10,7 @@
 #include "cmd/cli_sop_text.h"
 #include "core/clock.h"
 #include "core/must.h"
+#include "crypto/gateway_pgp.h"
 #include "crypto/pgp_open.h"
 #include "crypto/pgp_seal.h"
 
@@ -135,6 +136,23 @@ choose(const struct cli_sop_line *line, struct encrypt *x)
 				     "a certificate has no valid key to encrypt to");
 }
 
+/* Those of a file. */
+static int
+add_recipients(const struct cli_sop_line *line, const char *name, struct cli_sop_certs *certs)
+{
+	size_t before = certs->n;
+	int code = cli_sop_file_certs(line, name, false, certs);
+
+	for (size_t i = before; !code && i < certs->n; i++) {
+		const char *fault = gateway_pgp_fault(certs->cert[i], clock_wall_sec());
+
+		if (fault)
+			code = cli_sop_fail(line, SOP_CERT_CANNOT_ENCRYPT,
+				"%s: nothing can be encrypted to it: %s", name, fault);
+	}
+	return code;
+}
+
 static int
 read_encrypt(const struct cli_sop_line *line, struct encrypt *x)
 {
@@ -151,7 +169,7 @@ read_encrypt(const struct cli_sop_line *line, struct encrypt *x)
 		code = cli_sop_file_passwords(
 			line, "with-key-password", false, &x->key_passwords);
 	for (size_t i = 0; !code && i < line->words; i++)
-		code = cli_sop_file_certs(line, line->word[i], false, &x->certs);
+		code = add_recipients(line, line->word[i], &x->certs);
 	for (size_t i = 0; !code && i < line->options; i++)
 		if (!strcmp(line->option[i].name, "sign-with"))
 			code = cli_sop_signer_add(

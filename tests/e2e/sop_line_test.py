@@ -136,6 +136,17 @@ def what_is_not_signed_is_no_riddle(us, k, c, message):
         assert us.run("inline-verify", c, data=data) is None and "no message that is signed and not encrypted" in us.error, us.error
 
 
+def who_cannot_be_encrypted_to_is_named(folder, us, k, c):
+    signs = us.cert(us.run("generate-key", "--signing-only", "S <s@x.test>"))
+    with open(k, "rb") as f:
+        gone = us.run("revoke-key", data=f.read())
+    for octets, why in ((signs, "the OpenPGP key isn't for encrypting"), (gone, "the OpenPGP key is revoked")):
+        bad = folder.file(octets)
+        assert code("encrypt", c, bad, c, data=TEXT) == 17
+        us.run("encrypt", c, bad, c, data=TEXT)
+        assert f"{bad}: nothing can be encrypted to it: {why}" in us.error, us.error
+
+
 def help_of_one_verb(us):
     assert us.run("help", "dearmor").decode().splitlines()[-1] == "hairpin sop dearmor <ARMORED"
     assert len(us.run("help").splitlines()) > 15 > len(us.run("help", "encrypt").splitlines())
@@ -151,6 +162,7 @@ def main():
         message = us.encrypt(us.cert(key), TEXT)
         files = [folder.file(x) for x in (us.sign(key, TEXT), us.run("inline-sign", "--as=clearsigned", k, data=TEXT), message)]
         help_of_one_verb(us)
+        who_cannot_be_encrypted_to_is_named(folder, us, k, c)
         what_is_not_signed_is_no_riddle(us, k, c, message)
         standard_descriptors(folder, us, k, c, text, files)
         other_verbs(folder)
