@@ -78,12 +78,14 @@ demo_way_show(const struct demo_way *w, const struct demo *d)
 {
 	for (size_t i = 0; i < w->rows; i++) {
 		const json_t *row = w->row[i];
-		const char *where = text_of(row, "where");
+		const char *event = text_of(row, "event"), *where = text_of(row, "where");
+		/* Which way the engine took it for isn't told by the place. */
+		bool has_text = !*where || !strcmp(event, "filtered");
 
-		printf("           %+7d ms  %-7s  %-6s  %-9s  %.160s\n",
+		printf("           %+7d ms  %-7s  %-6s  %-9s  %s%s%.160s\n",
 			(int)((day_ms(row) + DAY_MS - day_ms(w->row[0])) % DAY_MS), who(d, row),
-			text_of(row, "id"), text_of(row, "event"),
-			*where ? where : text_of(row, "text"));
+			text_of(row, "id"), event, where, *where && has_text ? " " : "",
+			has_text ? text_of(row, "text") : "");
 	}
 	fflush(stdout);
 }
