@@ -77,6 +77,8 @@ look_inside(const struct text *t, const struct mail_type *type, struct gateway_m
 
 	if (!type || mail_type_is(type, SLICE_LIT("text"), SLICE_LIT("plain"))) {
 		m->kind = gateway_mime_pgp_inline(t, m);
+	} else if (mail_type_is(type, SLICE_LIT("multipart"), SLICE_LIT("alternative"))) {
+		gateway_mime_pgp_alternative(t, m);
 	} else if (mail_type_is(type, SLICE_LIT("multipart"), SLICE_LIT("mixed")) &&
 		   gateway_mime_pgp_may_be_mended(t, &m->body)) {
 		m->is_mended = true;

@@ -28,6 +28,9 @@ struct gateway_mime {
 	enum mail_encoding encoding;
 	struct gateway_mime_range body;
 	bool is_mended; /* PGP_ENCRYPTED: taken apart by Exchange (gateway_mime_pgp) */
+	/* PGP_INLINE: body and encoding are those of the text in multipart/alternative, and
+	 * nobody has looked at its other part. */
+	bool is_alternative;
 	/* Why it is taken for PLAIN although it says otherwise, static; or NULL. Readers may
 	 * see another thing in it than we do. */
 	const char *flaw;

@@ -183,3 +183,68 @@ gateway_mime_pgp_find(
 	mail_scan_free(s);
 	return e;
 }
+
+/* --- web mailers --- */
+
+static struct gateway_mime
+as_text(const struct mail_part *p)
+{
+	return (struct gateway_mime){.kind = GATEWAY_MIME_PGP_INLINE,
+		.encoding = (enum mail_encoding)p->encoding,
+		.body = {p->body_at, p->end_at},
+		.is_alternative = true};
+}
+
+static bool
+has_message(const struct text *t, const struct gateway_mime *m)
+{
+	struct buf plain;
+	bool has;
+
+	buf_init(&plain, GATEWAY_MIME_PGP_FRONT_MAX);
+	gateway_mime_pgp_front(t, m, &plain);
+	has = slice_find_slice(buf_slice(&plain), SLICE_LIT(BEGIN)) < plain.n;
+	buf_fini(&plain);
+	return has;
+}
+
+static bool
+find_alternative(const struct text *t, const struct mail_scan *s, struct gateway_mime *m)
+{
+	uint32_t count;
+	const struct mail_part *parts = mail_scan_parts(s, &count), *first, *second;
+	struct gateway_mime text, html;
+
+	if (parts[0].kind != MAIL_PART_MULTIPART || parts[0].child == MAIL_SCAN_NONE)
+		return false;
+	first = &parts[parts[0].child];
+	if (first->next == MAIL_SCAN_NONE || first->encoding == MAIL_ENCODING_UNKNOWN)
+		return false;
+	second = &parts[first->next];
+	text = as_text(first);
+	html = as_text(second);
+	if (second->next != MAIL_SCAN_NONE || !is_type(first, "text", "plain") ||
+		!is_type(second, "text", "html") || !has_message(t, &html) ||
+		gateway_mime_pgp_inline(t, &text) != GATEWAY_MIME_PGP_INLINE)
+		return false;
+	*m = text;
+	return true;
+}
+
+bool
+gateway_mime_pgp_alternative(const struct text *t, struct gateway_mime *m)
+{
+	struct mail_scan *s;
+	struct text_sink to;
+	bool is;
+
+	if (!has_message(t, m))
+		return false;
+	s = mail_scan_new();
+	to = (struct text_sink){scan_chunk, s};
+	is = !text_copy(t, 0, t->size, &to);
+	mail_scan_finish(s);
+	is = is && find_alternative(t, s, m);
+	mail_scan_free(s);
+	return is;
+}

@@ -23,6 +23,10 @@ void gateway_mime_pgp_front(
  * begins with that of a text with its signature; or PLAIN. */
 enum gateway_mime_kind gateway_mime_pgp_inline(
 	const struct text *t, const struct gateway_mime *m);
+/* What web mailers make of an inline message: multipart/alternative of a text that begins with
+ * it, and of HTML that has it, too, as far as its front shows. True: m is PGP_INLINE, as that
+ * text is. */
+bool gateway_mime_pgp_alternative(const struct text *t, struct gateway_mime *m);
 /* Of a PLAIN one: does a line in its front begin one, behind something else? */
 bool gateway_mime_pgp_is_amid(const struct text *t, const struct gateway_mime *m);
 

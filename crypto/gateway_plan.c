@@ -94,7 +94,8 @@ read_input(struct gateway_work *w, const struct gateway_head *h, enum gateway_pl
 
 	*input = GATEWAY_PLAN_PLAIN;
 	gateway_mime_look(h, w->e->body, &m);
-	is_pgp_kind = m.kind == GATEWAY_MIME_PGP_ENCRYPTED || m.kind == GATEWAY_MIME_PGP_INLINE;
+	is_pgp_kind = m.kind == GATEWAY_MIME_PGP_ENCRYPTED ||
+		      (m.kind == GATEWAY_MIME_PGP_INLINE && !m.is_alternative);
 	if (m.kind == GATEWAY_MIME_SIGNED || m.kind == GATEWAY_MIME_PGP_SIGNED ||
 		m.kind == GATEWAY_MIME_PGP_CLEARTEXT)
 		*input = GATEWAY_PLAN_SIGNED;

@@ -83,6 +83,10 @@ def rows(g):
     yield "inline behind a text", PLAIN + b"\nhello\n" + inline, False, NONE, text
     yield "inline before a text", PLAIN + b"\n" + inline + b"\nfooter\n", False, NONE, text
     yield "inline beside HTML", multipart(b"alternative", PLAIN + b"\n" + inline, b"Content-Type: text/html\n\n<p>"), False, NONE, None
+    html = b"Content-Type: text/html\n" + QP + quopri.encodestring(b"<div dir=ltr>" + inline.replace(b"\n", b"<br>\n") + b"</div>")
+    yield "a web mailer's", multipart(b"alternative", PLAIN + QP + quopri.encodestring(inline), html), True, PASS, text
+    yield "a web mailer's, with a text", multipart(b"alternative", PLAIN + b"\nhello\n" + inline, html), False, NONE, None
+    yield "a web mailer's, and more", multipart(b"alternative", PLAIN + b"\n" + inline, html, PLAIN), False, NONE, None
     yield "inline with an attachment", multipart(b"mixed", PLAIN + b"\n" + inline, OCTETS + BASE64 + base64.encodebytes(binary)), False, NONE, None
     yield "inline, signed without encryption", PLAIN + b"\n" + g.run("--armor", "--sign", "--local-user", "bob@out.test", text=SECRET).stdout, \
         True, PASS, text
@@ -176,6 +180,16 @@ def an_inline_text_keeps_its_letters(g):
         assert m.get_payload(decode=True).decode(m.get_content_charset()).strip() == text.strip(), (inside, outside, shown)
 
 
+def what_is_not_wholly_encrypted_does_not_leave_as_if(g):
+    """HTML beside an inline message that the sender made: nobody has looked into it."""
+    inline = g.sealed(SECRET, "ann@example.org")
+    mail = HEAD + crlf(multipart(b"alternative", PLAIN + b"\n" + inline, b"Content-Type: text/html\n\n" + inline + b"<p>" + SECRET))
+    answer = json.loads(run(PROGRAM, "gateway", "out", "--json", "--from", "bob@out.test", "--to", "ann@example.org", "--key", "bob.key",
+                            "--cert", "ann.cert", "--policy", write("policy", b"[cluster]\nmode = must\n"), data=mail))
+    left = base64.b64decode(answer["groups"][0]["mail"])
+    assert left and SECRET not in left and b"multipart/encrypted" in left, left
+
+
 def run(*words, data=b""):
     r = subprocess.run(words, input=data, capture_output=True, timeout=60, cwd=D)
     assert r.returncode == 0, (words, r.stderr)
@@ -267,6 +281,7 @@ def main():
     a_subject_that_was_encrypted_is_shown(g)
     a_subject_that_came_encrypted_leaves_so(g)
     an_inline_text_keeps_its_letters(g)
+    what_is_not_wholly_encrypted_does_not_leave_as_if(g)
     each_program_reads_what_leaves(g)
     a_certificate_with_too_many_names_is_refused_with_a_word()
     g.stop()

@@ -85,6 +85,38 @@ a_message_is_found_only_in_its_exact_shape(void **state)
 	}
 }
 
+#define ALTERNATIVE "Content-Type: multipart/alternative; boundary=b\r\n\r\n"
+#define TEXT "--b\r\nContent-Type: text/plain\r\n\r\n"
+#define HTML "--b\r\nContent-Type: text/html\r\n\r\n<p>"
+
+static void
+html_beside_an_inline_message_has_to_have_it_too(void **state)
+{
+	static const struct {
+		const char *mail;
+		enum gateway_mime_kind kind;
+	} all[] = {
+		{ALTERNATIVE TEXT ARMOR "\r\n" HTML ARMOR "\r\n" END, GATEWAY_MIME_PGP_INLINE},
+		{ALTERNATIVE HTML ARMOR "\r\n" TEXT ARMOR "\r\n" END, GATEWAY_MIME_PLAIN},
+		{ALTERNATIVE TEXT ARMOR "\r\n" HTML "hi\r\n" END, GATEWAY_MIME_PLAIN},
+		{ALTERNATIVE TEXT "hi\r\n" ARMOR "\r\n" HTML ARMOR "\r\n" END,
+			GATEWAY_MIME_PLAIN},
+		{ALTERNATIVE TEXT ARMOR "\r\n" HTML ARMOR "\r\n" TEXT END, GATEWAY_MIME_PLAIN},
+		{ALTERNATIVE TEXT ARMOR "\r\n" END, GATEWAY_MIME_PLAIN},
+		{ALTERNATIVE TEXT CLEARTEXT HTML ARMOR "\r\n" END, GATEWAY_MIME_PLAIN},
+		{MIXED TEXT ARMOR "\r\n" HTML ARMOR "\r\n" END, GATEWAY_MIME_PLAIN},
+	};
+	struct slice message;
+	enum err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		assert_int_equal(look(all[i].mail, &message, &e), all[i].kind);
+		if (all[i].kind == GATEWAY_MIME_PGP_INLINE)
+			assert_slice(message, ARMOR);
+	}
+}
+
 static void
 a_text_that_begins_with_a_message_is_inline(void **state)
 {
@@ -121,6 +153,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(a_message_is_found_only_in_its_exact_shape, forget),
+		cmocka_unit_test_teardown(
+			html_beside_an_inline_message_has_to_have_it_too, forget),
 		cmocka_unit_test_teardown(a_text_that_begins_with_a_message_is_inline, forget),
 	};
 
