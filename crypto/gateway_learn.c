@@ -101,9 +101,10 @@ learn(struct gateway_learn *l, struct pgp_cert *cert, const char *way)
 		return;
 	/* Somebody else's: whoever signed with it isn't the one in From. */
 	if (!gateway_pgp_names(cert, l->address)) {
-		gateway_pgp_add(&l->signers,
-			arena_dup(l->w->e->arena, buf_slice(&cert->octets)),
-			GATEWAY__TRUST__TRUST_NONE);
+		if (l->strangers++ < GATEWAY_LEARN_STRANGERS_MAX)
+			gateway_pgp_add(&l->signers,
+				arena_dup(l->w->e->arena, buf_slice(&cert->octets)),
+				GATEWAY__TRUST__TRUST_NONE);
 		return;
 	}
 	l->copies++;

@@ -14,8 +14,10 @@ enum {
 	GATEWAY_LEARN_PARTS_MAX = 4,	  /* with keys, of one mail */
 	GATEWAY_LEARN_PART_MAX = 524288,  /* octets of one, encoded */
 	GATEWAY_LEARN_PACKED_MAX = 16,	  /* certificates of one */
-	/* Of one mail that name its sender: to check their signatures costs time. */
-	GATEWAY_LEARN_COPIES_MAX = 3
+	/* Of one mail that name its sender, and that don't: to check their signatures costs
+	 * time. */
+	GATEWAY_LEARN_COPIES_MAX = 3,
+	GATEWAY_LEARN_STRANGERS_MAX = 3
 };
 
 struct gateway_learn {
@@ -23,7 +25,7 @@ struct gateway_learn {
 	struct slice address;		 /* canonical; empty: nothing is learned */
 	struct gateway_pgp_ring signers; /* those that are in use, and what the mail brings */
 	struct gateway_pgp_ring others;	 /* known, and not in use any more, or not yet */
-	size_t copies;			 /* that were looked at */
+	size_t copies, strangers;	 /* that were looked at; that name somebody else */
 };
 /* With what the question knows of him. */
 void gateway_learn_begin(

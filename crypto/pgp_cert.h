@@ -9,7 +9,11 @@
 
 enum {
 	PGP_CERT_SIGNATURES_MAX = 1000, /* by its own key; more: ERR_LIMIT */
-	PGP_CERT_CHECKS_MAX = 200 /* of signatures that fit it: those beyond hold nothing */
+	/* What checks of signatures that fit it may cost; those beyond hold nothing. One by an
+	 * ordinary key costs 1, so that all that there may be can be checked, whatever anybody
+	 * put between them; one by a key that takes ten times as long costs so much more. */
+	PGP_CERT_COST_MAX = 2000,
+	PGP_CERT_COSTLY = 10
 };
 
 enum pgp_cert_state { PGP_CERT_UNKNOWN, PGP_CERT_GOOD, PGP_CERT_BAD };
@@ -38,7 +42,7 @@ struct pgp_cert {
 	struct pgp_cert_key *key; /* 0: the primary key */
 	struct pgp_cert_user *user;
 	struct pgp_cert_sig *sig;
-	size_t n_keys, n_users, n_sigs, checks;
+	size_t n_keys, n_users, n_sigs, cost;
 	bool is_secret; /* its primary key came with the private part */
 };
 

@@ -2,6 +2,8 @@
 
 #include "crypto/pgp_sig_hash.h"
 
+enum { QUICK_RSA_MAX = 4096 }; /* bits */
+
 static const char *const TEXT[] = {
 #define X(id, text) text,
 	PGP_PROBLEMS(X)
@@ -40,6 +42,13 @@ of_user(struct pgp_cert *cert, size_t user)
 }
 
 static bool
+is_rsa(const struct pgp_public *key)
+{
+	return key->algorithm == PGP_RSA || key->algorithm == PGP_RSA_ENCRYPT ||
+	       key->algorithm == PGP_RSA_SIGN;
+}
+
+static bool
 is_hash_good(const struct pgp_sig *sig, bool is_of_text)
 {
 	switch (sig->hash) {
@@ -57,6 +66,16 @@ is_hash_good(const struct pgp_sig *sig, bool is_of_text)
 	}
 }
 
+static size_t
+cost_of(const struct pgp_public *by)
+{
+	bool is_quick = by->algorithm == PGP_ED25519 || by->algorithm == PGP_EDDSA_LEGACY ||
+			(by->curve && strcmp(by->curve, "P-256") == 0) ||
+			(is_rsa(by) && by->bits <= QUICK_RSA_MAX);
+
+	return is_quick ? 1 : PGP_CERT_COSTLY;
+}
+
 /* by: the primary key, or the subkey whose signature goes back. Anybody may have put it there:
  * what plainly isn't a signature of this key takes none of the checks from those that are.
  * PGP_CERT_UNKNOWN: there are no more of them. */
@@ -67,7 +86,7 @@ check(const struct component *c, const struct pgp_sig *sig, const struct pgp_pub
 	uint8_t room[PGP_DIGEST_MAX];
 	struct slice digest;
 
-	if (c->cert->checks >= PGP_CERT_CHECKS_MAX)
+	if (c->cert->cost + cost_of(by) > PGP_CERT_COST_MAX)
 		return PGP_CERT_UNKNOWN;
 	if (!is_hash_good(sig, false) || sig->created_sec < by->created_sec ||
 		pgp_sig_hash_begin(&h, sig->hash, sig->salt, false) != ERR_OK)
@@ -80,7 +99,7 @@ check(const struct component *c, const struct pgp_sig *sig, const struct pgp_pub
 	digest = pgp_sig_hash_finish(&h, sig->version, sig->hashed, room);
 	if (!pgp_sig_fits(sig, by, digest))
 		return PGP_CERT_BAD;
-	c->cert->checks++;
+	c->cert->cost += cost_of(by);
 	return pgp_sig_check(sig, by, digest) == ERR_OK ? PGP_CERT_GOOD : PGP_CERT_BAD;
 }
 
@@ -297,10 +316,7 @@ primary_until(const struct pgp_cert *cert, const struct self *self)
 static bool
 is_strong(const struct pgp_public *key)
 {
-	bool is_rsa = key->algorithm == PGP_RSA || key->algorithm == PGP_RSA_ENCRYPT ||
-		      key->algorithm == PGP_RSA_SIGN;
-
-	return key->is_ours && (!is_rsa || key->bits >= PGP_VALID_RSA_MIN);
+	return key->is_ours && (!is_rsa(key) || key->bits >= PGP_VALID_RSA_MIN);
 }
 
 static enum pgp_problem

@@ -29,7 +29,7 @@ ask(struct pgp_cert *c)
 	}
 	for (size_t i = 0; i < c->n_users; i++)
 		(void)pgp_valid_address(c->user[i].text);
-	must(c->checks <= PGP_CERT_CHECKS_MAX);
+	must(c->cost <= PGP_CERT_COST_MAX);
 }
 
 static void

@@ -429,6 +429,22 @@ more_than_so_much_is_not_looked_through(void **state)
 	}
 }
 
+static void
+of_keys_of_others_so_many_can_have_signed(void **state)
+{
+	struct slice bobs, false_ones;
+
+	(void)state;
+	make_others(&bobs, &false_ones);
+	for (size_t n = GATEWAY_LEARN_STRANGERS_MAX; n < GATEWAY_LEARN_STRANGERS_MAX + 2; n++) {
+		struct asked *x = asked();
+
+		assert_int_equal(learned(x, many_and_hers(n, bobs)), 1);
+		/* And hers. */
+		assert_int_equal(x->learn.signers.ring.n, GATEWAY_LEARN_STRANGERS_MAX + 1);
+	}
+}
+
 int
 main(void)
 {
@@ -438,6 +454,7 @@ main(void)
 		cmocka_unit_test(what_is_known_is_no_news_and_a_revocation_is),
 		cmocka_unit_test(a_large_one_is_learned_once),
 		cmocka_unit_test(no_copy_of_a_blocked_one_is_learned),
+		cmocka_unit_test(of_keys_of_others_so_many_can_have_signed),
 		cmocka_unit_test(more_than_so_much_is_not_looked_through),
 	};
 

@@ -208,11 +208,15 @@ keys_of_version_3_are_refused(void **state)
 
 /* --- numbers ----------------------------------------------------------------------------- */
 
+/* Whose signatures take long to check, and how many of them are. */
+static const struct pgp_secret_kind P384 = {
+	.version = 4, .algorithm = PGP_ECDSA, .created_sec = CRAFT_NOW, .curve = "P-384"};
+enum { CHECKS_MAX = PGP_CERT_COST_MAX / PGP_CERT_COSTLY };
+
 /* Ann's user id, signed, with so many newer signatures that are as junk says. */
 static void
-begin_junk(struct craft *c, struct craft_signature junk, size_t n)
+put_junk(struct craft *c, struct craft_signature junk, size_t n)
 {
-	craft_begin(c);
 	craft_put_user(c, "Ann", 0, craft_flags(PGP_SIG_MAY_SIGN));
 	for (size_t i = 0; i < n; i++)
 		craft_put_signature(c, &junk);
@@ -228,12 +232,12 @@ newer(uint8_t type)
 }
 
 static enum pgp_problem
-signs_after(const struct craft *c, size_t *checks)
+signs_after(const struct craft *c, size_t *cost)
 {
 	struct pgp_cert *cert = craft_cert(c);
 	enum pgp_problem p = pgp_valid_key(cert, 0, PGP_USE_SIGN, CRAFT_NOW + 2 * CRAFT_DAY);
 
-	*checks = cert->checks;
+	*cost = cert->cost;
 	pgp_cert_free(cert);
 	return p;
 }
@@ -243,15 +247,47 @@ checks_end_at_their_limit(void **state)
 {
 	struct craft_signature junk = newer(PGP_SIG_CERT_POSITIVE);
 	struct craft c;
-	size_t checks;
+	size_t cost;
 
 	(void)state;
 	junk.is_spoilt = true;
-	for (size_t bad = PGP_CERT_CHECKS_MAX - 1; bad <= PGP_CERT_CHECKS_MAX; bad++) {
-		begin_junk(&c, junk, bad);
-		assert_int_equal(signs_after(&c, &checks),
-			bad < PGP_CERT_CHECKS_MAX ? PGP_PROBLEM_NONE : PGP_PROBLEM_UNBOUND);
-		assert_int_equal(checks, PGP_CERT_CHECKS_MAX);
+	for (size_t bad = CHECKS_MAX - 1; bad <= CHECKS_MAX; bad++) {
+		craft_begin_as(&c, P384);
+		put_junk(&c, junk, bad);
+		assert_int_equal(signs_after(&c, &cost),
+			bad < CHECKS_MAX ? PGP_PROBLEM_NONE : PGP_PROBLEM_UNBOUND);
+		assert_int_equal(cost, PGP_CERT_COST_MAX);
+		craft_end(&c);
+	}
+}
+
+/* Those of an ordinary key are checked all, and the one of a signing subkey behind them. */
+static void
+no_junk_keeps_an_ordinary_key_from_being_good(void **state)
+{
+	static const struct pgp_secret_kind kinds[] = {
+		{.version = 4, .algorithm = PGP_EDDSA_LEGACY, .created_sec = CRAFT_NOW},
+		{.version = 4,
+			.algorithm = PGP_ECDSA,
+			.created_sec = CRAFT_NOW,
+			.curve = "P-256"},
+		{.version = 4,
+			.algorithm = PGP_RSA,
+			.created_sec = CRAFT_NOW,
+			.bits = PGP_VALID_RSA_MIN},
+	};
+	struct craft_signature junk = newer(PGP_SIG_CERT_POSITIVE);
+	size_t cost;
+
+	(void)state;
+	junk.is_spoilt = true;
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		struct craft c;
+
+		craft_begin_as(&c, kinds[i]);
+		put_junk(&c, junk, PGP_CERT_SIGNATURES_MAX - 1);
+		assert_int_equal(signs_after(&c, &cost), PGP_PROBLEM_NONE);
+		assert_int_equal(cost, PGP_CERT_SIGNATURES_MAX);
 		craft_end(&c);
 	}
 }
@@ -263,7 +299,7 @@ what_plainly_is_no_signature_uses_up_no_checks(void **state)
 			       older = of_eve, of_other = of_eve;
 	struct pgp_secret other;
 	struct craft c;
-	size_t checks;
+	size_t cost;
 
 	(void)state;
 	assert_int_equal(pgp_secret_generate(&P256, &other), ERR_OK);
@@ -276,9 +312,10 @@ what_plainly_is_no_signature_uses_up_no_checks(void **state)
 	const struct craft_signature junk[] = {of_eve, unknown, older, of_other};
 
 	for (size_t i = 0; i < sizeof junk / sizeof *junk; i++) {
-		begin_junk(&c, junk[i], PGP_CERT_SIGNATURES_MAX - 1);
-		assert_int_equal(signs_after(&c, &checks), PGP_PROBLEM_NONE);
-		assert_int_equal(checks, 1);
+		craft_begin(&c);
+		put_junk(&c, junk[i], PGP_CERT_SIGNATURES_MAX - 1);
+		assert_int_equal(signs_after(&c, &cost), PGP_PROBLEM_NONE);
+		assert_int_equal(cost, 1);
 		craft_end(&c);
 	}
 	pgp_secret_fini(&other);
@@ -290,24 +327,24 @@ a_revocation_that_cannot_be_checked_any_more_counts(void **state)
 {
 	struct craft_signature revocation = newer(PGP_SIG_KEY_REVOKED), junk;
 	struct craft c;
-	size_t checks;
+	size_t cost;
 
 	(void)state;
 	revocation.about.user = NULL;
 	junk = revocation;
 	junk.is_spoilt = true;
 	for (size_t i = 0; i < 4; i++) {
-		size_t n = PGP_CERT_CHECKS_MAX - 2 + i / 2;
+		size_t n = CHECKS_MAX - 2 + i / 2;
 
 		revocation.is_spoilt = i % 2;
-		craft_begin(&c);
+		craft_begin_as(&c, P384);
 		for (size_t k = 0; k < n; k++)
 			craft_put_signature(&c, &junk);
 		craft_put_signature(&c, &revocation);
 		craft_put_user(&c, "Ann", 0, craft_flags(PGP_SIG_MAY_SIGN));
-		assert_int_equal(signs_after(&c, &checks),
+		assert_int_equal(signs_after(&c, &cost),
 			i == 1 ? PGP_PROBLEM_NONE : PGP_PROBLEM_REVOKED);
-		assert_int_equal(checks, PGP_CERT_CHECKS_MAX);
+		assert_int_equal(cost, PGP_CERT_COST_MAX);
 		craft_end(&c);
 	}
 }
@@ -317,7 +354,7 @@ a_revocation_is_found_behind_junk(void **state)
 {
 	struct craft_signature revocation = newer(PGP_SIG_KEY_REVOKED), junk = revocation;
 	struct craft c;
-	size_t checks;
+	size_t cost;
 
 	(void)state;
 	revocation.about.user = NULL;
@@ -329,8 +366,8 @@ a_revocation_is_found_behind_junk(void **state)
 			craft_put_signature(&c, &revocation);
 		craft_put_user(&c, "Ann", 0, craft_flags(PGP_SIG_MAY_SIGN));
 		assert_int_equal(
-			signs_after(&c, &checks), n ? PGP_PROBLEM_REVOKED : PGP_PROBLEM_NONE);
-		assert_int_equal(checks, 1 + n);
+			signs_after(&c, &cost), n ? PGP_PROBLEM_REVOKED : PGP_PROBLEM_NONE);
+		assert_int_equal(cost, 1 + n);
 		craft_end(&c);
 	}
 }
@@ -341,17 +378,17 @@ junk_behind_a_user_attribute_uses_up_no_checks(void **state)
 {
 	struct craft_signature junk = newer(PGP_SIG_CERT_POSITIVE);
 	struct craft c;
-	size_t checks;
+	size_t cost;
 
 	(void)state;
 	junk.is_spoilt = junk.about.is_attribute = true;
 	craft_begin(&c);
 	pgp_packet_put(&c.octets, PGP_TAG_USER_ATTRIBUTE, SLICE_LIT("Ann"));
-	for (size_t i = 0; i < PGP_CERT_CHECKS_MAX; i++)
+	for (size_t i = 0; i < PGP_CERT_SIGNATURES_MAX - 1; i++)
 		craft_put_signature(&c, &junk);
 	craft_put_user(&c, "Ann", 0, craft_flags(PGP_SIG_MAY_SIGN));
-	assert_int_equal(signs_after(&c, &checks), PGP_PROBLEM_NONE);
-	assert_int_equal(checks, 1);
+	assert_int_equal(signs_after(&c, &cost), PGP_PROBLEM_NONE);
+	assert_int_equal(cost, 1);
 	craft_end(&c);
 }
 
@@ -423,6 +460,7 @@ main(void)
 		cmocka_unit_test(a_subkey_is_of_its_primary_keys_version),
 		cmocka_unit_test(keys_of_version_3_are_refused),
 		cmocka_unit_test(checks_end_at_their_limit),
+		cmocka_unit_test(no_junk_keeps_an_ordinary_key_from_being_good),
 		cmocka_unit_test(what_plainly_is_no_signature_uses_up_no_checks),
 		cmocka_unit_test(a_revocation_that_cannot_be_checked_any_more_counts),
 		cmocka_unit_test(a_revocation_is_found_behind_junk),
