@@ -11,11 +11,14 @@
 
 enum { OUT_MAX = PGP_MAKE_MAX, DAY_SEC = 86400 };
 
+#define BEGIN "-----BEGIN PGP "
+/* Of UTF-8, as some editors put it. */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
 bool
 key_pgp_is(struct slice file)
 {
-	return pgp_info_is(file) ||
-	       slice_find_slice(file, SLICE_LIT("-----BEGIN PGP ")) < file.n;
+	return pgp_info_is(file) || slice_find_slice(file, SLICE_LIT(BEGIN)) < file.n;
 }
 
 struct wiping {
@@ -108,6 +111,16 @@ trim(struct buf *octets)
 	return e;
 }
 
+/* With a private key its certificate comes once more. */
+static bool
+has_cert(const struct key_file *f, struct slice octets)
+{
+	for (size_t i = 0; i < f->certs; i++)
+		if (slice_eq(f->cert[i], octets))
+			return true;
+	return false;
+}
+
 static enum err
 add_cert(const struct pgp_cert *cert, struct arena *a, struct key_file *out)
 {
@@ -119,7 +132,7 @@ add_cert(const struct pgp_cert *cert, struct arena *a, struct key_file *out)
 	buf_init(&octets, OUT_MAX);
 	e = pgp_make_public(cert, &octets);
 	e = e ? e : trim(&octets);
-	if (!e)
+	if (!e && !has_cert(out, buf_slice(&octets)))
 		out->cert[out->certs++] = arena_dup(a, buf_slice(&octets));
 	buf_fini(&octets);
 	return e;
@@ -142,8 +155,8 @@ add_all(struct slice rest, const char *password, struct arena *a, struct key_fil
 	return e == ERR_END ? ERR_OK : e;
 }
 
-enum err
-key_pgp_read(struct slice file, const char *password, struct arena *a, struct key_file *out)
+static enum err
+read_block(struct slice block, const char *password, struct arena *a, struct key_file *out)
 {
 	struct pgp_unarmor u;
 	struct buf packets;
@@ -151,12 +164,42 @@ key_pgp_read(struct slice file, const char *password, struct arena *a, struct ke
 
 	buf_init(&packets, KEY_FILE_MAX);
 	pgp_unarmor_init(&u, text_into(&packets));
-	e = pgp_unarmor_feed(&u, file);
+	e = pgp_unarmor_feed(&u, block);
 	e = e ? e : pgp_unarmor_finish(&u);
 	if (e == ERR_NOT_FOUND)
 		e = ERR_SYNTAX;
 	e = e ? e : add_all(buf_slice(&packets), password, a, out);
 	buf_fini_secret(&packets);
+	return e;
+}
+
+/* Where a line begins so, from there on; s.n: nowhere. */
+static size_t
+find_block(struct slice s, size_t from)
+{
+	size_t at = from;
+
+	while ((at += slice_find_slice(slice_from(s, at), SLICE_LIT(BEGIN))) < s.n && at &&
+		s.p[at - 1] != '\n')
+		at++;
+	return at;
+}
+
+enum err
+key_pgp_read(struct slice file, const char *password, struct arena *a, struct key_file *out)
+{
+	enum err e = ERR_OK;
+	size_t at, next;
+
+	if (slice_starts(file, SLICE_LIT(BYTE_ORDER_MARK)))
+		file = slice_from(file, sizeof BYTE_ORDER_MARK - 1);
+	at = find_block(file, 0);
+	if (pgp_info_is(file) || at == file.n)
+		return read_block(file, password, a, out);
+	for (; at < file.n && !e; at = next) {
+		next = find_block(file, at + 1);
+		e = read_block(slice_cut(file, at, next), password, a, out);
+	}
 	return e;
 }
 

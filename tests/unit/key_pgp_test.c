@@ -107,6 +107,39 @@ a_key_goes_out_and_comes_in_under_its_password(void **state)
 	buf_fini(&armor);
 }
 
+/* As programs of macOS and editors of Windows write them. */
+static void
+a_file_may_hold_blocks_of_both_kinds_and_a_text_around_them(void **state)
+{
+	const struct key_make_file q = {.pkcs8 = bundle, .cert = &cert, .certs = 1};
+	struct buf private, public, file;
+
+	(void)state;
+	buf_init(&private, 1 << 16);
+	buf_init(&public, 1 << 16);
+	assert_int_equal(key_make_pem(&q, &private), ERR_OK);
+	assert_int_equal(key_pgp_put_cert(cert, &public), ERR_OK);
+	for (int i = 0; i < 4; i++) {
+		struct key_file f = {.keys = 0};
+
+		buf_init(&file, 1 << 17);
+		buf_put_str(&file, i & 1 ? "\xef\xbb\xbf" : "My -----BEGIN PGP key:\n\n");
+		buf_put_slice(&file, buf_slice(i & 2 ? &private : &public));
+		buf_put_slice(&file, buf_slice(i & 2 ? &public : &private));
+		assert_int_equal(key_file_read(buf_slice(&file), NULL, &arena, &f), ERR_OK);
+		assert_int_equal(f.keys, 1);
+		assert_int_equal(f.certs, 1);
+		assert_true(slice_eq(f.key[0], bundle) && slice_eq(f.cert[0], cert));
+		/* What is cut off is missed. */
+		f = (struct key_file){.keys = 0};
+		file.n -= 40;
+		assert_int_equal(key_file_read(buf_slice(&file), NULL, &arena, &f), ERR_SYNTAX);
+		buf_fini_secret(&file);
+	}
+	buf_fini_secret(&private);
+	buf_fini(&public);
+}
+
 static void
 a_bundle_has_each_of_its_keys_and_no_other(void **state)
 {
@@ -183,6 +216,7 @@ main(void)
 		cmocka_unit_test(a_certificate_says_what_lists_and_the_log_want_to_know),
 		cmocka_unit_test(what_is_not_one_certificate_is_none),
 		cmocka_unit_test(a_key_goes_out_and_comes_in_under_its_password),
+		cmocka_unit_test(a_file_may_hold_blocks_of_both_kinds_and_a_text_around_them),
 		cmocka_unit_test(a_bundle_has_each_of_its_keys_and_no_other),
 		cmocka_unit_test(no_other_kind_is_made),
 		cmocka_unit_test(a_certificate_is_trimmed_only_if_it_is_too_large),
