@@ -5,7 +5,8 @@
 
 #include "core/clock.h"
 
-/* The first of a verb is its default; `also` are the draft's other words for it. */
+/* The first of a verb is its default; `also` are the draft's other words for it, which wants
+ * at most four of them listed: a fifth is taken, and not shown. */
 static const struct profile {
 	const char *verb, *name, *also, *help;
 	int value;
@@ -24,7 +25,7 @@ static const struct profile {
 		CLI_SOP_RFC9580},
 	{"encrypt", "rfc4880", "compatibility", "SEIPD version 1", CLI_SOP_RFC4880},
 };
-enum { PROFILES = sizeof profiles / sizeof *profiles };
+enum { PROFILES = sizeof profiles / sizeof *profiles, LISTED_MAX = 4 };
 
 static bool
 has_word(const char *words, const char *word)
@@ -42,7 +43,7 @@ cli_sop_key_profiles(const struct cli_sop_line *line)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < PROFILES; i++) {
+	for (size_t i = 0; i < PROFILES && n < LISTED_MAX; i++) {
 		if (strcmp(profiles[i].verb, line->word[0]))
 			continue;
 		printf("%s: %s\n", profiles[i].name, profiles[i].help);

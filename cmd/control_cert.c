@@ -392,6 +392,14 @@ add_one(struct control_request *r, struct finding *f, struct slice address, stru
 	enum err e = control_cert_merge(f->txn, address, &r->arena, &der);
 
 	e = e ? e : cert_info_read(der, &r->arena, info);
+	if (e == ERR_DENIED) {
+		control_fail(r, EX_NOPERM,
+			"a copy of it is blocked: `hairpin cert list %.*s` shows which; "
+			"`hairpin "
+			"cert untrust SHA256` ends that",
+			SLICE_FMT(address));
+		return false;
+	}
 	if (e) {
 		bool is_its = e == ERR_TOO_BIG || e == ERR_LIMIT || e == ERR_SYNTAX;
 

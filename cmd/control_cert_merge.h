@@ -9,7 +9,8 @@ struct db_txn;
 
 /* Of OpenPGP: put together with the address's copies of it (crypto/pgp_merge), so that an old
  * file takes nothing back, and the same one again changes nothing; X.509's is *der itself.
- * ERR_TOO_BIG, ERR_LIMIT: no room for all that it says; of the database. Memory of a. */
+ * ERR_DENIED: a copy of it is blocked; ERR_TOO_BIG, ERR_LIMIT: no room for all that it says; of
+ * the database. Memory of a. */
 enum err control_cert_merge(
 	struct db_txn *txn, struct slice address, struct arena *a, struct slice *der);
 

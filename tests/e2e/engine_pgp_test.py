@@ -189,6 +189,15 @@ def attached_keys_are_learned_and_put_together(s, g):
     assert "good" not in rows() and "revoked" in rows(), rows()
     shown = s.cli("policy", "explain", "u0@example.org", "d@out.test").stdout
     assert "the OpenPGP key is revoked" in shown, shown
+    # Blocked: so is each newer copy, by hand or by mail.
+    s.cli("cert", "add", g.file("e@out.test", s.dir))
+    s.cli("cert", "block", s.json("cert", "list", "e@out.test")["rows"][0]["name"])
+    print_ = g.run("--list-keys", "--with-colons", "e@out.test").stdout.decode().split("fpr:::::::::")[1].split(":")[0]
+    g.run("--quick-set-expire", print_, "2y")
+    refused = s.cli("cert", "add", g.file("e@out.test", s.dir), check=False)
+    assert refused.returncode == 77 and "a copy of it is blocked" in refused.stderr, refused
+    mail_in(s, with_keys(g.run("--armor", "--export", "e@out.test").stdout), "e@out.test")
+    assert [r["state"] for r in s.json("cert", "list", "e@out.test")["rows"]] == ["blocked"]
 
 
 def what_nothing_can_be_done_with_is_not_taken(s, g):
