@@ -97,7 +97,7 @@ try_pgp(struct gateway_in *in, const struct gateway_in_entity *n,
 	struct gateway_pgp_ring *keys = arena_alloc(in->w->e->arena, sizeof *keys);
 	struct gateway_pgp_message message = {.text = n->text,
 		.keys = keys,
-		.signers = &in->learn.signers,
+		.signers = gateway_learn_signers(&in->learn),
 		.now_sec = in->w->e->q->now_sec,
 		.attempt = in->attempt,
 		.to = to};
@@ -331,7 +331,7 @@ static void
 judge_opened(struct gateway_in *in, struct gateway_in_reading *r, const struct pgp_opened *pgp)
 {
 	const struct gateway_pgp_judge_layer layer = {
-		&in->learn.signers, pgp->verdict, pgp->n_verdicts};
+		gateway_learn_signers(&in->learn), pgp->verdict, pgp->n_verdicts};
 
 	if (r->show.mark.result == GATEWAY_MARK_NONE)
 		r->show.mark.is_openpgp = true;

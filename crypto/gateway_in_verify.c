@@ -154,7 +154,8 @@ judge_verified(struct gateway_in *in, struct gateway_in_reading *r, struct pgp_v
 {
 	struct pgp_verdict *verdict = arena_alloc(
 		in->w->e->arena, (v->n + 1) * sizeof *verdict);
-	const struct gateway_pgp_judge_layer layer = {&in->learn.signers, verdict, v->n};
+	const struct gateway_pgp_judge_layer layer = {
+		gateway_learn_signers(&in->learn), verdict, v->n};
 
 	pgp_verify_finish(v, verdict);
 	gateway_pgp_judge(in->w, &r->show.some, &in->from, &layer, &r->show.mark);
@@ -165,7 +166,8 @@ judge_detached(struct gateway_in *in, struct gateway_in_reading *r,
 	const struct gateway_mime_two *two, struct slice signature)
 {
 	struct pgp_verify *v = arena_zalloc(in->w->e->arena, sizeof *v);
-	const struct pgp_judge judge = {&in->learn.signers.ring, in->w->e->q->now_sec};
+	const struct pgp_judge judge = {
+		&gateway_learn_signers(&in->learn)->ring, in->w->e->q->now_sec};
 	enum err e = pgp_verify_begin(v, signature, &judge);
 
 	if (!e)
@@ -240,7 +242,8 @@ judge_cleartext(struct gateway_in *in, struct gateway_in_reading *r,
 	const struct gateway_mime *m, struct buf *signature)
 {
 	struct pgp_verify *v = arena_zalloc(in->w->e->arena, sizeof *v);
-	const struct pgp_judge judge = {&in->learn.signers.ring, in->w->e->q->now_sec};
+	const struct pgp_judge judge = {
+		&gateway_learn_signers(&in->learn)->ring, in->w->e->q->now_sec};
 	enum err e = read_cleartext(&r->now, m, (struct text_sink){forget, NULL}, signature);
 
 	e = e ? e : pgp_verify_begin(v, buf_slice(signature), &judge);

@@ -133,6 +133,47 @@ learn_all(struct gateway_learn *l, struct slice octets, const char *way)
 	}
 }
 
+/* --- what isn't in use --- */
+
+static bool
+has_primary(const struct gateway_pgp_ring *r, const struct pgp_cert *cert)
+{
+	for (size_t i = 0; i < r->ring.n; i++)
+		if (slice_eq(r->cert[i]->key[0].public.body, cert->key[0].public.body))
+			return true;
+	return false;
+}
+
+/* All that is known of it: a copy that says less would say that all is well. */
+static void
+add_unused(struct gateway_learn *l, const struct gateway_pgp_one *one)
+{
+	struct copies *c = arena_zalloc(l->w->e->arena, sizeof *c);
+	struct slice octets = one->octets;
+	struct buf out;
+	bool has_news;
+
+	find_copies(l, &l->others, one->cert, c);
+	buf_init(&out, PGP_MERGE_MAX);
+	if (c->n > 1)
+		octets = pgp_merge(c->cert, c->n, PGP_MERGE_MAX, &out, &has_news)
+				 ? SLICE_EMPTY
+				 : arena_dup(l->w->e->arena, buf_slice(&out));
+	buf_fini(&out);
+	if (octets.n)
+		gateway_pgp_add(&l->signers, octets, GATEWAY__TRUST__TRUST_NONE);
+}
+
+struct gateway_pgp_ring *
+gateway_learn_signers(struct gateway_learn *l)
+{
+	for (size_t i = 0; i < l->others.ring.n && !l->has_all; i++)
+		if (!has_primary(&l->signers, l->others.cert[i]))
+			add_unused(l, &l->others.one[i]);
+	l->has_all = true;
+	return &l->signers;
+}
+
 /* --- attached --- */
 
 static enum err

@@ -25,6 +25,7 @@ struct gateway_learn {
 	struct slice address;		 /* canonical; empty: nothing is learned */
 	struct gateway_pgp_ring signers; /* those that are in use, and what the mail brings */
 	struct gateway_pgp_ring others;	 /* known, and not in use any more, or not yet */
+	bool has_all;			 /* signers has those, too */
 	size_t copies, strangers;	 /* that were looked at; that name somebody else */
 };
 /* With what the question knows of him. */
@@ -33,6 +34,9 @@ void gateway_learn_begin(
 /* Of a mail as it came. ERR_IO, ERR_CORRUPT: the text. */
 enum err gateway_learn_mail(
 	struct gateway_learn *l, const struct gateway_head *head, const struct text *t);
+/* Who may have signed it: also what isn't in use, which is worth nothing, but says why: it is
+ * revoked, past its time. */
+struct gateway_pgp_ring *gateway_learn_signers(struct gateway_learn *l);
 /* Of what was inside. Errors as above. */
 enum err gateway_learn_attached(
 	struct gateway_learn *l, const struct gateway_head *head, const struct text *t);

@@ -178,11 +178,15 @@ def attached_keys_are_learned_and_put_together(s, g):
     mail_in(s, with_keys(first), "d@out.test")
     assert rows()["good"]["name"] == good
     # Revoked: the old copy, by mail or by hand, doesn't wake it up.
+    mime = signed(g, PLAIN.replace(b"\r\n", b"\n"), "d@out.test")
+    assert mark(mail_in(s, mime, "d@out.test")) == "x-openpgp=pass"
     revocation = open(f"{g.home}/openpgp-revocs.d/{print_}.rev", encoding="utf-8").read().replace(":-----", "-----")
     g.run("--import", text=revocation.encode())
     mail_in(s, with_keys(g.run("--armor", "--export", "d@out.test").stdout), "d@out.test")
     assert "good" not in rows() and rows()["revoked"]["trust"] == "manual", rows()
     mail_in(s, with_keys(first), "d@out.test")
+    m = mail_in(s, mime, "d@out.test")
+    assert mark(m) == "x-openpgp=fail" and b"is revoked" in m, m
     with open(f"{s.dir}/first.asc", "wb") as f:
         f.write(first)
     s.cli("cert", "add", f"{s.dir}/first.asc")

@@ -324,6 +324,33 @@ what_is_known_is_no_news_and_a_revocation_is(void **state)
 }
 
 static void
+what_is_not_in_use_says_why_and_vouches_for_nothing(void **state)
+{
+	struct asked *x = asked();
+	ProtobufCBinaryData others[] = {codec_bytes(buf_slice(&cert)), codec_bytes(revoked())};
+	struct gateway_pgp_ring *r;
+
+	(void)state;
+	x->sender.other = others;
+	x->sender.n_other = 2;
+	assert_int_equal(learned(x, SLICE_LIT("From: ann@example.org\r\n\r\nhello\r\n")), 0);
+	r = gateway_learn_signers(&x->learn);
+	assert_ptr_equal(gateway_learn_signers(&x->learn), r);
+	assert_int_equal(r->ring.n, 1);
+	assert_int_equal(r->one[0].trust, GATEWAY__TRUST__TRUST_NONE);
+	assert_int_equal(pgp_valid_key(r->cert[0], 0, PGP_USE_SIGN, NOW), PGP_PROBLEM_REVOKED);
+	/* Beside one that is in use it isn't asked. */
+	x = asked();
+	know(x, buf_slice(&cert), GATEWAY__TRUST__MANUAL);
+	x->sender.other = others;
+	x->sender.n_other = 2;
+	assert_int_equal(learned(x, SLICE_LIT("From: ann@example.org\r\n\r\nhello\r\n")), 0);
+	r = gateway_learn_signers(&x->learn);
+	assert_int_equal(r->ring.n, 1);
+	assert_int_equal(r->one[0].trust, GATEWAY__TRUST__MANUAL);
+}
+
+static void
 no_copy_of_a_blocked_one_is_learned(void **state)
 {
 	struct asked *x = asked();
@@ -453,6 +480,7 @@ main(void)
 		cmocka_unit_test(what_is_nobodys_word_is_not_learned),
 		cmocka_unit_test(what_is_known_is_no_news_and_a_revocation_is),
 		cmocka_unit_test(a_large_one_is_learned_once),
+		cmocka_unit_test(what_is_not_in_use_says_why_and_vouches_for_nothing),
 		cmocka_unit_test(no_copy_of_a_blocked_one_is_learned),
 		cmocka_unit_test(of_keys_of_others_so_many_can_have_signed),
 		cmocka_unit_test(more_than_so_much_is_not_looked_through),
