@@ -54,6 +54,9 @@ cert_row(struct control_request *r, struct slice address, const Commands__Cert *
 	if (control_cert_put(out, codec_slice(cert->der), &r->arena) &&
 		!strcmp(state, "expired"))
 		state = "revoked";
+	if (!strcmp(state, "good") && !control_cert_can_encrypt(codec_slice(cert->der),
+					      courier_now_sec(r->courier), &r->arena))
+		state = "sign only";
 	json_object_set_new(out, "address", control_json(address));
 	json_object_set_new(out, "state", json_string(state));
 	json_object_set_new(out, "trust", json_string(trust_text(cert->trust)));

@@ -8,6 +8,8 @@
 #include "cmd/control_list.h"
 #include "core/codec.h"
 #include "core/must.h"
+#include "crypto/pgp_info.h"
+#include "crypto/pgp_valid.h"
 #include "crypto/seal.h"
 
 json_t *
@@ -97,6 +99,20 @@ control_cert_put(json_t *out, struct slice der, struct arena *a)
 	json_object_set_new(out, "key_sha256",
 		control_cert_hex(slice_of(info.key_sha256, sizeof info.key_sha256), SIZE_MAX));
 	return info.is_revoked;
+}
+
+bool
+control_cert_can_encrypt(struct slice der, uint64_t now_sec, struct arena *a)
+{
+	size_t keys[PGP_VALID_RECIPIENTS_MAX];
+	struct pgp_cert *openpgp = pgp_info_is(der) ? pgp_info_parse(der) : NULL;
+	struct cert_info info;
+	bool can = !cert_info_read(der, a, &info) && info.may_encrypt && info.is_for_mail;
+
+	if (openpgp)
+		can = pgp_valid_recipients(openpgp, now_sec, keys) > 0;
+	pgp_cert_free(openpgp);
+	return can;
 }
 
 /* The text's octets in the request's memory. */

@@ -18,6 +18,8 @@ json_t *control_cert_key_text(struct slice spki);
 /* Adds what a certificate says: subject, issuer, serial, from, ends, key, usage ... True: it
  * says that it is revoked, as OpenPGP's do. */
 bool control_cert_put(json_t *out, struct slice der, struct arena *a);
+/* Has it a key to encrypt mail to at that time? Its own end aside. */
+bool control_cert_can_encrypt(struct slice der, uint64_t now_sec, struct arena *a);
 /* The same as PEM would be read: base64 of the DER. */
 json_t *control_cert_base64(struct slice octets);
 /* The named array of base64 texts; at most max. False: failed, and said so. */
