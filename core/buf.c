@@ -15,10 +15,16 @@ buf_init(struct buf *b, size_t cap)
 }
 
 void
+buf_init_secret(struct buf *b, size_t cap)
+{
+	*b = (struct buf){.cap = cap, .is_secret = true};
+}
+
+void
 buf_fini(struct buf *b)
 {
 	free(b->p);
-	buf_init(b, b->cap);
+	*b = (struct buf){.cap = b->cap, .is_secret = b->is_secret};
 }
 
 void
@@ -36,6 +42,20 @@ buf_clear(struct buf *b)
 	b->overflow = false;
 }
 
+/* realloc would leave a copy where it was. */
+static void
+move(struct buf *b, size_t room)
+{
+	uint8_t *p = must_alloc(room);
+
+	if (b->p) {
+		memcpy(p, b->p, b->filled);
+		explicit_bzero(b->p, b->filled);
+	}
+	free(b->p);
+	b->p = p;
+}
+
 uint8_t *
 buf_room(struct buf *b, size_t n)
 {
@@ -51,7 +71,10 @@ buf_room(struct buf *b, size_t n)
 			room *= 2;
 		if (room > b->cap)
 			room = b->cap;
-		b->p = must_realloc(b->p, room);
+		if (b->is_secret)
+			move(b, room);
+		else
+			b->p = must_realloc(b->p, room);
 		b->room = room;
 	}
 	return b->p + b->n;

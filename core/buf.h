@@ -11,14 +11,17 @@ struct buf {
 	uint8_t *p;
 	size_t n, room, cap;
 	size_t filled; /* the most that n ever was: what has to be wiped */
-	bool overflow;
+	bool overflow, is_secret;
 };
 
 /* cap in octets. Takes no memory until the first append. */
 void buf_init(struct buf *b, size_t cap);
-/* Frees the memory; the buf is then as after buf_init with the same cap. */
+/* The same; what it leaves when it grows is wiped. */
+void buf_init_secret(struct buf *b, size_t cap);
+/* Frees the memory; the buf is then as after its init with the same cap. */
 void buf_fini(struct buf *b);
-/* Wipes the contents before freeing. */
+/* Wipes the contents before freeing. What one left that grew meanwhile is wiped only with
+ * buf_init_secret. */
 void buf_fini_secret(struct buf *b);
 /* Empties, keeps the memory. */
 void buf_clear(struct buf *b);

@@ -76,7 +76,7 @@ add_private(const struct pgp_cert *cert, const char *password, struct arena *a,
 
 	if (out->keys == KEY_FILE_KEYS_MAX)
 		return ERR_LIMIT;
-	buf_init(&bundle, KEY_FILE_PKCS8_MAX);
+	buf_init_secret(&bundle, KEY_FILE_PKCS8_MAX);
 	e = pgp_bundle_take(cert, &with, &bundle);
 	if (e == ERR_AUTH && !password)
 		e = ERR_DENIED;
@@ -162,7 +162,7 @@ read_block(struct slice block, const char *password, struct arena *a, struct key
 	struct buf packets;
 	enum err e;
 
-	buf_init(&packets, KEY_FILE_MAX);
+	buf_init_secret(&packets, KEY_FILE_MAX);
 	pgp_unarmor_init(&u, text_into(&packets));
 	e = pgp_unarmor_feed(&u, block);
 	e = e ? e : pgp_unarmor_finish(&u);
@@ -259,7 +259,7 @@ key_pgp_make(const char *kind, const struct key_make *q, struct arena *a, struct
 		setup.kind = PGP_MAKE_V6;
 	else if (strcmp(kind, "openpgp") != 0)
 		return ERR_UNSUPPORTED;
-	buf_init(&octets, OUT_MAX);
+	buf_init_secret(&octets, OUT_MAX);
 	e = pgp_make_key(&setup, &octets);
 	e = e ? e : add_all(buf_slice(&octets), NULL, a, &made);
 	buf_fini_secret(&octets);
@@ -290,7 +290,7 @@ key_pgp_put(const struct key_make_file *q, struct buf *out)
 	struct buf octets;
 	enum err e = cert ? pgp_bundle_parse(q->pkcs8, &bundle) : ERR_SYNTAX;
 
-	buf_init(&octets, OUT_MAX);
+	buf_init_secret(&octets, OUT_MAX);
 	if (!e)
 		e = pgp_bundle_join(
 			cert, bundle, slice_str(q->password ? q->password : ""), &octets);

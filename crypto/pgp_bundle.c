@@ -63,7 +63,7 @@ put_secret(const struct pgp_secret *s, uint8_t tag, struct slice password, struc
 {
 	struct buf body;
 
-	buf_init(&body, PGP_SECRET_BODY_MAX);
+	buf_init_secret(&body, PGP_SECRET_BODY_MAX);
 	pgp_secret_put(s, tag, password, &body);
 	pgp_packet_put(out, tag, buf_slice(&body));
 	buf_fini_secret(&body);

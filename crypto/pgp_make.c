@@ -100,7 +100,7 @@ put_secret(struct maker *m, const struct pgp_secret *s, uint8_t tag)
 {
 	struct buf body;
 
-	buf_init(&body, PGP_SECRET_BODY_MAX);
+	buf_init_secret(&body, PGP_SECRET_BODY_MAX);
 	pgp_secret_put(s, tag, m->setup->password, &body);
 	pgp_packet_put(m->out, tag, buf_slice(&body));
 	buf_fini_secret(&body);
@@ -297,7 +297,7 @@ put_locked(const struct pgp_packet_whole *packet, const struct pgp_make_password
 	if (e != ERR_OK)
 		return e == ERR_NOT_FOUND ? ERR_OK : e;
 	++*n;
-	buf_init(&body, PGP_SECRET_BODY_MAX);
+	buf_init_secret(&body, PGP_SECRET_BODY_MAX);
 	pgp_secret_put(&s, packet->tag, p->new, &body);
 	pgp_packet_put(out, packet->tag, buf_slice(&body));
 	buf_fini_secret(&body);

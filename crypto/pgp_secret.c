@@ -73,7 +73,7 @@ pgp_secret_parse(uint8_t tag, struct slice body, struct slice password, struct p
 
 	if (e)
 		return e;
-	buf_init(&material, PGP_SECRET_BODY_MAX);
+	buf_init_secret(&material, PGP_SECRET_BODY_MAX);
 	lock.public = &public;
 	was_locked = pgp_secret_is_locked(&public, body) != ERR_OK;
 	e = pgp_secret_unlock(&lock, body, &material);
@@ -151,7 +151,7 @@ pgp_secret_generate(const struct pgp_secret_kind *kind, struct pgp_secret *s)
 	if (kind->version != 4 && kind->version != 6)
 		return ERR_UNSUPPORTED;
 	buf_init(&material, PGP_PUBLIC_BODY_MAX);
-	buf_init(&secret, PGP_SECRET_BODY_MAX);
+	buf_init_secret(&secret, PGP_SECRET_BODY_MAX);
 	e = pgp_secret_put_new(kind, &material, &secret);
 	if (!e)
 		e = parse_new(kind, buf_slice(&material), &public);
