@@ -97,17 +97,20 @@ def commands(*changes, part=None):
 
 
 def type_in(c, typed, **others):
-    """What the commands of hairpin say, by their first two words. others: by their first word, who runs the rest of the line."""
-    said = {}
+    """What the commands of hairpin say, by their first two words, the first time. SHA256 is what was added before it, else Ann's.
+    others: by their first word, who runs the rest of the line."""
+    said, added = {}, None
     for words in typed:
         if words[0] in others:
             others[words[0]](*words[1:])
             continue
         assert words[0] == "hairpin", words
         if "SHA256" in words:
-            words[words.index("SHA256")] = c.gateway.json("cert", "list", ANN)["rows"][0]["sha256"]
+            words[words.index("SHA256")] = added or c.gateway.json("cert", "list", ANN)["rows"][0]["sha256"]
         if words[1] != "why":
-            said[" ".join(words[1:3])] = c.gateway.cli(*words[1:]).stdout
+            output = c.gateway.cli(*words[1:]).stdout
+            said.setdefault(" ".join(words[1:3]), output)
+            added = output.split()[2] if words[1:3] == ["cert", "add"] else added
     return said
 
 
