@@ -105,13 +105,15 @@ bool
 control_cert_can_encrypt(struct slice der, uint64_t now_sec, struct arena *a)
 {
 	size_t keys[PGP_VALID_RECIPIENTS_MAX];
-	struct pgp_cert *openpgp = pgp_info_is(der) ? pgp_info_parse(der) : NULL;
 	struct cert_info info;
-	bool can = !cert_info_read(der, a, &info) && info.may_encrypt && info.is_for_mail;
+	struct pgp_cert *cert;
+	bool can;
 
-	if (openpgp)
-		can = pgp_valid_recipients(openpgp, now_sec, keys) > 0;
-	pgp_cert_free(openpgp);
+	if (!pgp_info_is(der))
+		return !cert_info_read(der, a, &info) && info.may_encrypt && info.is_for_mail;
+	cert = pgp_info_parse(der);
+	can = cert && pgp_valid_recipients(cert, now_sec, keys) > 0;
+	pgp_cert_free(cert);
 	return can;
 }
 

@@ -274,6 +274,9 @@ begin_plain(struct pgp_open_layer *l)
 
 	if (l->has_keys || (l->has_body && l->tag != PGP_TAG_SIGNATURE))
 		return ERR_SYNTAX;
+	/* Beside an encryption; or in the place of the one that was there the first time. */
+	if (l == l->o->layer && l->o->facts.is_encrypted)
+		return ERR_SYNTAX;
 	if (l->tag == PGP_TAG_LITERAL || l->tag == PGP_TAG_COMPRESSED) {
 		l->has_body = true;
 		l->n_head = 0;

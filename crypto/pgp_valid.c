@@ -1,5 +1,6 @@
 #include "crypto/pgp_valid.h"
 
+#include "crypto/pgp_public_inner.h"
 #include "crypto/pgp_sig_hash.h"
 
 enum { QUICK_RSA_MAX = 4096 }; /* bits */
@@ -42,13 +43,6 @@ of_user(struct pgp_cert *cert, size_t user)
 }
 
 static bool
-is_rsa(const struct pgp_public *key)
-{
-	return key->algorithm == PGP_RSA || key->algorithm == PGP_RSA_ENCRYPT ||
-	       key->algorithm == PGP_RSA_SIGN;
-}
-
-static bool
 is_hash_good(const struct pgp_sig *sig, bool is_of_text)
 {
 	switch (sig->hash) {
@@ -69,9 +63,9 @@ is_hash_good(const struct pgp_sig *sig, bool is_of_text)
 static size_t
 cost_of(const struct pgp_public *by)
 {
-	bool is_quick = by->algorithm == PGP_ED25519 || by->algorithm == PGP_EDDSA_LEGACY ||
+	bool is_quick = pgp_public_is_ed25519(by) ||
 			(by->curve && strcmp(by->curve, "P-256") == 0) ||
-			(is_rsa(by) && by->bits <= QUICK_RSA_MAX);
+			(pgp_public_is_rsa(by->algorithm) && by->bits <= QUICK_RSA_MAX);
 
 	return is_quick ? 1 : PGP_CERT_COSTLY;
 }
@@ -316,7 +310,8 @@ primary_until(const struct pgp_cert *cert, const struct self *self)
 static bool
 is_strong(const struct pgp_public *key)
 {
-	return key->is_ours && (!is_rsa(key) || key->bits >= PGP_VALID_RSA_MIN);
+	return key->is_ours &&
+	       (!pgp_public_is_rsa(key->algorithm) || key->bits >= PGP_VALID_RSA_MIN);
 }
 
 static enum pgp_problem

@@ -282,6 +282,12 @@ the_first_time_nothing_is_written_and_the_second_nothing_sought(void **state)
 	setup.proved = &first;
 	assert_int_equal(open_once(&setup, buf_slice(&message), &second), ERR_OK);
 	assert_int_equal(out.n, 100 - 6);
+	assert_int_equal(open_once(&setup,
+				 SLICE_LIT("\xcb\x0b"
+					   "b\x00\x00\x00\x00\x00"
+					   "hallo"),
+				 &second),
+		ERR_SYNTAX);
 	setup.proved = &plain;
 	assert_int_equal(open_once(&setup, buf_slice(&message), &second), ERR_NOT_FOUND);
 	buf_fini(&message);
